@@ -19,11 +19,11 @@ export const wasmVariants = [
 
 /** The options of asc for one variant. The memory is the caller's: imported as env.memory, 4 GiB at most. */
 function compilerFlags({ relaxed, shared }) {
-  return [
-    ...["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--noExportMemory", "--noColors"],
-    ...["--enable", "simd", ...(relaxed ? ["--enable", "relaxed-simd"] : [])],
-    ...(shared ? ["--enable", "threads", "--sharedMemory", "--maximumMemory", "65536"] : []),
-  ];
+  const flags = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--noExportMemory", "--noColors"];
+  flags.push("--enable", "simd");
+  if (relaxed) flags.push("--enable", "relaxed-simd");
+  if (shared) flags.push("--enable", "threads", "--sharedMemory", "--maximumMemory", "65536");
+  return flags;
 }
 
 /** AssemblyScript sources below the project root, as sorted paths with forward slashes. */
