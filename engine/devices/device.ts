@@ -1,0 +1,133 @@
+// What a device is: it owns memory (tensors, matrices), prepares programs, and replays them. The forward pass, the cache
+// and everything above know no more of a device than this file says.
+//
+// Order: writes, runs and reads of one device take effect in the order in which they were called, without awaiting each other.
+
+import type { Implementation, MatrixFormat, StoredFormat } from "../../kernels/index.ts";
+import type { Call, Program } from "./program.ts";
+
+/** The devices by name. */
+export type DeviceName = "reference" | "wasm" | "webgpu" | "webgl";
+
+/** What a tensor's bytes count as in `memory()`. */
+export type TensorRole = "weights" | "cache" | "activations";
+
+/** A block of numbers on the device. Its length changes only through `resize`. */
+export interface Tensor {
+  readonly label: string;
+  readonly type: "f32" | "u32";
+  readonly role: TensorRole;
+  readonly length: number;
+}
+
+/** Weights [rows, columns], packed as the device's kernels want them. */
+export interface Matrix {
+  readonly label: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly format: MatrixFormat;
+  readonly byteLength: number;
+}
+
+/** Where a matrix's numbers come from: whole rows, row-major, as stored. */
+export interface MatrixSource {
+  readonly label: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly format: StoredFormat;
+  /** bytes of rows begin..end */
+  read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+/** Numbers going to, or coming from, a tensor. */
+export interface Write {
+  readonly tensor: Tensor;
+  readonly data: Float32Array | Uint32Array;
+  /** index of the first number written, 0 by default */
+  readonly offset?: number;
+}
+export interface Read {
+  readonly tensor: Tensor;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** One replay of a prepared program. */
+export interface Step {
+  readonly variables: Readonly<Record<string, number>>;
+  readonly writes?: readonly Write[];
+  readonly reads?: readonly Read[];
+  /** first and one past the last call to replay; the whole program by default */
+  readonly begin?: number;
+  readonly end?: number;
+}
+
+/** A program made ready by a device: variants chosen, pipelines made. */
+export interface Executable {
+  readonly program: Program;
+  /** names of the implementations chosen, per call: for `doctor`, tests and benches */
+  readonly chosen: readonly (readonly string[])[];
+  dispose(): void;
+}
+
+/** How a program is prepared. */
+export interface PrepareOptions {
+  /** keeps, of the implementations that fit a call, those it returns true for; used by tests and benches to force one */
+  readonly only?: (call: Call, implementation: Implementation) => boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+/** Bytes in use; counted, not estimated. */
+export interface DeviceMemory {
+  readonly weights: number;
+  readonly cache: number;
+  readonly activations: number;
+}
+
+/** An implementation that gave a wrong answer on this machine and is not used. */
+export interface Demotion {
+  readonly implementation: string;
+  readonly reason: string;
+}
+
+export interface Device {
+  readonly name: DeviceName;
+  /** one line for people: "wasm, 2 threads, relaxed SIMD" */
+  readonly description: string;
+  /** rows that one step should carry at most in a prefill, for this device to be at its best */
+  readonly preferredRows: number;
+  /** variants found wrong by the known-answer tests so far */
+  readonly demotions: readonly Demotion[];
+
+  /** A tensor of zeros. Throws a DeviceError when there is no room. */
+  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole): Tensor;
+  /** Grows or shrinks a tensor; keeps the numbers that fit, the rest are zeros. */
+  resize(tensor: Tensor, length: number): void;
+  destroy(tensor: Tensor | Matrix): void;
+  /** Reads the source piece by piece and packs it; the file's bytes are never all in memory beside the packed ones. */
+  createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix>;
+
+  write(write: Write): void;
+  read(read: Read): Promise<Float32Array | Uint32Array>;
+
+  /** Chooses implementations and makes pipelines. The first use of each implementation is its known-answer test. */
+  prepare(program: Program, options?: PrepareOptions): Promise<Executable>;
+  /** Writes, replays, reads. The arrays read come in the order of `reads`. Rejects with a DeviceError. */
+  run(executable: Executable, step: Step): Promise<(Float32Array | Uint32Array)[]>;
+
+  memory(): DeviceMemory;
+  /** Ends the device; pending calls reject with a DeviceError. */
+  dispose(): Promise<void>;
+}
+
+/** The device was lost, ran out of memory, or refused; `kind` says which. Opening a new engine is possible after any of them. */
+export class DeviceError extends Error {
+  override readonly name = "DeviceError";
+  readonly kind: "lost" | "out-of-memory" | "disposed" | "failed";
+
+  constructor(kind: DeviceError["kind"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,18 @@
+// y = a + b. Residual adds are epilogues of other kernels; this one serves when a tap wants the parts themselves.
+
+import { defineKernel, elementwise } from "../kernel.ts";
+import { gpu } from "./on-gpu.ts";
+import { wasm } from "./on-wasm.ts";
+
+export const add = defineKernel({
+  name: "add",
+  buffers: { a: "read", b: "read", y: "write" },
+  params: { rows: "u32", dim: "u32" },
+  sizes: ({ rows, dim }) => ({ a: rows * dim, b: rows * dim, y: rows * dim }),
+  reference({ a, b, y }, { rows, dim }) {
+    for (let i = 0; i < rows * dim; i++) y[i] = a[i]! + b[i]!;
+  },
+  bound: () => elementwise,
+  samples: [{ params: { rows: 3, dim: 21 } }, { params: { rows: 1, dim: 64 } }],
+  implementations: [...gpu, ...wasm],
+});

@@ -1,0 +1,71 @@
+// The rows of attention themselves, for looking inside: the same keys, scores and rule as `attend`, whose fast path never
+// pays for them. pattern [rows, heads, columns (+ sourceColumns)]: column e is the e-th key of the row's range; with a second
+// key source, columns + e is that key's weight in the source. kind 0 gives the scores (what is not visible: -Infinity),
+// kind 1 the softmax (what is not visible: 0).
+
+import {
+  ATTENTION_PARAMS,
+  ATTENTION_SAMPLES,
+  attentionInputs,
+  attentionSizes,
+  forEachScore,
+} from "../attend/attend.ts";
+import { defineKernel } from "../kernel.ts";
+import { gpu } from "./on-gpu.ts";
+import { wasm } from "./on-wasm.ts";
+
+/** Values of `kind`. */
+export const PATTERN_KINDS = { scores: 0, pattern: 1 } as const;
+
+export const attendPattern = defineKernel({
+  name: "attend-pattern",
+  buffers: {
+    q: "read",
+    cache: "read",
+    ranges: "read u32",
+    entries: "read u32",
+    sourceCache: "read optional",
+    headParams: "read optional",
+    pattern: "write",
+  },
+  // columns: at least the longest range of any row; sourceColumns: equal to columns with a second source, 0 without
+  params: { ...ATTENTION_PARAMS, columns: "u32", sourceColumns: "u32", kind: "u32" },
+  sizes: (params) => ({
+    ...attentionSizes(params),
+    pattern: params.rows * params.heads * (params.columns + params.sourceColumns),
+  }),
+  reference(buffers, params) {
+    const { rows, heads, columns, sourceColumns, kind } = params;
+    const { pattern } = buffers;
+    const width = columns + sourceColumns;
+    for (let row = 0; row < rows; row++) {
+      for (let head = 0; head < heads; head++) {
+        const line = pattern.subarray((row * heads + head) * width, (row * heads + head + 1) * width);
+        line.fill(Number.NEGATIVE_INFINITY);
+        forEachScore(buffers, params, row, head, (place, isSource, _slot, score) => {
+          line[isSource ? columns + place : place] = score;
+        });
+        if (kind === PATTERN_KINDS.scores) continue;
+        let largest = Number.NEGATIVE_INFINITY;
+        for (let i = 0; i < width; i++) largest = Math.max(largest, line[i]!);
+        let total = 0;
+        for (let i = 0; i < width; i++) total += line[i] = line[i] === -Infinity ? 0 : Math.exp(line[i]! - largest);
+        if (total > 0) for (let i = 0; i < width; i++) line[i]! /= total;
+      }
+    }
+  },
+  bound: ({ headDim }) => ({ absolute: 4e-6 * Math.sqrt(headDim), relative: 2e-5 }),
+  inputs: attentionInputs,
+  samples: [
+    {
+      params: { ...ATTENTION_SAMPLES[0].params, columns: 11, sourceColumns: 0, kind: 1 },
+      absent: ["sourceCache", "headParams"],
+    },
+    {
+      params: { ...ATTENTION_SAMPLES[1].params, columns: 12, sourceColumns: 0, kind: 0 },
+      absent: ["sourceCache", "headParams"],
+    },
+    { params: { ...ATTENTION_SAMPLES[2].params, columns: 11, sourceColumns: 11, kind: 1 } },
+  ],
+  implementations: [...gpu, ...wasm],
+});

@@ -1,0 +1,84 @@
+// kedge/kernels: the registry. Devices, tests, benches and docs walk `kernels`.
+
+import { add } from "./add/add.ts";
+import { argmax } from "./argmax/argmax.ts";
+import { attend } from "./attend/attend.ts";
+import { attendPattern } from "./attend-pattern/attend-pattern.ts";
+import { attendWithPattern } from "./attend-with-pattern/attend-with-pattern.ts";
+import { cacheMove } from "./cache-move/cache-move.ts";
+import { embed } from "./embed/embed.ts";
+import { gatedLinear } from "./gated-linear/gated-linear.ts";
+import type { Kernel } from "./kernel.ts";
+import { layerNorm } from "./layer-norm/layer-norm.ts";
+import { linear } from "./linear/linear.ts";
+import { rmsNorm } from "./rms-norm/rms-norm.ts";
+import { rotateStore } from "./rotate-store/rotate-store.ts";
+import { selectRows } from "./select-rows/select-rows.ts";
+import { softmax } from "./softmax/softmax.ts";
+import { tokenLogProb } from "./token-log-prob/token-log-prob.ts";
+
+/** Every kernel of a decoder. */
+export const kernels: readonly Kernel[] = [
+  embed,
+  rmsNorm,
+  layerNorm,
+  linear,
+  gatedLinear,
+  rotateStore,
+  attend,
+  attendPattern,
+  attendWithPattern,
+  softmax,
+  selectRows,
+  add,
+  argmax,
+  tokenLogProb,
+  cacheMove,
+];
+
+export {
+  add,
+  argmax,
+  attend,
+  attendPattern,
+  attendWithPattern,
+  cacheMove,
+  embed,
+  gatedLinear,
+  layerNorm,
+  linear,
+  rmsNorm,
+  rotateStore,
+  selectRows,
+  softmax,
+  tokenLogProb,
+};
+export { ACTIVATIONS, activate, erf, type ActivationName } from "./activation.ts";
+export { PATTERN_KINDS } from "./attend-pattern/attend-pattern.ts";
+export { DENSE, isVisible, type VisibilityParams } from "./attend/visible.ts";
+export {
+  defineKernel,
+  type Bound,
+  type BufferUse,
+  type Floats,
+  type Implementation,
+  type Kernel,
+  type ParamType,
+  type Random,
+  type Sample,
+  type Setting,
+  type TypedKernel,
+  type WasmImplementation,
+  type WgslImplementation,
+} from "./kernel.ts";
+export { f16ToF32 } from "./matrix/float16.ts";
+export {
+  decodeWeights,
+  matrixByteLength,
+  packRows,
+  paddedColumns,
+  type MatrixFormat,
+  type MatrixLayout,
+  type MatrixShape,
+  type StoredFormat,
+} from "./matrix/matrix.ts";

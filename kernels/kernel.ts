@@ -1,0 +1,165 @@
+// A kernel is data: its buffers in binding order, its parameters, how large each buffer must be, and a reference in
+// f64 that *is* the definition. Implementations stand beside it, one file each. Devices never mention a particular
+// kernel: they replay calls of any kernel by the conventions written here.
+//
+// Conventions for implementations
+//   WGSL  buffer i of `buffers` is @group(0) @binding(i); the uniform `Params` (one 4-byte scalar per entry of `params`,
+//         in order) is the binding after the last buffer. An absent optional buffer is bound to a small dummy: the shader
+//         learns of it through an override that the implementation sets in `constants`. Matrices are array<u32> (or vec4<u32>).
+//   wasm  the exported function (call: usize, thread: i32, threads: i32): void finds at `call` one 4-byte word per buffer
+//         (its address, 0 when absent), then one per parameter, in order. Every thread runs it; each does its share.
+//   A matrix arrives packed by `kernels/matrix`, in the layout of the device ("rows" on WebGPU, "panels" on wasm).
+
+import type { MatrixFormat } from "./matrix/matrix.ts";
+
+/** How a kernel uses a buffer. f32 unless it says u32; `optional` ones may be absent; a `matrix` holds packed weights. */
+export type BufferUse =
+  "read" | "read optional" | "read u32" | "write" | "write u32" | "read-write" | "matrix" | "matrix optional";
+
+/** The type of a scalar parameter. */
+export type ParamType = "u32" | "f32";
+
+/** Numbers that a reference can read and write: f64 on the reference device, f32 elsewhere. */
+export type Floats = Float64Array | Float32Array;
+
+type ArrayFor<Use extends BufferUse> = Use extends `${string} u32`
+  ? Uint32Array
+  : Use extends `${string} optional`
+    ? Floats | undefined
+    : Floats;
+
+/** One number per parameter. */
+export type ParamsOf<P extends Record<string, ParamType>> = { readonly [K in keyof P]: number };
+/** One array per buffer; matrices are dense and row-major here. */
+export type ArraysOf<B extends Record<string, BufferUse>> = { readonly [K in keyof B]: ArrayFor<B[K]> };
+
+/** What a device tells an implementation that asks whether it fits, and how to specialise it. */
+export interface Setting {
+  readonly params: Readonly<Record<string, number>>;
+  /** the optional buffers that are present */
+  readonly present: ReadonlySet<string>;
+  /** format of each matrix */
+  readonly formats: Readonly<Record<string, MatrixFormat>>;
+  /** "f16", "subgroups" (WebGPU), "relaxed-simd" (wasm) */
+  readonly features: ReadonlySet<string>;
+  /** lanes of a subgroup, 0 without subgroups */
+  readonly subgroupSize: number;
+  readonly maxWorkgroupSize: number;
+  readonly maxWorkgroupBytes: number;
+}
+
+interface ImplementationBase {
+  /** as its file: `linear.subgroups`; named in warnings, benches and tuning */
+  readonly name: string;
+  /** features without which it cannot run */
+  readonly requires: readonly string[];
+  /** for which counts of `params.rows` it is meant; both ends included */
+  readonly rows?: { readonly min?: number; readonly max?: number };
+  /** formats of the (first) matrix that it reads; all when absent */
+  readonly formats?: readonly MatrixFormat[];
+  /** any other condition, on everything but `rows` */
+  readonly fits?: (setting: Setting) => boolean;
+  /** its order of summation varies from run to run, or its result is not that of the plain variant to rounding */
+  readonly isNondeterministic?: boolean;
+}
+
+/** A compute shader; several entries may share one file with different constants. */
+export interface WgslImplementation extends ImplementationBase {
+  readonly wgsl: string;
+  /** values of the shader's `override`s; must not depend on `rows` (a value makes a pipeline) */
+  readonly constants?: (setting: Setting) => Readonly<Record<string, number | boolean>>;
+  /** workgroups to dispatch, [x, y, z]; `rows` is the actual count here */
+  readonly workgroups: (setting: Setting) => readonly number[];
+}
+
+/** A function exported from the kernels' WebAssembly module. */
+export interface WasmImplementation extends ImplementationBase {
+  readonly wasm: string;
+}
+
+export type Implementation = WgslImplementation | WasmImplementation;
+
+/** How far a result may lie from the reference: |got - want| <= absolute + relative |want|. */
+export interface Bound {
+  readonly absolute: number;
+  readonly relative: number;
+}
+
+/** A source of repeatable inputs for tests, benches and self-tests. */
+export interface Random {
+  /** standard normal */
+  normal(): number;
+  /** integer in [0, below) */
+  integer(below: number): number;
+}
+
+export interface KernelDefinition<B extends Record<string, BufferUse>, P extends Record<string, ParamType>> {
+  readonly name: string;
+  /** in binding order */
+  readonly buffers: B;
+  readonly params: P;
+  /** elements of each buffer, absent ones included; for a matrix rows x columns */
+  readonly sizes: (params: ParamsOf<P>) => { readonly [K in keyof B]: number };
+  /** [rows, columns] of each matrix */
+  readonly matrices?: (params: ParamsOf<P>) => Readonly<Record<string, readonly [number, number]>>;
+  /** the parameters of the call that handles matrix rows begin..end only, for matrices split over several buffers */
+  readonly piece?: (params: ParamsOf<P>, begin: number, end: number) => ParamsOf<P>;
+  /** the definition, in plain loops */
+  readonly reference: (buffers: ArraysOf<B>, params: ParamsOf<P>) => void;
+  readonly bound: (params: ParamsOf<P>) => Bound;
+  /** inputs that must be more than random numbers (indices, lists); the rest is filled with normal values */
+  readonly inputs?: (params: ParamsOf<P>, random: Random) => Partial<Record<keyof B & string, Floats | Uint32Array>>;
+  /** small settings for the known-answer test at start; `absent` names optional buffers left out */
+  readonly samples: readonly Sample<ParamsOf<P>, keyof B & string>[];
+  readonly implementations: readonly Implementation[];
+}
+
+/** One setting of a kernel to try it in. */
+export interface Sample<Params = Readonly<Record<string, number>>, Name extends string = string> {
+  readonly params: Params;
+  readonly absent?: readonly Name[];
+}
+
+/** A kernel as devices, tests and benches see it: the definition with its types widened. */
+export interface Kernel {
+  readonly name: string;
+  readonly buffers: Readonly<Record<string, BufferUse>>;
+  readonly params: Readonly<Record<string, ParamType>>;
+  sizes(params: Readonly<Record<string, number>>): Readonly<Record<string, number>>;
+  matrices?(params: Readonly<Record<string, number>>): Readonly<Record<string, readonly [number, number]>>;
+  piece?(params: Readonly<Record<string, number>>, begin: number, end: number): Readonly<Record<string, number>>;
+  reference(
+    buffers: Readonly<Record<string, Floats | Uint32Array | undefined>>,
+    params: Readonly<Record<string, number>>,
+  ): void;
+  bound(params: Readonly<Record<string, number>>): Bound;
+  inputs?(
+    params: Readonly<Record<string, number>>,
+    random: Random,
+  ): Readonly<Partial<Record<string, Floats | Uint32Array>>>;
+  readonly samples: readonly Sample[];
+  readonly implementations: readonly Implementation[];
+}
+
+/** A kernel that keeps the names of its buffers and parameters, so that calls to it are checked. */
+export type TypedKernel<B extends Record<string, BufferUse>, P extends Record<string, ParamType>> = Kernel & {
+  readonly buffers: B;
+  readonly params: P;
+};
+
+/** Declares a kernel; the types of `reference` follow from `buffers` and `params`. */
+export function defineKernel<const B extends Record<string, BufferUse>, const P extends Record<string, ParamType>>(
+  definition: KernelDefinition<B, P>,
+): TypedKernel<B, P> {
+  return definition as unknown as TypedKernel<B, P>;
+}
+
+/** The bound of a sum of `n` products of terms of size `scale`, computed in f32. */
+export function sumBound(n: number, scale = 1): Bound {
+  return { absolute: 1e-6 * Math.sqrt(n) * scale, relative: 1e-5 };
+}
+
+/** The bound of an elementwise f32 result. */
+export const elementwise: Bound = { absolute: 1e-6, relative: 1e-6 };
+/** The bound of a copy. */
+export const exact: Bound = { absolute: 0, relative: 0 };

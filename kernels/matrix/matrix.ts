@@ -1,0 +1,102 @@
+// A weight matrix [rows, columns] as devices keep it: a format (what one weight is stored as) and a layout (in which order).
+//
+//   rows    row-major; each row is padded with zeros to a multiple of 32 columns
+//   panels  eight rows side by side: [ceil(rows / 8)][columns][8], missing rows are zeros
+
+import { f16ToF32 } from "./float16.ts";
+
+/** Formats a safetensors file can store weights in. */
+export type StoredFormat = "f32" | "f16" | "bf16";
+/** What one weight is kept as. */
+export type MatrixFormat = StoredFormat;
+/** In which order the weights lie. */
+export type MatrixLayout = "rows" | "panels";
+
+/** A matrix without its contents. */
+export interface MatrixShape {
+  readonly rows: number;
+  readonly columns: number;
+  readonly format: MatrixFormat;
+  readonly layout: MatrixLayout;
+}
+
+/** Rows in a panel. */
+export const PANEL_ROWS = 8;
+/** Rows of the `rows` layout are padded to a multiple of this many columns. */
+export const COLUMN_STEP = 32;
+
+/** Bytes of one weight. */
+export function bytesPerWeight(format: MatrixFormat): number {
+  return format === "f32" ? 4 : 2;
+}
+
+/** Columns of a row as the `rows` layout stores it. */
+export function paddedColumns(columns: number): number {
+  return Math.ceil(columns / COLUMN_STEP) * COLUMN_STEP;
+}
+
+/** Bytes that the packed matrix takes. */
+export function matrixByteLength({ rows, columns, format, layout }: MatrixShape): number {
+  const weights =
+    layout === "rows" ? rows * paddedColumns(columns) : Math.ceil(rows / PANEL_ROWS) * PANEL_ROWS * columns;
+  return weights * bytesPerWeight(format);
+}
+
+type Cells = Uint32Array | Uint16Array;
+
+function cells(format: MatrixFormat, bytes: Uint8Array): Cells {
+  const size = bytesPerWeight(format);
+  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const length = aligned.byteLength / size;
+  return size === 4
+    ? new Uint32Array(aligned.buffer, aligned.byteOffset, length)
+    : new Uint16Array(aligned.buffer, aligned.byteOffset, length);
+}
+
+/**
+ * Writes rows `begin`.. of a matrix into its packed form.
+ * `source` holds whole rows, row-major, in the matrix's own format; `target` is the packed matrix, or with the layout
+ * `rows` the part of it that begins at row `targetBegin`; for `panels`, `targetBegin` is a multiple of 8.
+ */
+export function packRows(
+  shape: MatrixShape,
+  source: Uint8Array,
+  begin: number,
+  target: Uint8Array,
+  targetBegin = 0,
+): void {
+  const { columns, format, layout } = shape;
+  const from = cells(format, source);
+  const to = cells(format, target);
+  const count = from.length / columns;
+  if (layout === "rows") {
+    const stride = paddedColumns(columns);
+    for (let row = 0; row < count; row++) {
+      to.set(from.subarray(row * columns, (row + 1) * columns), (begin - targetBegin + row) * stride);
+    }
+    return;
+  }
+  for (let row = 0; row < count; row++) {
+    const place = begin - targetBegin + row;
+    const base = Math.floor(place / PANEL_ROWS) * PANEL_ROWS * columns + (place % PANEL_ROWS);
+    const line = row * columns;
+    for (let column = 0; column < columns; column++) to[base + column * PANEL_ROWS] = from[line + column]!;
+  }
+}
+
+/** The numbers of stored weights: exact for every format. */
+export function decodeWeights(format: MatrixFormat, bytes: Uint8Array): Float32Array {
+  const raw = cells(format, bytes);
+  switch (format) {
+    case "f32":
+      return new Float32Array(raw.buffer, raw.byteOffset, raw.length).slice();
+    case "f16":
+      return Float32Array.from(raw, f16ToF32);
+    case "bf16": {
+      const bits = Uint32Array.from(raw, (half) => half << 16);
+      return new Float32Array(bits.buffer);
+    }
+    default:
+      return format satisfies never;
+  }
+}

@@ -1,0 +1,115 @@
+// After the fused projection qkv = [heads of q | kvHeads of k | kvHeads of v] of each row:
+//   q, k are normed per head (if qNorm, kNorm), their first rotaryDims dimensions rotated (arXiv 2104.09864) by the row's
+//   angles, and q goes to `q`, k and v into the row's slot of the layer's cache [slots, 2, kvHeads, headDim].
+// rotation[row] holds (cos, sin) of each of the rotaryDims / 2 angles. Pair i is (i, i + rotaryDims / 2), or (2i, 2i + 1)
+// with `interleaved`.
+
+import { defineKernel } from "../kernel.ts";
+import { gpu } from "./on-gpu.ts";
+import { wasm } from "./on-wasm.ts";
+
+export const rotateStore = defineKernel({
+  name: "rotate-store",
+  buffers: {
+    qkv: "read",
+    rotation: "read optional",
+    slots: "read u32",
+    qNorm: "read optional",
+    kNorm: "read optional",
+    q: "write",
+    cache: "read-write",
+  },
+  // `slots` is [lists, rows]: layers may keep their own lists of slots; `list` is this layer's.
+  params: {
+    rows: "u32",
+    heads: "u32",
+    kvHeads: "u32",
+    headDim: "u32",
+    rotaryDims: "u32",
+    interleaved: "u32",
+    list: "u32",
+    slotCount: "u32",
+    epsilon: "f32",
+  },
+  sizes: ({ rows, heads, kvHeads, headDim, rotaryDims, list, slotCount }) => ({
+    qkv: rows * (heads + 2 * kvHeads) * headDim,
+    rotation: rows * rotaryDims,
+    slots: (list + 1) * rows,
+    qNorm: headDim,
+    kNorm: headDim,
+    q: rows * heads * headDim,
+    cache: slotCount * 2 * kvHeads * headDim,
+  }),
+  reference({ qkv, rotation, slots, qNorm, kNorm, q, cache }, params) {
+    const { rows, heads, kvHeads, headDim, rotaryDims, interleaved, list, epsilon } = params;
+    const half = rotaryDims / 2;
+    for (let row = 0; row < rows; row++) {
+      const slot = slots[list * rows + row]! * 2 * kvHeads * headDim;
+      for (let head = 0; head < heads + 2 * kvHeads; head++) {
+        const isValue = head >= heads + kvHeads;
+        const from = (row * (heads + 2 * kvHeads) + head) * headDim;
+        const x = Float64Array.from({ length: headDim }, (_, i) => qkv[from + i]!);
+        const norm = isValue ? undefined : head < heads ? qNorm : kNorm;
+        if (norm) {
+          const scale = 1 / Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / headDim + epsilon);
+          for (let i = 0; i < headDim; i++) x[i]! *= scale * norm[i]!;
+        }
+        if (rotation && !isValue) {
+          for (let i = 0; i < half; i++) {
+            const [first, second] = interleaved ? [2 * i, 2 * i + 1] : [i, i + half];
+            const cos = rotation[(row * half + i) * 2]!;
+            const sin = rotation[(row * half + i) * 2 + 1]!;
+            const [a, b] = [x[first]!, x[second]!];
+            x[first] = a * cos - b * sin;
+            x[second] = b * cos + a * sin;
+          }
+        }
+        if (head < heads) q.set(x, (row * heads + head) * headDim);
+        else cache.set(x, slot + (head - heads) * headDim);
+      }
+    }
+  },
+  bound: () => ({ absolute: 4e-6, relative: 1e-5 }),
+  inputs: ({ rows, list, slotCount, rotaryDims }, random) => {
+    const order = Array.from({ length: slotCount }, (_, slot) => slot);
+    for (let i = slotCount - 1; i > 0; i--) {
+      const j = random.integer(i + 1);
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+    const angles = Array.from({ length: (rows * rotaryDims) / 2 }, () => random.normal() * 3);
+    return {
+      slots: Uint32Array.from({ length: (list + 1) * rows }, (_, i) => order[i % rows]!),
+      rotation: Float64Array.from(angles.flatMap((angle) => [Math.cos(angle), Math.sin(angle)])),
+    };
+  },
+  samples: [
+    {
+      params: {
+        rows: 3,
+        heads: 4,
+        kvHeads: 2,
+        headDim: 16,
+        rotaryDims: 16,
+        interleaved: 0,
+        list: 0,
+        slotCount: 9,
+        epsilon: 1e-6,
+      },
+      absent: ["qNorm", "kNorm"],
+    },
+    {
+      params: {
+        rows: 2,
+        heads: 3,
+        kvHeads: 3,
+        headDim: 20,
+        rotaryDims: 8,
+        interleaved: 1,
+        list: 1,
+        slotCount: 5,
+        epsilon: 1e-6,
+      },
+    },
+  ],
+  implementations: [...gpu, ...wasm],
+});

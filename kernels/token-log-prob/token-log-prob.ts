@@ -1,0 +1,27 @@
+// y[row] = log softmax(logits[row])[targets[row]]: the log-probability of a given next token, without reading back all logits.
+
+import { defineKernel } from "../kernel.ts";
+import { gpu } from "./on-gpu.ts";
+import { wasm } from "./on-wasm.ts";
+
+export const tokenLogProb = defineKernel({
+  name: "token-log-prob",
+  buffers: { logits: "read", targets: "read u32", y: "write" },
+  params: { rows: "u32", columns: "u32" },
+  sizes: ({ rows, columns }) => ({ logits: rows * columns, targets: rows, y: rows }),
+  reference({ logits, targets, y }, { rows, columns }) {
+    for (let row = 0; row < rows; row++) {
+      let largest = Number.NEGATIVE_INFINITY;
+      for (let i = 0; i < columns; i++) largest = Math.max(largest, logits[row * columns + i]!);
+      let total = 0;
+      for (let i = 0; i < columns; i++) total += Math.exp(logits[row * columns + i]! - largest);
+      y[row] = logits[row * columns + targets[row]!]! - largest - Math.log(total);
+    }
+  },
+  bound: () => ({ absolute: 1e-5, relative: 1e-5 }),
+  inputs: ({ rows, columns }, random) => ({
+    targets: Uint32Array.from({ length: rows }, () => random.integer(columns)),
+  }),
+  samples: [{ params: { rows: 3, columns: 261 } }, { params: { rows: 1, columns: 2 } }],
+  implementations: [...gpu, ...wasm],
+});
