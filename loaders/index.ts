@@ -1,0 +1,27 @@
+// `kedge/loaders`: bytes to tensors, text to tokens. Imports nothing else of kedge and can be used alone.
+
+export { FormatError, UnsupportedError } from "./errors.ts";
+export { blobSource, bufferSource, fileSource, type ByteSource } from "./byte-source.ts";
+export { httpSource, type HttpOptions } from "./http-source.ts";
+export {
+  filesFolder,
+  httpFolder,
+  localFolder,
+  openFolder,
+  readJson,
+  readText,
+  type FolderFiles,
+  type ModelFolder,
+} from "./model-folder.ts";
+export {
+  openSafetensors,
+  writeSafetensors,
+  type Dtype,
+  type SafetensorsFile,
+  type Tensor,
+  type TensorInfo,
+  type TensorToWrite,
+  type TensorValues,
+} from "./safetensors.ts";
+export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float16.ts";
+export { openWeights, type WeightInfo, type Weights } from "./shards.ts";

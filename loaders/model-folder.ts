@@ -1,0 +1,217 @@
+// A model folder is a flat set of named files: a directory, a URL with files below it, or files a page was given.
+// Readers ask it for `config.json` or `model.safetensors` and never learn which it was.
+
+import { blobSource, bufferSource, errorCode, fileSource, type ByteSource } from "./byte-source.ts";
+import { FormatError } from "./errors.ts";
+import { findHttpSource, type HttpOptions } from "./http-source.ts";
+
+/** A set of named files that make up a model. */
+export interface ModelFolder {
+  /** What messages call it: a path, a URL, a repository. */
+  readonly name: string;
+  /** Opens a file, `/` between folders; throws {@link FormatError} naming what was looked for and what there is. */
+  open(file: string): Promise<ByteSource>;
+  has(file: string): Promise<boolean>;
+  /** All file names, where they can be known. */
+  list?(): Promise<string[]>;
+}
+
+/** Files by name, as {@link filesFolder} takes them. */
+export type FolderFiles = ReadonlyMap<string, Blob | ArrayBuffer | Uint8Array> | readonly File[];
+
+/** Most file names that a message lists. */
+const MAX_NAMES_TOLD = 12;
+
+/**
+ * Throws {@link FormatError} unless `file` names something inside the folder: relative, `/` between parts, no `..`.
+ * Names come out of downloaded files, so this is what keeps them from reaching outside.
+ */
+export function checkFileName(folder: string, file: string): void {
+  const parts = file.split("/");
+  const isInside =
+    file !== "" &&
+    !/[\\\0]/.test(file) &&
+    !/^[a-zA-Z]:/.test(file) &&
+    parts.every((part) => part !== "" && part !== "." && part !== "..");
+  if (!isInside) throw new FormatError(folder, `${JSON.stringify(file)} does not name a file inside this folder`);
+}
+
+/** The error for a file that is not there. */
+export function missingFile(folder: string, file: string, names: readonly string[] | undefined): FormatError {
+  if (names === undefined) return new FormatError(folder, `there is no ${file}`);
+  if (names.length === 0) return new FormatError(folder, `there is no ${file}; the folder is empty`);
+  const told = [...names].sort().slice(0, MAX_NAMES_TOLD).join(", ");
+  const rest = names.length > MAX_NAMES_TOLD ? ` and ${names.length - MAX_NAMES_TOLD} more` : "";
+  return new FormatError(folder, `there is no ${file}; the folder has ${told}${rest}`);
+}
+
+/** A directory (Node). Nothing is read before a file is opened. */
+export function localFolder(path: string): ModelFolder {
+  const name = path.length > 1 ? path.replace(/[/\\]+$/, "") : path;
+  async function list(): Promise<string[]> {
+    const { readdir } = await import("node:fs/promises");
+    try {
+      const entries = await readdir(name, { withFileTypes: true });
+      return entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+    } catch (cause) {
+      const code = errorCode(cause);
+      if (code === "ENOENT") throw new FormatError(name, "no such folder", { cause });
+      if (code === "ENOTDIR")
+        throw new FormatError(name, "is a file; wanted a folder with config.json in it", { cause });
+      throw new FormatError(name, `the folder cannot be read (${code ?? String(cause)})`, { cause });
+    }
+  }
+  return {
+    name,
+    list,
+    async has(file) {
+      checkFileName(name, file);
+      const { stat } = await import("node:fs/promises");
+      const found = await stat(`${name}/${file}`).catch(() => null);
+      return found?.isFile() ?? false;
+    },
+    async open(file) {
+      if (!(await this.has(file))) throw missingFile(name, file, await list());
+      return fileSource(`${name}/${file}`);
+    },
+  };
+}
+
+/**
+ * Files below a URL. What is in it cannot be listed; `has` asks the server, and an HTML page in place of a file (as
+ * development servers send for whatever they do not know) counts as "not there".
+ */
+export function httpFolder(baseUrl: string | URL, options: HttpOptions = {}): ModelFolder {
+  const name = String(baseUrl).replace(/\/+$/, "");
+  /** Opened by `has`, waiting for `open`. */
+  const found = new Map<string, ByteSource>();
+  async function find(file: string): Promise<ByteSource | null> {
+    checkFileName(name, file);
+    const known = found.get(file);
+    if (known !== undefined) return known;
+    return findHttpSource(`${name}/${file.split("/").map(encodeURIComponent).join("/")}`, options);
+  }
+  return {
+    name,
+    async has(file) {
+      let source: ByteSource | null;
+      try {
+        source = await find(file);
+      } catch (error) {
+        if (error instanceof FormatError && error.message.includes("HTML page")) return false;
+        throw error;
+      }
+      if (source !== null) found.set(file, source);
+      return source !== null;
+    },
+    async open(file) {
+      const source = await find(file);
+      found.delete(file);
+      if (source === null) throw missingFile(name, file, undefined);
+      return source;
+    },
+  };
+}
+
+/**
+ * Files that are at hand: a map from name to bytes, or the `File`s of an `<input type="file" webkitdirectory>` or a drop,
+ * whose common top folder is taken off.
+ */
+export function filesFolder(files: FolderFiles, name = "files"): ModelFolder {
+  const byName = new Map<string, Blob | ArrayBuffer | Uint8Array>(
+    Array.isArray(files) ? relativeNames(files) : (files as ReadonlyMap<string, Blob | ArrayBuffer | Uint8Array>),
+  );
+  return {
+    name,
+    async list() {
+      return [...byName.keys()];
+    },
+    async has(file) {
+      return byName.has(file);
+    },
+    async open(file) {
+      checkFileName(name, file);
+      const data = byName.get(file);
+      if (data === undefined) throw missingFile(name, file, [...byName.keys()]);
+      return data instanceof Blob ? blobSource(data, file) : bufferSource(data, file);
+    },
+  };
+}
+
+function relativeNames(files: readonly File[]): [string, File][] {
+  const paths = files.map((file) => {
+    const path =
+      "webkitRelativePath" in file && typeof file.webkitRelativePath === "string" ? file.webkitRelativePath : "";
+    return path === "" ? file.name : path;
+  });
+  const top = paths[0]?.split("/")[0];
+  const hasTop = paths.every((path) => path.startsWith(`${top}/`));
+  return files.map((file, i) => [hasTop ? (paths[i] ?? "").slice((top ?? "").length + 1) : (paths[i] ?? ""), file]);
+}
+
+/**
+ * The folder that a caller means: an `http(s)` URL, a path (in Node; in a page, an address relative to it), files at
+ * hand, or a folder as it is.
+ */
+export function openFolder(where: string | URL | FolderFiles | ModelFolder, options: HttpOptions = {}): ModelFolder {
+  if (where instanceof URL) {
+    return where.protocol === "file:" ? localFolder(decodeURIComponent(where.pathname)) : httpFolder(where, options);
+  }
+  if (typeof where === "string") {
+    if (/^https?:\/\//i.test(where)) return httpFolder(where, options);
+    if (/^file:\/\//i.test(where)) return openFolder(new URL(where));
+    const page = (globalThis as { readonly location?: { readonly href: string } }).location;
+    return page === undefined ? localFolder(where) : httpFolder(new URL(where, page.href), options);
+  }
+  return "open" in where ? where : filesFolder(where);
+}
+
+/**
+ * Reads a whole text file.
+ *
+ * @param maxByteLength refuses a longer one, so that a wrong file is not read into memory
+ */
+export async function readText(
+  folder: ModelFolder,
+  file: string,
+  maxByteLength: number,
+  signal?: AbortSignal,
+): Promise<string> {
+  const source = await folder.open(file);
+  try {
+    if (source.byteLength > maxByteLength) {
+      throw new FormatError(source.name, `is ${source.byteLength} bytes long; at most ${maxByteLength} were expected`);
+    }
+    const bytes = await source.read(0, source.byteLength, signal);
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch (cause) {
+      throw new FormatError(source.name, "is not UTF-8 text", { cause });
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+/** Reads a JSON file of at most `maxByteLength` bytes; the value is whatever it says and must be checked. */
+export async function readJson(
+  folder: ModelFolder,
+  file: string,
+  maxByteLength: number,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  const text = await readText(folder, file, maxByteLength, signal);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    const start = text.trimStart();
+    if (start.startsWith("version https://git-lfs")) {
+      throw new FormatError(file, "is a Git LFS pointer, not the file itself: run `git lfs pull` in its repository", {
+        cause,
+      });
+    }
+    if (start.startsWith("<"))
+      throw new FormatError(file, "is an HTML page, not JSON: download the file itself", { cause });
+    throw new FormatError(file, `is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,165 @@
+// A model's weights as one map from name to tensor, whether they are one file or many with an index.
+// Opening reads every file's header once and keeps the files open; tensors are read when asked for.
+
+import { FormatError } from "./errors.ts";
+import { checkFileName, missingFile, readJson, type ModelFolder } from "./model-folder.ts";
+import { quote } from "./safetensors-header.ts";
+import { openSafetensors, type SafetensorsFile, type Tensor, type TensorInfo } from "./safetensors.ts";
+
+const SINGLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
+/** The index of a model with 100,000 tensors has about 10 MB. */
+const MAX_INDEX_BYTES = 64 * 1024 * 1024;
+/** Headers read at the same time. */
+const OPEN_AT_ONCE = 4;
+
+/** One tensor, and the file that holds it. */
+export interface WeightInfo extends TensorInfo {
+  readonly file: string;
+}
+
+/** All of a model's tensors. */
+export interface Weights {
+  readonly tensors: ReadonlyMap<string, WeightInfo>;
+  /** The files, in order of their names. */
+  readonly files: readonly string[];
+  /** Bytes of all tensors together, headers not counted. */
+  readonly totalByteLength: number;
+  /** As {@link SafetensorsFile.readBytes}. */
+  readBytes(name: string, beginByte?: number, endByte?: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** As {@link SafetensorsFile.readTensor}. */
+  readTensor(name: string, signal?: AbortSignal): Promise<Tensor>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+ *
+ * Throws {@link FormatError} for a missing shard, a tensor that is not where the index says or is there twice, and an
+ * index that names files outside the folder.
+ */
+export async function openWeights(folder: ModelFolder, signal?: AbortSignal): Promise<Weights> {
+  const isSharded = !(await folder.has(SINGLE)) && (await folder.has(INDEX));
+  const index = isSharded ? await readIndex(folder, signal) : null;
+  if (index === null && !(await folder.has(SINGLE))) {
+    throw missingFile(folder.name, `${SINGLE} or ${INDEX}`, await folder.list?.());
+  }
+  const files = index === null ? [SINGLE] : [...new Set(index.values())].sort();
+  const opened = new Map<string, SafetensorsFile>();
+  try {
+    for (let i = 0; i < files.length; i += OPEN_AT_ONCE) {
+      const batch = files.slice(i, i + OPEN_AT_ONCE);
+      const results = await Promise.allSettled(batch.map((file) => openShard(folder, file, index !== null, signal)));
+      for (const [j, result] of results.entries()) {
+        const file = batch[j];
+        if (result.status === "fulfilled" && file !== undefined) opened.set(file, result.value);
+      }
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+    }
+    return gather(folder, files, opened, index);
+  } catch (error) {
+    await Promise.all([...opened.values()].map((file) => file.close()));
+    throw error;
+  }
+}
+
+async function openShard(
+  folder: ModelFolder,
+  file: string,
+  isShard: boolean,
+  signal?: AbortSignal,
+): Promise<SafetensorsFile> {
+  if (isShard && !(await folder.has(file)))
+    throw new FormatError(INDEX, `names the shard ${file}, which is not in ${folder.name}`);
+  const source = await folder.open(file);
+  try {
+    return await openSafetensors(source, signal);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+function gather(
+  folder: ModelFolder,
+  files: readonly string[],
+  opened: ReadonlyMap<string, SafetensorsFile>,
+  index: ReadonlyMap<string, string> | null,
+): Weights {
+  const tensors = new Map<string, WeightInfo>();
+  let totalByteLength = 0;
+  for (const [file, { tensors: own }] of opened) {
+    for (const info of own.values()) {
+      const other = tensors.get(info.name);
+      if (other !== undefined) {
+        throw new FormatError(folder.name, `tensor ${quote(info.name)} is in two shards, ${other.file} and ${file}`, {
+          tensor: info.name,
+        });
+      }
+      tensors.set(info.name, { ...info, file });
+      totalByteLength += info.byteLength;
+    }
+  }
+  for (const [name, file] of index ?? []) {
+    const found = tensors.get(name)?.file;
+    if (found === file) continue;
+    const where = found === undefined ? "is in no shard" : `is in ${found}`;
+    throw new FormatError(INDEX, `says that tensor ${quote(name)} is in ${file}, but it ${where}`, { tensor: name });
+  }
+
+  function holder(name: string): SafetensorsFile {
+    const file = opened.get(tensors.get(name)?.file ?? "");
+    if (file === undefined) {
+      throw new FormatError(folder.name, `has no tensor ${quote(name)} among its ${tensors.size}`, { tensor: name });
+    }
+    return file;
+  }
+
+  return {
+    tensors,
+    files,
+    totalByteLength,
+    async readBytes(name, beginByte, endByte, signal) {
+      return holder(name).readBytes(name, beginByte, endByte, signal);
+    },
+    async readTensor(name, signal) {
+      return holder(name).readTensor(name, signal);
+    },
+    async close() {
+      await Promise.all([...opened.values()].map((file) => file.close()));
+    },
+  };
+}
+
+/** The index's map from tensor to file. */
+async function readIndex(folder: ModelFolder, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const json = await readJson(folder, INDEX, MAX_INDEX_BYTES, signal);
+  const map = typeof json === "object" && json !== null && "weight_map" in json ? json.weight_map : undefined;
+  if (typeof map !== "object" || map === null || Array.isArray(map)) {
+    throw new FormatError(INDEX, 'has no "weight_map" object from tensor names to files');
+  }
+  const index = new Map<string, string>();
+  for (const [name, file] of Object.entries(map)) {
+    if (typeof file !== "string") {
+      throw new FormatError(INDEX, `puts tensor ${quote(name)} into ${JSON.stringify(file)}; wanted a file name`, {
+        tensor: name,
+      });
+    }
+    try {
+      checkFileName(INDEX, file);
+    } catch (cause) {
+      throw new FormatError(
+        INDEX,
+        `puts tensor ${quote(name)} into ${quote(file)}, which is not a file inside the folder`,
+        {
+          tensor: name,
+          cause,
+        },
+      );
+    }
+    index.set(name, file);
+  }
+  if (index.size === 0) throw new FormatError(INDEX, 'its "weight_map" names no tensor');
+  return index;
+}
