@@ -6,7 +6,7 @@
 // Invariant: the stamp holds the hash of the sources that the modules were compiled from; equal hash, nothing to do.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, posix, relative, sep } from "node:path";
 
 /** The four modules: relaxed or plain SIMD, shared memory (threads) or not. */
@@ -81,18 +81,14 @@ export async function buildWasm(root) {
   rmSync(stampFile, { force: true });
   writeFileSync(join(root, entryFolder, "entry.ts"), entrySource(sources, entryFolder));
   for (const variant of wasmVariants) {
-    const args = [
-      `${entryFolder}/entry.ts`,
-      "-o",
-      `dist/${variant.file}`,
-      "--baseDir",
-      root,
-      ...compilerFlags(variant),
-    ];
+    const staged = `${entryFolder}/${process.pid}-${variant.file}`;
+    const files = [`${entryFolder}/entry.ts`, "-o", staged, "--baseDir", root];
+    const args = [...files, ...compilerFlags(variant)];
     const { error, stdout, stderr } = await asc.main(args);
     const printed = `${stdout}${stderr}`.trim();
     if (error) throw new Error(`${variant.file} did not compile: ${error.message}\n${printed}`);
     if (printed !== "") console.log(printed);
+    renameSync(join(root, staged), join(outFolder, variant.file));
   }
   writeFileSync(stampFile, stamp);
   return "built";

@@ -1,0 +1,108 @@
+// Bundles the TypeScript sources into ES modules that run as they are in Node, in a browser and in users' bundlers.
+//
+// One graph, so that `kedge` imported by the command line is the very module that dist/index.js exports; shared parts
+// become chunk-*.js. All of it lies flat in dist/, because files are found beside the module that asks for them: a source
+// writes `new URL("../../../dist/kedge-simd.wasm", import.meta.url)`, which is right where the source runs (in tests),
+// and becomes `new URL("./kedge-simd.wasm", import.meta.url)`, which is right in dist/ and understood by bundlers.
+// Dependencies and optional peers stay imports.
+
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+
+/** What dist/ offers, by source. The worker is an entry because it is started by its file name. */
+export const entries = {
+  index: "engine/index.ts",
+  kernels: "kernels/index.ts",
+  loaders: "loaders/index.ts",
+  cli: "cli/index.ts",
+  bench: "bench/index.ts",
+  "wasm-worker": "engine/devices/wasm/worker.ts",
+};
+
+/** The package's own names, so that cli/ and bench/ share modules with the three entries. */
+const ownNames = { kedge: "index", "kedge/kernels": "kernels", "kedge/loaders": "loaders" };
+
+/** Rewrites `new URL("<up>/dist/name", import.meta.url)` in a source so that it is right in dist/ itself. */
+export function rewriteDistUrls(code, id, distFolder) {
+  return code.replace(
+    /(new\s+URL\(\s*)(["'])((?:\.\.?\/)+dist\/[^"']+)\2(?=\s*,\s*import\.meta\.url)/g,
+    (whole, open, quote, path) => {
+      const target = resolve(dirname(id), path);
+      return dirname(target) === distFolder ? `${open}${quote}./${target.slice(distFolder.length + 1)}${quote}` : whole;
+    },
+  );
+}
+
+/** Bundles the entries that exist into `<root>/dist`; returns the names of those that do not exist. */
+export async function buildJavaScript(root) {
+  const { build } = await import("vite");
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const present = Object.entries(entries).filter(([, source]) => existsSync(join(root, source)));
+  const missing = Object.values(entries).filter((source) => !existsSync(join(root, source)));
+  if (present.length === 0) return missing;
+
+  const distFolder = join(root, "dist");
+  const staging = join(root, ".cache", `javascript-${process.pid}`);
+  const isOwnSource = (id) => id.startsWith(root) && !id.includes("node_modules");
+  await build({
+    root,
+    configFile: false,
+    publicDir: false,
+    logLevel: "warn",
+    define: { __KEDGE_VERSION__: JSON.stringify(version) },
+    resolve: {
+      alias: Object.entries(ownNames).map(([name, entry]) => ({
+        find: new RegExp(`^${name}$`),
+        replacement: join(root, entries[entry]),
+      })),
+    },
+    plugins: [
+      {
+        name: "kedge:dist-urls",
+        enforce: "pre",
+        transform: (code, id) => (isOwnSource(id) ? { code: rewriteDistUrls(code, id, distFolder), map: null } : null),
+      },
+    ],
+    build: {
+      ssr: true, // leaves `new URL(…, import.meta.url)`, workers and dynamic imports as they are written
+      target: "es2023",
+      minify: false,
+      sourcemap: true,
+      emptyOutDir: true,
+      outDir: staging,
+      rolldownOptions: {
+        input: Object.fromEntries(present.map(([name, source]) => [name, join(root, source)])),
+        external: (id) =>
+          !id.startsWith(".") &&
+          !id.startsWith("/") &&
+          !id.startsWith("\0") &&
+          !isOwnName(id) &&
+          !/^[A-Za-z]:/.test(id),
+        output: {
+          format: "es",
+          entryFileNames: "[name].js",
+          chunkFileNames: "chunk-[name]-[hash].js",
+          banner: (chunk) => (chunk.fileName === "cli.js" ? "#!/usr/bin/env node" : ""),
+        },
+        onwarn(warning, warn) {
+          if (warning.code === "UNRESOLVED_IMPORT" || warning.code === "MISSING_EXPORT")
+            throw new Error(warning.message);
+          warn(warning);
+        },
+      },
+    },
+  });
+
+  mkdirSync(distFolder, { recursive: true });
+  const made = readdirSync(staging);
+  if (made.includes("cli.js")) chmodSync(join(staging, "cli.js"), 0o755);
+  for (const file of made) renameSync(join(staging, file), join(distFolder, file));
+  const isStale = (file) => /\.js(\.map)?$/.test(file) && !made.includes(file);
+  for (const file of readdirSync(distFolder).filter(isStale)) rmSync(join(distFolder, file), { force: true });
+  rmSync(staging, { recursive: true, force: true });
+  return missing;
+}
+
+function isOwnName(id) {
+  return Object.hasOwn(ownNames, id);
+}
