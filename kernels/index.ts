@@ -1,5 +1,6 @@
 // kedge/kernels: the registry. Devices, tests, benches and docs walk `kernels`.
 
+import { activate } from "./activate/activate.ts";
 import { add } from "./add/add.ts";
 import { argmax } from "./argmax/argmax.ts";
 import { attend } from "./attend/attend.ts";
@@ -31,12 +32,14 @@ export const kernels: readonly Kernel[] = [
   softmax,
   selectRows,
   add,
+  activate,
   argmax,
   tokenLogProb,
   cacheMove,
 ];
 
 export {
+  activate,
   add,
   argmax,
   attend,
@@ -53,7 +56,7 @@ export {
   softmax,
   tokenLogProb,
 };
-export { ACTIVATIONS, activate, erf, type ActivationName } from "./activation.ts";
+export { ACTIVATIONS, activate as activation, erf, type ActivationName } from "./activation.ts";
 export { PATTERN_KINDS } from "./attend-pattern/attend-pattern.ts";
 export { DENSE, isVisible, type VisibilityParams } from "./attend/visible.ts";
 export {

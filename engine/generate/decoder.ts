@@ -1,0 +1,33 @@
+// What generation needs of the engine: sequences that grow, and the logits of their newest token. Everything in this folder
+// is written against this interface, so that it can be tested without a model.
+
+/** A sequence in the cache. Its tokens so far are the holder's to remember. */
+export interface DecoderSequence {
+  /** tokens fed so far = position of the next one */
+  readonly length: number;
+}
+
+/** Tokens to append to one sequence in a step; at least one. */
+export interface Feed {
+  readonly sequence: DecoderSequence;
+  readonly tokens: readonly number[];
+}
+
+export interface Decoder {
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  /** An empty sequence. */
+  open(): DecoderSequence;
+  /** A second sequence with the same past; nothing is copied but slot numbers. */
+  fork(sequence: DecoderSequence): DecoderSequence;
+  /** Frees what only this sequence holds. */
+  close(sequence: DecoderSequence): void;
+  /**
+   * Appends tokens to sequences, all as rows of one batch (long ones in chunks), and resolves with the logits [vocabSize] that
+   * follow the last token of each feed. Rejects with the signal's reason within one chunk of an abort; the sequences are then
+   * only good for closing.
+   */
+  logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]>;
+  /** The same, but the device picks the largest logit of each feed: only token numbers are read back. */
+  greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array>;
+}
