@@ -6,7 +6,7 @@
 // and becomes `new URL("./kedge-simd.wasm", import.meta.url)`, which is right in dist/ and understood by bundlers.
 // Dependencies and optional peers stay imports.
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 /** What dist/ offers, by source. The worker is an entry because it is started by its file name. */
@@ -36,7 +36,6 @@ export function rewriteDistUrls(code, id, distFolder) {
 /** Bundles the entries that exist into `<root>/dist`; returns the names of those that do not exist. */
 export async function buildJavaScript(root) {
   const { build } = await import("vite");
-  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const present = Object.entries(entries).filter(([, source]) => existsSync(join(root, source)));
   const missing = Object.values(entries).filter((source) => !existsSync(join(root, source)));
   if (present.length === 0) return missing;
@@ -49,7 +48,6 @@ export async function buildJavaScript(root) {
     configFile: false,
     publicDir: false,
     logLevel: "warn",
-    define: { __KEDGE_VERSION__: JSON.stringify(version) },
     resolve: {
       alias: Object.entries(ownNames).map(([name, entry]) => ({
         find: new RegExp(`^${name}$`),
@@ -60,7 +58,14 @@ export async function buildJavaScript(root) {
       {
         name: "kedge:dist-urls",
         enforce: "pre",
-        transform: (code, id) => (isOwnSource(id) ? { code: rewriteDistUrls(code, id, distFolder), map: null } : null),
+        transform(code, id) {
+          if (!isOwnSource(id)) return null;
+          const isBareCommand = id === join(root, entries.cli) && !code.startsWith("#!");
+          return {
+            code: (isBareCommand ? "#!/usr/bin/env node\n" : "") + rewriteDistUrls(code, id, distFolder),
+            map: null,
+          };
+        },
       },
     ],
     build: {
@@ -82,7 +87,6 @@ export async function buildJavaScript(root) {
           format: "es",
           entryFileNames: "[name].js",
           chunkFileNames: "chunk-[name]-[hash].js",
-          banner: (chunk) => (chunk.fileName === "cli.js" ? "#!/usr/bin/env node" : ""),
         },
         onwarn(warning, warn) {
           if (warning.code === "UNRESOLVED_IMPORT" || warning.code === "MISSING_EXPORT")
