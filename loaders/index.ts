@@ -25,3 +25,5 @@ export {
 } from "./safetensors.ts";
 export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float16.ts";
 export { openWeights, type WeightInfo, type Weights } from "./shards.ts";
+export { FAMILIES, parseConfig, type Activation, type AnchorConfig, type Family, type ModelConfig } from "./config.ts";
+export { inverseFrequencies, parseRotary, type Rotary, type RotaryShape } from "./rotary.ts";
