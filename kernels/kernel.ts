@@ -120,6 +120,12 @@ export interface Sample<Params = Readonly<Record<string, number>>, Name extends 
   readonly absent?: readonly Name[];
 }
 
+/** A sample of a certain kernel: `SampleOf<typeof linear>`. */
+export type SampleOf<K extends { readonly params: object; readonly buffers: object }> = Sample<
+  { readonly [Name in keyof K["params"]]: number },
+  keyof K["buffers"] & string
+>;
+
 /** A kernel as devices, tests and benches see it: the definition with its types widened. */
 export interface Kernel {
   readonly name: string;

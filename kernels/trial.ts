@@ -1,0 +1,146 @@
+// One run of a kernel whose answer is known: inputs, and what its f64 reference makes of those very inputs. Tests walk the
+// tables of shapes with it, devices their known-answer tests, benches their data.
+//
+// Every array is SLACK numbers longer than the kernel was told, and outputs begin as POISON: what the reference leaves
+// alone, inside a buffer or behind it, must come back untouched, and what lies behind an input spoils any sum it enters.
+
+import type { Bound, Floats, Kernel, Random, Sample } from "./kernel.ts";
+import { decodeWeights, type StoredFormat } from "./matrix/matrix.ts";
+
+/** Numbers behind the end of every buffer. */
+export const SLACK = 16;
+/** What outputs and the slack hold before a run; exact in f32, and in no sensible result. */
+export const POISON = -(2 ** 100);
+const POISON_WORD = 0xdeadbeef;
+
+/** Random weights as a file would hold them: rows x columns in `format`, row-major. */
+export interface TrialMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly format: StoredFormat;
+  readonly bytes: Uint8Array;
+}
+
+/** A kernel, its inputs and its right outputs. */
+export interface Trial {
+  readonly kernel: Kernel;
+  /** f32 parameters are rounded to f32 */
+  readonly params: Readonly<Record<string, number>>;
+  /** contents before the run, SLACK included, of every buffer that is present and no matrix */
+  readonly arrays: Readonly<Record<string, Float32Array | Uint32Array>>;
+  readonly matrices: Readonly<Record<string, TrialMatrix>>;
+  /** contents after the run, SLACK included, of every buffer that the kernel writes */
+  readonly wanted: Readonly<Record<string, Float64Array | Uint32Array>>;
+}
+
+/** The first number of an output that is out of bounds. */
+export interface Violation {
+  readonly buffer: string;
+  readonly index: number;
+  readonly got: number;
+  readonly want: number;
+}
+
+/** A repeatable source of numbers: a 32-bit state through Mulberry's mix, normals by Box and Muller. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  const uniform = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return {
+    normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
+    integer: (below) => Math.floor(uniform() * below),
+  };
+}
+
+/** Inputs for `kernel` at a sample, and its reference's outputs. Matrices hold weights that `format` holds exactly. */
+export function makeTrial(
+  kernel: Kernel,
+  sample: Sample,
+  random: Random,
+  { format = "f32" }: { readonly format?: StoredFormat } = {},
+): Trial {
+  const params = Object.fromEntries(
+    Object.entries(sample.params).map(([name, value]) => [
+      name,
+      kernel.params[name] === "f32" ? Math.fround(value) : value,
+    ]),
+  );
+  const sizes = kernel.sizes(params);
+  const shapes = kernel.matrices?.(params) ?? {};
+  const given = kernel.inputs?.(params, random) ?? {};
+  const arrays: Record<string, Float32Array | Uint32Array> = {};
+  const matrices: Record<string, TrialMatrix> = {};
+  const wanted: Record<string, Float64Array | Uint32Array> = {};
+  const reads: Record<string, Floats | Uint32Array> = {};
+
+  for (const [name, use] of Object.entries(kernel.buffers)) {
+    if (sample.absent?.includes(name)) continue;
+    const size = sizes[name]!;
+    if (use.startsWith("matrix")) {
+      const [rows, columns] = shapes[name]!;
+      const bytes = randomWeights(format, size, random);
+      matrices[name] = { rows, columns, format, bytes };
+      reads[name] = Float64Array.from(decodeWeights(format, bytes));
+      continue;
+    }
+    const isWord = use.endsWith("u32");
+    const array = isWord
+      ? new Uint32Array(size + SLACK).fill(POISON_WORD)
+      : new Float32Array(size + SLACK).fill(POISON);
+    const known = given[name];
+    if (known) array.set(known.subarray(0, size));
+    else if (!isWord && !use.startsWith("write")) for (let i = 0; i < size; i++) array[i] = random.normal();
+    arrays[name] = array;
+    const exact = array instanceof Uint32Array ? array.slice() : Float64Array.from(array);
+    reads[name] = exact.subarray(0, size);
+    if (use.includes("write")) wanted[name] = exact;
+  }
+  kernel.reference(reads, params);
+  return { kernel, params, arrays, matrices, wanted };
+}
+
+/**
+ * Null if every output lies within `bound` of the reference, and all that the reference left alone is as it was;
+ * otherwise the first number that is not. `got` holds the outputs, with or without their slack.
+ */
+export function compare(
+  { arrays, wanted }: Trial,
+  got: Readonly<Record<string, Float32Array | Uint32Array>>,
+  bound: Bound,
+): Violation | null {
+  for (const [buffer, wants] of Object.entries(wanted)) {
+    const before = arrays[buffer]!;
+    const gots = got[buffer] ?? [];
+    const length = Math.max(gots.length, wants.length - SLACK);
+    for (let index = 0; index < length; index++) {
+      const [value, want] = [gots[index] ?? Number.NaN, wants[index]!];
+      if (value === want) continue;
+      const isLeftAlone = want === before[index];
+      const isNear = Math.abs(value - want) <= bound.absolute + bound.relative * Math.abs(want);
+      if (isLeftAlone || !isNear) return { buffer, index, got: value, want };
+    }
+  }
+  return null;
+}
+
+/** Normal weights in a stored format; one in sixteen is small enough to be subnormal as f16. */
+function randomWeights(format: StoredFormat, length: number, random: Random): Uint8Array {
+  const values = Float32Array.from({ length }, () => random.normal() * (random.integer(16) === 0 ? 2 ** -17 : 1));
+  if (format === "f32") return new Uint8Array(values.buffer);
+  const bits = new Uint32Array(values.buffer);
+  const halves = Uint16Array.from(bits, (word, i) => (format === "bf16" ? word >>> 16 : halfBits(values[i]!)));
+  return new Uint8Array(halves.buffer);
+}
+
+/** The bits of the half next to `value` towards zero; |value| < 65536. */
+function halfBits(value: number): number {
+  const magnitude = Math.abs(value);
+  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)));
+  const steps = Math.min(2047, Math.floor(magnitude * 2 ** (10 - exponent)));
+  const bits = steps < 1024 ? steps : ((exponent + 15) << 10) + (steps - 1024);
+  return (value < 0 ? 0x8000 : 0) | bits;
+}
