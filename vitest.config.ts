@@ -1,12 +1,13 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests run on the sources; `kedge` and its subpaths resolve to them through the condition "source". */
 export default defineConfig({
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source"] } },
   test: {
     include: ["{engine,kernels,loaders,cli,examples,bench,tests}/**/*.test.ts"],
     exclude: ["bench/peers/**", "**/node_modules/**"],
-    pool: "forks",
+    pool: "forks", // Dawn wants a main thread: its environment variables are those of the process
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 120_000,
