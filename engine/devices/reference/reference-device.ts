@@ -1,0 +1,193 @@
+// The oracle: every kernel's reference, in f64, one call after the other. Slow on purpose.
+// Tensors of f32 are kept as f64, so that nothing is rounded between kernels.
+
+import { decodeWeights, type Floats } from "../../../kernels/index.ts";
+import {
+  DeviceError,
+  type Device,
+  type DeviceMemory,
+  type Executable,
+  type Matrix,
+  type MatrixSource,
+  type PrepareOptions,
+  type Read,
+  type Step,
+  type Tensor,
+  type TensorRole,
+  type Write,
+} from "../device.ts";
+import { resolveParams, type Call, type Program } from "../program.ts";
+
+interface ReferenceTensor extends Tensor {
+  values: Float64Array | Uint32Array;
+}
+interface ReferenceMatrix extends Matrix {
+  /** [rows, columns]; f32 holds every stored format exactly */
+  readonly values: Float32Array;
+}
+
+/** How long calls may run before the event loop gets a turn. */
+const TURN_MILLISECONDS = 20;
+/** Bytes of a matrix that are read at a time. */
+const PIECE_BYTES = 8 << 20;
+
+/** The device that computes with the kernels' f64 references, in the caller's thread. */
+export class ReferenceDevice implements Device {
+  readonly name = "reference";
+  readonly description = "reference: f64 in plain JavaScript, the oracle that the other devices are held against";
+  readonly preferredRows = 64;
+  readonly demotions = [];
+  readonly #tensors = new Set<ReferenceTensor>();
+  readonly #matrices = new Set<ReferenceMatrix>();
+  /** every operation waits for the one before it */
+  #queue: Promise<unknown> = Promise.resolve();
+  #isDisposed = false;
+
+  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole): Tensor {
+    const tensor: ReferenceTensor = { label, type, role, length, values: this.#allocate(label, type, length) };
+    this.#tensors.add(tensor);
+    return tensor;
+  }
+
+  resize(tensor: Tensor, length: number): void {
+    const held = this.#held(tensor);
+    void this.#enqueue(() => {
+      const values = this.#allocate(tensor.label, tensor.type, length);
+      values.set(held.values.subarray(0, length));
+      held.values = values;
+    });
+    (held as { length: number }).length = length;
+  }
+
+  destroy(thing: Tensor | Matrix): void {
+    void this.#enqueue(() => {
+      this.#tensors.delete(thing as ReferenceTensor);
+      this.#matrices.delete(thing as ReferenceMatrix);
+    });
+  }
+
+  async createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix> {
+    const { label, rows, columns, format } = source;
+    const values = this.#room(label, rows * columns, (length) => new Float32Array(length));
+    const step = Math.max(1, Math.floor(PIECE_BYTES / (columns * 4)));
+    for (let begin = 0; begin < rows; begin += step) {
+      const bytes = await source.read(begin, Math.min(rows, begin + step), signal);
+      values.set(decodeWeights(format, bytes), begin * columns);
+    }
+    this.#throwIfDisposed();
+    const matrix = { label, rows, columns, format, byteLength: values.byteLength, values };
+    this.#matrices.add(matrix);
+    return matrix;
+  }
+
+  write(write: Write): void {
+    const apply = this.#pendingWrite(write);
+    void this.#enqueue(apply);
+  }
+
+  read(read: Read): Promise<Float32Array | Uint32Array> {
+    return this.#enqueue(() => this.#copyOut(read));
+  }
+
+  prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
+    options.onProgress?.(program.calls.length, program.calls.length);
+    return Promise.resolve({ program, chosen: program.calls.map(() => ["reference"]), dispose: () => undefined });
+  }
+
+  run({ program }: Executable, step: Step): Promise<(Float32Array | Uint32Array)[]> {
+    const writes = (step.writes ?? []).map((write) => this.#pendingWrite(write));
+    return this.#enqueue(async () => {
+      for (const apply of writes) apply();
+      let turn = performance.now();
+      for (const call of program.calls.slice(step.begin ?? 0, step.end ?? program.calls.length)) {
+        this.#replay(call, step.variables);
+        if (performance.now() - turn < TURN_MILLISECONDS) continue;
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        this.#throwIfDisposed();
+        turn = performance.now();
+      }
+      return (step.reads ?? []).map((read) => this.#copyOut(read));
+    });
+  }
+
+  memory(): DeviceMemory {
+    const bytes = { weights: 0, cache: 0, activations: 0 };
+    for (const { role, values } of this.#tensors) bytes[role] += values.byteLength;
+    for (const { byteLength } of this.#matrices) bytes.weights += byteLength;
+    return bytes;
+  }
+
+  dispose(): Promise<void> {
+    this.#isDisposed = true;
+    this.#tensors.clear();
+    this.#matrices.clear();
+    return Promise.resolve();
+  }
+
+  #replay(call: Call, variables: Readonly<Record<string, number>>): void {
+    const params = resolveParams(call, variables);
+    const sizes = call.kernel.sizes(params);
+    const arrays: Record<string, Floats | Uint32Array | undefined> = {};
+    for (const [name, buffer] of Object.entries(call.buffers)) {
+      if (buffer === undefined) continue;
+      const { values } = buffer as ReferenceTensor | ReferenceMatrix;
+      const needed = sizes[name]!;
+      if (values.length < needed) {
+        throw new DeviceError(
+          "failed",
+          `${call.label}: ${call.kernel.name} needs ${needed} numbers in ${name}; tensor "${buffer.label}" has ${values.length}`,
+        );
+      }
+      arrays[name] = values.subarray(0, needed);
+    }
+    call.kernel.reference(arrays, params);
+  }
+
+  /** The numbers are copied now, the tensor changes in turn. */
+  #pendingWrite({ tensor, data, offset = 0 }: Write): () => void {
+    if (offset + data.length > tensor.length) {
+      throw new RangeError(
+        `writing ${data.length} numbers at ${offset} runs past tensor "${tensor.label}" of ${tensor.length}`,
+      );
+    }
+    const copy = data.slice();
+    return () => this.#held(tensor).values.set(copy, offset);
+  }
+
+  #copyOut({ tensor, begin, end }: Read): Float32Array | Uint32Array {
+    const { values } = this.#held(tensor);
+    return values instanceof Uint32Array ? values.slice(begin, end) : Float32Array.from(values.subarray(begin, end));
+  }
+
+  #allocate(label: string, type: "f32" | "u32", length: number): Float64Array | Uint32Array {
+    return type === "u32"
+      ? this.#room(label, length, (count) => new Uint32Array(count))
+      : this.#room(label, length, (count) => new Float64Array(count));
+  }
+
+  #room<T>(label: string, length: number, make: (length: number) => T): T {
+    this.#throwIfDisposed();
+    try {
+      return make(length);
+    } catch (cause) {
+      throw new DeviceError("out-of-memory", `"${label}" needs room for ${length} numbers; there is none`, { cause });
+    }
+  }
+
+  #held(tensor: Tensor): ReferenceTensor {
+    return tensor as ReferenceTensor;
+  }
+
+  #throwIfDisposed(): void {
+    if (this.#isDisposed) throw new DeviceError("disposed", "the reference device was disposed of");
+  }
+
+  #enqueue<T>(task: () => T | Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      this.#throwIfDisposed();
+      return task();
+    });
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,121 @@
+// The tensors that a step writes, fills and reads: its ports (what goes in and comes out) and the activations in between.
+// Each is made once for so many rows and grows when a step has more.
+
+import type { ModelConfig } from "../../loaders/index.ts";
+import { RANGE_WORDS } from "../cache/store.ts";
+import type { Device, Tensor } from "../devices/device.ts";
+
+/** What a step writes before, and reads after, the forward pass. */
+export interface Ports {
+  /** [rows]; numbers from vocabSize on stand for rows of `vectors` */
+  readonly tokens: Tensor;
+  /** [rows] */
+  readonly positions: Tensor;
+  /** [rows, rotaryDims / 2, 2]: cos and sin */
+  readonly rotation: Tensor | undefined;
+  /** [rows]: where the row's key and value are stored */
+  readonly slots: Tensor;
+  /** [rows, 4]: begin, end, position, mark */
+  readonly ranges: Tensor;
+  /** embeddings of the caller's [*, dim] */
+  readonly vectors: Tensor | undefined;
+  /** [outputs]: the rows whose logits are wanted */
+  readonly outputRows: Tensor;
+  /** [outputs]: tokens whose log-probability is wanted */
+  readonly targets: Tensor;
+  /** [outputs]: the largest logit's token */
+  readonly best: Tensor;
+  /** [outputs] */
+  readonly logProbs: Tensor;
+}
+
+type Unit = "rows" | "outputs" | "lines";
+interface Held {
+  readonly tensor: Tensor;
+  readonly unit: Unit;
+  /** numbers per row, output or column of a pattern's line */
+  readonly width: number;
+}
+
+export class Activations {
+  readonly ports: Ports;
+  readonly #device: Device;
+  readonly #heads: number;
+  readonly #held = new Map<string, Held>();
+  /** units there is room for; a line is one row's pattern: columns of all heads */
+  readonly #room: Record<Unit, number>;
+
+  constructor(device: Device, config: ModelConfig, rows: number) {
+    this.#device = device;
+    this.#heads = config.heads;
+    this.#room = { rows, outputs: 1, lines: 0 };
+    const words = (name: string, unit: Unit, width = 1) => this.#make(name, unit, width, "u32");
+    this.ports = {
+      tokens: words("tokens", "rows"),
+      positions: words("positions", "rows"),
+      rotation: config.rotary ? this.rows("rotation", config.rotary.dims) : undefined,
+      slots: words("slots", "rows"),
+      ranges: words("ranges", "rows", RANGE_WORDS),
+      vectors: undefined,
+      outputRows: words("outputRows", "outputs"),
+      targets: words("targets", "outputs"),
+      best: words("best", "outputs"),
+      logProbs: this.outputs("logProbs", 1),
+    };
+  }
+
+  /** [rows, width] */
+  rows(name: string, width: number): Tensor {
+    return this.#make(name, "rows", width, "f32");
+  }
+
+  /** [outputs, width] */
+  outputs(name: string, width: number): Tensor {
+    return this.#make(name, "outputs", width, "f32");
+  }
+
+  /** [rows, heads, columns], with twice the columns for two key sources */
+  pattern(name: "scores" | "pattern", isDouble: boolean): Tensor {
+    return this.#make(isDouble ? `${name}.double` : name, "lines", this.#heads * (isDouble ? 2 : 1), "f32");
+  }
+
+  /** Makes room for a step. `lines` is rows · columns of the patterns looked at, 0 for none. */
+  reserve(rows: number, outputs: number, lines = 0): void {
+    const wanted = { rows, outputs, lines };
+    for (const unit of ["rows", "outputs", "lines"] as const) {
+      if (wanted[unit] <= this.#room[unit]) continue;
+      this.#room[unit] = wanted[unit];
+      this.#refit(unit);
+    }
+  }
+
+  /** Gives back what a large step needed. */
+  shrink(rows: number, outputs: number): void {
+    const wanted = { rows, outputs, lines: 0 };
+    for (const unit of ["rows", "outputs", "lines"] as const) {
+      if (wanted[unit] >= this.#room[unit]) continue;
+      this.#room[unit] = wanted[unit];
+      this.#refit(unit);
+    }
+  }
+
+  dispose(): void {
+    for (const { tensor } of this.#held.values()) this.#device.destroy(tensor);
+    this.#held.clear();
+  }
+
+  #refit(unit: Unit): void {
+    for (const held of this.#held.values()) {
+      if (held.unit === unit) this.#device.resize(held.tensor, Math.max(1, this.#room[unit] * held.width));
+    }
+  }
+
+  #make(name: string, unit: Unit, width: number, type: "f32" | "u32"): Tensor {
+    const held = this.#held.get(name);
+    if (held) return held.tensor;
+    const length = Math.max(1, this.#room[unit] * width);
+    const tensor = this.#device.createTensor(name, type, length, "activations");
+    this.#held.set(name, { tensor, unit, width });
+    return tensor;
+  }
+}

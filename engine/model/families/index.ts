@@ -1,0 +1,29 @@
+// The families by the `model_type` of config.json. A new one is a data file and a line here.
+
+import type { Family as FamilyName } from "../../../loaders/index.ts";
+import { codegen } from "./codegen.ts";
+import type { Family } from "./family.ts";
+import { gemma2 } from "./gemma2.ts";
+import { gpt2 } from "./gpt2.ts";
+import { gptBigcode } from "./gpt-bigcode.ts";
+import { gptNeox } from "./gpt-neox.ts";
+import { llama } from "./llama.ts";
+import { phi } from "./phi.ts";
+import { qwen3 } from "./qwen3.ts";
+import { starcoder2 } from "./starcoder2.ts";
+
+export const families: Readonly<Record<FamilyName, Family>> = {
+  llama,
+  mistral: llama,
+  qwen2: llama,
+  qwen3,
+  gpt2,
+  gpt_bigcode: gptBigcode,
+  starcoder2,
+  codegen,
+  gpt_neox: gptNeox,
+  phi,
+  gemma2,
+};
+
+export type { Family, QkvNames, RowRun } from "./family.ts";

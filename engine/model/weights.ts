@@ -1,0 +1,319 @@
+// A checkpoint's tensors -> the weights of the forward pass, on the device: matrices packed as it wants them, norms and biases
+// as f32. The family says what each tensor is called; every shape is checked before anything is read.
+
+import type { StoredFormat } from "../../kernels/index.ts";
+import { FormatError, UnsupportedError, type ModelConfig, type Weights as Checkpoint } from "../../loaders/index.ts";
+import type { Device, Matrix, MatrixSource, Tensor } from "../devices/device.ts";
+import { families, type Family, type RowRun } from "./families/index.ts";
+
+export interface NormWeights {
+  readonly weight: Tensor;
+  readonly bias: Tensor | undefined;
+}
+export interface LinearWeights {
+  readonly weight: Matrix;
+  readonly bias: Tensor | undefined;
+}
+export interface LayerWeights {
+  readonly attentionNorm: NormWeights;
+  /** [(heads + 2 kvHeads) headDim, dim]: rows of q, then k, then v */
+  readonly qkv: LinearWeights;
+  readonly qNorm: Tensor | undefined;
+  readonly kNorm: Tensor | undefined;
+  readonly out: LinearWeights;
+  readonly postAttentionNorm: NormWeights | undefined;
+  readonly mlpNorm: NormWeights | undefined;
+  readonly gate: LinearWeights | undefined;
+  readonly up: LinearWeights;
+  readonly down: LinearWeights;
+  readonly postMlpNorm: NormWeights | undefined;
+  /** [heads, 2] for `attend`: (anchor bias, 1) where this layer reads another layer's anchors */
+  readonly headParams: Tensor | undefined;
+}
+export interface ModelWeights {
+  readonly embedding: Matrix;
+  /** learned positions [contextLength, dim] */
+  readonly positions: Tensor | undefined;
+  readonly layers: readonly LayerWeights[];
+  readonly finalNorm: NormWeights;
+  /** the embedding itself where the two are tied */
+  readonly head: LinearWeights;
+}
+
+/** Tensors loaded so far, by bytes of the checkpoint. */
+export type WeightProgress = (loadedBytes: number, totalBytes: number, tensor: string) => void;
+
+const FORMATS: Readonly<Record<string, StoredFormat>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+
+/** The prefix under which the checkpoint keeps the base model. */
+function findPrefix(checkpoint: Checkpoint, family: Family, file: string): string {
+  const names = family.prefixes.map((prefix) => `${prefix}${family.embedding}.weight`);
+  const index = names.findIndex((name) => checkpoint.tensors.has(name));
+  if (index >= 0) return family.prefixes[index]!;
+  throw new FormatError(file, `has no token embedding: looked for ${names.map((name) => `"${name}"`).join(" and ")}`);
+}
+
+/** Reads tensors of one checkpoint, checking each against the shape that the configuration asks for. */
+class CheckpointReader {
+  /** names of tensors that were used */
+  readonly used = new Set<string>();
+  readonly #checkpoint: Checkpoint;
+  readonly #file: string;
+
+  constructor(checkpoint: Checkpoint, file: string) {
+    this.#checkpoint = checkpoint;
+    this.#file = file;
+  }
+
+  has(name: string): boolean {
+    return this.#checkpoint.tensors.has(name);
+  }
+
+  /** Checks that a tensor is there, of a float type, and of this shape. */
+  check(name: string, shape: readonly number[]): StoredFormat {
+    const info = this.#checkpoint.tensors.get(name);
+    if (!info) {
+      throw new FormatError(this.#file, `has no tensor "${name}" [${shape.join(",")}], which config.json calls for`, {
+        tensor: name,
+      });
+    }
+    if (info.shape.length !== shape.length || info.shape.some((size, axis) => size !== shape[axis])) {
+      throw new FormatError(
+        info.file,
+        `tensor "${name}" has shape [${info.shape.join(",")}], but config.json calls for [${shape.join(",")}]`,
+        { tensor: name },
+      );
+    }
+    const format = FORMATS[info.dtype];
+    if (!format) {
+      throw new UnsupportedError(`${info.file}: tensor "${name}" is ${info.dtype}; weights must be F32, F16 or BF16`);
+    }
+    this.used.add(name);
+    return format;
+  }
+
+  /** A vector as f32. */
+  async vector(name: string, shape: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
+    this.check(name, shape);
+    const { values } = await this.#checkpoint.readTensor(name, signal);
+    return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
+  }
+
+  /** Rows of one or several [*, columns] matrices, one run after the other, read when asked for. */
+  rows(label: string, parts: readonly { name: string; rows: number; runs?: readonly RowRun[] }[], columns: number) {
+    const runs = parts.flatMap(({ name, rows, runs: own = [{ begin: 0, count: rows }] }) => {
+      const format = this.check(name, [rows, columns]);
+      return own.map((run) => ({ name, format, ...run }));
+    });
+    const format = runs[0]!.format;
+    const odd = runs.find((run) => run.format !== format);
+    if (odd) {
+      throw new UnsupportedError(
+        `${this.#file}: "${odd.name}" is ${odd.format} and "${runs[0]!.name}" ${format}; fused matrices must share a type`,
+      );
+    }
+    const rowBytes = columns * (format === "f32" ? 4 : 2);
+    const total = runs.reduce((sum, run) => sum + run.count, 0);
+    const read = async (begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array> => {
+      const pieces: Promise<Uint8Array>[] = [];
+      let first = 0;
+      for (const run of runs) {
+        const from = Math.max(begin, first);
+        const to = Math.min(end, first + run.count);
+        if (from < to) {
+          const row = run.begin + from - first;
+          pieces.push(this.#checkpoint.readBytes(run.name, row * rowBytes, (row + to - from) * rowBytes, signal));
+        }
+        first += run.count;
+      }
+      const read = await Promise.all(pieces);
+      return read.length === 1 ? read[0]! : joinBytes(read);
+    };
+    return { label, rows: total, columns, format, read } satisfies MatrixSource;
+  }
+
+  /** A matrix that is stored [columns, rows], turned over in memory on its first read. */
+  transposed(label: string, name: string, rows: number, columns: number): MatrixSource {
+    const format = this.check(name, [columns, rows]);
+    const size = format === "f32" ? 4 : 2;
+    let turned: Promise<Uint8Array> | undefined;
+    const turn = async (signal?: AbortSignal) => {
+      const bytes = (await this.#checkpoint.readBytes(name, 0, rows * columns * size, signal)).slice();
+      const Cells = size === 4 ? Uint32Array : Uint16Array;
+      const from = new Cells(bytes.buffer);
+      const to = new Cells(rows * columns);
+      for (let column = 0; column < columns; column++) {
+        for (let row = 0; row < rows; row++) to[row * columns + column] = from[column * rows + row]!;
+      }
+      return new Uint8Array(to.buffer);
+    };
+    const read = async (begin: number, end: number, signal?: AbortSignal) => {
+      turned ??= turn(signal);
+      return (await turned).slice(begin * columns * size, end * columns * size);
+    };
+    return { label, rows, columns, format, read };
+  }
+}
+
+function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
+
+/** Puts a model's weights on the device. Throws a FormatError for tensors that are missing or of another shape. */
+export async function loadWeights(
+  device: Device,
+  checkpoint: Checkpoint,
+  config: ModelConfig,
+  options: { file: string; onProgress?: WeightProgress | undefined; signal?: AbortSignal | undefined },
+): Promise<{ weights: ModelWeights; unused: string[] }> {
+  const { file, signal, onProgress } = options;
+  const family = families[config.family];
+  const prefix = findPrefix(checkpoint, family, file);
+  const reader = new CheckpointReader(checkpoint, file);
+  const made: (Tensor | Matrix)[] = [];
+  let loadedBytes = 0;
+
+  const progress = (label: string, bytes: number) => {
+    loadedBytes += bytes;
+    signal?.throwIfAborted();
+    onProgress?.(loadedBytes, checkpoint.totalByteLength, label);
+  };
+  const tensor = async (
+    label: string,
+    name: string,
+    shape: readonly number[],
+    edit?: (v: Float32Array) => Float32Array,
+  ) => {
+    const values = await reader.vector(name, shape, signal);
+    const data = edit ? edit(values) : values;
+    const held = device.createTensor(label, "f32", data.length, "weights");
+    made.push(held);
+    device.write({ tensor: held, data });
+    progress(label, checkpoint.tensors.get(name)!.byteLength);
+    return held;
+  };
+  const matrix = async (source: MatrixSource) => {
+    const held = await device.createMatrix(source, signal);
+    made.push(held);
+    progress(source.label, source.rows * source.columns * (source.format === "f32" ? 4 : 2));
+    return held;
+  };
+  const norm = async (label: string, name: string, size: number): Promise<NormWeights> => ({
+    weight: await tensor(`${label}.weight`, `${name}.weight`, [size]),
+    bias: family.norm === "layer" ? await tensor(`${label}.bias`, `${name}.bias`, [size]) : undefined,
+  });
+  const linear = async (label: string, name: string, rows: number, columns: number, hasBias: boolean) => {
+    const weight = `${name}.weight`;
+    const source = family.isTransposed
+      ? reader.transposed(label, weight, rows, columns)
+      : reader.rows(label, [{ name: weight, rows }], columns);
+    return {
+      weight: await matrix(source),
+      bias: hasBias ? await tensor(`${label}.bias`, `${name}.bias`, [rows]) : undefined,
+    };
+  };
+
+  const { dim, heads, kvHeads, headDim, hiddenDim, vocabSize } = config;
+  const qkvRows = (heads + 2 * kvHeads) * headDim;
+
+  const qkv = async (label: string, i: number): Promise<LinearWeights> => {
+    const names = family.layer.qkv;
+    if ("fused" in names) {
+      const name = prefix + names.fused.replace("{i}", String(i));
+      const order = names.order(config);
+      const source = family.isTransposed
+        ? reader.transposed(label, `${name}.weight`, qkvRows, dim)
+        : reader.rows(label, [{ name: `${name}.weight`, rows: qkvRows, runs: order }], dim);
+      const reorder = (values: Float32Array) =>
+        Float32Array.from(order.flatMap(({ begin, count }) => [...values.subarray(begin, begin + count)]));
+      return {
+        weight: await matrix(source),
+        bias: config.qkvBias ? await tensor(`${label}.bias`, `${name}.bias`, [qkvRows], reorder) : undefined,
+      };
+    }
+    const parts = [names.q, names.k, names.v].map((part, which) => ({
+      name: prefix + part.replace("{i}", String(i)),
+      rows: (which === 0 ? heads : kvHeads) * headDim,
+    }));
+    const source = reader.rows(
+      label,
+      parts.map(({ name, rows }) => ({ name: `${name}.weight`, rows })),
+      dim,
+    );
+    const weight = await matrix(source);
+    if (!config.qkvBias) return { weight, bias: undefined };
+    const values = new Float32Array(qkvRows);
+    let at = 0;
+    for (const { name, rows } of parts) {
+      values.set(await reader.vector(`${name}.bias`, [rows], signal), at);
+      at += rows;
+    }
+    const bias = device.createTensor(`${label}.bias`, "f32", qkvRows, "weights");
+    made.push(bias);
+    device.write({ tensor: bias, data: values });
+    return { weight, bias };
+  };
+
+  const layer = async (i: number): Promise<LayerWeights> => {
+    const at = `blocks.${i}`;
+    const name = (module: string) => prefix + module.replace("{i}", String(i));
+    const { layer: names } = family;
+    const optionalNorm = (label: string, module: string | undefined) =>
+      module === undefined ? Promise.resolve(undefined) : norm(`${at}.${label}`, name(module), dim);
+    const headNorm = (label: string, module: string | undefined) =>
+      module !== undefined && config.qkNorm
+        ? tensor(`${at}.attn.${label}`, `${name(module)}.weight`, [headDim])
+        : Promise.resolve(undefined);
+    const anchored = config.anchors?.layerMap.has(i)
+      ? await tensor(`${at}.attn.anchor_bias`, name("layers.{i}.self_attn.anchor_bias"), [heads], (bias) =>
+          Float32Array.from({ length: heads * 2 }, (_, j) => (j % 2 === 0 ? bias[j / 2]! : 1)),
+        )
+      : undefined;
+    return {
+      attentionNorm: await norm(`${at}.ln1`, name(names.attentionNorm), dim),
+      qkv: await qkv(`${at}.attn.qkv`, i),
+      qNorm: await headNorm("q_norm", names.qNorm),
+      kNorm: await headNorm("k_norm", names.kNorm),
+      out: await linear(`${at}.attn.out`, name(names.out), dim, heads * headDim, config.outputBias),
+      postAttentionNorm: await optionalNorm("ln1_post", names.postAttentionNorm),
+      mlpNorm: await optionalNorm("ln2", names.mlpNorm),
+      gate: names.gate ? await linear(`${at}.mlp.gate`, name(names.gate), hiddenDim, dim, config.mlpBias) : undefined,
+      up: await linear(`${at}.mlp.up`, name(names.up), hiddenDim, dim, config.mlpBias),
+      down: await linear(`${at}.mlp.down`, name(names.down), dim, hiddenDim, config.mlpBias),
+      postMlpNorm: await optionalNorm("ln2_post", names.postMlpNorm),
+      headParams: anchored,
+    };
+  };
+
+  try {
+    const embeddingName = `${prefix}${family.embedding}.weight`;
+    const embedding = await matrix(reader.rows("embed", [{ name: embeddingName, rows: vocabSize }], dim));
+    const positions = family.positions
+      ? await tensor("positions", `${prefix}${family.positions}.weight`, [config.contextLength, dim])
+      : undefined;
+    const layers: LayerWeights[] = [];
+    for (let i = 0; i < config.layers; i++) layers.push(await layer(i));
+    const finalNorm = await norm("ln_final", prefix + family.finalNorm, dim);
+    const headName = `${family.head}.weight`;
+    const head = config.tiedEmbeddings
+      ? embedding
+      : await matrix(reader.rows("head", [{ name: headName, rows: vocabSize }], dim));
+    const bias = reader.has(`${family.head}.bias`)
+      ? await tensor("head.bias", `${family.head}.bias`, [vocabSize])
+      : undefined;
+    if (config.tiedEmbeddings) reader.used.add(headName);
+    const unused = [...checkpoint.tensors.keys()].filter(
+      (name) => !reader.used.has(name) && !family.ignored?.test(name),
+    );
+    return { weights: { embedding, positions, layers, finalNorm, head: { weight: head, bias } }, unused };
+  } catch (error) {
+    for (const thing of made) device.destroy(thing);
+    throw error;
+  }
+}
