@@ -7,7 +7,7 @@ import type { Implementation, MatrixFormat, StoredFormat } from "../../kernels/i
 import type { Call, Program } from "./program.ts";
 
 /** The devices by name. */
-export type DeviceName = "reference" | "wasm" | "webgpu" | "webgl";
+export type DeviceName = "reference" | "wasm" | "webgpu";
 
 /** What a tensor's bytes count as in `memory()`. */
 export type TensorRole = "weights" | "cache" | "activations";
@@ -124,7 +124,8 @@ export interface Device {
 /** The device was lost, ran out of memory, or refused; `kind` says which. Opening a new engine is possible after any of them. */
 export class DeviceError extends Error {
   override readonly name = "DeviceError";
-  readonly kind: "lost" | "out-of-memory" | "disposed" | "failed";
+  /** unfit: no implementation that is right on this machine fits a call */
+  readonly kind: "lost" | "out-of-memory" | "disposed" | "failed" | "unfit";
 
   constructor(kind: DeviceError["kind"], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -65,10 +65,6 @@ class CheckpointReader {
     this.#file = file;
   }
 
-  has(name: string): boolean {
-    return this.#checkpoint.tensors.has(name);
-  }
-
   /** Checks that a tensor is there, of a float type, and of this shape. */
   check(name: string, shape: readonly number[]): StoredFormat {
     const info = this.#checkpoint.tensors.get(name);
@@ -304,9 +300,7 @@ export async function loadWeights(
     const head = config.tiedEmbeddings
       ? embedding
       : await matrix(reader.rows("head", [{ name: headName, rows: vocabSize }], dim));
-    const bias = reader.has(`${family.head}.bias`)
-      ? await tensor("head.bias", `${family.head}.bias`, [vocabSize])
-      : undefined;
+    const bias = family.hasHeadBias ? await tensor("head.bias", `${family.head}.bias`, [vocabSize]) : undefined;
     if (config.tiedEmbeddings) reader.used.add(headName);
     const unused = [...checkpoint.tensors.keys()].filter(
       (name) => !reader.used.has(name) && !family.ignored?.test(name),

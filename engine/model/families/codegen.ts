@@ -26,6 +26,7 @@ export const codegen: Family = {
   embedding: "wte",
   finalNorm: "ln_f",
   head: "lm_head",
+  hasHeadBias: true,
   layer: {
     attentionNorm: "h.{i}.ln_1",
     qkv: { fused: "h.{i}.attn.qkv_proj", order },

@@ -40,6 +40,7 @@ export interface Family {
   readonly finalNorm: ModuleName;
   /** without the prefix */
   readonly head: ModuleName;
+  readonly hasHeadBias: boolean;
   readonly layer: {
     readonly attentionNorm: ModuleName;
     readonly qkv: QkvNames;

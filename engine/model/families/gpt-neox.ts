@@ -22,6 +22,7 @@ export const gptNeox: Family = {
   embedding: "embed_in",
   finalNorm: "final_layer_norm",
   head: "embed_out",
+  hasHeadBias: false,
   layer: {
     attentionNorm: "layers.{i}.input_layernorm",
     qkv: { fused: "layers.{i}.attention.query_key_value", order },

@@ -15,6 +15,7 @@ export const gpt2: Family = {
   positions: "wpe",
   finalNorm: "ln_f",
   head: "lm_head",
+  hasHeadBias: false,
   layer: {
     attentionNorm: "h.{i}.ln_1",
     qkv: { fused: "h.{i}.attn.c_attn", order: ({ dim }) => [{ begin: 0, count: 3 * dim }] },

@@ -14,6 +14,7 @@ export const llama: Family = {
   embedding: "embed_tokens",
   finalNorm: "norm",
   head: "lm_head",
+  hasHeadBias: false,
   layer: {
     attentionNorm: "layers.{i}.input_layernorm",
     qkv: {

@@ -14,6 +14,7 @@ export const phi: Family = {
   embedding: "embed_tokens",
   finalNorm: "final_layernorm",
   head: "lm_head",
+  hasHeadBias: true,
   layer: {
     attentionNorm: "layers.{i}.input_layernorm",
     qkv: {

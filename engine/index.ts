@@ -1,0 +1,34 @@
+// kedge: the public API. Explicit named exports, nothing else.
+
+export { chooseDevice, openDevice, type Choice, type DeviceChoice, type DeviceOptions } from "./devices/open.ts";
+export {
+  DeviceError,
+  type Demotion,
+  type Device,
+  type DeviceMemory,
+  type DeviceName,
+  type Executable,
+  type Matrix,
+  type MatrixSource,
+  type Step,
+  type Tensor,
+} from "./devices/device.ts";
+export { ProgramBuilder, variable, type Call, type Program, type Value, type Variable } from "./devices/program.ts";
+export { selfTest, type SelfTestResult } from "./devices/self-test.ts";
+export type { CacheBytes } from "./cache/store.ts";
+export { ChatSession } from "./model/chat.ts";
+export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
+export type { Hook, HookedTensor, LookOptions, LookResult } from "./model/look.ts";
+export {
+  loadModel,
+  type LoadOptions,
+  type LoadProgress,
+  type Model,
+  type ModelMemory,
+  type ModelSource,
+  type Prompt,
+} from "./model/model.ts";
+export { tapNames, type CapturedTensor } from "./model/taps.ts";
+export type { GenerateOptions, Piece } from "./generate/generate.ts";
+export type { Score } from "./generate/score.ts";
+export { FormatError, UnsupportedError } from "../loaders/index.ts";

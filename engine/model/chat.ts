@@ -1,0 +1,116 @@
+// A conversation. The whole of it is put through the chat template at each turn; of the tokens that come out, those that are
+// already in the cache are not computed again.
+
+import { StreamDecoder, type ChatMessage, type ChatOptions, type Tokenizer } from "../../loaders/index.ts";
+import type { Decoder, DecoderSequence } from "../generate/decoder.ts";
+import { generate, type GenerateOptions, type Piece } from "../generate/generate.ts";
+import type { Engine } from "./engine.ts";
+
+/** A conversation with a model. Dispose of it to free its keys and values. */
+export class ChatSession implements Disposable {
+  readonly messages: ChatMessage[] = [];
+  readonly #engine: Engine;
+  readonly #tokenizer: Tokenizer;
+  readonly #endTokenIds: readonly number[];
+  readonly #template: ChatOptions;
+  /** the turns so far, in the cache */
+  #sequence: DecoderSequence;
+  #cached: number[] = [];
+
+  /** Use `model.chat()`. */
+  constructor(
+    engine: Engine,
+    tokenizer: Tokenizer,
+    endTokenIds: readonly number[],
+    options: ChatOptions & { readonly system?: string },
+  ) {
+    const { system, ...template } = options;
+    this.#engine = engine;
+    this.#tokenizer = tokenizer;
+    this.#endTokenIds = endTokenIds;
+    this.#template = template;
+    this.#sequence = engine.open();
+    if (system !== undefined) this.messages.push({ role: "system", content: system });
+  }
+
+  /** Tokens of the conversation that are in the cache. */
+  get cachedTokens(): number {
+    return this.#cached.length;
+  }
+
+  /** Says something and streams the answer, which becomes part of the conversation. An aborted turn is taken back. */
+  async *say(content: string, options: GenerateOptions = {}): AsyncGenerator<Piece, void, undefined> {
+    const turn: ChatMessage = { role: "user", content };
+    const text = this.#tokenizer.applyChatTemplate([...this.messages, turn], {
+      ...this.#template,
+      addGenerationPrompt: true,
+    });
+    const tokens = this.#tokenizer.encode(text, { addSpecialTokens: false });
+    const answer: string[] = [];
+    const decoder = () => new StreamDecoder(this.#tokenizer, { skipSpecialTokens: true });
+    const options_ = { endTokenIds: this.#endTokenIds, ...options, samples: 1 };
+    const kept = await this.#feedAllButLast(tokens, options.signal);
+    for await (const piece of generate(this.#continuing(kept), decoder, [tokens], options_)) {
+      answer.push(piece.text);
+      yield piece;
+    }
+    this.messages.push(turn, { role: "assistant", content: answer.join("") });
+  }
+
+  /** Frees the conversation's keys and values. */
+  dispose(): void {
+    this.#engine.close(this.#sequence);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Brings the kept sequence to all but the last of these tokens; it starts anew where they differ from what it holds. */
+  async #feedAllButLast(tokens: readonly number[], signal: AbortSignal | undefined): Promise<number> {
+    const shared = this.#cached.findIndex((token, i) => token !== tokens[i]);
+    if (shared >= 0 || this.#cached.length >= tokens.length) this.#restart();
+    const fresh = tokens.slice(this.#cached.length, tokens.length - 1);
+    if (fresh.length > 0) {
+      try {
+        await this.#engine.greedy([{ sequence: this.#sequence, tokens: fresh }], signal);
+      } catch (error) {
+        this.#restart();
+        throw error;
+      }
+      this.#cached.push(...fresh);
+    }
+    return this.#cached.length;
+  }
+
+  #restart(): void {
+    this.#engine.close(this.#sequence);
+    this.#sequence = this.#engine.open();
+    this.#cached = [];
+  }
+
+  /** The engine, but the first sequence opened is a fork of the conversation, and is fed only what it lacks. */
+  #continuing(kept: number): Decoder {
+    const engine = this.#engine;
+    const skip = new WeakMap<DecoderSequence, number>();
+    const lacking = (feeds: Parameters<Decoder["logits"]>[0]) =>
+      feeds.map(({ sequence, tokens }) => {
+        const rest = tokens.slice(skip.get(sequence) ?? 0);
+        skip.delete(sequence);
+        return { sequence, tokens: rest };
+      });
+    return {
+      vocabSize: engine.vocabSize,
+      contextLength: engine.contextLength,
+      open: () => {
+        const sequence = engine.fork(this.#sequence);
+        skip.set(sequence, kept);
+        return sequence;
+      },
+      fork: (sequence) => engine.fork(sequence),
+      close: (sequence) => engine.close(sequence),
+      logits: (feeds, signal) => engine.logits(lacking(feeds), signal),
+      greedy: (feeds, signal) => engine.greedy(lacking(feeds), signal),
+    };
+  }
+}
