@@ -76,6 +76,7 @@ export {
 } from "./kernel.ts";
 export { f16ToF32 } from "./matrix/float16.ts";
 export {
+  bytesPerWeight,
   decodeWeights,
   matrixByteLength,
   packRows,
@@ -85,3 +86,13 @@ export {
   type MatrixShape,
   type StoredFormat,
 } from "./matrix/matrix.ts";
+export {
+  compare,
+  makeTrial,
+  POISON,
+  seededRandom,
+  SLACK,
+  type Trial,
+  type TrialMatrix,
+  type Violation,
+} from "./trial.ts";

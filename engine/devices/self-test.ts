@@ -1,8 +1,16 @@
 // The known-answer test of every kernel on one device: each sample of each kernel, with each implementation that runs there,
 // against the f64 reference. Devices test an implementation when it is first used; this tests all of them, for `kedge doctor`.
 
-import { kernels, type Implementation, type Kernel } from "../../kernels/index.ts";
-import { compare, makeTrial, seededRandom, type Trial, type Violation } from "../../kernels/trial.ts";
+import {
+  compare,
+  kernels,
+  makeTrial,
+  seededRandom,
+  type Implementation,
+  type Kernel,
+  type Trial,
+  type Violation,
+} from "../../kernels/index.ts";
 import { DeviceError, type Device, type Matrix, type Tensor } from "./device.ts";
 import { ProgramBuilder } from "./program.ts";
 

@@ -73,12 +73,7 @@ export class Model implements AsyncDisposable {
   readonly #ownsDevice: boolean;
 
   /** Use {@link loadModel}. */
-  constructor(parts: {
-    engine: Engine;
-    tokenizer: Tokenizer | null;
-    notes: readonly string[];
-    ownsDevice: boolean;
-  }) {
+  constructor(parts: { engine: Engine; tokenizer: Tokenizer | null; notes: readonly string[]; ownsDevice: boolean }) {
     this.#engine = parts.engine;
     this.config = parts.engine.config;
     this.device = parts.engine.device;
@@ -169,9 +164,9 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const folder = await openFolder(source);
   report("files", 0, 3, "config.json");
   const generation = (await folder.has("generation_config.json"))
-    ? await readJson(folder, "generation_config.json", signal)
+    ? await readJson(folder, "generation_config.json")
     : undefined;
-  const config = parseConfig(await readJson(folder, "config.json", signal), generation, `${folder.name}/config.json`);
+  const config = parseConfig(await readJson(folder, "config.json"), generation, `${folder.name}/config.json`);
   report("files", 1, 3, "tokenizer");
   const tokenizer = (await hasTokenizer(folder)) ? await loadTokenizer(folder, signal) : null;
   report("files", 2, 3, "weights");

@@ -1,0 +1,13 @@
+// The devices that tests run on: the software GPU adapter stands in for a GPU.
+
+import { openDevice, type Device, type DeviceName, type DeviceOptions } from "kedge";
+import { softwareGpu } from "./adapters.ts";
+
+/** Every device. */
+export const DEVICES: readonly DeviceName[] = ["reference", "wasm", "webgpu"];
+
+/** Opens a device for a test; `webgpu` on the software adapter. */
+export async function testDevice(name: DeviceName, options: DeviceOptions = {}): Promise<Device> {
+  if (name !== "webgpu") return openDevice(name, { threads: 2, ...options });
+  return openDevice(name, { ...options, webgpu: { gpu: await softwareGpu(), allowSoftware: true, ...options.webgpu } });
+}
