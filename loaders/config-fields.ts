@@ -8,7 +8,7 @@ import { FormatError, UnsupportedError } from "./errors.ts";
  * other heads than the language model's, how some other program runs the model, and defaults for generation.
  * A field is listed here only if transformers' own code for the eleven families does not use it in a forward pass.
  */
-const IGNORED: ReadonlySet<string> = new Set(
+export const IGNORED_FIELDS: ReadonlySet<string> = new Set(
   [
     // bookkeeping
     "architectures auto_map model_type transformers_version _name_or_path name_or_path _commit_hash _from_model_config",
@@ -117,12 +117,15 @@ export class Fields {
     throw new UnsupportedError(`${this.where}: "${name}" is ${show(value)}, but ${why}`);
   }
 
-  /** Throws {@link UnsupportedError} for the first field that nobody has read and that may change the result. */
-  finish(): void {
+  /**
+   * Throws {@link UnsupportedError} for the first field that nobody has read, that is not among the harmless ones, and
+   * that says something (null and false do not).
+   */
+  finish(harmless?: ReadonlySet<string>): void {
     for (const [name, value] of Object.entries(this.values)) {
-      if (this.seen.has(name) || IGNORED.has(name) || value === null || value === false) continue;
+      if (this.seen.has(name) || harmless?.has(name) === true || value === null || value === false) continue;
       throw new UnsupportedError(
-        `${this.where}: "${name}" is ${show(value)}, which this family is not known to have: the result might be wrong`,
+        `${this.where}: "${name}" is ${show(value)}, which is not known here: the result might be wrong`,
       );
     }
   }

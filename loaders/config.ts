@@ -2,7 +2,7 @@
 // `n_embd`, ...) are known. A field that would change the result and is not understood is refused, by name.
 
 import { FAMILY_READERS } from "./config-families.ts";
-import { Fields, show } from "./config-fields.ts";
+import { Fields, IGNORED_FIELDS, show } from "./config-fields.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import type { Rotary } from "./rotary.ts";
 
@@ -109,7 +109,7 @@ export function parseConfig(json: unknown, generationConfig?: unknown, file = "c
   const shape = FAMILY_READERS[family](fields);
   const anchors = parseAnchors(fields, shape.vocabSize, shape.layers);
   const own = readTokenIds(fields);
-  fields.finish();
+  fields.finish(IGNORED_FIELDS);
   const generation = readTokenIds(new Fields(generationConfig ?? {}, "generation_config.json"));
   return {
     family,

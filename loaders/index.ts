@@ -29,3 +29,4 @@ export { FAMILIES, parseConfig, type Activation, type AnchorConfig, type Family,
 export { inverseFrequencies, parseRotary, type Rotary, type RotaryShape } from "./rotary.ts";
 export { loadTokenizer, type ChatMessage, type ChatOptions, type Tokenizer } from "./tokenizer.ts";
 export { StreamDecoder, type DecodeOptions, type TextEdges, type TokenBytes } from "./token-decoder.ts";
+export { hubFolder, type DownloadProgress, type HubOptions } from "./hub.ts";

@@ -164,9 +164,10 @@ function unknownDecoder(file: string, what: string): UnsupportedError {
 }
 
 function stripStart(token: string, content: string, count: number): string {
-  let strips = 0;
-  while (content !== "" && strips < count && token.startsWith(content, strips * content.length)) strips++;
-  return token.slice(strips * content.length);
+  if (content === "") return token;
+  let at = 0;
+  for (let strips = 0; strips < count && token.startsWith(content, at); strips++) at += content.length;
+  return token.slice(at);
 }
 
 /**

@@ -1,0 +1,274 @@
+// Models from the Hugging Face Hub, kept in the cache that Hugging Face's own tools use, in their layout
+// (models--owner--name/snapshots/<commit>/<file>): what either has downloaded the other finds. Node only.
+// A download is written to `<file>.<size>.part` and renamed when it is whole, so a file in the cache is always a
+// whole file, and an interrupted download goes on where it stopped.
+
+import type { FileHandle } from "node:fs/promises";
+import { errorCode, fileSource } from "./byte-source.ts";
+import { FormatError, UnsupportedError } from "./errors.ts";
+import { checkFileName, missingFile, type ModelFolder } from "./model-folder.ts";
+
+/** How far a download has come. */
+export interface DownloadProgress {
+  readonly file: string;
+  readonly bytesLoaded: number;
+  readonly bytesTotal: number;
+}
+
+/** Where to download from and to. */
+export interface HubOptions {
+  /** A branch, tag or commit; "main" by default. */
+  readonly revision?: string | undefined;
+  /** Instead of HF_HUB_CACHE, HF_HOME/hub or ~/.cache/huggingface/hub. */
+  readonly cacheDir?: string | undefined;
+  /** An access token (`hf_...`) for gated and private repositories; HF_TOKEN by default. */
+  readonly token?: string | undefined;
+  /** Another server that speaks the Hub's protocol; HF_ENDPOINT by default. */
+  readonly hubUrl?: string | undefined;
+  readonly fetch?: typeof fetch | undefined;
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Entry {
+  readonly byteLength: number;
+  /** Known for the files that Git LFS keeps, which are the large ones. */
+  readonly sha256: string | undefined;
+}
+
+const COMMIT = /^[0-9a-f]{40}$/;
+/** Attempts in a row that bring nothing new before a download is given up. */
+const MAX_ATTEMPTS = 4;
+const FIRST_PAUSE_MS = 200;
+
+/**
+ * A repository of the Hub as a folder. Files are downloaded when they are first opened; without a network, what is in
+ * the cache still opens.
+ *
+ * Throws {@link FormatError} if there is no such repository or revision, or no right to read it.
+ */
+export async function hubFolder(repository: string, options: HubOptions = {}): Promise<ModelFolder> {
+  if (!/^[\w.-]+(\/[\w.-]+)?$/.test(repository) || repository.split("/").some((part) => /^\.+$/.test(part))) {
+    throw new FormatError(repository, 'is no repository name; wanted "owner/name"');
+  }
+  const { env } = await node();
+  const hub = await import("@huggingface/hub");
+  const { constants, mkdir, open, readFile, readdir, rename, stat, unlink, writeFile } =
+    await import("node:fs/promises");
+  const { dirname, join } = await import("node:path");
+
+  const revision = options.revision ?? "main";
+  const name = revision === "main" ? repository : `${repository}@${revision}`;
+  const cacheDir = options.cacheDir ?? hub.getHFHubCachePath();
+  const storage = join(cacheDir, `models--${repository.replace("/", "--")}`);
+  const token = options.token ?? env["HF_TOKEN"];
+  const hubUrl = (options.hubUrl ?? env["HF_ENDPOINT"])?.replace(/\/+$/, "");
+  const request: typeof fetch = (input, init) =>
+    (options.fetch ?? fetch)(input, options.signal === undefined ? init : { ...init, signal: options.signal });
+  const access = {
+    repo: { type: "model" as const, name: repository },
+    fetch: request,
+    ...(token === undefined || token === "" ? {} : { accessToken: token }),
+    ...(hubUrl === undefined || hubUrl === "" ? {} : { hubUrl }),
+  };
+
+  const refFile = join(storage, "refs", ...revision.split("/"));
+  if (revision.split("/").some((part) => part === "" || part === "." || part === "..")) {
+    throw new FormatError(repository, `${JSON.stringify(revision)} is no revision`);
+  }
+  const commit = await findCommit();
+  const snapshot = join(storage, "snapshots", commit);
+  let listing: Promise<ReadonlyMap<string, Entry>> | undefined;
+
+  /** The commit that the revision stands for now; without a network, the one it stood for last time. */
+  async function findCommit(): Promise<string> {
+    if (COMMIT.test(revision)) return revision;
+    try {
+      const info = await hub.modelInfo({ ...access, name: repository, revision, additionalFields: ["sha"] });
+      if (!COMMIT.test(info.sha))
+        throw new FormatError(name, `the server names the commit ${JSON.stringify(info.sha)}`);
+      await mkdir(dirname(refFile), { recursive: true });
+      await writeFile(refFile, info.sha);
+      return info.sha;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      const known = isOffline(error) ? (await readFile(refFile, "utf8").catch(() => "")).trim() : "";
+      if (COMMIT.test(known)) return known;
+      throw asSentence(name, error);
+    }
+  }
+
+  /** Every file of the repository. */
+  async function listFiles(): Promise<ReadonlyMap<string, Entry>> {
+    const found = new Map<string, Entry>();
+    try {
+      for await (const entry of hub.listFiles({ ...access, revision: commit, recursive: true })) {
+        if (entry.type !== "file") continue;
+        found.set(entry.path, { byteLength: entry.lfs?.size ?? entry.size, sha256: entry.lfs?.oid });
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!isOffline(error)) throw asSentence(name, error);
+      const cached = await readdir(snapshot, { recursive: true }).catch(() => [] as string[]);
+      if (cached.length === 0) throw asSentence(name, error);
+      for (const file of cached) {
+        if (!file.endsWith(".part") && (await isCached(file)))
+          found.set(file.replaceAll("\\", "/"), { byteLength: 0, sha256: undefined });
+      }
+    }
+    return found;
+  }
+
+  async function entries(): Promise<ReadonlyMap<string, Entry>> {
+    listing ??= listFiles();
+    try {
+      return await listing;
+    } catch (error) {
+      listing = undefined;
+      throw error;
+    }
+  }
+
+  const pathOf = (file: string): string => join(snapshot, ...file.split("/"));
+  const isCached = async (file: string): Promise<boolean> =>
+    (await stat(pathOf(file)).catch(() => null))?.isFile() ?? false;
+
+  async function download(file: string, { byteLength, sha256 }: Entry): Promise<void> {
+    const path = pathOf(file);
+    const part = `${path}.${byteLength}.part`;
+    await mkdir(dirname(path), { recursive: true });
+    let fruitless = 0;
+    for (;;) {
+      let loaded = (await stat(part).catch(() => null))?.size ?? 0;
+      if (loaded > byteLength) {
+        await unlink(part);
+        loaded = 0;
+      }
+      const loadedBefore = loaded;
+      try {
+        const blob = await hub.downloadFile({ ...access, path: file, revision: commit });
+        if (blob === null) throw missingFile(name, file, undefined);
+        if (blob.size !== byteLength) {
+          throw new FormatError(name, `${file} is listed with ${byteLength} bytes, but the server has ${blob.size}`);
+        }
+        // Written by position, not appended: two processes that download the same file write the same bytes.
+        const handle = await open(part, constants.O_RDWR | constants.O_CREAT);
+        try {
+          if (loaded < byteLength) {
+            for await (const chunk of blob.slice(loaded).stream() as unknown as AsyncIterable<Uint8Array>) {
+              options.signal?.throwIfAborted();
+              await writeAll(handle, chunk, loaded);
+              loaded += chunk.byteLength;
+              options.onProgress?.({ file, bytesLoaded: loaded, bytesTotal: byteLength });
+            }
+          }
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+        if (loaded > byteLength) {
+          await unlink(part);
+          throw new FormatError(name, `${file} has ${byteLength} bytes, but the server sent ${loaded}`);
+        }
+        if (loaded === byteLength) {
+          if (sha256 !== undefined && (await hashOf(part, options.signal)) !== sha256) {
+            await unlink(part);
+            throw new FormatError(
+              name,
+              `${file} did not arrive as it was sent: its SHA-256 is not ${sha256}; try again`,
+            );
+          }
+          await rename(part, path);
+          return;
+        }
+        throw new TypeError(`the connection ended after ${loaded} of ${byteLength} bytes`);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        if (!isOffline(error)) throw asSentence(name, error);
+        fruitless = loaded > loadedBefore ? 0 : fruitless + 1;
+        if (fruitless >= MAX_ATTEMPTS) throw asSentence(name, error);
+        await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** Math.max(0, fruitless - 1)));
+      }
+    }
+  }
+
+  return {
+    name,
+    async list() {
+      return [...(await entries()).keys()];
+    },
+    async has(file) {
+      checkFileName(name, file);
+      return (await isCached(file)) || (await entries()).has(file);
+    },
+    async open(file) {
+      checkFileName(name, file);
+      if (!(await isCached(file))) {
+        const known = await entries();
+        const entry = known.get(file);
+        if (entry === undefined) throw missingFile(name, file, [...known.keys()]);
+        await download(file, entry);
+      }
+      return fileSource(pathOf(file));
+    },
+  };
+}
+
+async function node(): Promise<{ env: Readonly<Record<string, string | undefined>> }> {
+  const { process } = globalThis as { process?: { env?: Readonly<Record<string, string | undefined>> } };
+  if (process?.env === undefined) {
+    throw new UnsupportedError(
+      "the Hub's cache needs Node; in a page give loadModel the URL of a folder with the files",
+    );
+  }
+  return { env: process.env };
+}
+
+async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < chunk.byteLength;) {
+    written += (await handle.write(chunk, written, chunk.byteLength - written, position + written)).bytesWritten;
+  }
+}
+
+async function hashOf(path: string, signal: AbortSignal | undefined): Promise<string> {
+  const { createHash } = await import("node:crypto");
+  const { createReadStream } = await import("node:fs");
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    signal?.throwIfAborted();
+    hash.update(chunk as Uint8Array);
+  }
+  return hash.digest("hex");
+}
+
+/** Whether another attempt may help: no connection, or a server in trouble. */
+function isOffline(error: unknown): boolean {
+  if (error instanceof FormatError) return false;
+  const status = statusOf(error);
+  if (status !== undefined) return status === 429 || status >= 500;
+  return (
+    error instanceof TypeError || errorCode(error)?.startsWith("UND_ERR") === true || errorCode(error) === "ECONNRESET"
+  );
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof Error && "statusCode" in error && typeof error.statusCode === "number"
+    ? error.statusCode
+    : undefined;
+}
+
+function asSentence(name: string, error: unknown): unknown {
+  if (error instanceof FormatError) return error;
+  const status = statusOf(error);
+  if (status === 404) return new FormatError(name, "the Hub has no such repository or revision", { cause: error });
+  if (status === 401 || status === 403) {
+    return new FormatError(name, `the Hub answered ${status}: it wants a token with access to this repository`, {
+      cause: error,
+    });
+  }
+  if (status !== undefined) return new FormatError(name, `the Hub answered ${status}`, { cause: error });
+  if (!isOffline(error)) return error;
+  const reason =
+    error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
+  return new FormatError(name, `the Hub cannot be reached: ${reason}`, { cause: error });
+}
