@@ -1,0 +1,45 @@
+// What holds for every kernel in the registry.
+
+import { describe, expect, test } from "vitest";
+import { add, cacheMove, kernels, selectRows } from "./index.ts";
+import { makeTrial, seededRandom } from "./trial.ts";
+
+describe.each(kernels.map((kernel) => ({ name: kernel.name, kernel })))("$name", ({ kernel }) => {
+  test("has samples, and sizes for exactly its buffers", () => {
+    expect(kernel.samples.length).toBeGreaterThan(0);
+    for (const { params } of kernel.samples) {
+      expect(Object.keys(params).sort()).toEqual(Object.keys(kernel.params).sort());
+      expect(Object.keys(kernel.sizes(params)).sort()).toEqual(Object.keys(kernel.buffers).sort());
+    }
+  });
+
+  test("gives finite numbers, and the same twice", () => {
+    for (const sample of kernel.samples) {
+      const [once, twice] = [makeTrial(kernel, sample, seededRandom(1)), makeTrial(kernel, sample, seededRandom(1))];
+      expect(once.wanted).toEqual(twice.wanted);
+      for (const values of Object.values(once.wanted)) expect(values.every((value) => !Number.isNaN(value))).toBe(true);
+    }
+  });
+
+  test("has implementations of its own names on the GPU and on wasm", () => {
+    const names = kernel.implementations.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(kernel.implementations.some((implementation) => "wgsl" in implementation)).toBe(true);
+    expect(kernel.implementations.some((implementation) => "wasm" in implementation)).toBe(true);
+    for (const name of names) expect(name.startsWith(kernel.name)).toBe(true);
+  });
+});
+
+test("add, select-rows and cache-move do what they say", () => {
+  const y = new Float64Array(4);
+  add.reference({ a: Float64Array.of(1, 2, 3, 4), b: Float64Array.of(10, 20, 30, 40), y }, { rows: 2, dim: 2 });
+  expect([...y]).toEqual([11, 22, 33, 44]);
+  selectRows.reference(
+    { x: Float64Array.of(1, 2, 3, 4), indices: Uint32Array.of(1, 1), y },
+    { rows: 2, dim: 2, sourceRows: 2 },
+  );
+  expect([...y]).toEqual([3, 4, 3, 4]);
+  const cache = Float64Array.of(1, 2, 3, 4, 5, 6);
+  cacheMove.reference({ moves: Uint32Array.of(2, 0), cache }, { rows: 1, slotLength: 2, slotCount: 3 });
+  expect([...cache]).toEqual([5, 6, 3, 4, 5, 6]);
+});
