@@ -1,0 +1,200 @@
+/**
+ * Everything that users can import, by name: a name that comes, goes or turns from value to type shows up here. After a
+ * wanted change, `npx vitest run tests/public-names.test.ts -u` writes the list anew; the CHANGELOG says what it means.
+ */
+
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { exportedNames } from "./support/architecture.ts";
+
+const namesOf = (path: string): string => {
+  const text = readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+  return `\n${exportedNames(path, text).join("\n")}\n`;
+};
+
+it("kedge exports these names", () => {
+  expect(namesOf("engine/index.ts")).toMatchInlineSnapshot(`
+    "
+    ChatSession
+    DeviceError
+    FormatError
+    ProgramBuilder
+    UnsupportedError
+    chooseDevice
+    countParameters
+    estimate
+    loadModel
+    openDevice
+    selfTest
+    tapNames
+    type CacheBytes
+    type Call
+    type CapturedTensor
+    type Choice
+    type Demotion
+    type Device
+    type DeviceChoice
+    type DeviceMemory
+    type DeviceName
+    type DeviceOptions
+    type Estimate
+    type Executable
+    type GenerateOptions
+    type Hook
+    type HookedTensor
+    type LoadOptions
+    type LoadProgress
+    type LookOptions
+    type LookResult
+    type Matrix
+    type MatrixSource
+    type Model
+    type ModelMemory
+    type ModelSource
+    type ParameterCount
+    type Piece
+    type Program
+    type Prompt
+    type Score
+    type SelfTestResult
+    type Step
+    type Tensor
+    type Value
+    type Variable
+    variable
+    "
+  `);
+});
+
+it("kedge/kernels exports these names", () => {
+  expect(namesOf("kernels/index.ts")).toMatchInlineSnapshot(`
+    "
+    ACTIVATIONS
+    DENSE
+    PATTERN_KINDS
+    POISON
+    SLACK
+    activate
+    activation
+    add
+    argmax
+    attend
+    attendPattern
+    attendWithPattern
+    bytesPerWeight
+    cacheMove
+    compare
+    decodeWeights
+    defineKernel
+    embed
+    erf
+    f16ToF32
+    gatedLinear
+    isVisible
+    kernels
+    layerNorm
+    linear
+    makeTrial
+    matrixByteLength
+    packRows
+    paddedColumns
+    rmsNorm
+    rotateStore
+    seededRandom
+    selectRows
+    softmax
+    tokenLogProb
+    type ActivationName
+    type Bound
+    type BufferUse
+    type Floats
+    type Implementation
+    type Kernel
+    type MatrixFormat
+    type MatrixLayout
+    type MatrixShape
+    type ParamType
+    type Random
+    type Sample
+    type Setting
+    type StoredFormat
+    type Trial
+    type TrialMatrix
+    type TypedKernel
+    type Violation
+    type VisibilityParams
+    type WasmImplementation
+    type WgslImplementation
+    "
+  `);
+});
+
+it("kedge/loaders exports these names", () => {
+  expect(namesOf("loaders/index.ts")).toMatchInlineSnapshot(`
+    "
+    FAMILIES
+    FormatError
+    StreamDecoder
+    UnsupportedError
+    bf16ToF32
+    blobSource
+    bufferSource
+    f16ToF32
+    f32ToBf16
+    f32ToF16
+    fileSource
+    filesFolder
+    httpFolder
+    httpSource
+    hubFolder
+    inverseFrequencies
+    loadTokenizer
+    localFolder
+    openFolder
+    openSafetensors
+    openWeights
+    parseConfig
+    parseRotary
+    readJson
+    readText
+    type Activation
+    type AnchorConfig
+    type ByteSource
+    type ChatMessage
+    type ChatOptions
+    type DecodeOptions
+    type DownloadProgress
+    type Dtype
+    type Family
+    type FolderFiles
+    type HttpOptions
+    type HubOptions
+    type ModelConfig
+    type ModelFolder
+    type Rotary
+    type RotaryShape
+    type SafetensorsFile
+    type Tensor
+    type TensorInfo
+    type TensorToWrite
+    type TensorValues
+    type TextEdges
+    type TokenBytes
+    type Tokenizer
+    type WeightInfo
+    type Weights
+    writeSafetensors
+    "
+  `);
+});
+
+it("names are read from declarations and lists, values and types apart", () => {
+  const text = `export { a, type B, c as d } from "./x.ts"; export type { E } from "./y.ts"; export const f = 1, g = 2;
+    export function h() {} export interface I {} export class J {}`;
+  expect(exportedNames("x.ts", text)).toEqual(["J", "a", "d", "f", "g", "h", "type B", "type E", "type I"]);
+});
+
+it("names that are not written out are refused", () => {
+  expect(() => exportedNames("x.ts", `export * from "./y.ts";`)).toThrow("not written out");
+  expect(() => exportedNames("x.ts", `export default 1;`)).toThrow("not written out");
+});
