@@ -155,7 +155,7 @@ function relativeNames(files: readonly File[]): [string, File][] {
  */
 export function openFolder(where: string | URL | FolderFiles | ModelFolder, options: HttpOptions = {}): ModelFolder {
   if (where instanceof URL) {
-    return where.protocol === "file:" ? localFolder(decodeURIComponent(where.pathname)) : httpFolder(where, options);
+    return where.protocol === "file:" ? localFolder(filePath(where)) : httpFolder(where, options);
   }
   if (typeof where === "string") {
     if (/^https?:\/\//i.test(where)) return httpFolder(where, options);
@@ -164,6 +164,11 @@ export function openFolder(where: string | URL | FolderFiles | ModelFolder, opti
     return page === undefined ? localFolder(where) : httpFolder(new URL(where, page.href), options);
   }
   return "open" in where ? where : filesFolder(where);
+}
+
+/** The path of a `file:` URL; on Windows without the slash before the drive. */
+function filePath(url: URL): string {
+  return decodeURIComponent(url.pathname).replace(/^\/(?=[a-zA-Z]:)/, "");
 }
 
 /**
