@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { buildJavaScript, entries } from "./javascript.mjs";
 import { buildTypes } from "./types.mjs";
 import { buildWasm } from "./wasm.mjs";
@@ -84,6 +85,7 @@ try {
   }
   linkCommand();
 } catch (error) {
-  console.error(`build failed: ${error instanceof Error ? error.message : error}`);
+  const message = `build failed: ${error instanceof Error ? error.message : error}`;
+  console.error(process.stderr.isTTY ? message : stripVTControlCharacters(message));
   process.exitCode = 1;
 }

@@ -19,6 +19,7 @@ export async function buildTypes(root) {
       cwd: root,
     });
   } catch (error) {
+    rmSync(staging, { recursive: true, force: true });
     throw new Error(`tsc could not write the declarations:\n${error.stdout}${error.stderr}`, { cause: error });
   }
   if (!existsSync(staging)) return; // there is no source yet
