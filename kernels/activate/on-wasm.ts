@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from activate.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "activate", wasm: "activate", requires: [] }];

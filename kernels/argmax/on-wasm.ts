@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from argmax.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "argmax", wasm: "argmax", requires: [] }];

@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from attend-pattern.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "attend-pattern", wasm: "attendPattern", requires: [] }];

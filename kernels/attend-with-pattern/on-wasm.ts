@@ -1,3 +1,6 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from attend-with-pattern.as.ts. */
+export const wasm: readonly WasmImplementation[] = [
+  { name: "attend-with-pattern", wasm: "attendWithPattern", requires: [] },
+];

@@ -1,3 +1,7 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm: the blocked one where heads are whole vectors, the plain one elsewhere. */
+export const wasm: readonly WasmImplementation[] = [
+  { name: "attend", wasm: "attend", requires: [], fits: ({ params }) => params["headDim"]! % 4 === 0 },
+  { name: "attend.plain", wasm: "attendPlain", requires: [] },
+];

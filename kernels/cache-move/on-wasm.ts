@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from cache-move.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "cache-move", wasm: "cacheMove", requires: [] }];

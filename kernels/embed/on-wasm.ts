@@ -1,3 +1,5 @@
 import type { WasmImplementation } from "../kernel.ts";
+import { perFormat } from "../matrix/on-wasm.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from embed.as.ts. */
+export const wasm: readonly WasmImplementation[] = perFormat("embed", "embed");

@@ -1,3 +1,5 @@
 import type { WasmImplementation } from "../kernel.ts";
+import { fewManyPlain } from "../matrix/on-wasm.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm: decoding, prefill, and the plain one that remains where those are found wrong. */
+export const wasm: readonly WasmImplementation[] = fewManyPlain("gated-linear", "gatedLinear");

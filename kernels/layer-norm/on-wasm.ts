@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from layer-norm.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "layer-norm", wasm: "layerNorm", requires: [] }];

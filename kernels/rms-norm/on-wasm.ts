@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from rms-norm.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "rms-norm", wasm: "rmsNorm", requires: [] }];

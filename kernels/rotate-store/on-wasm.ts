@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from rotate-store.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "rotate-store", wasm: "rotateStore", requires: [] }];

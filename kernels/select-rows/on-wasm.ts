@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from select-rows.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "select-rows", wasm: "selectRows", requires: [] }];

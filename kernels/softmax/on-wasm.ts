@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from softmax.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "softmax", wasm: "softmax", requires: [] }];

@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from token-log-prob.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "token-log-prob", wasm: "tokenLogProb", requires: [] }];

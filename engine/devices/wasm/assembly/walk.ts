@@ -1,0 +1,81 @@
+// How threads walk a program together. The program lies in memory: a table of addresses, one per call, each of a record
+// [kernel's place in the function table, the call's words...]. After each call all threads meet at a barrier.
+//
+// control block, by word: 0 run number (helpers sleep on it), 1 table, 2 begin, 3 end, 4 place of the call being made,
+// and, each on a cache line of its own, 16 threads that arrived, 32 barriers passed (threads sleep on it), 48 sleepers.
+
+export { setScratch } from "../../../../kernels/call.as";
+
+/** Turns of a waiting loop before a thread sleeps: some tens of microseconds. */
+const SPINS: i32 = 8000;
+const TABLE: usize = 4;
+const BEGIN: usize = 8;
+const END: usize = 12;
+const PLACE: usize = 16;
+const ARRIVED: usize = 64;
+const PASSED: usize = 128;
+const SLEEPERS: usize = 192;
+
+/** First address behind the module's own static data. */
+export function heapBase(): usize {
+  return __heap_base;
+}
+
+/** Sleeps until the word at `address`, on which `sleepers` counts who sleeps, is no longer `seen`; spins first. */
+function waitWhile(address: usize, seen: i32, sleepers: usize): void {
+  for (let i = 0; i < SPINS; i++) {
+    if (atomic.load<i32>(address) != seen) return;
+  }
+  atomic.add<i32>(sleepers, 1);
+  while (atomic.load<i32>(address) == seen) atomic.wait<i32>(address, seen, -1);
+  atomic.sub<i32>(sleepers, 1);
+}
+
+function barrier(threads: i32, control: usize): void {
+  const passed = atomic.load<i32>(control + PASSED);
+  if (atomic.add<i32>(control + ARRIVED, 1) != threads - 1) {
+    waitWhile(control + PASSED, passed, control + SLEEPERS);
+    return;
+  }
+  atomic.store<i32>(control + ARRIVED, 0);
+  atomic.store<i32>(control + PASSED, passed + 1);
+  if (atomic.load<i32>(control + SLEEPERS) > 0) atomic.notify(control + PASSED, -1);
+}
+
+function walk(thread: i32, threads: i32, control: usize): void {
+  const table = <usize>load<u32>(control + TABLE);
+  const end = load<u32>(control + END);
+  for (let place = load<u32>(control + BEGIN); place < end; place++) {
+    const record = <usize>load<u32>(table + ((<usize>place) << 2));
+    if (thread == 0) store<u32>(control + PLACE, place);
+    call_indirect<void>(load<u32>(record), record + 4, thread, threads);
+    if (ASC_FEATURE_THREADS) {
+      if (threads > 1) barrier(threads, control);
+    }
+  }
+}
+
+/** The lead's part: replays calls begin..end of a program with `threads` threads, and returns when all are done. */
+export function replay(table: usize, begin: u32, end: u32, threads: i32, control: usize): void {
+  store<u32>(control + TABLE, table);
+  store<u32>(control + BEGIN, begin);
+  store<u32>(control + END, end);
+  if (begin >= end) return;
+  if (ASC_FEATURE_THREADS) {
+    if (threads > 1) {
+      atomic.add<i32>(control, 1);
+      atomic.notify(control, -1);
+    }
+  }
+  walk(0, threads, control);
+}
+
+/** A helper's whole life: sleeps between runs, and takes part in each. */
+export function serve(thread: i32, threads: i32, control: usize): void {
+  if (ASC_FEATURE_THREADS) {
+    for (let seen = 0; ; seen++) {
+      waitWhile(control, seen, control + SLEEPERS + 64);
+      walk(thread, threads, control);
+    }
+  }
+}

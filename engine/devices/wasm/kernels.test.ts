@@ -1,0 +1,120 @@
+// Every wasm implementation against the f64 reference, in every shape of its kernel's table, with relaxed and plain SIMD,
+// as one thread and as two. Threads share nothing inside a kernel, so here they run one after the other, in one memory.
+
+import { existsSync, readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import { describe, expect, it } from "vitest";
+import type { Implementation, Kernel, Sample, WasmImplementation } from "../../../kernels/kernel.ts";
+import { matrixByteLength, packRows, type StoredFormat } from "../../../kernels/matrix/matrix.ts";
+import { kernelShapes } from "../../../kernels/shapes.ts";
+import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
+
+const PAGE = 65536;
+const modules = ["kedge-relaxed.wasm", "kedge-simd.wasm"] as const;
+const formats: readonly StoredFormat[] = ["f32", "f16", "bf16"];
+type KernelFunction = (call: number, thread: number, threads: number) => void;
+
+setFlagsFromString("--experimental-wasm-relaxed-simd");
+
+/** One instance with memory of its own, and the means to run a trial in it. */
+function open(file: string) {
+  const path = new URL(`../../../dist/${file}`, import.meta.url);
+  if (!existsSync(path)) throw new Error(`dist/${file} is missing: run \`npm run build\` first`);
+  const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536 });
+  const module = new WebAssembly.Module(readFileSync(path));
+  const functions = new WebAssembly.Instance(module, { env: { memory } }).exports as Record<string, KernelFunction> & {
+    heapBase(): number;
+    setScratch(address: number): void;
+  };
+  functions.setScratch(PAGE);
+  return {
+    functions,
+    run(trial: Trial, implementation: WasmImplementation, threads: number) {
+      let next = 16 * PAGE;
+      const place = (byteLength: number) => {
+        const address = next;
+        next = Math.ceil((next + byteLength) / 64) * 64 + 64;
+        const missing = Math.ceil((next - memory.buffer.byteLength) / PAGE);
+        if (missing > 0) memory.grow(missing);
+        return address;
+      };
+      const addresses: Record<string, number> = {};
+      for (const [name, array] of Object.entries(trial.arrays)) {
+        addresses[name] = place(array.byteLength);
+        new Uint32Array(memory.buffer, addresses[name], array.length).set(new Uint32Array(array.buffer));
+      }
+      for (const [name, { bytes, ...shape }] of Object.entries(trial.matrices)) {
+        const packed = { ...shape, layout: "panels" as const };
+        const byteLength = matrixByteLength(packed);
+        addresses[name] = place(byteLength);
+        const target = new Uint8Array(memory.buffer, addresses[name], byteLength).fill(0);
+        packRows(packed, bytes, 0, target);
+      }
+      const { kernel, params } = trial;
+      const call = place(4 * (Object.keys(kernel.buffers).length + Object.keys(kernel.params).length));
+      const view = new DataView(memory.buffer);
+      let word = call;
+      for (const name of Object.keys(kernel.buffers)) view.setUint32((word += 4) - 4, addresses[name] ?? 0, true);
+      for (const [name, type] of Object.entries(kernel.params)) {
+        if (type === "f32") view.setFloat32((word += 4) - 4, params[name]!, true);
+        else view.setUint32((word += 4) - 4, params[name]!, true);
+      }
+      for (let thread = 0; thread < threads; thread++) functions[implementation.wasm]!(call, thread, threads);
+      return Object.fromEntries(
+        Object.keys(trial.wanted).map((name) => {
+          const { constructor, length } = trial.arrays[name]!;
+          const array = constructor === Uint32Array ? Uint32Array : Float32Array;
+          return [name, new array(memory.buffer.slice(addresses[name]!, addresses[name]! + length * 4))];
+        }),
+      );
+    },
+  };
+}
+
+function isWasm(implementation: Implementation): implementation is WasmImplementation {
+  return "wasm" in implementation;
+}
+
+/** Whether an implementation is for this sample. */
+function isMeant(kernel: Kernel, implementation: Implementation, { params, absent }: Sample, format: StoredFormat) {
+  const { rows, formats: own, fits } = implementation;
+  const count = params["rows"]!;
+  if (count < (rows?.min ?? 1) || count > (rows?.max ?? Infinity) || own?.includes(format) === false) return false;
+  const present = new Set(Object.keys(kernel.buffers).filter((name) => !absent?.includes(name)));
+  const limits = { subgroupSize: 0, maxWorkgroupSize: 0, maxWorkgroupBytes: 0 };
+  return fits?.({ params, present, formats: {}, features: new Set(), ...limits }) ?? true;
+}
+
+describe.each(modules)("%s", (file) => {
+  const module = open(file);
+
+  it("leaves everything above the first page to the device", () => {
+    expect(module.functions.heapBase()).toBeLessThanOrEqual(16384);
+  });
+
+  describe.each(kernelShapes.map((entry) => [entry.kernel.name, entry] as const))("%s", (_name, { kernel, shapes }) => {
+    const all = [...kernel.samples, ...shapes];
+    const hasMatrix = Object.values(kernel.buffers).some((use) => use.startsWith("matrix"));
+    const implementations = kernel.implementations.filter(isWasm);
+
+    it.each(hasMatrix ? formats : formats.slice(0, 1))("agrees with its reference: %s", (format) => {
+      const used = new Set<string>();
+      all.forEach((sample, i) => {
+        const trial = makeTrial(kernel, sample, seededRandom(i + 1), { format });
+        for (const implementation of implementations.filter((one) => isMeant(kernel, one, sample, format))) {
+          used.add(implementation.name);
+          for (const threads of [1, 2]) {
+            const wrong = compare(trial, module.run(trial, implementation, threads), kernel.bound(trial.params));
+            if (wrong === null) continue;
+            const { buffer, index, got, want } = wrong;
+            const where = `${implementation.name}, ${threads} threads, ${JSON.stringify(sample)}`;
+            expect.fail(`${where}: ${buffer}[${index}] is ${got}, not ${want}`);
+          }
+        }
+      });
+      const own = implementations.filter((one) => one.formats?.includes(format) ?? true);
+      expect([...used].sort()).toEqual(own.map(({ name }) => name).sort());
+      expect(own.length).toBeGreaterThan(0);
+    });
+  });
+});

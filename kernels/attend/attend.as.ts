@@ -1,0 +1,131 @@
+// Attention with an online softmax, headDim a multiple of 4. A row's visible keys are gathered in blocks (attend.keys) that
+// stay in the first-level cache while all heads go over them; each head keeps its largest score, its total and, in z, its
+// weighted sum of values, and rescales the last two where a block raises the first.
+//
+//   scratch behind the keys   scores [BLOCK + 4] of two heads · (largest, total) of each head
+
+import { float, madd, maxLanes, scratchAddress, shareBegin, sumLanes, word } from "../call.as";
+import { exp4, softcap4 } from "../math.as";
+import { BLOCK, afterKeys, gatherKeys, gatheredCount, HEAD_DIM, HEADS, keyAddresses, keyBiases, keySources, KV_HEADS, nextEntry, rangeOf, SCALE, SOFTCAP } from "./attend.keys.as";
+import { addValues, dotKeys } from "./attend.dots.as";
+
+/** Bytes of one head's scores. */
+const SCORES: usize = 512;
+
+// @ts-ignore: decorator
+@inline
+function stateOf(head: u32): usize {
+  return afterKeys() + 2 * SCORES + (<usize>head << 3);
+}
+
+/** Turns `count` dot products at `scores` into weights e^(score - largest), and updates the head's state and its z. */
+function weigh(call: usize, head: u32, count: i32, scores: usize, z: usize): void {
+  const scale = f32x4.splat(float(call, SCALE));
+  const cap = float(call, SOFTCAP);
+  const headParams = <usize>word(call, 5);
+  let biasScale = f32x4.splat(1);
+  let sourceBias = f32x4.splat(0);
+  if (headParams) {
+    sourceBias = v128.load_splat<f32>(headParams + (<usize>head << 3));
+    biasScale = v128.load_splat<f32>(headParams + (<usize>head << 3), 4);
+  }
+  let largest4 = f32x4.splat(-Infinity);
+  const padding = f32x4.splat(-Infinity);
+  for (let i = 0; i < count; i += 4) {
+    const at = <usize>i << 2;
+    const bias = v128.load(keyBiases() + at);
+    let score = softcap4(cap, f32x4.mul(v128.load(scores + at), scale));
+    score = f32x4.add(score, f32x4.mul(bias, biasScale));
+    if (headParams) {
+      score = madd(v128.load(keySources() + at), sourceBias, score);
+      score = v128.bitselect(padding, score, f32x4.eq(bias, padding));
+    }
+    v128.store(scores + at, score);
+    largest4 = f32x4.max(largest4, score);
+  }
+  const state = stateOf(head);
+  const before = load<f32>(state);
+  const largest = max(before, maxLanes(largest4));
+  if (largest == -Infinity) {
+    memory.fill(scores, 0, <usize>(count + 3) << 2);
+    return;
+  }
+  let total4 = f32x4.splat(0);
+  for (let i = 0; i < count; i += 4) {
+    const at = scores + (<usize>i << 2);
+    const weight = exp4(f32x4.sub(v128.load(at), f32x4.splat(largest)));
+    v128.store(at, weight);
+    total4 = f32x4.add(total4, weight);
+  }
+  let total = sumLanes(total4);
+  if (largest > before) {
+    const rescale = exp4(f32x4.splat(before - largest));
+    total += load<f32>(state, 4) * f32x4.extract_lane(rescale, 0);
+    for (const end = z + (<usize>word(call, HEAD_DIM) << 2); z < end; z += 16) {
+      v128.store(z, f32x4.mul(v128.load(z), rescale));
+    }
+  } else total += load<f32>(state, 4);
+  store<f32>(state, largest);
+  store<f32>(state, total, 4);
+}
+
+/** Heads begin..end of one row. */
+function attendRow(call: usize, row: u32, begin: u32, end: u32): void {
+  const headDim = <i32>word(call, HEAD_DIM);
+  const headBytes = <usize>headDim << 2;
+  const group = word(call, HEADS) / word(call, KV_HEADS);
+  const valueOffset = <usize>word(call, KV_HEADS) * headBytes;
+  const at = <usize>(row * word(call, HEADS)) * headBytes;
+  const q = <usize>word(call, 0) + at;
+  const z = <usize>word(call, 6) + at;
+  const range = rangeOf(call, row);
+  const lastEntry = load<u32>(range, 4);
+  const scores = afterKeys();
+  memory.fill(z + <usize>begin * headBytes, 0, <usize>(end - begin) * headBytes);
+  for (let head = begin; head < end; head++) {
+    store<f32>(stateOf(head), -Infinity);
+    store<f32>(stateOf(head), 0, 4);
+  }
+  for (let entry = load<u32>(range); entry < lastEntry; ) {
+    gatherKeys(call, range, entry, lastEntry);
+    entry = nextEntry;
+    const count = gatheredCount;
+    for (let head = begin; head < end; ) {
+      const kvOffset = <usize>(head / group) * headBytes;
+      const isPair = head + 1 < end && (head + 1) / group == head / group;
+      const first = <usize>head * headBytes;
+      const second = isPair ? first + headBytes : first;
+      const other = isPair ? scores + SCORES : scores;
+      dotKeys(isPair, q + first, q + second, kvOffset, headDim, count, keyAddresses(), scores, other);
+      weigh(call, head, count, scores, z + first);
+      if (isPair) weigh(call, head + 1, count, other, z + second);
+      addValues(isPair, z + first, z + second, valueOffset + kvOffset, headDim, count, keyAddresses(), scores, other);
+      head += isPair ? 2 : 1;
+    }
+  }
+  for (let head = begin; head < end; head++) {
+    const total = load<f32>(stateOf(head), 4);
+    if (total == 0) continue;
+    const share = f32x4.splat(1 / total);
+    const first = z + <usize>head * headBytes;
+    for (let i: usize = 0; i < headBytes; i += 16) v128.store(first + i, f32x4.mul(v128.load(first + i), share));
+  }
+}
+
+/** Whole rows by turns where there are many, as later rows see more keys; contiguous heads where there are few. */
+export function attend(call: usize, thread: i32, threads: i32): void {
+  const rows = word(call, 7);
+  const heads = word(call, HEADS);
+  if (rows >= <u32>(threads << 2)) {
+    for (let row = <u32>thread; row < rows; row += threads) attendRow(call, row, 0, heads);
+    return;
+  }
+  let pair = shareBegin(rows * heads, thread, threads);
+  const end = shareBegin(rows * heads, thread + 1, threads);
+  while (pair < end) {
+    const row = pair / heads;
+    const next = min(end, (row + 1) * heads);
+    attendRow(call, row, pair - row * heads, next - row * heads);
+    pair = next;
+  }
+}

@@ -1,0 +1,56 @@
+// attend, two plain passes over a row's keys for each head: any shape.
+
+import { dot, shareBegin, word } from "../call.as";
+import { exp1 } from "../math.as";
+import { gatherKeys, gatheredCount, HEAD_DIM, HEADS, keyAddresses, keyBiases, keySources, KV_HEADS, nextEntry, rangeOf, scoreOf } from "./attend.keys.as";
+
+/** The score of gathered key i for one head of the row whose q lies at `q`. */
+// @ts-ignore: decorator
+@inline
+export function gatheredScore(call: usize, head: u32, q: usize, i: i32): f32 {
+  const headDim = word(call, HEAD_DIM);
+  const kvHead = head / (word(call, HEADS) / word(call, KV_HEADS));
+  const at = <usize>i << 2;
+  const key = <usize>load<u32>(keyAddresses() + at) + (<usize>(kvHead * headDim) << 2);
+  const product = dot(q, key, <i32>headDim);
+  return scoreOf(call, head, product, load<f32>(keyBiases() + at), load<f32>(keySources() + at) != 0);
+}
+
+function attendHead(call: usize, row: u32, head: u32): void {
+  const headDim = word(call, HEAD_DIM);
+  const kvHeads = word(call, KV_HEADS);
+  const kvHead = head / (word(call, HEADS) / kvHeads);
+  const at = <usize>((row * word(call, HEADS) + head) * headDim) << 2;
+  const q = <usize>word(call, 0) + at;
+  const z = <usize>word(call, 6) + at;
+  const range = rangeOf(call, row);
+  const end = load<u32>(range, 4);
+  let largest: f32 = -Infinity;
+  for (let entry = load<u32>(range); entry < end; entry = nextEntry) {
+    gatherKeys(call, range, entry, end);
+    for (let i = 0; i < gatheredCount; i++) largest = max(largest, gatheredScore(call, head, q, i));
+  }
+  memory.fill(z, 0, <usize>headDim << 2);
+  if (largest == -Infinity) return;
+  let total: f32 = 0;
+  for (let entry = load<u32>(range); entry < end; entry = nextEntry) {
+    gatherKeys(call, range, entry, end);
+    for (let i = 0; i < gatheredCount; i++) {
+      const weight = exp1(gatheredScore(call, head, q, i) - largest);
+      const value = <usize>load<u32>(keyAddresses() + (<usize>i << 2)) + (<usize>((kvHeads + kvHead) * headDim) << 2);
+      total += weight;
+      for (let d: usize = 0; d < <usize>headDim << 2; d += 4) {
+        store<f32>(z + d, load<f32>(z + d) + weight * load<f32>(value + d));
+      }
+    }
+  }
+  for (let d: usize = 0; d < <usize>headDim << 2; d += 4) store<f32>(z + d, load<f32>(z + d) / total);
+}
+
+export function attendPlain(call: usize, thread: i32, threads: i32): void {
+  const heads = word(call, HEADS);
+  const end = shareBegin(word(call, 7) * heads, thread + 1, threads);
+  for (let pair = shareBegin(word(call, 7) * heads, thread, threads); pair < end; pair++) {
+    attendHead(call, pair / heads, pair % heads);
+  }
+}

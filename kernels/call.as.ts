@@ -1,0 +1,81 @@
+// How a kernel reads its call: one 4-byte word per buffer (its address, 0 when absent), then one per parameter.
+
+/** The word at place i: an address, or a whole number. */
+// @ts-ignore: decorator
+@inline
+export function word(call: usize, i: i32): u32 {
+  return load<u32>(call + (<usize>i << 2));
+}
+
+/** The f32 parameter at place i. */
+// @ts-ignore: decorator
+@inline
+export function float(call: usize, i: i32): f32 {
+  return load<f32>(call + (<usize>i << 2));
+}
+
+/** Where the share of `thread` begins when `count` things are dealt out in order; the next thread's beginning is its end. */
+// @ts-ignore: decorator
+@inline
+export function shareBegin(count: u32, thread: i32, threads: i32): u32 {
+  return <u32>((<u64>count * <u64>thread) / <u64>threads);
+}
+
+/** Bytes that each thread has to itself for intermediate results; the device gives them out through `setScratch`. */
+export const SCRATCH_BYTES: usize = 448 * 1024;
+
+let scratch: usize = 0;
+
+/** Tells this thread's instance where its scratch bytes lie, aligned to 64. */
+export function setScratch(address: usize): void {
+  scratch = address;
+}
+
+/** This thread's scratch bytes. */
+// @ts-ignore: decorator
+@inline
+export function scratchAddress(): usize {
+  return scratch;
+}
+
+/** a · b + c: rounded once in the relaxed modules, twice in the plain ones. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** The sum of the four lanes. */
+// @ts-ignore: decorator
+@inline
+export function sumLanes(v: v128): f32 {
+  const pairs = f32x4.add(v, f32x4.shuffle(v, v, 2, 3, 0, 1));
+  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
+}
+
+/** The largest of the four lanes. */
+// @ts-ignore: decorator
+@inline
+export function maxLanes(v: v128): f32 {
+  const pairs = f32x4.max(v, f32x4.shuffle(v, v, 2, 3, 0, 1));
+  return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
+}
+
+/** The dot product of n f32 numbers. */
+export function dot(a: usize, b: usize, n: i32): f32 {
+  let s0 = f32x4.splat(0);
+  let s1 = f32x4.splat(0);
+  let i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const at = <usize>i << 2;
+    s0 = madd(v128.load(a + at), v128.load(b + at), s0);
+    s1 = madd(v128.load(a + at, 16), v128.load(b + at, 16), s1);
+  }
+  let sum = sumLanes(f32x4.add(s0, s1));
+  for (; i < n; i++) {
+    const at = <usize>i << 2;
+    sum += load<f32>(a + at) * load<f32>(b + at);
+  }
+  return sum;
+}

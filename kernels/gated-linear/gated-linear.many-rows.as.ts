@@ -1,0 +1,38 @@
+// gated-linear for five rows and more: rows are packed once for both matrices. Call words: gated-linear.finish.
+
+import { shareBegin, word } from "../call.as";
+import { chunkRows, multiplyChunk, packChunk, tileAddress } from "../matrix/many-rows.as";
+import { finishGated } from "./gated-linear.finish.as";
+
+function manyRows<W>(call: usize, thread: i32, threads: i32): void {
+  const rows = word(call, 6);
+  const inputs = <i32>word(call, 7);
+  const panels = (word(call, 8) + 7) >> 3;
+  const panelBytes = <usize>inputs * (sizeof<W>() << 3);
+  const gates = tileAddress(0);
+  const ups = tileAddress(1);
+  const begin = shareBegin(panels, thread, threads);
+  const end = shareBegin(panels, thread + 1, threads);
+  const step = chunkRows(inputs);
+  if (begin == end) return;
+  for (let row: u32 = 0; row < rows; row += step) {
+    const count = min(step, rows - row);
+    packChunk(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs);
+    for (let panel = begin; panel < end; panel++) {
+      const at = <usize>panel * panelBytes;
+      multiplyChunk<W>(count, <usize>word(call, 1) + at, inputs, gates);
+      multiplyChunk<W>(count, <usize>word(call, 2) + at, inputs, ups);
+      finishGated(call, row, count, panel, gates, ups);
+    }
+  }
+}
+
+export function gatedLinearManyRowsF32(call: usize, thread: i32, threads: i32): void {
+  manyRows<f32>(call, thread, threads);
+}
+export function gatedLinearManyRowsF16(call: usize, thread: i32, threads: i32): void {
+  manyRows<i16>(call, thread, threads);
+}
+export function gatedLinearManyRowsBf16(call: usize, thread: i32, threads: i32): void {
+  manyRows<u16>(call, thread, threads);
+}

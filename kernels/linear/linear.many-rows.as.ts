@@ -1,0 +1,35 @@
+// linear for five rows and more: prefill. Call words as in linear.few-rows.
+
+import { shareBegin, word } from "../call.as";
+import { chunkRows, multiplyChunk, packChunk, tileAddress } from "../matrix/many-rows.as";
+import { finishLinear } from "./linear.finish.as";
+
+function manyRows<W>(call: usize, thread: i32, threads: i32): void {
+  const rows = word(call, 5);
+  const inputs = <i32>word(call, 6);
+  const panels = (word(call, 7) + 7) >> 3;
+  const panelBytes = <usize>inputs * (sizeof<W>() << 3);
+  const tile = tileAddress(0);
+  const begin = shareBegin(panels, thread, threads);
+  const end = shareBegin(panels, thread + 1, threads);
+  const step = chunkRows(inputs);
+  if (begin == end) return;
+  for (let row: u32 = 0; row < rows; row += step) {
+    const count = min(step, rows - row);
+    packChunk(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs);
+    for (let panel = begin; panel < end; panel++) {
+      multiplyChunk<W>(count, <usize>word(call, 1) + <usize>panel * panelBytes, inputs, tile);
+      finishLinear(call, row, count, panel, tile);
+    }
+  }
+}
+
+export function linearManyRowsF32(call: usize, thread: i32, threads: i32): void {
+  manyRows<f32>(call, thread, threads);
+}
+export function linearManyRowsF16(call: usize, thread: i32, threads: i32): void {
+  manyRows<i16>(call, thread, threads);
+}
+export function linearManyRowsBf16(call: usize, thread: i32, threads: i32): void {
+  manyRows<u16>(call, thread, threads);
+}

@@ -1,0 +1,78 @@
+// rotate-store, a head of a row at a time: normed, or as it is, to where it belongs, and rotated there.
+// Call: qkv, rotation, slots, qNorm, kNorm, q, cache, rows, heads, kvHeads, headDim, rotaryDims, interleaved, list, slotCount, epsilon.
+
+import { dot, float, madd, shareBegin, word } from "../call.as";
+
+/** to [n] = from · scale · weight */
+// @ts-ignore: decorator
+@inline
+function norm(from: usize, weight: usize, to: usize, n: u32, epsilon: f32): void {
+  const bytes = <usize>n << 2;
+  const scale: f32 = 1 / sqrt(dot(from, from, n) / <f32>n + epsilon);
+  const scale4 = f32x4.splat(scale);
+  let i: usize = 0;
+  for (; i + 16 <= bytes; i += 16) {
+    v128.store(to + i, f32x4.mul(v128.load(from + i), f32x4.mul(scale4, v128.load(weight + i))));
+  }
+  for (; i < bytes; i += 4) store<f32>(to + i, load<f32>(from + i) * scale * load<f32>(weight + i));
+}
+
+/** Rotates pairs (i, i + half) in place; `angles` holds (cos, sin) of each. */
+function rotateHalves(x: usize, half: u32, angles: usize): void {
+  const bytes = <usize>half << 2;
+  let i: usize = 0;
+  for (; i + 16 <= bytes; i += 16) {
+    const first = v128.load(angles + (i << 1));
+    const last = v128.load(angles + (i << 1), 16);
+    const cos = f32x4.shuffle(first, last, 0, 2, 4, 6);
+    const sin = f32x4.shuffle(first, last, 1, 3, 5, 7);
+    const a = v128.load(x + i);
+    const b = v128.load(x + bytes + i);
+    v128.store(x + i, madd(a, cos, f32x4.neg(f32x4.mul(b, sin))));
+    v128.store(x + bytes + i, madd(b, cos, f32x4.mul(a, sin)));
+  }
+  for (; i < bytes; i += 4) rotatePair(x + i, x + bytes + i, angles + (i << 1));
+}
+
+// @ts-ignore: decorator
+@inline
+function rotatePair(first: usize, second: usize, angle: usize): void {
+  const cos = load<f32>(angle);
+  const sin = load<f32>(angle, 4);
+  const a = load<f32>(first);
+  const b = load<f32>(second);
+  store<f32>(first, a * cos - b * sin);
+  store<f32>(second, b * cos + a * sin);
+}
+
+function storeHead(call: usize, row: u32, head: u32): void {
+  const heads = word(call, 8);
+  const kvHeads = word(call, 9);
+  const headDim = word(call, 10);
+  const half = word(call, 11) >> 1;
+  const isValue = head >= heads + kvHeads;
+  const from = <usize>word(call, 0) + (<usize>((row * (heads + 2 * kvHeads) + head) * headDim) << 2);
+  let to = <usize>word(call, 5) + (<usize>((row * heads + head) * headDim) << 2);
+  if (head >= heads) {
+    const slot = load<u32>(<usize>word(call, 2) + (<usize>(word(call, 13) * word(call, 7) + row) << 2));
+    to = <usize>word(call, 6) + (<usize>((slot * 2 * kvHeads + head - heads) * headDim) << 2);
+  }
+  const weight: usize = isValue ? 0 : <usize>word(call, head < heads ? 3 : 4);
+  if (weight) norm(from, weight, to, headDim, float(call, 15));
+  else memory.copy(to, from, <usize>headDim << 2);
+  if (isValue || word(call, 1) == 0) return;
+  const angles = <usize>word(call, 1) + (<usize>(row * half) << 3);
+  if (word(call, 12) == 0) {
+    rotateHalves(to, half, angles);
+    return;
+  }
+  for (let i: usize = 0; i < <usize>half; i++) {
+    rotatePair(to + (i << 3), to + (i << 3) + 4, angles + (i << 3));
+  }
+}
+
+export function rotateStore(call: usize, thread: i32, threads: i32): void {
+  const perRow = word(call, 8) + 2 * word(call, 9);
+  const end = shareBegin(word(call, 7) * perRow, thread + 1, threads);
+  for (let i = shareBegin(word(call, 7) * perRow, thread, threads); i < end; i++) storeHead(call, i / perRow, i % perRow);
+}
