@@ -1,0 +1,3 @@
+import type { WasmImplementation } from "../kernel.ts";
+
+export const wasm: readonly WasmImplementation[] = [];

@@ -1,0 +1,3 @@
+import type { WgslImplementation } from "../kernel.ts";
+
+export const gpu: readonly WgslImplementation[] = [];

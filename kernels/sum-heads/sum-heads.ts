@@ -1,0 +1,28 @@
+// y[row][column] = the sum over heads of pattern[row][head][column]: what cache policies and studies of attention read back.
+// `stride` is the length of a head's line, of which the first `columns` numbers count.
+
+import { defineKernel, sumBound } from "../kernel.ts";
+import { gpu } from "./on-gpu.ts";
+import { wasm } from "./on-wasm.ts";
+
+export const sumHeads = defineKernel({
+  name: "sum-heads",
+  buffers: { pattern: "read", y: "write" },
+  params: { rows: "u32", heads: "u32", columns: "u32", stride: "u32" },
+  sizes: ({ rows, heads, columns, stride }) => ({ pattern: rows * heads * stride, y: rows * columns }),
+  reference({ pattern, y }, { rows, heads, columns, stride }) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        let sum = 0;
+        for (let head = 0; head < heads; head++) sum += pattern[(row * heads + head) * stride + column]!;
+        y[row * columns + column] = sum;
+      }
+    }
+  },
+  bound: ({ heads }) => sumBound(heads),
+  samples: [
+    { params: { rows: 3, heads: 4, columns: 21, stride: 21 } },
+    { params: { rows: 2, heads: 3, columns: 5, stride: 10 } },
+  ],
+  implementations: [...gpu, ...wasm],
+});
