@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { FAMILIES, parseConfig, type Family } from "./config.ts";
+import { FAMILIES, loadConfig, parseConfig, type Family } from "./config.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
+import { filesFolder, localFolder } from "./model-folder.ts";
 
 type Json = Record<string, unknown>;
 
@@ -402,6 +403,37 @@ describe("anchor_attention", () => {
 
   it("refuses a field that it does not know", () => {
     expect(() => anchors({ anchor_token_ids: [1], temperature: 2 })).toThrow(UnsupportedError);
+  });
+});
+
+const file = (json: Json): Uint8Array => new TextEncoder().encode(JSON.stringify(json));
+
+describe("a folder's config", () => {
+  it("of the models that ship", async () => {
+    expect(await loadConfig(localFolder("models/kedge-js-5m"))).toMatchObject({
+      vocabSize: 1024,
+      layers: 6,
+      anchors: null,
+    });
+    const { anchors: block } = await loadConfig(localFolder("models/kedge-js-5m-anchor"));
+    expect(block).toMatchObject({
+      tokenIds: [201],
+      layerMap: new Map([
+        [3, 0],
+        [4, 1],
+        [5, 2],
+      ]),
+    });
+  });
+
+  it("takes generation_config.json into account, and says when there is no config.json", async () => {
+    const config = file({ model_type: "llama", ...LEAST.llama, eos_token_id: 1 });
+    const both = new Map([
+      ["config.json", config],
+      ["generation_config.json", file({ eos_token_id: [2] })],
+    ]);
+    expect((await loadConfig(filesFolder(both))).endTokenIds).toEqual([2, 1]);
+    await expect(loadConfig(filesFolder(new Map()))).rejects.toThrow("there is no config.json");
   });
 });
 

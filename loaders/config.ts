@@ -4,6 +4,7 @@
 import { FAMILY_READERS } from "./config-families.ts";
 import { Fields, IGNORED_FIELDS, show } from "./config-fields.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
+import { readJson, type ModelFolder } from "./model-folder.ts";
 import type { Rotary } from "./rotary.ts";
 
 /** The families kedge runs, by the `model_type` of config.json. */
@@ -119,6 +120,19 @@ export function parseConfig(json: unknown, generationConfig?: unknown, file = "c
     endTokenIds: [...new Set([...generation.end, ...own.end])],
     padTokenId: generation.pad ?? own.pad,
   };
+}
+
+/** Real ones have a few kilobytes. */
+const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
+
+/** Reads config.json of a folder, and generation_config.json if it is there, as {@link parseConfig} does. */
+export async function loadConfig(folder: ModelFolder, signal?: AbortSignal): Promise<ModelConfig> {
+  const json = await readJson(folder, "config.json", MAX_CONFIG_BYTES, signal);
+  const hasGeneration = await folder.has("generation_config.json");
+  const generation = hasGeneration
+    ? await readJson(folder, "generation_config.json", MAX_CONFIG_BYTES, signal)
+    : undefined;
+  return parseConfig(json, generation);
 }
 
 /** Token ids of a config; negative ones, which some configs have for "none", are none. */

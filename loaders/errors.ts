@@ -1,7 +1,7 @@
 // The two errors a loader can end in. Both carry their facts as data as well as text, and both are one sentence:
 // where, what is, what was wanted, and what to do if we know.
 
-/** The bytes are not what their format says: retrying does not help. */
+/** The bytes are not what their format says, or are not to be had where they were said to be: retrying does not help. */
 export class FormatError extends Error {
   override readonly name = "FormatError";
   /** The file (or other source) that is wrong. */

@@ -81,12 +81,15 @@ describe("a server with ranges", () => {
         "content-range": `bytes ${begin}-${end - 1}/${bytes.byteLength}`,
         "content-length": end - begin,
       });
-      if (count > 3) return void response.end(bytes.subarray(begin, end));
+      // More drops than there are attempts: each brings something, so none of them counts.
+      if (count > 7) return void response.end(bytes.subarray(begin, end));
       response.write(bytes.subarray(begin, begin + 1000), () => setTimeout(() => response.destroy(), 20));
     });
     const source = await httpSource(url);
     expect(await source.read(FAR, FAR + 50_000)).toEqual(bytes.slice(FAR, FAR + 50_000));
-    expect(requests.slice(1)).toEqual([FAR, FAR + 1000, FAR + 2000].map((from) => `GET bytes=${from}-${FAR + 49_999}`));
+    expect(requests.slice(1)).toEqual(
+      [0, 1, 2, 3, 4, 5, 6].map((drops) => `GET bytes=${FAR + 1000 * drops}-${FAR + 49_999}`),
+    );
   });
 
   it("that never answers to the end is given up, with the reason", async () => {

@@ -25,7 +25,15 @@ export {
 } from "./safetensors.ts";
 export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float16.ts";
 export { openWeights, type WeightInfo, type Weights } from "./shards.ts";
-export { FAMILIES, parseConfig, type Activation, type AnchorConfig, type Family, type ModelConfig } from "./config.ts";
+export {
+  FAMILIES,
+  loadConfig,
+  parseConfig,
+  type Activation,
+  type AnchorConfig,
+  type Family,
+  type ModelConfig,
+} from "./config.ts";
 export { inverseFrequencies, parseRotary, type Rotary, type RotaryShape } from "./rotary.ts";
 export { loadTokenizer, type ChatMessage, type ChatOptions, type Tokenizer } from "./tokenizer.ts";
 export { StreamDecoder, type DecodeOptions, type TextEdges, type TokenBytes } from "./token-decoder.ts";

@@ -1,7 +1,7 @@
 // The header of a safetensors file: a JSON object that says where each tensor lies. It comes from strangers, so it is
 // read by a parser of exactly this shape, which sees repeated keys (JSON.parse hides them), cannot be nested into, and
 // takes time linear in the header's length. What it accepts is what the reference implementation (the Rust crate
-// `safetensors`) accepts, minus repeated names and unknown fields, which that one lets pass.
+// `safetensors` 0.8) accepts, minus repeated names, unknown fields and space before the header, which that lets pass.
 // Invariant: the tensors of an accepted header tile the data exactly, without holes or overlaps.
 
 import { FormatError } from "./errors.ts";
@@ -16,9 +16,9 @@ export const DTYPE_BITS = {
   I8: 8,
   F8_E5M2: 8,
   F8_E4M3: 8,
-  F8_E5M2FNUZ: 8,
-  F8_E4M3FNUZ: 8,
   F8_E8M0: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2FNUZ: 8,
   I16: 16,
   U16: 16,
   F16: 16,

@@ -110,6 +110,7 @@ describe("what is wrong is said", () => {
     ["a header longer than the file", fileOf("{}", 0, 3), "3 bytes long, but only 2 follow: it is truncated"],
     ["a header over the limit", fileOf("{}", 0, 100_000_001), "is 100000001 bytes long; at most 100000000"],
     ["a header of 2^64-1", new Uint8Array(16).fill(255), "at most 100000000"],
+    ["a header of 2^32 + 2", fileOf("{}", 0, 2 ** 32 + 2), "its header is 4294967298 bytes long"],
     ["an empty header", fileOf("", 0), "does not start with {"],
     ["space before the header", header(" {}"), "does not start with {"],
     ["a byte order mark", header("\uFEFF{}"), "does not start with {"],

@@ -229,6 +229,10 @@ describe("folders of other kinds", () => {
     expect(tokenizer.encode("ab b<|im_end|>")).toEqual([28, 26, 1, 40]);
     expect(tokenizer).toMatchObject({ eosTokenId: 40, vocabSize: 41 });
     expect(tokenizer.decode([28, 26, 1, 40], { skipSpecialTokens: true })).toBe("ab b");
+    // An added token stands for itself, even where its characters could be byte-level writing.
+    const accented = { ...settings, added_tokens_decoder: { 40: { content: "\u00e9!", special: false } } };
+    const other = await loadTokenizer(folderOf({ ...files, "tokenizer_config.json": accented }));
+    expect(other.decode(other.encode("ab\u00e9!b"))).toBe("ab\u00e9!b");
     const unknown = { ...files, "tokenizer_config.json": { tokenizer_class: "BertTokenizer" } };
     await expect(loadTokenizer(folderOf(unknown))).rejects.toThrow(
       'GPT2Tokenizer, CodeGenTokenizer, Qwen2Tokenizer are known, not "BertTokenizer"',
