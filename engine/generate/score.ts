@@ -1,0 +1,33 @@
+// How likely a model finds a given text: from the log-probability of each token to one number.
+
+/** What a model makes of a text of T tokens. */
+export interface Score {
+  /** the log-probability of each token but the first, given those before it [T - 1] */
+  readonly logProbs: readonly number[];
+  /** their sum: the log-probability of the text, given its first token */
+  readonly totalLogProb: number;
+  /** exp(-totalLogProb / tokens): among how many equally likely tokens the model seems to choose; 1 or more */
+  readonly perplexity: number;
+  /** how many tokens were scored: T - 1 */
+  readonly tokens: number;
+}
+
+// Log-softmax in f32 can come out a little above 0; more than this is no log-probability.
+const ROUNDING = 1e-3;
+
+/**
+ * Scores a text from the natural log-probabilities [T - 1] of its tokens. A token of probability 0 (-Infinity) makes the
+ * perplexity infinite. Throws RangeError if there are none, or one is NaN or above 0.
+ */
+export function score(logProbs: ArrayLike<number>): Score {
+  const tokens = logProbs.length;
+  if (tokens === 0) throw new RangeError("there are 0 log-probabilities to score: a text needs 2 tokens or more");
+  const list = Array.from(logProbs);
+  let total = 0;
+  for (const [i, logProb] of list.entries()) {
+    if (!(logProb <= ROUNDING))
+      throw new RangeError(`log-probability ${i} of ${tokens} is ${logProb}: it must be at most 0`);
+    total += logProb;
+  }
+  return { logProbs: list, totalLogProb: total, perplexity: Math.exp(-total / tokens), tokens };
+}
