@@ -29,6 +29,15 @@ export {
   type Prompt,
 } from "./model/model.ts";
 export { tapNames, type CapturedTensor } from "./model/taps.ts";
-export type { GenerateOptions, Piece } from "./generate/generate.ts";
+export {
+  collect,
+  type GenerateOptions,
+  type Generation,
+  type LogitsContext,
+  type LogitsHook,
+} from "./generate/generate.ts";
+export type { ChosenLogProb, TokenLogProb } from "./generate/log-probs.ts";
+export type { Piece } from "./generate/rows.ts";
+export type { FinishReason, StopState } from "./generate/stop.ts";
 export type { Score } from "./generate/score.ts";
 export { FormatError, UnsupportedError } from "../loaders/index.ts";

@@ -9,6 +9,7 @@ import { attendWithPattern } from "./attend-with-pattern/attend-with-pattern.ts"
 import { cacheMove } from "./cache-move/cache-move.ts";
 import { embed } from "./embed/embed.ts";
 import { gatedLinear } from "./gated-linear/gated-linear.ts";
+import { keyNorm } from "./key-norm/key-norm.ts";
 import type { Kernel } from "./kernel.ts";
 import { layerNorm } from "./layer-norm/layer-norm.ts";
 import { linear } from "./linear/linear.ts";
@@ -16,6 +17,7 @@ import { rmsNorm } from "./rms-norm/rms-norm.ts";
 import { rotateStore } from "./rotate-store/rotate-store.ts";
 import { selectRows } from "./select-rows/select-rows.ts";
 import { softmax } from "./softmax/softmax.ts";
+import { sumHeads } from "./sum-heads/sum-heads.ts";
 import { tokenLogProb } from "./token-log-prob/token-log-prob.ts";
 
 /** Every kernel of a decoder. */
@@ -48,12 +50,14 @@ export {
   cacheMove,
   embed,
   gatedLinear,
+  keyNorm,
   layerNorm,
   linear,
   rmsNorm,
   rotateStore,
   selectRows,
   softmax,
+  sumHeads,
   tokenLogProb,
 };
 export { ACTIVATIONS, activate as activation, erf, type ActivationName } from "./activation.ts";

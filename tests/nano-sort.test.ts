@@ -102,7 +102,7 @@ function storedRow(tensor: StoredTensor, row: number, isPerHead: boolean): Float
 function largestDifference(got: CapturedTensor, want: Float32Array): number {
   expect(got.data.length).toBe(want.length);
   return want.reduce((largest, value, i) => {
-    if (value === Number.NEGATIVE_INFINITY) return got.data[i]! === value ? largest : Number.POSITIVE_INFINITY;
+    if (value === Number.NEGATIVE_INFINITY) return Object.is(got.data[i], value) ? largest : Number.POSITIVE_INFINITY;
     return Math.max(largest, Math.abs(value - got.data[i]!));
   }, 0);
 }

@@ -1,17 +1,18 @@
-// The key/value cache. Per layer one block [slots, 2, kvHeads, headDim] on the device; a sequence is a list of slot numbers,
-// each with its position and mark (2 · segment + isAnchor). Slots are counted: forking a sequence copies numbers, not tensors.
+// The key/value cache: slots in pools, and sequences as lists of them. Forking a sequence copies numbers, not tensors; evicting
+// is dropping numbers. One pool over all layers serves sequences whose layers keep the same keys; with a pool a layer, each
+// layer keeps its own.
 //
-// Invariant: a slot's count is the number of sequences that list it, and a slot is free exactly when its count is 0.
+// Everything the store does to the device (growing, moving, shrinking) takes effect in the order of the calls, between steps.
 
-import type { Device, Tensor, Write } from "../devices/device.ts";
-import type { DecoderSequence } from "../generate/decoder.ts";
+import { cacheMove } from "../../kernels/index.ts";
+import type { Device, Executable, Tensor, Write } from "../devices/device.ts";
+import { ProgramBuilder, variable } from "../devices/program.ts";
+import { ENTRY_WORDS, KeyList } from "./key-list.ts";
 import { RangeAllocator } from "./ranges.ts";
+import { SlotPool, type SlotMove } from "./slot-pool.ts";
 
-/** Words of a key's entry on the device: slot, position, mark, bias (see the kernel `attend`). */
-const ENTRY_WORDS = 4;
 /** Words of a row's range: begin, end, position, mark. */
 export const RANGE_WORDS = 4;
-const FIRST_SLOTS = 64;
 const FIRST_ENTRIES = 256;
 
 /** Shape of the cache. */
@@ -19,41 +20,45 @@ export interface CacheShape {
   readonly layers: number;
   readonly kvHeads: number;
   readonly headDim: number;
-  /** most slots there may be */
+  /** each layer keeps its own keys */
+  readonly isPerLayer: boolean;
+  /** most slots of a pool */
   readonly maxSlots: number;
 }
 
-/** Bytes of keys and values: in slots that are alive, in all slots, and the most there has been. */
+/** Bytes of keys and values: in slots that are alive, in all slots, and the most that has been alive. */
 export interface CacheBytes {
   readonly live: number;
   readonly allocated: number;
   readonly peak: number;
 }
 
-/** A sequence's keys. Its numbers change only through the store. */
-export class Sequence implements DecoderSequence {
+/** A sequence's keys: a list per pool. Its numbers change only through the store. */
+export class StoredSequence {
   /** tokens fed so far = position of the next */
   length = 0;
   /** number of the segment that the next token belongs to */
   segment = 0;
-  /** keys in the list */
-  keys = 0;
-  /** [keys, 4] with room to grow */
-  entries = new Uint32Array(32 * ENTRY_WORDS);
-  /** where the list lies on the device, in entries */
-  base = 0;
-  /** entries there is room for at `base` */
-  capacity = 0;
-  /** entries from here on differ from the device's */
-  changedFrom = 0;
+  readonly lists: readonly KeyList[];
   isOpen = true;
+
+  constructor(lists: readonly KeyList[]) {
+    this.lists = lists;
+  }
+}
+
+/** Tokens that a step appends to a sequence, each with whether it ends a segment. */
+export interface AppendedPart {
+  readonly sequence: StoredSequence;
+  readonly anchors: readonly boolean[];
 }
 
 /** The rows of one step as the kernels want them. */
 export interface StepPlan {
-  /** [rows]: where each row's key and value go */
+  readonly rows: number;
+  /** [lists, rows]: where each row's key and value go */
   readonly slots: Uint32Array;
-  /** [rows, 4] */
+  /** [lists, rows, 4] */
   readonly ranges: Uint32Array;
   /** changed parts of the lists of keys */
   readonly writes: readonly Write[];
@@ -62,37 +67,57 @@ export interface StepPlan {
 }
 
 export class CacheStore {
-  /** one per layer, [slots, 2, kvHeads, headDim] */
+  readonly pools: readonly SlotPool[];
+  /** of each layer, [slots, 2, kvHeads, headDim] */
   readonly caches: readonly Tensor[];
+  /** each layer keeps its own keys: list i is layer i's */
+  readonly isPerLayer: boolean;
+  /** of all lists, [*, 4] */
   readonly entries: Tensor;
   readonly #device: Device;
-  readonly #shape: CacheShape;
+  readonly #slotLength: number;
   readonly #regions = new RangeAllocator(FIRST_ENTRIES);
-  /** how many sequences list each slot */
-  #counts = new Uint32Array(FIRST_SLOTS);
-  /** free slots below the high-water mark, last freed first */
-  readonly #free: number[] = [];
-  #used = 0;
-  #slotCount = FIRST_SLOTS;
-  #live = 0;
-  #peak = 0;
+  readonly #open = new Set<StoredSequence>();
+  readonly #moves: Tensor;
+  #movers: readonly Executable[] = [];
+  #preparing: Promise<void> | undefined;
+  #failure: unknown;
+  #peakBytes = 0;
 
-  constructor(device: Device, shape: CacheShape) {
+  constructor(device: Device, { layers, kvHeads, headDim, isPerLayer, maxSlots }: CacheShape) {
+    const all = Array.from({ length: layers }, (_, layer) => layer);
     this.#device = device;
-    this.#shape = shape;
-    this.caches = Array.from({ length: shape.layers }, (_, layer) =>
-      device.createTensor(`blocks.${layer}.attn.cache`, "f32", FIRST_SLOTS * this.slotLength, "cache"),
+    this.isPerLayer = isPerLayer;
+    this.#slotLength = 2 * kvHeads * headDim;
+    this.pools = (isPerLayer ? all.map((layer) => [layer]) : [all]).map(
+      (own) => new SlotPool(device, own, this.#slotLength, maxSlots),
     );
+    this.caches = this.pools.flatMap(({ caches }) => caches);
     this.entries = device.createTensor("cache.entries", "u32", FIRST_ENTRIES * ENTRY_WORDS, "activations");
+    this.#moves = device.createTensor("cache.moves", "u32", 2, "activations");
   }
 
-  /** Numbers of one slot in one layer. */
-  get slotLength(): number {
-    return 2 * this.#shape.kvHeads * this.#shape.headDim;
+  /** Makes the store ready to move slots; once is enough. */
+  prepare(signal?: AbortSignal): Promise<void> {
+    this.#preparing ??= this.#prepare(signal);
+    return this.#preparing;
   }
 
-  get slotCount(): number {
-    return this.#slotCount;
+  async #prepare(signal: AbortSignal | undefined): Promise<void> {
+    this.#movers = await Promise.all(
+      this.pools.map(({ caches }) => {
+        const builder = new ProgramBuilder("compaction");
+        for (const cache of caches) {
+          builder.call(
+            cacheMove,
+            `${cache.label}.move`,
+            { moves: this.#moves, cache },
+            { rows: variable("moves"), slotLength: this.#slotLength, slotCount: variable("slotCount") },
+          );
+        }
+        return this.#device.prepare(builder.build(), signal ? { signal } : {});
+      }),
+    );
   }
 
   get entryCount(): number {
@@ -101,137 +126,151 @@ export class CacheStore {
 
   /** Bytes of keys and values over all layers. */
   bytes(): CacheBytes {
-    const slotBytes = this.slotLength * this.#shape.layers * Float32Array.BYTES_PER_ELEMENT;
-    return { live: this.#live * slotBytes, allocated: this.#slotCount * slotBytes, peak: this.#peak * slotBytes };
+    const sum = (count: (pool: SlotPool) => number) =>
+      this.pools.reduce((total, pool) => total + count(pool) * pool.slotBytes, 0);
+    return { live: sum(({ live }) => live), allocated: sum(({ slotCount }) => slotCount), peak: this.#peakBytes };
   }
 
-  open(): Sequence {
-    return new Sequence();
+  open(): StoredSequence {
+    return this.#keep(new StoredSequence(this.pools.map(() => new KeyList())));
   }
 
   /** A sequence with the same keys; they are shared until one of the two drops them. */
-  fork(sequence: Sequence): Sequence {
-    const copy = new Sequence();
+  fork(sequence: StoredSequence): StoredSequence {
+    const copy = this.#keep(new StoredSequence(sequence.lists.map((list) => list.copy())));
     copy.length = sequence.length;
     copy.segment = sequence.segment;
-    copy.keys = sequence.keys;
-    copy.entries = sequence.entries.slice();
-    for (let key = 0; key < sequence.keys; key++) this.#counts[sequence.entries[key * ENTRY_WORDS]!]!++;
+    for (const [i, list] of sequence.lists.entries()) {
+      for (let key = 0; key < list.length; key++) this.pools[i]!.retain(list.slot(key));
+    }
     return copy;
   }
 
   /** Gives the sequence's keys back. Closing twice does nothing. */
-  close(sequence: Sequence): void {
+  close(sequence: StoredSequence): void {
     if (!sequence.isOpen) return;
     sequence.isOpen = false;
-    for (let key = 0; key < sequence.keys; key++) this.#drop(sequence.entries[key * ENTRY_WORDS]!);
-    if (sequence.capacity > 0) this.#regions.release(sequence.base, sequence.capacity);
-    sequence.keys = 0;
-    sequence.capacity = 0;
+    this.#open.delete(sequence);
+    for (const [i, list] of sequence.lists.entries()) {
+      for (let key = 0; key < list.length; key++) this.pools[i]!.release(list.slot(key));
+      if (list.capacity > 0) this.#regions.release(list.base, list.capacity);
+      list.length = 0;
+      list.capacity = 0;
+    }
+    this.#compact();
+  }
+
+  /** Keeps, in one of the sequence's lists, the keys at these ascending indices; the others' slots are given back. */
+  evict(sequence: StoredSequence, list: number, keep: ArrayLike<number>): void {
+    for (const slot of sequence.lists[list]!.keep(keep)) this.pools[list]!.release(slot);
+    this.#compact();
   }
 
   /**
-   * Appends tokens' keys to sequences and says what the step must write. `isAnchor` tells which tokens end a segment.
-   * Throws a RangeError, before anything is changed, when the slots would be more than the store may have.
+   * Appends tokens' keys to sequences and says what the step must write. A sequence may appear once.
+   * Throws a RangeError, before anything is changed, when a pool would have more slots than it may.
    */
-  append(
-    parts: readonly { readonly sequence: Sequence; readonly tokens: readonly number[] }[],
-    isAnchor: (token: number) => boolean,
-  ): StepPlan {
-    const rows = parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    this.#reserve(rows);
-    const slots = new Uint32Array(rows);
-    const ranges = new Uint32Array(rows * RANGE_WORDS);
-    let row = 0;
-    for (const { sequence, tokens } of parts) {
-      this.#makeRoom(sequence, sequence.keys + tokens.length);
-      for (const token of tokens) {
-        const slot = this.#take();
-        const anchors = isAnchor(token);
-        const mark = sequence.segment * 2 + Number(anchors);
-        sequence.entries.set([slot, sequence.length, mark, 0], sequence.keys * ENTRY_WORDS);
-        sequence.keys++;
-        slots[row] = slot;
-        ranges.set([sequence.base, sequence.base + sequence.keys, sequence.length, mark], row * RANGE_WORDS);
-        sequence.length++;
-        if (anchors) sequence.segment++;
-        row++;
+  append(parts: readonly AppendedPart[]): StepPlan {
+    if (this.#failure !== undefined) throw this.#failure;
+    const rows = parts.reduce((sum, { anchors }) => sum + anchors.length, 0);
+    for (const pool of this.pools) pool.checkRoom(rows);
+    const slots = new Uint32Array(this.pools.length * rows);
+    const ranges = new Uint32Array(this.pools.length * rows * RANGE_WORDS);
+    const writes: Write[] = [];
+    let longest = 0;
+    for (const [i, pool] of this.pools.entries()) {
+      pool.reserve(rows);
+      let row = i * rows;
+      for (const { sequence, anchors } of parts) {
+        const list = sequence.lists[i]!;
+        this.#makeRoom(list, list.length + anchors.length);
+        let { segment } = sequence;
+        for (const [offset, isAnchor] of anchors.entries()) {
+          const position = sequence.length + offset;
+          const mark = segment * 2 + Number(isAnchor);
+          const slot = pool.take();
+          list.push(slot, position, mark);
+          slots[row] = slot;
+          ranges.set([list.base, list.base + list.length, position, mark], row * RANGE_WORDS);
+          segment += Number(isAnchor);
+          row++;
+        }
+        writes.push(this.#flush(list));
+        longest = Math.max(longest, list.length);
       }
     }
-    const writes = new Set(parts.map(({ sequence }) => sequence));
-    return {
-      slots,
-      ranges,
-      writes: [...writes].map((sequence) => this.#flush(sequence)),
-      longest: Math.max(...parts.map(({ sequence }) => sequence.keys)),
-    };
+    for (const { sequence, anchors } of parts) {
+      sequence.length += anchors.length;
+      sequence.segment += anchors.filter(Boolean).length;
+    }
+    this.#peakBytes = Math.max(this.#peakBytes, this.bytes().live);
+    return { rows, slots, ranges, writes, longest };
   }
 
   dispose(): void {
-    for (const cache of this.caches) this.#device.destroy(cache);
+    for (const mover of this.#movers) mover.dispose();
+    for (const pool of this.pools) pool.dispose();
     this.#device.destroy(this.entries);
+    this.#device.destroy(this.#moves);
   }
 
-  /** Makes sure that `count` more slots can be taken. */
-  #reserve(count: number): void {
-    const needed = this.#live + count;
-    const { maxSlots } = this.#shape;
-    if (needed > maxSlots) {
-      throw new RangeError(
-        `the cache needs ${needed} slots, but may have ${maxSlots}: close sequences or raise the limit`,
-      );
+  #keep(sequence: StoredSequence): StoredSequence {
+    this.#open.add(sequence);
+    return sequence;
+  }
+
+  /** Moves slots together in pools that are mostly empty, and gives their room back. */
+  #compact(): void {
+    for (const [i, pool] of this.pools.entries()) {
+      const mover = this.#movers[i];
+      if (!pool.isSparse || !mover) continue;
+      const { slotCount, moves } = pool.planCompaction();
+      if (moves.length > 0) {
+        this.#move(mover, pool.slotCount, moves);
+        const renumbered = new Map(moves.map(({ from, to }) => [from, to]));
+        for (const { lists } of this.#open) {
+          const list = lists[i]!;
+          for (let key = 0; key < list.length; key++) {
+            const slot = renumbered.get(list.slot(key));
+            if (slot !== undefined) list.renumber(key, slot);
+          }
+        }
+      }
+      pool.shrink(slotCount, moves);
     }
-    if (needed <= this.#slotCount) return;
-    const slotCount = Math.min(maxSlots, Math.max(needed, Math.ceil(this.#slotCount * 1.5)));
-    for (const cache of this.caches) this.#device.resize(cache, slotCount * this.slotLength);
-    const counts = new Uint32Array(slotCount);
-    counts.set(this.#counts);
-    this.#counts = counts;
-    this.#slotCount = slotCount;
   }
 
-  #take(): number {
-    const slot = this.#free.pop() ?? this.#used++;
-    this.#counts[slot] = 1;
-    this.#live++;
-    this.#peak = Math.max(this.#peak, this.#live);
-    return slot;
+  #move(mover: Executable, slotCount: number, moves: readonly SlotMove[]): void {
+    if (this.#moves.length < moves.length * 2) this.#device.resize(this.#moves, moves.length * 2);
+    const data = Uint32Array.from(moves.flatMap(({ from, to }) => [from, to]));
+    const variables = { moves: moves.length, slotCount };
+    this.#device.run(mover, { variables, writes: [{ tensor: this.#moves, data }] }).catch((error: unknown) => {
+      this.#failure = error;
+    });
   }
 
-  #drop(slot: number): void {
-    const count = --this.#counts[slot]!;
-    if (count > 0) return;
-    this.#free.push(slot);
-    this.#live--;
-  }
-
-  /** Room for `keys` entries in the sequence's list, here and on the device. */
-  #makeRoom(sequence: Sequence, keys: number): void {
-    if (keys * ENTRY_WORDS > sequence.entries.length) {
-      const entries = new Uint32Array(Math.max(keys, sequence.keys * 2) * ENTRY_WORDS);
-      entries.set(sequence.entries);
-      sequence.entries = entries;
-    }
-    if (keys <= sequence.capacity) return;
-    if (sequence.capacity > 0) this.#regions.release(sequence.base, sequence.capacity);
-    sequence.capacity = Math.max(keys, Math.ceil(sequence.capacity * 1.5), 64);
-    let base = this.#regions.allocate(sequence.capacity);
+  /** Room for so many entries of the list on the device. */
+  #makeRoom(list: KeyList, length: number): void {
+    if (length <= list.capacity) return;
+    if (list.capacity > 0) this.#regions.release(list.base, list.capacity);
+    list.capacity = Math.max(length, Math.ceil(list.capacity * 1.5), 64);
+    let base = this.#regions.allocate(list.capacity);
     if (base === undefined) {
-      this.#regions.grow(Math.max(this.#regions.length * 2, this.#regions.length + sequence.capacity));
+      this.#regions.grow(Math.max(this.#regions.length * 2, this.#regions.length + list.capacity));
       this.#device.resize(this.entries, this.#regions.length * ENTRY_WORDS);
-      base = this.#regions.allocate(sequence.capacity)!;
+      base = this.#regions.allocate(list.capacity)!;
     }
-    sequence.base = base;
-    sequence.changedFrom = 0;
+    list.base = base;
+    list.changedFrom = 0;
   }
 
-  #flush(sequence: Sequence): Write {
-    const begin = sequence.changedFrom;
-    sequence.changedFrom = sequence.keys;
+  #flush(list: KeyList): Write {
+    const begin = list.changedFrom;
+    list.changedFrom = list.length;
     return {
       tensor: this.entries,
-      data: sequence.entries.slice(begin * ENTRY_WORDS, sequence.keys * ENTRY_WORDS),
-      offset: (sequence.base + begin) * ENTRY_WORDS,
+      data: list.entries.slice(begin * ENTRY_WORDS, list.length * ENTRY_WORDS),
+      offset: (list.base + begin) * ENTRY_WORDS,
     };
   }
 }

@@ -11,6 +11,8 @@ export interface DecoderSequence {
 export interface Feed {
   readonly sequence: DecoderSequence;
   readonly tokens: readonly number[];
+  /** tokens of the whole prompt when it comes in several feeds; the first feed's by default (cache policies ask) */
+  readonly promptLength?: number;
 }
 
 export interface Decoder {

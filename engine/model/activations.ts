@@ -13,9 +13,9 @@ export interface Ports {
   readonly positions: Tensor;
   /** [rows, rotaryDims / 2, 2]: cos and sin */
   readonly rotation: Tensor | undefined;
-  /** [rows]: where the row's key and value are stored */
+  /** [lists, rows]: where the row's key and value are stored */
   readonly slots: Tensor;
-  /** [rows, 4]: begin, end, position, mark */
+  /** [lists, rows, 4]: begin, end, position, mark */
   readonly ranges: Tensor;
   /** embeddings of the caller's [*, dim] */
   readonly vectors: Tensor | undefined;
@@ -30,6 +30,8 @@ export interface Ports {
 }
 
 type Unit = "rows" | "outputs" | "lines";
+/** What a step needs room for; `lines` is rows · columns of the patterns made, 0 for none. */
+export type Room = Readonly<Record<Unit, number>>;
 interface Held {
   readonly tensor: Tensor;
   readonly unit: Unit;
@@ -54,8 +56,8 @@ export class Activations {
       tokens: words("tokens", "rows"),
       positions: words("positions", "rows"),
       rotation: config.rotary ? this.rows("rotation", config.rotary.dims) : undefined,
-      slots: words("slots", "rows"),
-      ranges: words("ranges", "rows", RANGE_WORDS),
+      slots: words("slots", "rows", config.layers),
+      ranges: words("ranges", "rows", config.layers * RANGE_WORDS),
       vectors: undefined,
       outputRows: words("outputRows", "outputs"),
       targets: words("targets", "outputs"),
@@ -74,28 +76,32 @@ export class Activations {
     return this.#make(name, "outputs", width, "f32");
   }
 
+  /** [rows, columns]: a layer's attention summed over heads, read back for policies */
+  weights(layer: number): Tensor {
+    return this.#make(`weights.${layer}`, "lines", 1, "f32");
+  }
+
+  /** [rows]: the norms of a layer's new keys, read back for policies */
+  keyNorms(layer: number): Tensor {
+    return this.rows(`keyNorms.${layer}`, 1);
+  }
+
   /** [rows, heads, columns], with twice the columns for two key sources */
   pattern(name: "scores" | "pattern", isDouble: boolean): Tensor {
     return this.#make(isDouble ? `${name}.double` : name, "lines", this.#heads * (isDouble ? 2 : 1), "f32");
   }
 
-  /** Makes room for a step. `lines` is rows · columns of the patterns looked at, 0 for none. */
-  reserve(rows: number, outputs: number, lines = 0): void {
-    const wanted = { rows, outputs, lines };
+  /** Makes room for a step. */
+  reserve(room: Room): void {
     for (const unit of ["rows", "outputs", "lines"] as const) {
-      if (wanted[unit] <= this.#room[unit]) continue;
-      this.#room[unit] = wanted[unit];
-      this.#refit(unit);
+      if (room[unit] > this.#room[unit]) this.#refit(unit, room[unit]);
     }
   }
 
-  /** Gives back what a large step needed. */
-  shrink(rows: number, outputs: number): void {
-    const wanted = { rows, outputs, lines: 0 };
+  /** Gives back what is beyond this room: what a large step needed. */
+  shrink(room: Room): void {
     for (const unit of ["rows", "outputs", "lines"] as const) {
-      if (wanted[unit] >= this.#room[unit]) continue;
-      this.#room[unit] = wanted[unit];
-      this.#refit(unit);
+      if (room[unit] < this.#room[unit]) this.#refit(unit, room[unit]);
     }
   }
 
@@ -104,7 +110,8 @@ export class Activations {
     this.#held.clear();
   }
 
-  #refit(unit: Unit): void {
+  #refit(unit: Unit, count: number): void {
+    this.#room[unit] = count;
     for (const held of this.#held.values()) {
       if (held.unit === unit) this.#device.resize(held.tensor, Math.max(1, this.#room[unit] * held.width));
     }

@@ -1,9 +1,10 @@
 // A conversation. The whole of it is put through the chat template at each turn; of the tokens that come out, those that are
 // already in the cache are not computed again.
 
-import { StreamDecoder, type ChatMessage, type ChatOptions, type Tokenizer } from "../../loaders/index.ts";
+import type { ChatMessage, ChatOptions, Tokenizer } from "../../loaders/index.ts";
 import type { Decoder, DecoderSequence } from "../generate/decoder.ts";
-import { generate, type GenerateOptions, type Piece } from "../generate/generate.ts";
+import { generate, type GenerateOptions } from "../generate/generate.ts";
+import type { Piece, TextOf } from "../generate/rows.ts";
 import type { Engine } from "./engine.ts";
 
 /** A conversation with a model. Dispose of it to free its keys and values. */
@@ -11,6 +12,7 @@ export class ChatSession implements Disposable {
   readonly messages: ChatMessage[] = [];
   readonly #engine: Engine;
   readonly #tokenizer: Tokenizer;
+  readonly #textOf: TextOf;
   readonly #endTokenIds: readonly number[];
   readonly #template: ChatOptions;
   /** the turns so far, in the cache */
@@ -21,12 +23,14 @@ export class ChatSession implements Disposable {
   constructor(
     engine: Engine,
     tokenizer: Tokenizer,
+    textOf: TextOf,
     endTokenIds: readonly number[],
     options: ChatOptions & { readonly system?: string },
   ) {
     const { system, ...template } = options;
     this.#engine = engine;
     this.#tokenizer = tokenizer;
+    this.#textOf = textOf;
     this.#endTokenIds = endTokenIds;
     this.#template = template;
     this.#sequence = engine.open();
@@ -47,10 +51,9 @@ export class ChatSession implements Disposable {
     });
     const tokens = this.#tokenizer.encode(text, { addSpecialTokens: false });
     const answer: string[] = [];
-    const decoder = () => new StreamDecoder(this.#tokenizer, { skipSpecialTokens: true });
-    const options_ = { endTokenIds: this.#endTokenIds, ...options, samples: 1 };
+    const turnOptions = { endTokens: this.#endTokenIds, ...options, samples: 1 };
     const kept = await this.#feedAllButLast(tokens, options.signal);
-    for await (const piece of generate(this.#continuing(kept), decoder, [tokens], options_)) {
+    for await (const piece of generate(this.#continuing(kept), this.#textOf, [tokens], turnOptions)) {
       answer.push(piece.text);
       yield piece;
     }

@@ -1,14 +1,17 @@
 // The engine: a device, a model's weights on it, the cache, and the recorded forward pass. It turns feeds of tokens into steps
-// of rows and reads back what was asked for; text, sampling and policies are above it.
+// of rows, reads back what was asked for, and lets each sequence's policy drop keys. Text and sampling are above it.
 
-import { DENSE, type VisibilityParams } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
-import { CacheStore, Sequence } from "../cache/store.ts";
+import type { CachePolicy } from "../cache/policies/policy.ts";
+import { CacheStore, type CacheBytes } from "../cache/store.ts";
 import type { Device, Executable, Read, Write } from "../devices/device.ts";
 import type { Decoder, DecoderSequence, Feed } from "../generate/decoder.ts";
 import { Activations } from "./activations.ts";
+import { applyPolicy, type SequenceRows, type StepWeights } from "./eviction.ts";
+import { resolveKeeping, type Keeping } from "./keeping.ts";
 import { Rotation } from "./rotation.ts";
-import { recordForward, type Look, type Recording } from "./transformer.ts";
+import { EngineSequence } from "./sequence.ts";
+import { recordForward, type Recording, type RecordOptions } from "./transformer.ts";
 import type { ModelWeights } from "./weights.ts";
 
 /** How an engine is set up. */
@@ -21,25 +24,43 @@ export interface EngineOptions {
   readonly chunkRows?: number | undefined;
 }
 
+/** How a sequence is opened. */
+export interface OpenOptions {
+  /** which keys stay; the model's own way by default */
+  readonly policy?: CachePolicy | undefined;
+  /** layers whose attention of the newest token `onAttention` is told of */
+  readonly watchedLayers?: readonly number[] | undefined;
+}
+
 /** A recorded forward pass made ready by the device. */
 export interface Prepared {
   readonly recording: Recording;
   readonly executable: Executable;
 }
 
+/** Tokens that a step appends to a sequence. */
+export interface Part {
+  readonly sequence: EngineSequence;
+  readonly tokens: readonly number[];
+}
+
 /** Rows of one step. */
 interface Chunk {
-  readonly parts: { readonly sequence: Sequence; readonly tokens: readonly number[] }[];
-  /** row within the chunk -> index of the feed that ends there */
+  readonly parts: Part[];
+  /** row within the chunk, and the index of the feed that ends there */
   readonly outputs: { row: number; feed: number }[];
 }
 
-/** What a step has written and says to the kernels. */
+/** What a step writes, and says to the kernels. */
 export interface StepInputs {
   readonly rows: number;
+  readonly columns: number;
   readonly writes: Write[];
   readonly variables: Record<string, number>;
 }
+
+/** What to read when rows' logits are there. */
+type Reading = (chunk: Chunk) => { read: Read; take: (data: Float32Array | Uint32Array) => void };
 
 const DEFAULT_MAX_SLOTS = 1 << 20;
 
@@ -47,14 +68,18 @@ export class Engine implements Decoder {
   readonly device: Device;
   readonly config: ModelConfig;
   readonly weights: ModelWeights;
-  readonly store: CacheStore;
   readonly activations: Activations;
   readonly contextLength: number;
   readonly chunkRows: number;
-  readonly rule: VisibilityParams;
+  readonly #maxSlots: number;
   readonly #rotation: Rotation | undefined;
-  readonly #isAnchor: (token: number) => boolean;
-  #forward: Prepared | undefined;
+  /** keys of sequences whose layers keep the same, and of those whose layers differ */
+  #shared: CacheStore | undefined;
+  #perLayer: CacheStore | undefined;
+  readonly #prepared = new Map<string, Promise<Prepared>>();
+  readonly #modelsOwn: Keeping;
+  /** the step or pass at hand; the next waits for it */
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(device: Device, config: ModelConfig, weights: ModelWeights, options: EngineOptions) {
     this.device = device;
@@ -62,16 +87,10 @@ export class Engine implements Decoder {
     this.weights = weights;
     this.contextLength = Math.min(options.contextLength ?? config.contextLength, config.contextLength);
     this.chunkRows = options.chunkRows ?? device.preferredRows;
-    const { layers, kvHeads, headDim, anchors } = config;
-    const maxSlots = options.maxSlots ?? DEFAULT_MAX_SLOTS;
-    this.store = new CacheStore(device, { layers, kvHeads, headDim, maxSlots });
+    this.#maxSlots = options.maxSlots ?? DEFAULT_MAX_SLOTS;
     this.activations = new Activations(device, config, this.chunkRows);
     this.#rotation = config.rotary ? new Rotation(config.rotary) : undefined;
-    const anchorIds = new Set(anchors?.tokenIds);
-    this.#isAnchor = (token) => anchorIds.has(token);
-    this.rule = anchors
-      ? { ...DENSE, segmented: 1, sinks: anchors.sinks, anchorSeesAnchors: Number(anchors.anchorSeesAnchors) }
-      : DENSE;
+    this.#modelsOwn = resolveKeeping(config);
   }
 
   /** Sets up the cache and activations, and prepares the forward pass. */
@@ -82,7 +101,8 @@ export class Engine implements Decoder {
     options: EngineOptions & { signal?: AbortSignal; onProgress?: (done: number, of: number) => void } = {},
   ): Promise<Engine> {
     const engine = new Engine(device, config, weights, options);
-    engine.#forward = await engine.prepare(undefined, options);
+    await engine.store.prepare(options.signal);
+    await engine.#ready(engine.#modelsOwn, options);
     return engine;
   }
 
@@ -90,41 +110,65 @@ export class Engine implements Decoder {
     return this.config.vocabSize;
   }
 
-  /** Records and prepares a forward pass; with `look` an open one. */
+  /** The store of sequences whose layers keep the same keys. */
+  get store(): CacheStore {
+    this.#shared ??= this.#makeStore(false);
+    return this.#shared;
+  }
+
+  /** Bytes of keys and values of all sequences. */
+  cacheBytes(): CacheBytes {
+    const sum = { live: 0, allocated: 0, peak: 0 };
+    for (const store of [this.#shared, this.#perLayer]) {
+      if (!store) continue;
+      const bytes = store.bytes();
+      sum.live += bytes.live;
+      sum.allocated += bytes.allocated;
+      sum.peak += bytes.peak;
+    }
+    return sum;
+  }
+
+  /** Records and prepares a forward pass over a store. */
   async prepare(
-    look?: Look,
+    store: CacheStore,
+    recordOptions: RecordOptions = {},
     options: { signal?: AbortSignal; onProgress?: (done: number, of: number) => void } = {},
   ): Promise<Prepared> {
-    const { config, weights, store, activations } = this;
-    const recording = recordForward({ config, weights, store, activations }, look);
+    const { config, weights, activations } = this;
+    const recording = recordForward({ config, weights, store, activations }, recordOptions);
     const executable = await this.device.prepare(recording.program, options);
     return { recording, executable };
   }
 
-  /** The fused forward pass. */
-  get forward(): Prepared {
-    return this.#forward!;
+  /** The fused forward pass of sequences kept the model's own way. */
+  forward(): Promise<Prepared> {
+    return this.#ready(this.#modelsOwn);
   }
 
-  open(): Sequence {
-    return this.store.open();
+  open(options: OpenOptions = {}): EngineSequence {
+    const { policy, watchedLayers } = options;
+    const keeping = policy || watchedLayers ? resolveKeeping(this.config, policy, watchedLayers) : this.#modelsOwn;
+    return new EngineSequence(this.#storeOf(keeping).open(), keeping);
   }
 
-  fork(sequence: DecoderSequence): Sequence {
-    return this.store.fork(this.#own(sequence));
+  fork(sequence: DecoderSequence): EngineSequence {
+    const own = this.#own(sequence);
+    const copy = new EngineSequence(this.#storeOf(own.keeping).fork(own.stored), own.keeping);
+    copy.promptLength = own.promptLength;
+    return copy;
   }
 
   close(sequence: DecoderSequence): void {
-    this.store.close(this.#own(sequence));
+    const own = this.#own(sequence);
+    this.#storeOf(own.keeping).close(own.stored);
   }
 
   async logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]> {
-    const { logits } = this.forward.recording;
     const { vocabSize } = this.config;
-    const tensor = this.activations.outputs("logits", vocabSize);
     const results: Float32Array[] = [];
-    await this.#feed(feeds, signal, logits, ({ outputs }) => ({
-      read: { tensor, begin: 0, end: outputs.length * vocabSize },
+    await this.#feed(feeds, signal, "logits", ({ outputs }) => ({
+      read: { tensor: this.activations.outputs("logits", vocabSize), begin: 0, end: outputs.length * vocabSize },
       take: (data) => {
         for (const [i, { feed }] of outputs.entries()) {
           results[feed] = (data as Float32Array).subarray(i * vocabSize, (i + 1) * vocabSize);
@@ -135,11 +179,9 @@ export class Engine implements Decoder {
   }
 
   async greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array> {
-    const { greedy } = this.forward.recording;
-    const tensor = this.activations.ports.best;
     const tokens = new Uint32Array(feeds.length);
-    await this.#feed(feeds, signal, greedy, ({ outputs }) => ({
-      read: { tensor, begin: 0, end: outputs.length },
+    await this.#feed(feeds, signal, "greedy", ({ outputs }) => ({
+      read: { tensor: this.activations.ports.best, begin: 0, end: outputs.length },
       take: (data) => {
         for (const [i, { feed }] of outputs.entries()) tokens[feed] = data[i]!;
       },
@@ -148,50 +190,66 @@ export class Engine implements Decoder {
   }
 
   /** Log-probabilities of tokens[1..] given what comes before each, [tokens.length - 1]. */
-  async tokenLogProbs(tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
-    const { recording, executable } = this.forward;
+  async tokenLogProbs(
+    tokens: readonly number[],
+    options: OpenOptions & { signal?: AbortSignal } = {},
+  ): Promise<Float32Array> {
+    const { signal } = options;
     const { outputRows, targets, logProbs } = this.activations.ports;
     const result = new Float32Array(Math.max(0, tokens.length - 1));
-    const sequence = this.open();
+    const sequence = this.open(options);
+    sequence.promptLength = result.length;
     try {
       for (let begin = 0; begin < result.length; begin += this.chunkRows) {
-        signal?.throwIfAborted();
-        const end = Math.min(result.length, begin + this.chunkRows);
-        const inputs = this.step([{ sequence, tokens: tokens.slice(begin, end) }], end - begin);
-        inputs.writes.push(
-          { tensor: outputRows, data: Uint32Array.from({ length: end - begin }, (_, row) => row) },
-          { tensor: targets, data: Uint32Array.from(tokens.slice(begin + 1, end + 1)) },
-        );
-        const [read] = await this.device.run(executable, {
-          variables: inputs.variables,
-          writes: inputs.writes,
-          reads: [{ tensor: logProbs, begin: 0, end: end - begin }],
-          end: recording.scored,
-        });
-        result.set(read as Float32Array, begin);
+        const count = Math.min(result.length - begin, this.chunkRows);
+        const chunk: Part[] = [{ sequence, tokens: tokens.slice(begin, begin + count) }];
+        const writes = [
+          { tensor: outputRows, data: Uint32Array.from({ length: count }, (_, row) => row) },
+          { tensor: targets, data: Uint32Array.from(tokens.slice(begin + 1, begin + 1 + count)) },
+        ];
+        const read = { tensor: logProbs, begin: 0, end: count };
+        const [values] = await this.#step(chunk, count, "scored", writes, [read], signal);
+        result.set(values as Float32Array, begin);
       }
       return result;
     } finally {
       this.close(sequence);
-      this.activations.shrink(this.chunkRows, 1);
+      await this.exclusive(() => this.shrink());
     }
   }
 
-  /** Appends tokens to sequences and gathers what the step must write; rooms for `outputs` rows of logits are made. */
-  step(
-    parts: readonly { readonly sequence: Sequence; readonly tokens: readonly number[] }[],
-    outputs: number,
-    hasPatterns = false,
-  ): StepInputs {
+  /** Runs a task that must not be interleaved with other steps of this engine. */
+  exclusive<T>(task: () => T | Promise<T>): Promise<T> {
+    const result = this.#turn.then(task);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Gives back the activations that an unusually large step needed. */
+  shrink(): void {
+    this.activations.shrink({ rows: this.chunkRows, outputs: 1, lines: 0 });
+  }
+
+  /**
+   * Appends tokens to sequences kept in one way, and gathers what the step must write. Room for `outputs` rows of logits is made,
+   * and for patterns if the step makes any. To be followed at once by the step's run.
+   */
+  plan(parts: readonly Part[], outputs: number, hasPatterns: boolean): StepInputs {
     const { ports } = this.activations;
-    const starts = parts.map(({ sequence }) => sequence.length);
-    for (const [i, { tokens }] of parts.entries()) this.#check(tokens, starts[i]!);
-    const plan = this.store.append(parts, this.#isAnchor);
-    const rows = plan.slots.length;
-    this.activations.reserve(rows, outputs, hasPatterns ? rows * plan.longest : 0);
+    const { keeping } = parts[0]!.sequence;
+    for (const { sequence, tokens } of parts) this.#check(tokens, sequence.length);
     const positions = Uint32Array.from(
-      parts.flatMap(({ tokens }, i) => tokens.map((_, offset) => starts[i]! + offset)),
+      parts.flatMap(({ sequence, tokens }) => tokens.map((_, offset) => sequence.length + offset)),
     );
+    const store = this.#storeOf(keeping);
+    const plan = store.append(
+      parts.map(({ sequence, tokens }) => ({
+        sequence: sequence.stored,
+        anchors: tokens.map((token, offset) => keeping.isAnchor(token, sequence.length + offset)),
+      })),
+    );
+    const { rows, longest: columns } = plan;
+    this.activations.reserve({ rows, outputs, lines: hasPatterns ? rows * columns : 0 });
     const writes: Write[] = [
       { tensor: ports.tokens, data: Uint32Array.from(parts.flatMap(({ tokens }) => [...tokens])) },
       { tensor: ports.positions, data: positions },
@@ -202,76 +260,122 @@ export class Engine implements Decoder {
     if (ports.rotation && this.#rotation) {
       writes.push({ tensor: ports.rotation, data: this.#rotation.table(positions) });
     }
-    const { slotCount, entryCount } = this.store;
-    const { longest: columns } = plan;
-    const { window: _window, ...rule } = this.rule;
-    return {
+    const { window: _window, ...rule } = keeping.rule;
+    const variables: Record<string, number> = {
+      ...rule,
       rows,
-      writes,
-      variables: {
-        ...rule,
-        rows,
-        outputs,
-        slotCount,
-        entryCount,
-        columns,
-        doubleColumns: columns * 2,
-        lines: rows * this.config.heads,
-      },
+      outputs,
+      entryCount: store.entryCount,
+      columns,
+      doubleColumns: columns * 2,
+      lines: rows * this.config.heads,
     };
+    for (const [list, pool] of store.pools.entries()) variables[`slotCount.${list}`] = pool.slotCount;
+    return { rows, columns, writes, variables };
   }
 
   dispose(): void {
-    this.#forward?.executable.dispose();
-    this.store.dispose();
+    for (const prepared of this.#prepared.values()) {
+      prepared.then(({ executable }) => executable.dispose()).catch(() => undefined);
+    }
+    this.#shared?.dispose();
+    this.#perLayer?.dispose();
     this.activations.dispose();
   }
 
-  /** Feeds in chunks; the chunks in which feeds end are read, by what `wanted` says. */
+  /** Feeds in chunks, sequences kept in one way together; the chunks in which feeds end are read, by what `reading` says. */
   async #feed(
     feeds: readonly Feed[],
     signal: AbortSignal | undefined,
-    end: number,
-    wanted: (chunk: Chunk) => { read: Read; take: (data: Float32Array | Uint32Array) => void },
+    mark: "logits" | "greedy",
+    reading: Reading,
   ): Promise<void> {
-    const { recording, executable } = this.forward;
     for (const chunk of this.#chunks(feeds)) {
-      signal?.throwIfAborted();
       const { outputs, parts } = chunk;
-      const { variables, writes } = this.step(parts, outputs.length);
       if (outputs.length === 0) {
-        await this.device.run(executable, { variables, writes, end: recording.body });
+        await this.#step(parts, 0, "body", [], [], signal);
         continue;
       }
-      const data = Uint32Array.from(outputs, ({ row }) => row);
-      writes.push({ tensor: this.activations.ports.outputRows, data });
-      const { read, take } = wanted(chunk);
-      const [values] = await this.device.run(executable, { variables, writes, reads: [read], end });
+      const rows = { tensor: this.activations.ports.outputRows, data: Uint32Array.from(outputs, ({ row }) => row) };
+      const { read, take } = reading(chunk);
+      const [values] = await this.#step(parts, outputs.length, mark, [rows], [read], signal);
       take(values!);
     }
     signal?.throwIfAborted();
   }
 
-  /** Cuts feeds into steps of at most `chunkRows` rows, in order. */
+  /** One step: its rows are appended, computed up to a mark of the recording, and the policies act. */
+  async #step(
+    parts: readonly Part[],
+    outputs: number,
+    mark: "body" | "logits" | "greedy" | "scored",
+    writes: readonly Write[],
+    reads: readonly Read[],
+    signal: AbortSignal | undefined,
+  ): Promise<(Float32Array | Uint32Array)[]> {
+    const { keeping } = parts[0]!.sequence;
+    const { recording, executable } = await this.#ready(keeping);
+    return this.exclusive(async () => {
+      signal?.throwIfAborted();
+      const { weighedLayers } = keeping;
+      const inputs = this.plan(parts, outputs, weighedLayers.length > 0);
+      const { rows, columns, variables } = inputs;
+      const normLayers = keeping.wantsKeyNorms ? Array.from({ length: this.config.layers }, (_, i) => i) : [];
+      const values = await this.device.run(executable, {
+        variables,
+        writes: [...inputs.writes, ...writes],
+        reads: [
+          ...reads,
+          ...weighedLayers.map((layer) => ({ tensor: this.activations.weights(layer), begin: 0, end: rows * columns })),
+          ...normLayers.map((layer) => ({ tensor: this.activations.keyNorms(layer), begin: 0, end: rows })),
+        ],
+        end: recording[mark],
+      });
+      const more = values.slice(reads.length) as Float32Array[];
+      const byLayer = (layers: readonly number[], offset: number) =>
+        new Map(layers.map((layer, i) => [layer, more[offset + i]!]));
+      this.#applyPolicies(parts, {
+        weights: byLayer(weighedLayers, 0),
+        keyNorms: byLayer(normLayers, weighedLayers.length),
+        columns,
+      });
+      return values.slice(0, reads.length);
+    });
+  }
+
+  #applyPolicies(parts: readonly Part[], read: StepWeights): void {
+    let begin = 0;
+    for (const { sequence, tokens } of parts) {
+      const rows: SequenceRows = { sequence, begin, end: begin + tokens.length };
+      const { layers, heads } = this.config;
+      if (sequence.stored.isOpen) applyPolicy(this.#storeOf(sequence.keeping), rows, read, layers, heads);
+      begin = rows.end;
+    }
+  }
+
+  /** Cuts feeds into steps of at most `chunkRows` rows, in order; a step holds sequences kept in one way. */
   #chunks(feeds: readonly Feed[]): Chunk[] {
     const chunks: Chunk[] = [];
     const seen = new Set<DecoderSequence>();
-    let current: Chunk | undefined;
-    let room = 0;
-    for (const [feed, { sequence, tokens }] of feeds.entries()) {
+    const open = new Map<string, { chunk: Chunk; rows: number }>();
+    for (const [feed, { sequence, tokens, promptLength }] of feeds.entries()) {
       if (seen.has(sequence)) throw new RangeError(`feed ${feed} names a sequence that an earlier feed names already`);
       seen.add(sequence);
       if (tokens.length === 0) throw new RangeError(`feed ${feed} has 0 tokens; it needs at least 1`);
+      const own = this.#own(sequence);
+      this.#check(tokens, own.length);
+      if (own.length === 0) own.promptLength = promptLength ?? tokens.length;
       for (let begin = 0; begin < tokens.length;) {
-        if (!current || room === 0) {
-          current = { parts: [], outputs: [] };
-          chunks.push(current);
-          room = this.chunkRows;
+        let current = open.get(own.keeping.group);
+        if (!current || current.rows === this.chunkRows) {
+          current = { chunk: { parts: [], outputs: [] }, rows: 0 };
+          open.set(own.keeping.group, current);
+          chunks.push(current.chunk);
         }
-        const end = Math.min(tokens.length, begin + room);
-        current.parts.push({ sequence: this.#own(sequence), tokens: tokens.slice(begin, end) });
-        room -= end - begin;
-        if (end === tokens.length) current.outputs.push({ row: this.chunkRows - room - 1, feed });
+        const end = Math.min(tokens.length, begin + this.chunkRows - current.rows);
+        current.chunk.parts.push({ sequence: own, tokens: tokens.slice(begin, end) });
+        current.rows += end - begin;
+        if (end === tokens.length) current.chunk.outputs.push({ row: current.rows - 1, feed });
         begin = end;
       }
     }
@@ -289,8 +393,35 @@ export class Engine implements Decoder {
     }
   }
 
-  #own(sequence: DecoderSequence): Sequence {
-    if (!(sequence instanceof Sequence)) throw new TypeError("this sequence was not opened by this engine");
+  /** The fused forward pass for sequences kept in this way, recorded on first use. */
+  #ready(
+    keeping: Keeping,
+    options: { signal?: AbortSignal; onProgress?: (done: number, of: number) => void } = {},
+  ): Promise<Prepared> {
+    const { isPerLayer, weighedLayers, wantsKeyNorms } = keeping;
+    const key = JSON.stringify([isPerLayer, weighedLayers, wantsKeyNorms]);
+    const held = this.#prepared.get(key);
+    if (held) return held;
+    const store = this.#storeOf(keeping);
+    const made = store.prepare().then(() => this.prepare(store, { weighedLayers, wantsKeyNorms }, options));
+    this.#prepared.set(key, made);
+    made.catch(() => this.#prepared.delete(key));
+    return made;
+  }
+
+  #storeOf({ isPerLayer }: Keeping): CacheStore {
+    if (!isPerLayer) return this.store;
+    this.#perLayer ??= this.#makeStore(true);
+    return this.#perLayer;
+  }
+
+  #makeStore(isPerLayer: boolean): CacheStore {
+    const { layers, kvHeads, headDim } = this.config;
+    return new CacheStore(this.device, { layers, kvHeads, headDim, isPerLayer, maxSlots: this.#maxSlots });
+  }
+
+  #own(sequence: DecoderSequence): EngineSequence {
+    if (!(sequence instanceof EngineSequence)) throw new TypeError("this sequence was not opened by this engine");
     return sequence;
   }
 }

@@ -47,7 +47,7 @@ export class Looker {
    */
   async forward(tokens: readonly number[], options: LookOptions = {}): Promise<LookResult> {
     const engine = this.#engine;
-    const { signal, logits = "all" } = options;
+    const { signal } = options;
     const names = tapNames(engine.config.layers);
     const wants = tapMatcher(options.capture ?? [], names);
     const hooks = Object.entries(options.hooks ?? {}).map(([pattern, hook]) => ({
@@ -58,9 +58,21 @@ export class Looker {
     const isOpen = hooks.length > 0 || (options.capture?.length ?? 0) > 0;
     const prepared = isOpen
       ? await this.#open(names, wants, (name) => hooksOf(name).length > 0, signal)
-      : engine.forward;
+      : await engine.forward();
     if (tokens.length === 0) throw new RangeError("a forward pass needs at least 1 token; it was given 0");
 
+    return engine.exclusive(() => this.#pass(prepared, tokens, options, wants, hooksOf, isOpen));
+  }
+
+  async #pass(
+    prepared: Prepared,
+    tokens: readonly number[],
+    { logits = "all", signal }: LookOptions,
+    wants: (name: string) => boolean,
+    hooksOf: (name: string) => readonly Hook[],
+    isOpen: boolean,
+  ): Promise<LookResult> {
+    const engine = this.#engine;
     const sequence = engine.open();
     const captured: Record<string, CapturedTensor> = {};
     try {
@@ -68,7 +80,7 @@ export class Looker {
       const asked = taps.filter(({ name }) => wants(name) || hooksOf(name).length > 0);
       const pass = new Pass(engine, prepared, captured, wants, hooksOf, signal);
       const hasPatterns = asked.some(({ isPattern }) => isPattern) && isOpen;
-      pass.begin(engine.step([{ sequence, tokens }], 1, hasPatterns));
+      pass.begin(engine.plan([{ sequence, tokens }], 1, hasPatterns));
       for (const tap of asked) if (tap.after <= prepared.recording.body) await pass.stopAt([tap]);
       const first = logits === "last" ? tokens.length - 1 : 0;
       const wantsFinal = asked.filter(({ after }) => after > prepared.recording.body);
@@ -84,7 +96,7 @@ export class Looker {
       return { logits: { shape: [tokens.length - first, vocabSize], data }, captured };
     } finally {
       engine.close(sequence);
-      engine.activations.shrink(engine.chunkRows, 1);
+      engine.shrink();
     }
   }
 
@@ -99,7 +111,7 @@ export class Looker {
     const key = costly.map((name) => (edits(name) ? "e" : wants(name) ? "w" : "-")).join("");
     const kept = this.#prepared.get(key);
     if (kept) return kept;
-    const made = this.#engine.prepare({ wants, edits }, signal ? { signal } : {});
+    const made = this.#engine.prepare(this.#engine.store, { look: { wants, edits } }, signal ? { signal } : {});
     this.#prepared.set(key, made);
     made.catch(() => this.#prepared.delete(key));
     const oldest = this.#prepared.keys().next().value;
@@ -191,7 +203,7 @@ class Pass {
     await this.finishBody();
     for (let first = begin; first < end; first += chunkRows) {
       const count = Math.min(chunkRows, end - first);
-      activations.reserve(0, count);
+      activations.reserve({ rows: 0, outputs: count, lines: 0 });
       this.#cursor = recording.body;
       const data = Uint32Array.from({ length: count }, (_, i) => first + i);
       this.#pending.push({ tensor: activations.ports.outputRows, data });

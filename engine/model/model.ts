@@ -1,11 +1,10 @@
 // A model: configuration, tokenizer and engine under one name. What people use.
 
 import {
+  loadConfig,
   loadTokenizer,
   openFolder,
   openWeights,
-  parseConfig,
-  readJson,
   StreamDecoder,
   UnsupportedError,
   type ChatMessage,
@@ -18,8 +17,9 @@ import {
 import type { CacheBytes } from "../cache/store.ts";
 import type { Device } from "../devices/device.ts";
 import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
-import { generate, type GenerateOptions, type Piece } from "../generate/generate.ts";
-import { scoreOf, type Score } from "../generate/score.ts";
+import { generate, type GenerateOptions } from "../generate/generate.ts";
+import type { Piece, TextOf } from "../generate/rows.ts";
+import { score, type Score } from "../generate/score.ts";
 import { ChatSession } from "./chat.ts";
 import { Engine } from "./engine.ts";
 import { Looker, type LookOptions, type LookResult } from "./look.ts";
@@ -91,23 +91,21 @@ export class Model implements AsyncDisposable {
 
   /** Continues several prompts as rows of one batch; `piece.prompt` says whose it is. Each is what it would be alone. */
   generateBatch(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<Piece, void, undefined> {
-    const { tokenizer } = this;
-    const text = tokenizer ? () => new StreamDecoder(tokenizer, { skipSpecialTokens: true }) : undefined;
     const tokens = prompts.map((prompt) => this.tokens(prompt));
-    return generate(this.#engine, text, tokens, { endTokenIds: this.config.endTokenIds, ...options });
+    return generate(this.#engine, textOf(this.tokenizer), tokens, { endTokens: this.config.endTokenIds, ...options });
   }
 
   /** A conversation that keeps its keys and values from turn to turn. */
   chat(options: ChatOptions & { readonly system?: string } = {}): ChatSession {
     if (!this.tokenizer) throw new UnsupportedError("a chat needs a tokenizer; this model's folder has none");
-    return new ChatSession(this.#engine, this.tokenizer, this.config.endTokenIds, options);
+    return new ChatSession(this.#engine, this.tokenizer, textOf(this.tokenizer), this.config.endTokenIds, options);
   }
 
   /** Log-probability of each token after the first, and the perplexity. */
   async score(prompt: Prompt, options: { readonly signal?: AbortSignal } = {}): Promise<Score> {
     const tokens = this.tokens(prompt);
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
-    return scoreOf(tokens, await this.#engine.tokenLogProbs(tokens, options.signal));
+    return score(await this.#engine.tokenLogProbs(tokens, options));
   }
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */
@@ -129,7 +127,7 @@ export class Model implements AsyncDisposable {
   /** Bytes in use now. */
   memory(): ModelMemory {
     const { weights, activations } = this.device.memory();
-    return { weights, activations, cache: this.#engine.store.bytes() };
+    return { weights, activations, cache: this.#engine.cacheBytes() };
   }
 
   /** Frees the cache and the activations; and the weights and the device, unless the device is the caller's. */
@@ -141,6 +139,16 @@ export class Model implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
+}
+
+/** The text that follows a prompt: what its tokens leave unfinished (a character, a word's first space) is taken up. */
+export function textOf(tokenizer: Tokenizer | null): TextOf {
+  if (!tokenizer) return () => ({ push: () => "", finish: () => "" });
+  return (prompt) => {
+    const decoder = new StreamDecoder(tokenizer, { skipSpecialTokens: true });
+    for (const token of prompt) decoder.push(token);
+    return decoder;
+  };
 }
 
 function isTokens(prompt: readonly number[] | readonly ChatMessage[]): prompt is readonly number[] {
@@ -161,12 +169,9 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const report = (stage: LoadProgress["stage"], done: number, of: number, detail: string) =>
     onProgress?.({ stage, done, of, detail });
   signal?.throwIfAborted();
-  const folder = await openFolder(source);
+  const folder = openFolder(source);
   report("files", 0, 3, "config.json");
-  const generation = (await folder.has("generation_config.json"))
-    ? await readJson(folder, "generation_config.json")
-    : undefined;
-  const config = parseConfig(await readJson(folder, "config.json"), generation, `${folder.name}/config.json`);
+  const config = await loadConfig(folder, signal);
   report("files", 1, 3, "tokenizer");
   const tokenizer = (await hasTokenizer(folder)) ? await loadTokenizer(folder, signal) : null;
   report("files", 2, 3, "weights");

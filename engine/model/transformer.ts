@@ -24,7 +24,9 @@ import {
   rmsNorm,
   rotateStore,
   selectRows,
+  keyNorm,
   softmax,
+  sumHeads,
   tokenLogProb,
 } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
@@ -52,6 +54,16 @@ export interface Look {
   readonly edits: (name: string) => boolean;
 }
 
+/** What a recording does beside the forward pass. */
+export interface RecordOptions {
+  /** taps, for looking inside */
+  readonly look?: Look;
+  /** layers whose attention, summed over heads, is left in `activations.weights(layer)` */
+  readonly weighedLayers?: readonly number[];
+  /** the norms of new keys are left in `activations.keyNorms(layer)` */
+  readonly wantsKeyNorms?: boolean;
+}
+
 /** A recorded forward pass. The marks count calls: replay up to one of them to stop there. */
 export interface Recording {
   readonly program: Program;
@@ -68,7 +80,6 @@ export interface Recording {
 
 const rows = variable("rows");
 const outputs = variable("outputs");
-const slotCount = variable("slotCount");
 const entryCount = variable("entryCount");
 const columns = variable("columns");
 /** The visibility rule is the step's, but for the layers' own windows. */
@@ -81,8 +92,8 @@ const rule = {
 };
 
 /** Records the forward pass; with `look`, the open one. */
-export function recordForward(parts: TransformerParts, look?: Look): Recording {
-  return new ForwardRecorder(parts, look).record();
+export function recordForward(parts: TransformerParts, options: RecordOptions = {}): Recording {
+  return new ForwardRecorder(parts, options).record();
 }
 
 class ForwardRecorder {
@@ -91,16 +102,21 @@ class ForwardRecorder {
   readonly #store: CacheStore;
   readonly #activations: Activations;
   readonly #look: Look | undefined;
+  readonly #weighed: ReadonlySet<number>;
+  readonly #wantsKeyNorms: boolean;
   readonly #family;
   readonly #builder: ProgramBuilder;
   readonly #taps: Tap[] = [];
 
-  constructor({ config, weights, store, activations }: TransformerParts, look: Look | undefined) {
+  constructor({ config, weights, store, activations }: TransformerParts, options: RecordOptions) {
+    const { look, weighedLayers = [], wantsKeyNorms = false } = options;
     this.#config = config;
     this.#weights = weights;
     this.#store = store;
     this.#activations = activations;
     this.#look = look;
+    this.#weighed = new Set(weighedLayers);
+    this.#wantsKeyNorms = wantsKeyNorms;
     this.#family = families[config.family];
     this.#builder = new ProgramBuilder(look ? "forward, open" : "forward");
   }
@@ -196,6 +212,8 @@ class ForwardRecorder {
     const { entries, caches } = this.#store;
     const at = `blocks.${i}.attn`;
     const cache = caches[i]!;
+    const list = this.#store.isPerLayer ? i : 0;
+    const slotCount = variable(`slotCount.${list}`);
     const width = (heads + 2 * kvHeads) * headDim;
 
     const qkv = this.#rows("qkv", width);
@@ -218,7 +236,7 @@ class ForwardRecorder {
         headDim,
         rotaryDims: rotary?.dims ?? 0,
         interleaved: Number(this.#family.isInterleaved),
-        list: 0,
+        list,
         slotCount,
         epsilon: normEpsilon,
       },
@@ -227,7 +245,11 @@ class ForwardRecorder {
     const source = anchors?.layerMap.get(i);
     const sourceCache = source === undefined ? undefined : caches[source]!;
     const keys = { q, cache, ranges, entries, sourceCache, headParams: layer.headParams };
-    const shape = { rows, heads, kvHeads, headDim, list: 0, slotCount, entryCount };
+    if (this.#wantsKeyNorms) {
+      const y = this.#activations.keyNorms(i);
+      this.#builder.call(keyNorm, `${at}.norms`, { cache, slots, y }, { rows, kvHeads, headDim, list, slotCount });
+    }
+    const shape = { rows, heads, kvHeads, headDim, list, slotCount, entryCount };
     const params = {
       ...shape,
       scale: attentionScale,
@@ -242,7 +264,8 @@ class ForwardRecorder {
     const editsPattern = this.#look?.edits(patternName) ?? false;
     const wide = { columns, sourceColumns: sourceCache ? columns : 0 };
     const wantsScores = editsScores || this.#look?.wants(scoresName);
-    const wantsPattern = editsPattern || editsScores || this.#look?.wants(patternName);
+    const weighs = this.#weighed.has(i);
+    const wantsPattern = editsPattern || editsScores || weighs || this.#look?.wants(patternName);
     if (wantsScores) {
       const scores = this.#activations.pattern("scores", sourceCache !== undefined);
       const kind = PATTERN_KINDS.scores;
@@ -260,6 +283,11 @@ class ForwardRecorder {
         this.#builder.call(attendPattern, patternName, { ...keys, pattern }, { ...params, ...wide, kind });
       }
       this.#tap(patternName, pattern, [heads], { isPattern: true, isDouble: sourceCache !== undefined });
+      if (weighs) {
+        const y = this.#activations.weights(i);
+        const stride = sourceCache ? variable("doubleColumns") : columns;
+        this.#builder.call(sumHeads, `${at}.weights`, { pattern, y }, { rows, heads, columns, stride });
+      }
       if (editsScores || editsPattern) {
         const buffers = { pattern, cache, ranges, entries, sourceCache, z };
         this.#builder.call(attendWithPattern, `${at}.z`, buffers, { ...shape, ...wide });

@@ -96,8 +96,8 @@ class CheckpointReader {
   }
 
   /** Rows of one or several [*, columns] matrices, one run after the other, read when asked for. */
-  rows(label: string, parts: readonly { name: string; rows: number; runs?: readonly RowRun[] }[], columns: number) {
-    const runs = parts.flatMap(({ name, rows, runs: own = [{ begin: 0, count: rows }] }) => {
+  rows(label: string, sources: readonly { name: string; rows: number; runs?: readonly RowRun[] }[], columns: number) {
+    const runs = sources.flatMap(({ name, rows, runs: own = [{ begin: 0, count: rows }] }) => {
       const format = this.check(name, [rows, columns]);
       return own.map((run) => ({ name, format, ...run }));
     });
@@ -122,8 +122,8 @@ class CheckpointReader {
         }
         first += run.count;
       }
-      const read = await Promise.all(pieces);
-      return read.length === 1 ? read[0]! : joinBytes(read);
+      const parts = await Promise.all(pieces);
+      return parts.length === 1 ? parts[0]! : joinBytes(parts);
     };
     return { label, rows: total, columns, format, read } satisfies MatrixSource;
   }

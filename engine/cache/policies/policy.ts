@@ -1,10 +1,11 @@
 // A cache policy: which keys stay. It sees numbers only, and names what to keep; the store drops the rest.
 //
 // Two kinds. A policy with a `rule` drops what its visibility rule hides from every query to come: the same result as a masked
-// prefill, whatever the chunks. A policy with `keep` chooses by what it is shown: it acts after each step that leaves a
-// list over its budget (or once after the prompt), and what it drops is gone.
+// prefill, whatever the chunks. A policy with `keep` chooses by what it is shown: it is asked after each step, and what it
+// drops is gone. The ones here answer from the prompt's end on, so that they too give one result whatever the chunks.
 
 import type { VisibilityParams } from "../../../kernels/index.ts";
+import type { AnchorChooser } from "../../attention/anchors.ts";
 
 /** Statistics of attention that a policy may ask for; they cost extra kernel calls, so nothing else pays for them. */
 export type AttentionStatistic =
@@ -38,15 +39,32 @@ export interface KeyView {
 export interface CachePolicy {
   /** as on the command line: `sinks:4,256` */
   readonly name: string;
-  /** what queries may see; keys that no later query can see are dropped */
+  /**
+   * What queries may see; keys that no later query can see are dropped. It overrides the model's own rule number by number
+   * (see `resolveRule`), so a policy without one leaves a model with anchors its anchors. `window` is the model's: leave it out.
+   */
   readonly rule?: Partial<VisibilityParams>;
+  /** which tokens are anchors; absent: those of the model's config */
+  readonly isAnchor?: AnchorChooser;
   /** each layer keeps a list of its own */
   readonly isPerLayer?: boolean;
   readonly statistics?: readonly AttentionStatistic[];
   /** queries that the statistic "window" covers */
   readonly window?: number;
-  /** most keys in a list after `keep`, by layer; absent for policies that bound nothing */
-  readonly budget?: (layer: number | null, layers: number) => number;
+  /**
+   * Most keys in a list once the policy has acted, by layer (null: one list for all) and length of the prompt (not known:
+   * Infinity); absent for policies that bound nothing.
+   */
+  readonly budget?: (layer: number | null, layers: number, promptLength: number) => number;
   /** indices into the view, ascending, of the keys to keep; null keeps all */
   readonly keep?: (view: KeyView) => Uint32Array | null;
 }
+
+/** The part of a rule that says: every kept key is visible, even in a model with anchors. */
+export const UNMASKED = {
+  keepWindow: 0,
+  sinks: 0,
+  segmented: 0,
+  keepRecent: 0,
+  anchorSeesAnchors: 1,
+} as const satisfies Partial<VisibilityParams>;

@@ -1,0 +1,72 @@
+// How a sequence's keys are kept: a policy resolved against a model. Sequences kept in the same way can share steps.
+
+import { DENSE, type VisibilityParams } from "../../kernels/index.ts";
+import type { ModelConfig } from "../../loaders/index.ts";
+import { anchorsWithIds, type AnchorChooser } from "../attention/anchors.ts";
+import { resolveRule } from "../attention/visibility.ts";
+import type { CachePolicy } from "../cache/policies/policy.ts";
+
+export interface Keeping {
+  readonly policy: CachePolicy;
+  /** what queries may see; the model's own windows are not in it */
+  readonly rule: VisibilityParams;
+  /** what keys are dropped by: the rule, and the window that all of the model's layers share */
+  readonly dropRule: VisibilityParams;
+  readonly isAnchor: AnchorChooser;
+  readonly isPerLayer: boolean;
+  /** another layer reads this one's anchors, so that they stay whatever the rule */
+  readonly keepsAnchors: boolean;
+  /** layers whose attention is read back after each step, for the policy or a watcher */
+  readonly weighedLayers: readonly number[];
+  readonly wantsKeyNorms: boolean;
+  /** equal for sequences that can be rows of one step */
+  readonly group: string;
+}
+
+/** Keeps everything that the model itself does not hide. */
+const MODELS_OWN: CachePolicy = { name: "model" };
+
+/** What a policy, or none, means for a model. `watched` layers have their attention read back after each step. */
+export function resolveKeeping(
+  config: ModelConfig,
+  policy: CachePolicy = MODELS_OWN,
+  watched: readonly number[] = [],
+): Keeping {
+  const rule = resolveRule(policy.rule, config.anchors);
+  const isPerLayer = policy.isPerLayer ?? false;
+  if (isPerLayer && config.anchors && config.anchors.layerMap.size > 0) {
+    throw new RangeError(
+      `the policy "${policy.name}" keeps other keys in each layer, but layers of this model read one another's anchors`,
+    );
+  }
+  const windows = new Set(config.windows);
+  const [window = 0] = windows.size === 1 ? windows : [0];
+  const statistics = policy.statistics ?? [];
+  const wantsWeights = statistics.some((name) => name !== "key-norm");
+  const weighedLayers = wantsWeights
+    ? Array.from({ length: config.layers }, (_, layer) => layer)
+    : [...new Set(watched)].sort((a, b) => a - b);
+  const bad = watched.find((layer) => !(Number.isInteger(layer) && layer >= 0 && layer < config.layers));
+  if (bad !== undefined) throw new RangeError(`layer ${bad} cannot be watched: the model has ${config.layers} layers`);
+  const wantsKeyNorms = statistics.includes("key-norm");
+  return {
+    policy,
+    rule,
+    dropRule: { ...rule, window },
+    isAnchor: policy.isAnchor ?? anchorsWithIds(config.anchors?.tokenIds ?? []),
+    isPerLayer,
+    keepsAnchors: (config.anchors?.layerMap.size ?? 0) > 0,
+    weighedLayers,
+    wantsKeyNorms,
+    group: JSON.stringify([rule, isPerLayer, weighedLayers, wantsKeyNorms]),
+  };
+}
+
+/** True if the rule may hide a key from all later queries, so that there is something to drop. */
+export function canDrop({ dropRule }: Keeping): boolean {
+  return (
+    dropRule.window !== DENSE.window ||
+    dropRule.keepWindow !== DENSE.keepWindow ||
+    dropRule.segmented !== DENSE.segmented
+  );
+}
