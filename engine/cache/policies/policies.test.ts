@@ -300,7 +300,7 @@ describe("policies as text", () => {
   it.each([
     ["h3o:5", `"h3o:5" is no cache policy: write one of full, window:256, sinks:[4,]256, anchors`],
     ["", `"" is no cache policy`],
-    ["toString:5", "is no cache policy"],
+    ["constructor:5", "is no cache policy"],
     ["window:1:2", "is no cache policy"],
     ["window", "it has 0 numbers without a name, wanted 1; write window:256"],
     ["window:1,2", "it has 2 numbers without a name, wanted 1"],
