@@ -1,0 +1,242 @@
+// From prompts to text, as an async iterator. All rows (each sample of each prompt) take their steps together, as one batch of
+// the decoder; each equals its own single run. A row that ends leaves the batch and its sequence is closed at once; whatever
+// else happens (an abort, an error, the caller's `break`), every sequence that was opened is closed before the iterator ends.
+
+import type { Decoder, DecoderSequence, Feed } from "./decoder.ts";
+import { checkAlternatives, logProbOf, type ChosenLogProb } from "./log-probs.ts";
+import { anySeed, createRandom, rowSeed } from "./random.ts";
+import { Row, type Piece, type TextOf } from "./rows.ts";
+import { Sampler, type SamplingOptions } from "./sampler.ts";
+import { StopRules, type FinishReason, type StopOptions } from "./stop.ts";
+
+/** Where in a run the logits are that a hook may edit. */
+export interface LogitsContext {
+  /** the row's prompt and generated tokens; valid during the call */
+  readonly tokens: readonly number[];
+  /** how many of them are the prompt */
+  readonly promptLength: number;
+  /** which row: prompt * samples + sample */
+  readonly row: number;
+}
+
+/** Edits logits [vocabSize] in place before the sampler sees them; -Infinity forbids a token. */
+export type LogitsHook = (logits: Float32Array, context: LogitsContext) => void | Promise<void>;
+
+/** How to generate: how tokens are chosen, when rows end, how many there are. */
+export interface GenerateOptions extends SamplingOptions, StopOptions {
+  /** how many texts for each prompt; its tokens are fed once; default 1 */
+  readonly samples?: number | undefined;
+  /** give log-probabilities: of each chosen token, and of this many likeliest ones; 0 for the chosen only */
+  readonly logProbs?: number | undefined;
+  readonly logitsHook?: LogitsHook | undefined;
+  /** ends the run within one token by throwing the signal's reason; after the last piece it changes nothing */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A finished row. */
+export interface Generation {
+  readonly text: string;
+  /** all tokens generated, a stop token and those of a stop string included */
+  readonly tokens: readonly number[];
+  readonly prompt: number;
+  readonly sample: number;
+  readonly finishReason: FinishReason;
+  /** one for each of `tokens`, if asked for */
+  readonly logProbs?: readonly ChosenLogProb[];
+}
+
+interface Run {
+  readonly decoder: Decoder;
+  readonly textOf: TextOf;
+  readonly prompts: readonly (readonly number[])[];
+  readonly samples: number;
+  readonly seed: number;
+  readonly sampler: Sampler;
+  readonly rules: StopRules;
+  readonly logProbs: number | undefined;
+  readonly logitsHook: LogitsHook | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** copy of a row's logits, for what edits them [vocabSize]; empty if nothing does */
+  readonly scratch: Float32Array;
+}
+
+/**
+ * Generates text after each of the prompts [tokens] and gives it in pieces as it comes, rows interleaved.
+ *
+ * Greedy runs without bias, penalties, hook and log-probabilities let the decoder choose; others read logits. A row's random
+ * numbers start at `rowSeed(seed, sample)`: sample 0 is the plain run, and a prompt's texts do not depend on the other
+ * prompts. Prompt and text together have at most `contextLength` tokens.
+ *
+ * Throws RangeError, before anything is run, on an option out of range, an empty prompt, a prompt that leaves no room in the
+ * context, or a token outside the vocabulary. The iterator throws the signal's reason on an abort, an Error on logits that are
+ * NaN, and what decoder, hook or predicate throw.
+ */
+export function generate(
+  decoder: Decoder,
+  textOf: TextOf,
+  prompts: readonly (readonly number[])[],
+  options: GenerateOptions = {},
+): AsyncGenerator<Piece, void, undefined> {
+  const { samples = 1, seed = anySeed(), logProbs, logitsHook, signal } = options;
+  const { vocabSize, contextLength } = decoder;
+  if (!Number.isInteger(samples) || samples < 1) {
+    throw new RangeError(`samples is ${samples}: it must be a whole number of at least 1`);
+  }
+  rowSeed(seed, 0); // refuses a seed out of range now rather than with the first token
+  if (logProbs !== undefined) checkAlternatives(logProbs, vocabSize);
+  for (const [i, prompt] of prompts.entries()) checkPrompt(i, prompt, vocabSize, contextLength);
+  const sampler = new Sampler(vocabSize, options);
+  const rules = new StopRules(options, vocabSize, contextLength);
+  const scratch = new Float32Array(sampler.adjusts || logitsHook !== undefined ? vocabSize : 0);
+  return steps({ decoder, textOf, prompts, samples, seed, sampler, rules, logProbs, logitsHook, signal, scratch });
+}
+
+function checkPrompt(index: number, prompt: readonly number[], vocabSize: number, contextLength: number): void {
+  if (prompt.length === 0) throw new RangeError(`prompt ${index} is empty: it must have 1 token or more`);
+  if (prompt.length >= contextLength) {
+    throw new RangeError(
+      `prompt ${index} has ${prompt.length} tokens and leaves no room in a context of ${contextLength}: shorten it to ${contextLength - 1} or fewer`,
+    );
+  }
+  for (const [at, token] of prompt.entries()) {
+    if (!Number.isInteger(token) || token < 0 || token >= vocabSize) {
+      throw new RangeError(`prompt ${index} has token ${token} at ${at}: the vocabulary has ${vocabSize} tokens`);
+    }
+  }
+}
+
+async function* steps(run: Run): AsyncGenerator<Piece, void, undefined> {
+  const { decoder, prompts, signal } = run;
+  const open = new Set<DecoderSequence>();
+  const keep = (sequence: DecoderSequence): DecoderSequence => {
+    open.add(sequence);
+    return sequence;
+  };
+  const close = (sequence: DecoderSequence): void => {
+    // Forgotten first: a close that throws is not repeated.
+    if (open.delete(sequence)) decoder.close(sequence);
+  };
+  try {
+    signal?.throwIfAborted();
+    let feeds: Feed[] = prompts.map((tokens) => ({ sequence: keep(decoder.open()), tokens }));
+    let rows: Row[] | undefined;
+    while (feeds.length > 0) {
+      const answers = await ask(run, feeds);
+      // One answer a prompt at first, shared by its samples; then one a row.
+      const answerOf = rows === undefined ? (row: Row) => answers[row.prompt] : (_: Row, i: number) => answers[i];
+      rows ??= feeds.flatMap((feed, prompt) => begin(run, feed, prompt, (past) => keep(decoder.fork(past))));
+      // All tokens are chosen before any piece is handed out: the caller may use the decoder in between.
+      const pieces: Piece[] = [];
+      for (const [i, row] of rows.entries()) {
+        const [token, logProb] = await choose(run, row, answerOf(row, i));
+        const piece = row.accept(token, logProb);
+        if (piece !== undefined) pieces.push(piece);
+        if (row.finishReason !== undefined) close(row.sequence);
+      }
+      rows = rows.filter((row) => row.finishReason === undefined);
+      feeds = rows.map((row) => ({ sequence: row.sequence, tokens: row.tokens.slice(-1) }));
+      for (const piece of pieces) {
+        signal?.throwIfAborted();
+        yield piece;
+      }
+    }
+  } finally {
+    for (const sequence of open) close(sequence);
+  }
+}
+
+/** The decoder's answer to each feed: a token where it chooses, logits otherwise. */
+async function ask(run: Run, feeds: readonly Feed[]): Promise<ArrayLike<number | Float32Array>> {
+  const { decoder, sampler, signal, logProbs, logitsHook } = run;
+  signal?.throwIfAborted();
+  const choosesItself = sampler.isGreedy && !sampler.adjusts && logitsHook === undefined && logProbs === undefined;
+  const answers = choosesItself ? await decoder.greedy(feeds, signal) : await decoder.logits(feeds, signal);
+  signal?.throwIfAborted();
+  if (answers.length !== feeds.length) {
+    throw new Error(`the decoder gave ${answers.length} answers to ${feeds.length} feeds`);
+  }
+  return answers;
+}
+
+/** The rows of a prompt whose tokens have been fed: the first takes the sequence, the others fork it. */
+function begin(run: Run, feed: Feed, prompt: number, fork: (past: DecoderSequence) => DecoderSequence): Row[] {
+  return Array.from({ length: run.samples }, (_, sample) => {
+    return new Row({
+      prompt,
+      sample,
+      promptTokens: feed.tokens,
+      sequence: sample === 0 ? feed.sequence : fork(feed.sequence),
+      text: run.textOf(feed.tokens),
+      random: createRandom(rowSeed(run.seed, sample)),
+      rules: run.rules,
+      needsCounts: run.sampler.needsCounts,
+    });
+  });
+}
+
+async function choose(
+  run: Run,
+  row: Row,
+  answer: number | Float32Array | undefined,
+): Promise<[number, ChosenLogProb?]> {
+  const { sampler, logitsHook, logProbs, scratch, samples } = run;
+  if (answer === undefined || typeof answer === "number") {
+    if (answer !== undefined && answer < sampler.vocabSize) return [answer];
+    throw new Error(`the decoder chose token ${answer}: the vocabulary has ${sampler.vocabSize} tokens`);
+  }
+  if (answer.length !== sampler.vocabSize) {
+    throw new Error(`the decoder gave ${answer.length} logits for a vocabulary of ${sampler.vocabSize} tokens`);
+  }
+  let logits = answer;
+  if (scratch.length > 0) {
+    // The decoder's own array stays as it is: the samples of a prompt share it, and log-probabilities are read from it.
+    scratch.set(answer);
+    logits = scratch;
+  }
+  if (logitsHook !== undefined) {
+    const { tokens, promptLength } = row;
+    await logitsHook(logits, { tokens, promptLength, row: row.prompt * samples + row.sample });
+    run.signal?.throwIfAborted();
+  }
+  sampler.adjust(logits, row.counts);
+  const token = sampler.pick(logits, row.random);
+  return logProbs === undefined ? [token] : [token, logProbOf(answer, token, logProbs)];
+}
+
+/** Gathers pieces into finished rows, in the order of prompts and samples. */
+export async function collect(pieces: AsyncIterable<Piece>): Promise<Generation[]> {
+  const gathered = new Map<string, Piece[]>();
+  for await (const piece of pieces) {
+    const row = `${piece.prompt}.${piece.sample}`;
+    const earlier = gathered.get(row);
+    if (earlier === undefined) gathered.set(row, [piece]);
+    else earlier.push(piece);
+  }
+  const rows = [...gathered.values()].map(join);
+  return rows.sort((a, b) => a.prompt - b.prompt || a.sample - b.sample);
+}
+
+function join(pieces: readonly Piece[]): Generation {
+  const last = pieces[pieces.length - 1];
+  if (last?.finishReason === undefined)
+    throw new Error(`the pieces end before row ${last?.prompt}.${last?.sample} does`);
+  const { prompt, sample, finishReason, logProbs } = last;
+  return {
+    text: pieces.map((piece) => piece.text).join(""),
+    tokens: pieces.flatMap((piece) => piece.tokens),
+    prompt,
+    sample,
+    finishReason,
+    ...(logProbs !== undefined && { logProbs: pieces.flatMap((piece) => piece.logProbs ?? []) }),
+  };
+}
+
+/** `generate`, all at once: one result for each sample of each prompt, in that order. */
+export async function generateText(
+  decoder: Decoder,
+  textOf: TextOf,
+  prompts: readonly (readonly number[])[],
+  options: GenerateOptions = {},
+): Promise<Generation[]> {
+  return collect(generate(decoder, textOf, prompts, options));
+}
