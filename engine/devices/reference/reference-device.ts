@@ -112,7 +112,7 @@ export class ReferenceDevice implements Device {
 
   memory(): DeviceMemory {
     const bytes = { weights: 0, cache: 0, activations: 0 };
-    for (const { role, values } of this.#tensors) bytes[role] += values.byteLength;
+    for (const { role, length, values } of this.#tensors) bytes[role] += length * values.BYTES_PER_ELEMENT;
     for (const { byteLength } of this.#matrices) bytes.weights += byteLength;
     return bytes;
   }
