@@ -105,6 +105,7 @@ describe("a layer's sparsity", () => {
 
   it.each<[string, AttentionPattern, Parameters<typeof sparsityOf>[1], string]>([
     ["a shape of two", { shape: [3, 4], data: new Float32Array(12) }, {}, "shape [3,4] has 12 weights"],
+    ["a shape of four", { shape: [1, 1, 2, 1], data: [1, 1] }, {}, "shape [1,1,2,1] has 2 weights"],
     ["too few weights", { shape: [1, 2, 3], data: [1] }, {}, "shape [1,2,3] has 1 weights"],
     ["a row that is not there", pattern, { rows: [3] }, "row 3 is not in a pattern with 3 rows"],
     ["positions of other rows", pattern, { rowPositions: [1] }, "the pattern has 3 rows; 1 positions"],

@@ -58,6 +58,7 @@ describe("the share of spans", () => {
   it("counts half-open spans by position, each key once", () => {
     expect(spanShare([1, 2, 3, 4, 0], positions, spans)).toBe(0.5);
     expect(spanShare([1, 2, 3, 4, 0], positions, [...spans, { begin: 2, end: 6 }])).toBe(0.9);
+    expect(spanShare([1, 2, 3, 4, 0], positions, [{ begin: 2, end: 5 }])).toBe(0.3);
     expect(spanShare([0, 0], [0, 1], spans)).toBe(0);
   });
 });

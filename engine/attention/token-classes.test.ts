@@ -6,6 +6,7 @@ describe("the class of a token", () => {
   it.each<[text: string, name: TokenClass]>([
     ["\n", "line-break"],
     [":\r\n    ", "line-break"],
+    ["\r", "line-break"],
     ["    ", "indentation"],
     ["\t", "indentation"],
     [" return", "keyword"],
