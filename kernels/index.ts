@@ -38,6 +38,8 @@ export const kernels: readonly Kernel[] = [
   argmax,
   tokenLogProb,
   cacheMove,
+  sumHeads,
+  keyNorm,
 ];
 
 export {

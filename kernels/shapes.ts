@@ -32,6 +32,11 @@ import { shapes as tokenLogProbShapes } from "./token-log-prob/token-log-prob.sh
 import { cacheMove } from "./cache-move/cache-move.ts";
 import { shapes as cacheMoveShapes } from "./cache-move/cache-move.shapes.ts";
 
+import { sumHeads } from "./sum-heads/sum-heads.ts";
+import { shapes as sumHeadsShapes } from "./sum-heads/sum-heads.shapes.ts";
+import { keyNorm } from "./key-norm/key-norm.ts";
+import { shapes as keyNormShapes } from "./key-norm/key-norm.shapes.ts";
+
 /** The shapes that a kernel is tested in, on every device. */
 export interface KernelShapes {
   readonly kernel: Kernel;
@@ -56,4 +61,6 @@ export const kernelShapes: readonly KernelShapes[] = [
   { kernel: argmax, shapes: argmaxShapes },
   { kernel: tokenLogProb, shapes: tokenLogProbShapes },
   { kernel: cacheMove, shapes: cacheMoveShapes },
+  { kernel: sumHeads, shapes: sumHeadsShapes },
+  { kernel: keyNorm, shapes: keyNormShapes },
 ];

@@ -1,3 +1,4 @@
 import type { WasmImplementation } from "../kernel.ts";
 
-export const wasm: readonly WasmImplementation[] = [];
+/** On wasm, from key-norm.as.ts. */
+export const wasm: readonly WasmImplementation[] = [{ name: "key-norm", wasm: "keyNorm", requires: [] }];

@@ -1,0 +1,19 @@
+// key-norm, a row at a time. Call: cache, slots, y, rows, kvHeads, headDim, list, slotCount.
+
+import { dot, shareBegin, word } from "../call.as";
+
+export function keyNorm(call: usize, thread: i32, threads: i32): void {
+  const rows = word(call, 3);
+  const kvHeads = word(call, 4);
+  const headDim = word(call, 5);
+  const headBytes = <usize>headDim << 2;
+  const slots = <usize>word(call, 1) + ((<usize>word(call, 6) * <usize>rows) << 2);
+  const end = shareBegin(rows, thread + 1, threads);
+  for (let row = shareBegin(rows, thread, threads); row < end; row++) {
+    const slot = <usize>load<u32>(slots + (<usize>row << 2));
+    let keys = <usize>word(call, 0) + slot * 2 * <usize>kvHeads * headBytes;
+    let total: f32 = 0;
+    for (let head: u32 = 0; head < kvHeads; head++, keys += headBytes) total += sqrt(dot(keys, keys, headDim));
+    store<f32>(<usize>word(call, 2) + (<usize>row << 2), total / <f32>kvHeads);
+  }
+}
