@@ -13,6 +13,7 @@ function fewRows<W>(call: usize, thread: i32, threads: i32): void {
   const panelBytes = <usize>inputs * (sizeof<W>() << 3);
   const gates = scratchAddress();
   const ups = gates + 128;
+  if (rows == 0) return;
   const end = shareBegin(panels, thread + 1, threads);
   for (let panel = shareBegin(panels, thread, threads); panel < end; panel++) {
     const at = <usize>panel * panelBytes;

@@ -12,6 +12,7 @@ function fewRows<W>(call: usize, thread: i32, threads: i32): void {
   const panels = (word(call, 7) + 7) >> 3;
   const panelBytes = <usize>inputs * (sizeof<W>() << 3);
   const tile = scratchAddress();
+  if (rows == 0) return;
   const end = shareBegin(panels, thread + 1, threads);
   for (let panel = shareBegin(panels, thread, threads); panel < end; panel++) {
     sumPanel<W>(rows, x, <usize>inputs << 2, <usize>word(call, 1) + <usize>panel * panelBytes, inputs, tile);

@@ -2,9 +2,23 @@
 // [kernel's place in the function table, the call's words...]. After each call all threads meet at a barrier.
 //
 // control block, by word: 0 run number (helpers sleep on it), 1 table, 2 begin, 3 end, 4 place of the call being made,
-// and, each on a cache line of its own, 16 threads that arrived, 32 barriers passed (threads sleep on it), 48 sleepers.
+// and, each on a cache line of its own, 16 threads that arrived, 32 barriers passed (threads sleep on it), 48 how many do,
+// 64 how many sleep on the run number.
+
+// Sleeping and waking go through the caller's Atomics: the baseline compiler of Node 20 gives memory.atomic.wait32 a wrong
+// address where that is not a parameter of the function.
 
 export { setScratch } from "../../../../kernels/call.as";
+
+/** Atomics.wait on the word at `address` while it is `seen`. */
+// @ts-ignore: decorator
+@external("env", "sleep")
+declare function sleep(address: usize, seen: i32): void;
+
+/** Atomics.notify of all who sleep on the word at `address`. */
+// @ts-ignore: decorator
+@external("env", "wake")
+declare function wake(address: usize): void;
 
 /** Turns of a waiting loop before a thread sleeps: some tens of microseconds. */
 const SPINS: i32 = 8000;
@@ -15,6 +29,7 @@ const PLACE: usize = 16;
 const ARRIVED: usize = 64;
 const PASSED: usize = 128;
 const SLEEPERS: usize = 192;
+const IDLE_SLEEPERS: usize = 256;
 
 /** First address behind the module's own static data. */
 export function heapBase(): usize {
@@ -27,7 +42,7 @@ function waitWhile(address: usize, seen: i32, sleepers: usize): void {
     if (atomic.load<i32>(address) != seen) return;
   }
   atomic.add<i32>(sleepers, 1);
-  while (atomic.load<i32>(address) == seen) atomic.wait<i32>(address, seen, -1);
+  while (atomic.load<i32>(address) == seen) sleep(address, seen);
   atomic.sub<i32>(sleepers, 1);
 }
 
@@ -39,7 +54,7 @@ function barrier(threads: i32, control: usize): void {
   }
   atomic.store<i32>(control + ARRIVED, 0);
   atomic.store<i32>(control + PASSED, passed + 1);
-  if (atomic.load<i32>(control + SLEEPERS) > 0) atomic.notify(control + PASSED, -1);
+  if (atomic.load<i32>(control + SLEEPERS) > 0) wake(control + PASSED);
 }
 
 function walk(thread: i32, threads: i32, control: usize): void {
@@ -64,7 +79,7 @@ export function replay(table: usize, begin: u32, end: u32, threads: i32, control
   if (ASC_FEATURE_THREADS) {
     if (threads > 1) {
       atomic.add<i32>(control, 1);
-      atomic.notify(control, -1);
+      if (atomic.load<i32>(control + IDLE_SLEEPERS) > 0) wake(control);
     }
   }
   walk(0, threads, control);
@@ -74,7 +89,7 @@ export function replay(table: usize, begin: u32, end: u32, threads: i32, control
 export function serve(thread: i32, threads: i32, control: usize): void {
   if (ASC_FEATURE_THREADS) {
     for (let seen = 0; ; seen++) {
-      waitWhile(control, seen, control + SLEEPERS + 64);
+      waitWhile(control, seen, control + IDLE_SLEEPERS);
       walk(thread, threads, control);
     }
   }

@@ -1,0 +1,45 @@
+// One thread's instance of the kernels' module: its exports by purpose, its kernels in the function table by name.
+
+import { webAssembly, type WasmMemory, type WasmModule } from "./platform.ts";
+
+/** What assembly/walk.ts exports. */
+export interface WalkFunctions {
+  heapBase(): number;
+  setScratch(address: number): void;
+  replay(table: number, begin: number, end: number, threads: number, control: number): void;
+  serve(thread: number, threads: number, control: number): void;
+}
+
+/** An instance whose table holds `kernels[i]` at tableBase + i: the same places in every thread. */
+export interface Instance {
+  readonly functions: WalkFunctions;
+  readonly kernels: readonly string[];
+  readonly tableBase: number;
+}
+
+/** The module's static data ends below this; the device's own blocks begin here. */
+export const STATIC_BYTES = 16384;
+
+const walkFunctions = new Set(["heapBase", "setScratch", "replay", "serve"]);
+
+/** Instantiates the module on a memory. Throws when its static data reaches into the device's part of the memory. */
+export function instantiate(module: WasmModule, memory: WasmMemory, scratch: number): Instance {
+  // the words that threads sleep on lie in the memory's first pages, which a buffer keeps however the memory grows
+  const words = new Int32Array(memory.buffer);
+  const sleep = (address: number, seen: number) => void Atomics.wait(words, address >>> 2, seen);
+  const wake = (address: number) => void Atomics.notify(words, address >>> 2);
+  const { exports } = new webAssembly.Instance(module, { env: { memory, sleep, wake } });
+  const functions = exports as unknown as WalkFunctions;
+  if (functions.heapBase() > STATIC_BYTES) {
+    throw new Error(
+      `the kernels' static data takes ${functions.heapBase()} bytes; the device leaves them ${STATIC_BYTES}`,
+    );
+  }
+  const kernels = Object.keys(exports)
+    .filter((name) => typeof exports[name] === "function" && !walkFunctions.has(name))
+    .sort();
+  const tableBase = exports.table.grow(kernels.length);
+  kernels.forEach((name, i) => exports.table.set(tableBase + i, exports[name]));
+  functions.setScratch(scratch);
+  return { functions, kernels, tableBase };
+}

@@ -1,0 +1,136 @@
+// The lead worker: carries out the device's orders one after the other, and walks programs as thread 0 while the helpers
+// walk along. It alone writes the memory between runs.
+
+import { packRows } from "../../../kernels/matrix/matrix.ts";
+import { instantiate, type Instance } from "./instance.ts";
+import type { FromWorker, Order, Placed, Request, Start, ToWorker, Wanted } from "./messages.ts";
+import { type Port, webAssembly, type WasmMemory } from "./platform.ts";
+
+/** Word of the control block that says which call is being made. */
+const PLACE_WORD = 4;
+
+/** Carries out orders on a memory. */
+export class Lead {
+  readonly #memory: WasmMemory;
+  readonly #instance: Instance | undefined;
+  readonly #start: Start;
+  readonly #parent: Pick<Port, "post">;
+  #isRunning = false;
+  #isLost = false;
+
+  constructor(start: Start, parent: Pick<Port, "post">) {
+    this.#start = start;
+    this.#parent = parent;
+    this.#memory = start.memory ?? new webAssembly.Memory({ initial: start.pages, maximum: 65536 });
+    this.#instance = instantiate(start.module, this.#memory, start.scratch);
+    const { kernels, tableBase } = this.#instance;
+    this.#answer({ kind: "ready", kernels, tableBase });
+  }
+
+  /** Carries out one order. An error ends this worker's service: what it was doing is half done. */
+  obey(message: Exclude<ToWorker, Start>): void {
+    if (this.#isLost) return;
+    try {
+      if ("id" in message) {
+        const arrays = this.#request(message);
+        this.#answer(
+          { kind: "done", id: message.id, arrays },
+          arrays.map(({ buffer }) => buffer as ArrayBuffer),
+        );
+      } else this.#order(message);
+    } catch (error) {
+      this.#isLost = true;
+      const place = this.#isRunning ? this.#words(this.#start.control, PLACE_WORD + 1)[PLACE_WORD]! : -1;
+      const isOutOfMemory = message.kind === "grow";
+      this.#answer({
+        kind: "fatal",
+        message: error instanceof Error ? error.message : String(error),
+        place,
+        isOutOfMemory,
+      });
+    }
+  }
+
+  #order(order: Order): void {
+    switch (order.kind) {
+      case "grow":
+        this.#memory.grow(order.pages);
+        return;
+      case "zero":
+        this.#bytes(order.address, order.byteLength).fill(0);
+        return;
+      case "move":
+        this.#bytes(order.to, order.byteLength).set(this.#bytes(order.from, order.byteLength));
+        this.#bytes(order.to + order.byteLength, order.zeros).fill(0);
+        return;
+      case "write":
+        this.#write(order);
+        return;
+      case "patch":
+        this.#patch(order.pairs);
+        return;
+      default:
+        order satisfies never;
+    }
+  }
+
+  #request(request: Request): (Float32Array | Uint32Array)[] {
+    switch (request.kind) {
+      case "read":
+        return [this.#read(request)];
+      case "pack": {
+        const { address, byteLength, rows, columns, format, begin, bytes } = request;
+        packRows({ rows, columns, format, layout: "panels" }, bytes, begin, this.#bytes(address, byteLength));
+        return [];
+      }
+      case "run": {
+        request.writes.forEach((placed) => this.#write(placed));
+        this.#patch(request.pairs);
+        this.#replay(request.table, request.begin, request.end, this.#start.threads);
+        return request.reads.map((wanted) => this.#read(wanted));
+      }
+      case "warm": {
+        const end = performance.now() + request.milliseconds;
+        do this.#replay(request.table, 0, 1, 1);
+        while (performance.now() < end);
+        return [];
+      }
+      default:
+        return request satisfies never;
+    }
+  }
+
+  #replay(table: number, begin: number, end: number, threads: number): void {
+    this.#isRunning = true;
+    this.#instance!.functions.replay(table, begin, end, threads, this.#start.control);
+    this.#isRunning = false;
+  }
+
+  #write({ address, data }: Placed): void {
+    const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
+    this.#words(address, words.length).set(words);
+  }
+
+  #read({ address, length, type }: Wanted): Float32Array | Uint32Array {
+    // a view's slice lies in a buffer of its own, shared memory or not
+    if (type === "u32") return this.#words(address, length).slice();
+    return new Float32Array(this.#memory.buffer, address, length).slice();
+  }
+
+  #patch(pairs: Uint32Array): void {
+    const words = new Uint32Array(this.#memory.buffer);
+    for (let i = 0; i < pairs.length; i += 2) words[pairs[i]! >>> 2] = pairs[i + 1]!;
+  }
+
+  #bytes(address: number, byteLength: number): Uint8Array {
+    return new Uint8Array(this.#memory.buffer, address, byteLength);
+  }
+
+  #words(address: number, length: number): Uint32Array {
+    return new Uint32Array(this.#memory.buffer, address, length);
+  }
+
+  #answer(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.#parent.post(message, transfer);
+  }
+}

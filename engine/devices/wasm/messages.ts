@@ -1,0 +1,83 @@
+// What the caller's thread and the workers say to each other. Orders are carried out in the order in which they were sent;
+// addresses are bytes into the workers' linear memory, which the caller's thread divides up but never reads or writes.
+
+import type { StoredFormat } from "../../../kernels/index.ts";
+import type { WasmMemory, WasmModule } from "./platform.ts";
+
+/** First message to every worker: becomes the lead (thread 0) or a helper. */
+export interface Start {
+  readonly kind: "start";
+  readonly module: WasmModule;
+  /** the shared memory; absent where the lead makes one of its own */
+  readonly memory: WasmMemory | undefined;
+  readonly pages: number;
+  readonly thread: number;
+  readonly threads: number;
+  /** where the control block of walk.ts lies */
+  readonly control: number;
+  readonly scratch: number;
+}
+
+/** Numbers for a place in memory. */
+export interface Placed {
+  readonly address: number;
+  readonly data: Float32Array | Uint32Array;
+}
+/** A place in memory to read from. */
+export interface Wanted {
+  readonly address: number;
+  readonly length: number;
+  readonly type: "f32" | "u32";
+}
+
+/** An order without an answer. */
+export type Order =
+  | { readonly kind: "grow"; readonly pages: number }
+  | { readonly kind: "zero"; readonly address: number; readonly byteLength: number }
+  /** copies, then zeros what follows */
+  | {
+      readonly kind: "move";
+      readonly from: number;
+      readonly to: number;
+      readonly byteLength: number;
+      readonly zeros: number;
+    }
+  | ({ readonly kind: "write" } & Placed)
+  /** pairs of (address, word) */
+  | { readonly kind: "patch"; readonly pairs: Uint32Array };
+
+/** An order that is answered by its id. */
+export type Request =
+  | ({ readonly kind: "read" } & Wanted)
+  /** whole rows of a matrix, to be packed */
+  | {
+      readonly kind: "pack";
+      readonly address: number;
+      readonly byteLength: number;
+      readonly rows: number;
+      readonly columns: number;
+      readonly format: StoredFormat;
+      readonly begin: number;
+      readonly bytes: Uint8Array;
+    }
+  | {
+      readonly kind: "run";
+      readonly table: number;
+      readonly begin: number;
+      readonly end: number;
+      readonly pairs: Uint32Array;
+      readonly writes: readonly Placed[];
+      readonly reads: readonly Wanted[];
+    }
+  /** replays one call, on the lead alone, for some time: until the engine has compiled its kernel well */
+  | { readonly kind: "warm"; readonly table: number; readonly milliseconds: number };
+
+/** What a worker is sent. */
+export type ToWorker = Start | Order | (Request & { readonly id: number });
+
+/** What a worker answers. `ready`: names of the kernels, in the order of the function table, from `tableBase` on. */
+export type FromWorker =
+  | { readonly kind: "ready"; readonly kernels: readonly string[]; readonly tableBase: number }
+  | { readonly kind: "done"; readonly id: number; readonly arrays: readonly (Float32Array | Uint32Array)[] }
+  /** the worker can go no further; `place` is that of the call being made, -1 outside a run */
+  | { readonly kind: "fatal"; readonly message: string; readonly place: number; readonly isOutOfMemory: boolean };

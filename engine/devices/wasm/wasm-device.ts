@@ -1,0 +1,430 @@
+// The device on WebAssembly SIMD. The caller's thread never computes and never waits: it divides up the memory, writes down
+// programs and sends orders; a lead worker and its helpers do the rest (crew.ts, lead.ts, assembly/walk.ts).
+//
+//   memory  static data of the kernels | control block | scratch of each thread | tensors, matrices, programs
+//
+// With `deterministic` the plain modules are used, whose results are the same on every machine; relaxed SIMD rounds as the
+// processor likes.
+
+import { type Implementation, type Kernel, matrixByteLength, type MatrixFormat } from "../../../kernels/index.ts";
+import type { WasmImplementation } from "../../../kernels/index.ts";
+import type { Trial } from "../../../kernels/trial.ts";
+import {
+  type Demotion,
+  type Device,
+  DeviceError,
+  type DeviceMemory,
+  type Executable,
+  type Matrix,
+  type MatrixSource,
+  type PrepareOptions,
+  type Read,
+  type Step,
+  type Tensor,
+  type TensorRole,
+  type Write,
+} from "../device.ts";
+import type { Program } from "../program.ts";
+import { Allocator } from "./allocator.ts";
+import { chooseFor, formatOf, judge, type Policy, trialsFor } from "./choose.ts";
+import { Crew, SCRATCH_BYTES } from "./crew.ts";
+import { STATIC_BYTES } from "./instance.ts";
+import { loadModule } from "./module.ts";
+import { canShareMemory, defaultThreads, PAGE_BYTES, webAssembly, type WasmMemory } from "./platform.ts";
+import { type Choice, programWords, WasmProgram } from "./wasm-program.ts";
+
+/** Settings of the wasm device. */
+export interface WasmOptions {
+  /** threads that compute, at least 1; by default as many as help (see defaultThreads). 1 where memory cannot be shared */
+  readonly threads?: number;
+  /** the same results on every machine: plain SIMD, fixed order of summation */
+  readonly deterministic?: boolean;
+  /** bytes of linear memory at most; 4 GiB less a page is the limit of WebAssembly */
+  readonly maxMemoryBytes?: number;
+  /** which implementations of a kernel to consider, best first; the kernel's own by default */
+  readonly implementations?: (kernel: Kernel) => readonly Implementation[];
+}
+
+const CONTROL_BYTES = 1024;
+/** Addresses stay below 2^32 even one past the end of a buffer. */
+const LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
+/** Bytes of a matrix that are read and packed at a time. */
+const PIECE_BYTES = 8 << 20;
+/** How long a kernel is replayed after its known-answer test, so that its first real use runs as well-compiled code. */
+const WARM_MILLISECONDS = 2;
+
+interface Held {
+  address: number;
+  byteLength: number;
+}
+
+/** Opens the device. Throws a DeviceError when the workers or the memory cannot be had. */
+export async function openWasm(options: WasmOptions = {}): Promise<Device> {
+  const isShared = canShareMemory();
+  const threads = isShared ? Math.max(1, Math.floor(options.threads ?? defaultThreads())) : 1;
+  const { module, isRelaxed } = await loadModule(isShared, options.deterministic === true);
+  const scratch = STATIC_BYTES + CONTROL_BYTES;
+  const begin = scratch + threads * SCRATCH_BYTES;
+  const pages = Math.ceil(begin / PAGE_BYTES);
+  const wanted = Math.min(LIMIT_BYTES, options.maxMemoryBytes ?? LIMIT_BYTES);
+  const { memory, limit } = isShared ? shareMemory(pages, wanted) : { memory: undefined, limit: wanted };
+  const crew = await Crew.start({ module, memory, pages, threads, control: STATIC_BYTES, scratch });
+  const names = [`wasm, ${threads} thread${threads === 1 ? "" : "s"}`, `${isRelaxed ? "relaxed" : "plain"} SIMD`];
+  if (!isShared) names.push("one thread because this page is not cross-origin isolated");
+  return new WasmDevice(crew, memory, { begin, end: pages * PAGE_BYTES, limit }, names.join(", "), isRelaxed, options);
+}
+
+/** A shared memory of as large a maximum as the engine grants, up to `wanted` bytes. */
+function shareMemory(pages: number, wanted: number): { memory: WasmMemory; limit: number } {
+  let maximum = Math.max(pages, Math.min(65536, Math.floor(wanted / PAGE_BYTES)));
+  for (;;) {
+    try {
+      const memory = new webAssembly.Memory({ initial: pages, maximum, shared: true });
+      return { memory, limit: Math.min(wanted, maximum * PAGE_BYTES, LIMIT_BYTES) };
+    } catch (cause) {
+      if (maximum <= pages) {
+        throw new DeviceError("out-of-memory", `wasm: the engine refuses ${pages * PAGE_BYTES} bytes of memory`, {
+          cause,
+        });
+      }
+      maximum = Math.max(pages, Math.floor(maximum / 2));
+    }
+  }
+}
+
+class WasmDevice implements Device {
+  readonly name = "wasm";
+  readonly description: string;
+  readonly preferredRows = 192;
+  readonly demotions: Demotion[] = [];
+  readonly #crew: Crew;
+  readonly #memory: WasmMemory | undefined;
+  readonly #allocator: Allocator;
+  readonly #features: ReadonlySet<string>;
+  readonly #options: WasmOptions;
+  readonly #held = new Map<Tensor | Matrix, Held>();
+  readonly #programs = new Set<WasmProgram>();
+  /** known-answer tests by implementation and format, passed or under way */
+  readonly #tests = new Map<string, Promise<void>>();
+  readonly #demoted = new Set<string>();
+  #pages: number;
+
+  constructor(
+    crew: Crew,
+    memory: WasmMemory | undefined,
+    range: { readonly begin: number; readonly end: number; readonly limit: number },
+    description: string,
+    isRelaxed: boolean,
+    options: WasmOptions,
+  ) {
+    this.#crew = crew;
+    this.#memory = memory;
+    this.#pages = range.end / PAGE_BYTES;
+    this.#allocator = new Allocator(range.begin, range.end, range.limit, (end) => this.#grow(end));
+    this.description = description;
+    this.#features = new Set(isRelaxed ? ["relaxed-simd"] : []);
+    this.#options = options;
+  }
+
+  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole): Tensor {
+    this.#crew.throwIfEnded();
+    const byteLength = length * 4;
+    const address = this.#allocate(label, byteLength);
+    this.#crew.order({ kind: "zero", address, byteLength });
+    const tensor: Tensor = { label, type, length, role };
+    this.#held.set(tensor, { address, byteLength });
+    return tensor;
+  }
+
+  resize(tensor: Tensor, length: number): void {
+    this.#crew.throwIfEnded();
+    const held = this.#heldOf(tensor);
+    const from = held.address;
+    const before = held.byteLength;
+    const byteLength = length * 4;
+    const to = this.#allocate(tensor.label, byteLength);
+    const kept = Math.min(before, byteLength);
+    this.#crew.order({ kind: "move", from, to, byteLength: kept, zeros: byteLength - kept });
+    this.#allocator.free(from, before);
+    Object.assign(held, { address: to, byteLength });
+    (tensor as { length: number }).length = length;
+    const pairs = [...this.#programs].flatMap((program) => program.moved(tensor, to));
+    if (pairs.length > 0) this.#crew.order({ kind: "patch", pairs: Uint32Array.from(pairs) });
+  }
+
+  destroy(buffer: Tensor | Matrix): void {
+    const held = this.#held.get(buffer);
+    if (held === undefined) return;
+    this.#held.delete(buffer);
+    for (const program of this.#programs) program.destroyed(buffer);
+    this.#allocator.free(held.address, held.byteLength);
+  }
+
+  async createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix> {
+    signal?.throwIfAborted();
+    this.#crew.throwIfEnded();
+    const { label, rows, columns, format } = source;
+    const byteLength = matrixByteLength({ rows, columns, format, layout: "panels" });
+    const address = this.#allocate(label, byteLength);
+    try {
+      await this.#fill(source, address, byteLength, signal);
+    } catch (error) {
+      this.#allocator.free(address, byteLength);
+      throw error;
+    }
+    const matrix: Matrix = { label, rows, columns, format, byteLength };
+    this.#held.set(matrix, { address, byteLength });
+    return matrix;
+  }
+
+  /** Reads whole panels, packs them where they belong; a piece is read while the one before it is packed. */
+  async #fill(
+    source: MatrixSource,
+    address: number,
+    byteLength: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { label, rows, columns, format } = source;
+    const rowBytes = columns * (format === "f32" ? 4 : 2);
+    const panelBytes = 8 * rowBytes;
+    const step = 8 * Math.max(1, Math.floor(PIECE_BYTES / panelBytes));
+    if (rows % 8 !== 0) {
+      this.#crew.order({ kind: "zero", address: address + byteLength - panelBytes, byteLength: panelBytes });
+    }
+    let packing: Promise<unknown> = Promise.resolve();
+    for (let begin = 0; begin < rows; begin += step) {
+      const end = Math.min(rows, begin + step);
+      const [bytes] = await Promise.all([source.read(begin, end, signal), packing]);
+      signal?.throwIfAborted();
+      if (bytes.byteLength !== (end - begin) * rowBytes) {
+        const got = `rows ${begin}..${end} are ${bytes.byteLength} bytes`;
+        throw new DeviceError("failed", `"${label}": ${got}; ${(end - begin) * rowBytes} were wanted`);
+      }
+      const copy = bytes.slice();
+      const at = address + (begin / 8) * panelBytes;
+      const pieceBytes = Math.ceil((end - begin) / 8) * panelBytes;
+      packing = this.#crew.request(
+        {
+          kind: "pack",
+          address: at,
+          byteLength: pieceBytes,
+          rows: end - begin,
+          columns,
+          format,
+          begin: 0,
+          bytes: copy,
+        },
+        () => `packing "${label}"`,
+        [copy.buffer],
+      );
+      packing.catch(() => undefined);
+    }
+    await packing;
+  }
+
+  write({ tensor, data, offset = 0 }: Write): void {
+    this.#crew.throwIfEnded();
+    const { address } = this.#placeIn(tensor, offset, offset + data.length);
+    const copy = data.slice();
+    this.#crew.order({ kind: "write", address, data: copy }, [copy.buffer]);
+  }
+
+  async read({ tensor, begin, end }: Read): Promise<Float32Array | Uint32Array> {
+    const place = this.#placeIn(tensor, begin, end);
+    const [array] = await this.#crew.request({ kind: "read", ...place }, () => `reading "${tensor.label}"`);
+    return array!;
+  }
+
+  async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
+    const { signal, onProgress, only } = options;
+    const policy: Policy = {
+      features: this.#features,
+      isDeterministic: this.#options.deterministic === true,
+      implementations: this.#options.implementations ?? ((kernel) => kernel.implementations),
+      isDemoted: ({ name }) => this.#demoted.has(name),
+      only,
+    };
+    const choices: Choice[] = [];
+    for (const [i, call] of program.calls.entries()) {
+      signal?.throwIfAborted();
+      for (;;) {
+        const choice = chooseFor(call, policy);
+        if (choice.length === 0) {
+          const why = this.demotions.map(({ implementation, reason }) => `; ${implementation} was demoted: ${reason}`);
+          throw new DeviceError(
+            "failed",
+            `${call.label}: no implementation of ${call.kernel.name} is left${why.join("")}`,
+          );
+        }
+        for (const one of choice) await this.#ensureRight(call.kernel, one, formatOf(call));
+        if (choice.every((one) => !policy.isDemoted(one))) {
+          choices.push(choice);
+          break;
+        }
+      }
+      onProgress?.(i + 1, program.calls.length);
+    }
+    return this.#encode(program, choices);
+  }
+
+  #encode(program: Program, choices: readonly Choice[]): WasmProgram {
+    this.#crew.throwIfEnded();
+    const byteLength = programWords(program) * 4;
+    const address = this.#allocate(program.label, byteLength);
+    const executable = new WasmProgram(
+      program,
+      choices,
+      address,
+      (kernel) => this.#crew.placeOf(kernel)!,
+      (self) => {
+        if (this.#programs.delete(self)) this.#allocator.free(address, byteLength);
+      },
+    );
+    const words = executable.encode(choices, (buffer) => this.#heldOf(buffer).address);
+    this.#crew.order({ kind: "write", address, data: words }, [words.buffer as ArrayBuffer]);
+    this.#programs.add(executable);
+    return executable;
+  }
+
+  async run(executable: Executable, step: Step): Promise<(Float32Array | Uint32Array)[]> {
+    if (!(executable instanceof WasmProgram) || !this.#programs.has(executable)) {
+      this.#crew.throwIfEnded();
+      throw new DeviceError("failed", `"${executable.program.label}" was not prepared by this device, or disposed of`);
+    }
+    const { calls } = executable.program;
+    const { begin = 0, end = calls.length } = step;
+    if (begin < 0 || end > calls.length) {
+      throw new RangeError(`${executable.program.label}: calls ${begin}..${end} of ${calls.length}`);
+    }
+    const writes = (step.writes ?? []).map(({ tensor, data, offset = 0 }) => {
+      const { address } = this.#placeIn(tensor, offset, offset + data.length);
+      return { address, data };
+    });
+    const reads = (step.reads ?? []).map((read) => this.#placeIn(read.tensor, read.begin, read.end));
+    const pairs = executable.prepareStep(step.variables);
+    const arrays = await this.#crew.request(
+      { kind: "run", table: executable.address, begin, end, pairs, writes, reads },
+      (place) => `${calls[place]?.label ?? executable.program.label} (${calls[place]?.kernel.name ?? "run"})`,
+    );
+    return [...arrays];
+  }
+
+  memory(): DeviceMemory {
+    const bytes = { weights: 0, cache: 0, activations: 0 };
+    for (const [buffer, { byteLength }] of this.#held) {
+      bytes["role" in buffer ? buffer.role : "weights"] += byteLength;
+    }
+    return bytes;
+  }
+
+  dispose(): Promise<void> {
+    this.#crew.end(new DeviceError("disposed", "the wasm device was disposed of"));
+    this.#held.clear();
+    this.#programs.clear();
+    return Promise.resolve();
+  }
+
+  /** Runs the known-answer test of an implementation unless it was run; demotes it if its answer is wrong. */
+  #ensureRight(kernel: Kernel, implementation: WasmImplementation, format: MatrixFormat | undefined): Promise<void> {
+    const key = `${kernel.name} ${implementation.name} ${format}`;
+    const known = this.#tests.get(key);
+    if (known) return known;
+    const test = this.#test(kernel, implementation, format).then((reason) => {
+      if (reason === null || this.#demoted.has(implementation.name)) return;
+      this.#demoted.add(implementation.name);
+      this.demotions.push({ implementation: implementation.name, reason });
+      console.warn(`wasm: ${implementation.name} gives wrong answers here and is not used: ${reason}`);
+    });
+    this.#tests.set(key, test);
+    return test;
+  }
+
+  /** Why an implementation is wrong, null if it is right. */
+  async #test(kernel: Kernel, one: WasmImplementation, format: MatrixFormat | undefined): Promise<string | null> {
+    if (this.#crew.placeOf(one.wasm) === undefined) return `the module has no function ${one.wasm}`;
+    for (const trial of trialsFor(kernel, one, format)) {
+      const reason = await this.#try(trial, one);
+      if (reason !== null) return reason;
+    }
+    return null;
+  }
+
+  /** Runs one trial, and if it is passed warms the kernel up. */
+  async #try(trial: Trial, one: WasmImplementation): Promise<string | null> {
+    const buffers: Record<string, Tensor | Matrix> = {};
+    const label = `known-answer test of ${one.name}`;
+    let executable: WasmProgram | undefined;
+    try {
+      for (const [name, { bytes, ...shape }] of Object.entries(trial.matrices)) {
+        const rowBytes = bytes.byteLength / shape.rows;
+        const read = (begin: number, end: number) => Promise.resolve(bytes.subarray(begin * rowBytes, end * rowBytes));
+        buffers[name] = await this.createMatrix({ label, ...shape, read });
+      }
+      for (const [name, array] of Object.entries(trial.arrays)) {
+        const type = array instanceof Uint32Array ? "u32" : "f32";
+        const tensor = this.createTensor(label, type, array.length, "activations");
+        buffers[name] = tensor;
+        this.write({ tensor, data: array });
+      }
+      const { kernel, params } = trial;
+      executable = this.#encode({ label, calls: [{ kernel, label, buffers, params }] }, [[one]]);
+      const names = Object.keys(trial.wanted);
+      const reads = names.map((name) => {
+        const tensor = buffers[name] as Tensor;
+        return { tensor, begin: 0, end: tensor.length };
+      });
+      const arrays = await this.run(executable, { variables: {}, reads });
+      const reason = judge(trial, Object.fromEntries(names.map((name, i) => [name, arrays[i]!])));
+      if (reason === null) {
+        await this.#crew.request(
+          { kind: "warm", table: executable.address, milliseconds: WARM_MILLISECONDS },
+          () => label,
+        );
+      }
+      return reason;
+    } finally {
+      executable?.dispose();
+      for (const buffer of Object.values(buffers)) this.destroy(buffer);
+    }
+  }
+
+  #allocate(label: string, byteLength: number): number {
+    const address = this.#allocator.allocate(byteLength);
+    if (address === undefined) {
+      const free = this.#allocator.freeBytes;
+      throw new DeviceError("out-of-memory", `wasm: "${label}" needs ${byteLength} bytes together; ${free} are free`);
+    }
+    return address;
+  }
+
+  /** Makes the memory reach `end`; false where the engine refuses. Without sharing, the lead finds out only later. */
+  #grow(end: number): boolean {
+    const pages = Math.ceil(end / PAGE_BYTES) - this.#pages;
+    if (pages <= 0) return true;
+    try {
+      if (this.#memory) this.#memory.grow(pages);
+      else this.#crew.order({ kind: "grow", pages });
+    } catch {
+      return false;
+    }
+    this.#pages += pages;
+    return true;
+  }
+
+  #heldOf(buffer: Tensor | Matrix): Held {
+    const held = this.#held.get(buffer);
+    if (held === undefined) {
+      this.#crew.throwIfEnded();
+      throw new DeviceError("failed", `"${buffer.label}" is not of this device, or destroyed`);
+    }
+    return held;
+  }
+
+  #placeIn(tensor: Tensor, begin: number, end: number) {
+    const { address } = this.#heldOf(tensor);
+    if (begin < 0 || begin > end || end > tensor.length) {
+      throw new RangeError(`"${tensor.label}" has ${tensor.length} numbers; ${begin}..${end} is not within them`);
+    }
+    return { address: address + begin * 4, length: end - begin, type: tensor.type };
+  }
+}

@@ -1,0 +1,104 @@
+// Attention in any shape, on any adapter: a workgroup per row and head. It walks the row's keys in blocks of 64: each lane
+// scores one key, then each lane adds the block's values up in four of the head's dimensions (64 apart), carrying the sums
+// over from block to block relative to the largest score so far (online softmax). The source's keys come as a second walk.
+// workgroup.z takes 256 dimensions; heads that are larger are scored once for each.
+
+const LANES = 64u;
+const LOWEST = -3.4e38;
+
+struct Params {
+  rows: u32,
+  heads: u32,
+  kv_heads: u32,
+  head_dim: u32,
+  list: u32,
+  slot_count: u32,
+  entry_count: u32,
+  scale: f32,
+  softcap: f32,
+  window: u32,
+  keep_window: u32,
+  sinks: u32,
+  segmented: u32,
+  keep_recent: u32,
+  anchor_sees_anchors: u32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<f32>;                  // [rows, heads, head_dim]
+@group(0) @binding(1) var<storage, read> cache: array<f32>;              // [slots, 2, kv_heads, head_dim]
+@group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;       // [lists, rows]: begin, end, position, mark
+@group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;      // [entry_count]: slot, position, mark, bits of the bias
+@group(0) @binding(4) var<storage, read> source_cache: array<f32>;       // as cache
+@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of the entries' biases
+@group(0) @binding(6) var<storage, read_write> z: array<f32>;            // [rows, heads, head_dim]
+@group(0) @binding(7) var<uniform> params: Params;
+
+/// Number i of the cache, or of the source's.
+fn cached(i: u32, is_source: bool) -> f32 {
+  if (HAS_SOURCE && is_source) { return source_cache[i]; }
+  return cache[i];
+}
+
+var<workgroup> scores: array<f32, LANES>;
+var<workgroup> weights: array<f32, LANES>;
+var<workgroup> values: array<u32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row_head = workgroup.x + workgroup.y * workgroups.x;
+  if (row_head >= params.rows * params.heads) { return; }
+  let head = row_head % params.heads;
+  let range = ranges[params.list * params.rows + row_head / params.heads];
+  let kv_head = head / (params.heads / params.kv_heads);
+  let from_q = row_head * params.head_dim;
+  let first_dim = workgroup.z * 256u + lane;
+
+  var peak = LOWEST;
+  var total = 0.0;
+  var sums = vec4<f32>();
+  for (var source = 0u; source < select(1u, 2u, HAS_SOURCE); source++) {
+    for (var block = range.x; block < range.y; block += LANES) {
+      let entry = entries[min(block + lane, range.y - 1u)];
+      var is_seen = block + lane < range.y;
+      if (source == 1u) { is_seen = is_seen && is_source_visible(range, entry); }
+      else { is_seen = is_seen && is_visible(range, entry); }
+      var score = LOWEST;
+      if (is_seen) {
+        let key = (entry.x * 2u * params.kv_heads + kv_head) * params.head_dim;
+        var dot = 0.0;
+        for (var i = 0u; i < params.head_dim; i++) {
+          dot += q[from_q + i] * cached(key + i, source == 1u);
+        }
+        score = score_of(dot, entry, head, source == 1u);
+      }
+      scores[lane] = score;
+      workgroupBarrier();
+      var new_peak = peak;
+      for (var i = 0u; i < LANES; i++) { new_peak = max(new_peak, scores[i]); }
+      weights[lane] = select(0.0, exp(score - new_peak), is_seen);
+      values[lane] = ((entry.x * 2u + 1u) * params.kv_heads + kv_head) * params.head_dim;
+      workgroupBarrier();
+      let shrink = exp(peak - new_peak);
+      peak = new_peak;
+      total *= shrink;
+      sums *= shrink;
+      for (var key = 0u; key < min(LANES, range.y - block); key++) {
+        let weight = weights[key];
+        if (weight == 0.0) { continue; }
+        total += weight;
+        for (var i = 0u; i < 4u; i++) {
+          let dim = first_dim + i * LANES;
+          if (dim < params.head_dim) { sums[i] += weight * cached(values[key] + dim, source == 1u); }
+        }
+      }
+    }
+  }
+  for (var i = 0u; i < 4u; i++) {
+    let dim = first_dim + i * LANES;
+    if (dim < params.head_dim) { z[from_q + dim] = select(0.0, sums[i] / total, total > 0.0); }
+  }
+}
