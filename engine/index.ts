@@ -15,6 +15,15 @@ export {
 } from "./devices/device.ts";
 export { ProgramBuilder, variable, type Call, type Program, type Value, type Variable } from "./devices/program.ts";
 export { selfTest, type SelfTestResult } from "./devices/self-test.ts";
+export {
+  parsePolicy,
+  policies,
+  POLICY_FORMS,
+  type AnchorOptions,
+  type AttentionStatistic,
+  type CachePolicy,
+  type KeyView,
+} from "./cache/policies/index.ts";
 export type { CacheBytes } from "./cache/store.ts";
 export { ChatSession } from "./model/chat.ts";
 export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
@@ -24,6 +33,7 @@ export {
   type LoadOptions,
   type LoadProgress,
   type Model,
+  type ModelGenerateOptions,
   type ModelMemory,
   type ModelSource,
   type Prompt,

@@ -152,6 +152,19 @@ export class Engine implements Decoder {
     return new EngineSequence(this.#storeOf(keeping).open(), keeping);
   }
 
+  /** This engine, but sequences are opened with these options. */
+  opening(options: OpenOptions): Decoder {
+    return {
+      vocabSize: this.vocabSize,
+      contextLength: this.contextLength,
+      open: () => this.open(options),
+      fork: (sequence) => this.fork(sequence),
+      close: (sequence) => this.close(sequence),
+      logits: (feeds, signal) => this.logits(feeds, signal),
+      greedy: (feeds, signal) => this.greedy(feeds, signal),
+    };
+  }
+
   fork(sequence: DecoderSequence): EngineSequence {
     const own = this.#own(sequence);
     const copy = new EngineSequence(this.#storeOf(own.keeping).fork(own.stored), own.keeping);

@@ -1,6 +1,7 @@
 // Looking inside: one forward pass over a whole sequence in which named tensors are captured, or replaced by hooks.
 // The open recording is replayed from tap to tap; nothing of this touches the fused one.
 
+import type { CachePolicy } from "../cache/policies/index.ts";
 import type { Read } from "../devices/device.ts";
 import type { Engine, Prepared, StepInputs } from "./engine.ts";
 import { tapMatcher, tapNames, type CapturedTensor, type Tap } from "./taps.ts";
@@ -19,6 +20,8 @@ export interface LookOptions {
   readonly hooks?: Readonly<Record<string, Hook>>;
   /** which rows' logits to return: of every token (the default), of the last, or none */
   readonly logits?: "all" | "last" | "none";
+  /** the policy by whose rule keys are visible; what it would drop by statistics stays */
+  readonly cache?: CachePolicy;
   readonly signal?: AbortSignal;
 }
 
@@ -27,6 +30,11 @@ export interface LookResult {
   readonly logits: CapturedTensor | null;
   /** residuals [tokens, dim]; q, k, v, z [tokens, heads, headDim]; scores and patterns [heads, tokens, keys] */
   readonly captured: Readonly<Record<string, CapturedTensor>>;
+}
+
+/** The policy's rule alone. */
+function ruleOf({ name, rule, isAnchor }: CachePolicy): CachePolicy {
+  return { name, ...(rule && { rule }), ...(isAnchor && { isAnchor }) };
 }
 
 /** Open recordings kept ready. */
@@ -67,13 +75,13 @@ export class Looker {
   async #pass(
     prepared: Prepared,
     tokens: readonly number[],
-    { logits = "all", signal }: LookOptions,
+    { logits = "all", cache, signal }: LookOptions,
     wants: (name: string) => boolean,
     hooksOf: (name: string) => readonly Hook[],
     isOpen: boolean,
   ): Promise<LookResult> {
     const engine = this.#engine;
-    const sequence = engine.open();
+    const sequence = engine.open({ policy: cache && ruleOf(cache) });
     const captured: Record<string, CapturedTensor> = {};
     try {
       const { taps } = prepared.recording;

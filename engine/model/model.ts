@@ -14,6 +14,7 @@ import {
   type ModelFolder,
   type Tokenizer,
 } from "../../loaders/index.ts";
+import type { CachePolicy } from "../cache/policies/index.ts";
 import type { CacheBytes } from "../cache/store.ts";
 import type { Device } from "../devices/device.ts";
 import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
@@ -45,6 +46,12 @@ export interface LoadOptions extends DeviceOptions {
   readonly chunkRows?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
+}
+
+/** How a model generates: the sampler's and the stop rules' options, and which keys are kept. */
+export interface ModelGenerateOptions extends GenerateOptions {
+  /** which keys stay in the cache; the model's own way by default (all of them, or its anchors) */
+  readonly cache?: CachePolicy;
 }
 
 /** A prompt: text, tokens, or the messages of a chat. */
@@ -85,14 +92,19 @@ export class Model implements AsyncDisposable {
   }
 
   /** Continues a prompt: an async iterator of pieces of text. Breaking out of the loop frees what it held. */
-  generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<Piece, void, undefined> {
+  generate(prompt: Prompt, options: ModelGenerateOptions = {}): AsyncGenerator<Piece, void, undefined> {
     return this.generateBatch([prompt], options);
   }
 
   /** Continues several prompts as rows of one batch; `piece.prompt` says whose it is. Each is what it would be alone. */
-  generateBatch(prompts: readonly Prompt[], options: GenerateOptions = {}): AsyncGenerator<Piece, void, undefined> {
+  generateBatch(
+    prompts: readonly Prompt[],
+    options: ModelGenerateOptions = {},
+  ): AsyncGenerator<Piece, void, undefined> {
     const tokens = prompts.map((prompt) => this.tokens(prompt));
-    return generate(this.#engine, textOf(this.tokenizer), tokens, { endTokens: this.config.endTokenIds, ...options });
+    const { cache, ...rest } = options;
+    const decoder = cache ? this.#engine.opening({ policy: cache }) : this.#engine;
+    return generate(decoder, textOf(this.tokenizer), tokens, { endTokens: this.config.endTokenIds, ...rest });
   }
 
   /** A conversation that keeps its keys and values from turn to turn. */
@@ -102,10 +114,14 @@ export class Model implements AsyncDisposable {
   }
 
   /** Log-probability of each token after the first, and the perplexity. */
-  async score(prompt: Prompt, options: { readonly signal?: AbortSignal } = {}): Promise<Score> {
+  async score(
+    prompt: Prompt,
+    options: { readonly cache?: CachePolicy; readonly signal?: AbortSignal } = {},
+  ): Promise<Score> {
     const tokens = this.tokens(prompt);
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
-    return score(await this.#engine.tokenLogProbs(tokens, options));
+    const { cache: policy, signal } = options;
+    return score(await this.#engine.tokenLogProbs(tokens, { policy, ...(signal && { signal }) }));
   }
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */
