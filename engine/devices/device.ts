@@ -35,7 +35,7 @@ export interface MatrixSource {
   readonly rows: number;
   readonly columns: number;
   readonly format: StoredFormat;
-  /** bytes of rows begin..end */
+  /** bytes of rows begin..end, in a buffer of their own that the device may hand on to a worker */
   read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
 }
 

@@ -123,7 +123,7 @@ class CheckpointReader {
         first += run.count;
       }
       const parts = await Promise.all(pieces);
-      return parts.length === 1 ? parts[0]! : joinBytes(parts);
+      return joinBytes(parts);
     };
     return { label, rows: total, columns, format, read } satisfies MatrixSource;
   }
