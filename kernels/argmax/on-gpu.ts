@@ -1,3 +1,8 @@
+import { spread } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import wgsl from "./argmax.wgsl?raw";
 
-export const gpu: readonly WgslImplementation[] = [];
+/** A workgroup per row. */
+export const gpu: readonly WgslImplementation[] = [
+  { name: "argmax", wgsl, requires: [], workgroups: ({ params }) => spread(params["rows"]!) },
+];

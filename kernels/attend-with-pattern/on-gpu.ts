@@ -1,3 +1,14 @@
+import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import wgsl from "./attend-with-pattern.wgsl?raw";
 
-export const gpu: readonly WgslImplementation[] = [];
+/** One element of z a lane. */
+export const gpu: readonly WgslImplementation[] = [
+  {
+    name: "attend-with-pattern",
+    wgsl,
+    requires: [],
+    constants: ({ present }) => ({ HAS_SOURCE: present.has("sourceCache") }),
+    workgroups: ({ params: { rows, heads, headDim } }) => spreadLanes(rows! * heads! * headDim!),
+  },
+];

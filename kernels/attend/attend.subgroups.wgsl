@@ -35,10 +35,10 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> z: array<vec4<f32>>;       // [rows, heads, head_dim / 4]
 @group(0) @binding(7) var<uniform> params: Params;
 
-/// Group i of the key or value that begins at group `from` of the cache, or of the source's.
-fn cached(from: u32, i: u32, is_source: bool) -> vec4<f32> {
-  if (HAS_SOURCE && is_source) { return source_cache[from + i]; }
-  return cache[from + i];
+/// Group i of the key or value that begins at group `begin` of the cache, or of the source's.
+fn cached(begin: u32, i: u32, is_source: bool) -> vec4<f32> {
+  if (HAS_SOURCE && is_source) { return source_cache[begin + i]; }
+  return cache[begin + i];
 }
 
 @compute @workgroup_size(WORKGROUP)

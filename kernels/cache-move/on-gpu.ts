@@ -1,3 +1,13 @@
+import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import wgsl from "./cache-move.wgsl?raw";
 
-export const gpu: readonly WgslImplementation[] = [];
+/** One number a lane. */
+export const gpu: readonly WgslImplementation[] = [
+  {
+    name: "cache-move",
+    wgsl,
+    requires: [],
+    workgroups: ({ params }) => spreadLanes(params["rows"]! * params["slotLength"]!),
+  },
+];

@@ -1,3 +1,14 @@
+import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import { exactPreludes, gpuFormats } from "../matrix/preludes.ts";
+import code from "./embed.wgsl?raw";
 
-export const gpu: readonly WgslImplementation[] = [];
+/** Four columns a lane, one implementation for each format of the table. */
+export const gpu: readonly WgslImplementation[] = gpuFormats.map((format) => ({
+  name: `embed.${format}`,
+  wgsl: exactPreludes[format] + code,
+  requires: [],
+  formats: [format],
+  constants: ({ present }) => ({ HAS_POSITIONS: present.has("positionTable"), HAS_VECTORS: present.has("vectors") }),
+  workgroups: ({ params }) => spreadLanes(params["rows"]! * Math.ceil(params["dim"]! / 4)),
+}));

@@ -1,3 +1,8 @@
+import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import wgsl from "./key-norm.wgsl?raw";
 
-export const gpu: readonly WgslImplementation[] = [];
+/** One row a lane. */
+export const gpu: readonly WgslImplementation[] = [
+  { name: "key-norm", wgsl, requires: [], workgroups: ({ params }) => spreadLanes(params["rows"]!) },
+];

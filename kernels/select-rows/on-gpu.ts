@@ -1,3 +1,13 @@
+import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import wgsl from "./select-rows.wgsl?raw";
 
-export const gpu: readonly WgslImplementation[] = [];
+/** One element a lane. */
+export const gpu: readonly WgslImplementation[] = [
+  {
+    name: "select-rows",
+    wgsl,
+    requires: [],
+    workgroups: ({ params }) => spreadLanes(params["rows"]! * params["dim"]!),
+  },
+];

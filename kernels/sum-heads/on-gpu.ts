@@ -1,3 +1,13 @@
+import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import wgsl from "./sum-heads.wgsl?raw";
 
-export const gpu: readonly WgslImplementation[] = [];
+/** One sum a lane. */
+export const gpu: readonly WgslImplementation[] = [
+  {
+    name: "sum-heads",
+    wgsl,
+    requires: [],
+    workgroups: ({ params }) => spreadLanes(params["rows"]! * params["columns"]!),
+  },
+];

@@ -1,0 +1,27 @@
+// y = act(x) (· up), one element a lane. The activations stand in the prelude activation.wgsl.
+
+override HAS_UP: bool;
+
+struct Params {
+  rows: u32,
+  dim: u32,
+  activation: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, dim]
+@group(0) @binding(1) var<storage, read> up: array<f32>;       // [rows, dim]
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows, dim]
+@group(0) @binding(3) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let place = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  if (place >= params.rows * params.dim) { return; }
+  var value = activate(params.activation, x[place]);
+  if (HAS_UP) { value *= up[place]; }
+  y[place] = value;
+}

@@ -1,0 +1,47 @@
+// best[row] = the first column with the largest x: a workgroup per row. Each lane finds the best of its columns, the first
+// lane the best of all after the one barrier.
+
+const LOWEST = -3.4e38;
+const LANES = 256u;
+
+struct Params {
+  rows: u32,
+  columns: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;           // [rows, columns]
+@group(0) @binding(1) var<storage, read_write> best: array<u32>;  // [rows]
+@group(0) @binding(2) var<uniform> params: Params;
+
+var<workgroup> peaks: array<f32, LANES>;
+var<workgroup> indices: array<u32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup.x + workgroup.y * workgroups.x;
+  if (row >= params.rows) { return; }
+  var peak = LOWEST;
+  var index = params.columns;
+  for (var i = lane; i < params.columns; i += LANES) {
+    let value = x[row * params.columns + i];
+    if (value > peak) {
+      peak = value;
+      index = i;
+    }
+  }
+  peaks[lane] = peak;
+  indices[lane] = index;
+  workgroupBarrier();
+  if (lane > 0u) { return; }
+  for (var i = 1u; i < LANES; i++) {
+    if (peaks[i] > peak || (peaks[i] == peak && indices[i] < index)) {
+      peak = peaks[i];
+      index = indices[i];
+    }
+  }
+  best[row] = select(0u, index, index < params.columns);
+}

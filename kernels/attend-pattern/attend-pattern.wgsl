@@ -1,0 +1,92 @@
+// The scores or the softmax of each row and head, a workgroup for each. A lane scores every 64th key, and keeps the largest of
+// its scores and the sum of exp relative to it; after the one barrier it merges those of all lanes and divides what it wrote.
+// `pattern` is written as bits, because WGSL cannot write the -Infinity of a key that is not seen.
+
+const LANES = 64u;
+const LOWEST = -3.4e38;
+const MINUS_INFINITY = 0xff800000u;
+
+struct Params {
+  rows: u32,
+  heads: u32,
+  kv_heads: u32,
+  head_dim: u32,
+  list: u32,
+  slot_count: u32,
+  entry_count: u32,
+  scale: f32,
+  softcap: f32,
+  window: u32,
+  keep_window: u32,
+  sinks: u32,
+  segmented: u32,
+  keep_recent: u32,
+  anchor_sees_anchors: u32,
+  columns: u32,
+  source_columns: u32,
+  kind: u32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<f32>;                  // [rows, heads, head_dim]
+@group(0) @binding(1) var<storage, read> cache: array<f32>;              // [slots, 2, kv_heads, head_dim]
+@group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;       // [lists, rows]: begin, end, position, mark
+@group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;      // [entry_count]: slot, position, mark, bits of the bias
+@group(0) @binding(4) var<storage, read> source_cache: array<f32>;       // as cache
+@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of the entries' biases
+@group(0) @binding(6) var<storage, read_write> pattern: array<u32>;      // [rows, heads, columns + source_columns]
+@group(0) @binding(7) var<uniform> params: Params;
+
+var<workgroup> peaks: array<f32, LANES>;
+var<workgroup> totals: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row_head = workgroup.x + workgroup.y * workgroups.x;
+  if (row_head >= params.rows * params.heads) { return; }
+  let head = row_head % params.heads;
+  let range = ranges[params.list * params.rows + row_head / params.heads];
+  let kv_head = head / (params.heads / params.kv_heads);
+  let from_q = row_head * params.head_dim;
+  let width = params.columns + params.source_columns;
+  let line = row_head * width;
+
+  var peak = LOWEST;
+  var total = 0.0;
+  for (var column = lane; column < width; column += LANES) {
+    let is_source = column >= params.columns;
+    let place = range.x + select(column, column - params.columns, is_source);
+    let entry = entries[min(place, params.entry_count - 1u)];
+    var bits = MINUS_INFINITY;
+    if (place < range.y && select(is_visible(range, entry), is_source_visible(range, entry), is_source)) {
+      let key = (entry.x * 2u * params.kv_heads + kv_head) * params.head_dim;
+      var dot = 0.0;
+      if (is_source) {
+        for (var i = 0u; i < params.head_dim; i++) { dot += q[from_q + i] * source_cache[key + i]; }
+      } else {
+        for (var i = 0u; i < params.head_dim; i++) { dot += q[from_q + i] * cache[key + i]; }
+      }
+      let score = score_of(dot, entry, head, is_source);
+      let new_peak = max(peak, score);
+      total = total * exp(peak - new_peak) + exp(score - new_peak);
+      peak = new_peak;
+      bits = bitcast<u32>(score);
+    }
+    pattern[line + column] = bits;
+  }
+  if (params.kind == 0u) { return; }
+
+  peaks[lane] = peak;
+  totals[lane] = total;
+  workgroupBarrier();
+  for (var i = 0u; i < LANES; i++) { peak = max(peak, peaks[i]); }
+  total = 0.0;
+  for (var i = 0u; i < LANES; i++) { total += totals[i] * exp(peaks[i] - peak); }
+  for (var column = lane; column < width; column += LANES) {
+    let bits = pattern[line + column];
+    pattern[line + column] = select(bitcast<u32>(exp(bitcast<f32>(bits) - peak) / total), 0u, bits == MINUS_INFINITY);
+  }
+}

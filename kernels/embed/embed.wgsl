@@ -1,0 +1,56 @@
+// y[row] = scale · table[token] (+ position_table[position]); tokens from vocab_size on name rows of `vectors`.
+// A lane takes four neighbouring columns, as the matrix packs them. Tokens whose row of the table is not at hand are left.
+
+override HAS_POSITIONS: bool;
+override HAS_VECTORS: bool;
+
+struct Params {
+  rows: u32,
+  dim: u32,
+  vocab_size: u32,
+  table_begin: u32,
+  table_end: u32,
+  context_length: u32,
+  vector_count: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> tokens: array<u32>;          // [rows]
+@group(0) @binding(1) var<storage, read> positions: array<u32>;       // [rows]
+@group(0) @binding(2) var<storage, read> table: array<Packed4>;       // [table_end - table_begin, padded dim / 4]
+@group(0) @binding(3) var<storage, read> position_table: array<f32>;  // [context_length, dim]
+@group(0) @binding(4) var<storage, read> vectors: array<f32>;         // [vector_count, dim]
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;         // [rows, dim]
+@group(0) @binding(6) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let place = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  let groups = (params.dim + 3u) / 4u;
+  let row = place / groups;
+  if (row >= params.rows) { return; }
+  let group = place % groups;
+  let column = group * 4u;
+
+  let token = tokens[row];
+  var values = vec4<f32>();
+  if (token >= params.vocab_size) {
+    if (!HAS_VECTORS || params.table_begin > 0u) { return; }
+    let from_vector = (token - params.vocab_size) * params.dim + column;
+    values = vec4<f32>(
+      vectors[from_vector], vectors[from_vector + 1u], vectors[from_vector + 2u], vectors[from_vector + 3u]);
+  } else {
+    if (token < params.table_begin || token >= params.table_end) { return; }
+    let stride = (params.dim + 31u) / 32u * 8u;
+    values = unpack4(table[(token - params.table_begin) * stride + group]);
+  }
+  for (var i = 0u; i < min(4u, params.dim - column); i++) {
+    var value = params.scale * values[i];
+    if (HAS_POSITIONS) { value += position_table[positions[row] * params.dim + column + i]; }
+    y[row * params.dim + column + i] = value;
+  }
+}

@@ -1,0 +1,51 @@
+// Gated linear in any shape, on any adapter: a lane takes one output of 4 rows, so that a weight is read once for all of
+// them. The epilogue (biases, activation, product) stands in a prelude, the unpacking of four weights in another.
+
+struct Params {
+  rows: u32,
+  inputs: u32,
+  outputs: u32,
+  output_begin: u32,
+  output_stride: u32,
+  activation: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;          // [rows, inputs]
+@group(0) @binding(1) var<storage, read> gate: array<Packed4>;   // [outputs, padded inputs / 4]
+@group(0) @binding(2) var<storage, read> up: array<Packed4>;     // [outputs, padded inputs / 4]
+@group(0) @binding(3) var<storage, read> gate_bias: array<f32>;  // [output_stride]
+@group(0) @binding(4) var<storage, read> up_bias: array<f32>;    // [output_stride]
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;    // [rows, output_stride]
+@group(0) @binding(6) var<uniform> params: Params;
+
+/// Inputs column..column + 4 of a row; beyond the last column, where the weights are zeros, the last one, and of a row
+/// beyond the last the last row's.
+fn inputs4(row: u32, column: u32) -> vec4<f32> {
+  let base = min(row, params.rows - 1u) * params.inputs;
+  let last = params.inputs - 1u;
+  return vec4<f32>(
+    x[base + column], x[base + min(column + 1u, last)], x[base + min(column + 2u, last)], x[base + min(column + 3u, last)]);
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let place = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  let output = place % params.outputs;
+  let row = place / params.outputs * 4u;
+  if (row >= params.rows) { return; }
+  let stride = (params.inputs + 31u) / 32u * 8u;
+  var gates = vec4<f32>();
+  var ups = vec4<f32>();
+  for (var k = 0u; k < (params.inputs + 3u) / 4u; k++) {
+    let column = k * 4u;
+    let rows = mat4x4<f32>(
+      inputs4(row, column), inputs4(row + 1u, column), inputs4(row + 2u, column), inputs4(row + 3u, column));
+    gates += unpack4(gate[output * stride + k]) * rows;
+    ups += unpack4(up[output * stride + k]) * rows;
+  }
+  for (var r = 0u; r < min(4u, params.rows - row); r++) { store(row + r, output, gates[r], ups[r]); }
+}

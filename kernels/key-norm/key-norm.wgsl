@@ -1,0 +1,35 @@
+// y[row] = the mean over key/value heads of |k| of the key in each row's slot: one row a lane.
+
+struct Params {
+  rows: u32,
+  kv_heads: u32,
+  head_dim: u32,
+  list: u32,
+  slot_count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> cache: array<f32>;    // [slot_count, 2, kv_heads, head_dim]
+@group(0) @binding(1) var<storage, read> slots: array<u32>;    // [lists, rows]
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows]
+@group(0) @binding(3) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  if (row >= params.rows) { return; }
+  let begin = slots[params.list * params.rows + row] * 2u * params.kv_heads * params.head_dim;
+  var total = 0.0;
+  for (var head = 0u; head < params.kv_heads; head++) {
+    var squares = 0.0;
+    for (var i = 0u; i < params.head_dim; i++) {
+      let value = cache[begin + head * params.head_dim + i];
+      squares += value * value;
+    }
+    total += sqrt(squares);
+  }
+  y[row] = total / f32(params.kv_heads);
+}

@@ -1,0 +1,44 @@
+// y = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias: a subgroup per row, without barriers. Where the adapter makes
+// smaller subgroups than WORKGROUP, all but the first of a workgroup are idle.
+
+override WORKGROUP: u32;
+override HAS_BIAS: bool;
+
+struct Params {
+  rows: u32,
+  dim: u32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, dim]
+@group(0) @binding(1) var<storage, read> weight: array<f32>;   // [dim]
+@group(0) @binding(2) var<storage, read> bias: array<f32>;     // [dim]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [rows, dim]
+@group(0) @binding(4) var<uniform> params: Params;
+
+fn store(row: u32, i: u32, mean: f32, scale: f32) {
+  let place = row * params.dim + i;
+  var value = (x[place] - mean) * scale * weight[i];
+  if (HAS_BIAS) { value += bias[i]; }
+  y[place] = value;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_size) lanes: u32,
+) {
+  let row = workgroup.x + workgroup.y * workgroups.x;
+  if (row >= params.rows || index >= lanes) { return; }
+  let base = row * params.dim;
+  var sum = 0.0;
+  for (var i = lane; i < params.dim; i += lanes) { sum += x[base + i]; }
+  let mean = subgroupAdd(sum) / f32(params.dim);
+  var squares = 0.0;
+  for (var i = lane; i < params.dim; i += lanes) { squares += (x[base + i] - mean) * (x[base + i] - mean); }
+  let scale = inverseSqrt(subgroupAdd(squares) / f32(params.dim) + params.epsilon);
+  for (var i = lane; i < params.dim; i += lanes) { store(row, i, mean, scale); }
+}

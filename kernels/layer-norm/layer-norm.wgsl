@@ -1,0 +1,54 @@
+// y = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias: a workgroup per row. The mean comes first and the variance
+// from the distances to it, each with one barrier; every lane adds up all lanes' sums by itself.
+
+const LANES = 64u;
+override HAS_BIAS: bool;
+
+struct Params {
+  rows: u32,
+  dim: u32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, dim]
+@group(0) @binding(1) var<storage, read> weight: array<f32>;   // [dim]
+@group(0) @binding(2) var<storage, read> bias: array<f32>;     // [dim]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [rows, dim]
+@group(0) @binding(4) var<uniform> params: Params;
+
+fn store(row: u32, i: u32, mean: f32, scale: f32) {
+  let place = row * params.dim + i;
+  var value = (x[place] - mean) * scale * weight[i];
+  if (HAS_BIAS) { value += bias[i]; }
+  y[place] = value;
+}
+
+var<workgroup> sums: array<f32, LANES>;
+var<workgroup> squares: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup.x + workgroup.y * workgroups.x;
+  if (row >= params.rows) { return; }
+  let base = row * params.dim;
+  var sum = 0.0;
+  for (var i = lane; i < params.dim; i += LANES) { sum += x[base + i]; }
+  sums[lane] = sum;
+  workgroupBarrier();
+  var mean = 0.0;
+  for (var i = 0u; i < LANES; i++) { mean += sums[i]; }
+  mean /= f32(params.dim);
+
+  sum = 0.0;
+  for (var i = lane; i < params.dim; i += LANES) { sum += (x[base + i] - mean) * (x[base + i] - mean); }
+  squares[lane] = sum;
+  workgroupBarrier();
+  var variance = 0.0;
+  for (var i = 0u; i < LANES; i++) { variance += squares[i]; }
+  let scale = inverseSqrt(variance / f32(params.dim) + params.epsilon);
+  for (var i = lane; i < params.dim; i += LANES) { store(row, i, mean, scale); }
+}

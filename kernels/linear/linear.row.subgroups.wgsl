@@ -1,0 +1,64 @@
+// Linear for one row: a subgroup takes 8 outputs, its lanes share out the inputs, four at a time, and add up at the end.
+// Every weight is read once, neighbouring lanes read neighbouring weights. A workgroup has as many subgroups as the adapter
+// makes of it; together they take OUTPUTS outputs. The epilogue (bias, activation, softcap, residual) stands in a prelude.
+// Weights are unpacked by the prelude of their format; inputs is a multiple of 4.
+
+override WORKGROUP: u32;
+override OUTPUTS: u32;
+
+struct Params {
+  rows: u32,
+  inputs: u32,
+  outputs: u32,
+  output_begin: u32,
+  output_stride: u32,
+  activation: u32,
+  softcap: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;     // [rows, inputs / 4]
+@group(0) @binding(1) var<storage, read> weight: array<Packed4>;  // [outputs, padded inputs / 4]
+@group(0) @binding(2) var<storage, read> bias: array<f32>;        // [output_stride]
+@group(0) @binding(3) var<storage, read> residual: array<f32>;    // [rows, output_stride]
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [rows, output_stride]
+@group(0) @binding(5) var<uniform> params: Params;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_size) lanes: u32,
+) {
+  let groups = params.inputs / 4u;
+  let stride = (params.inputs + 31u) / 32u * 8u;
+  let last = params.outputs - 1u;
+  let begin = (workgroup.x + workgroup.y * workgroups.x) * OUTPUTS;
+  let end = min(begin + OUTPUTS, params.outputs);
+  for (var output = begin + index / lanes * 8u; output < end; output += WORKGROUP / lanes * 8u) {
+    let w0 = output * stride;
+    let w1 = min(output + 1u, last) * stride;
+    let w2 = min(output + 2u, last) * stride;
+    let w3 = min(output + 3u, last) * stride;
+    let w4 = min(output + 4u, last) * stride;
+    let w5 = min(output + 5u, last) * stride;
+    let w6 = min(output + 6u, last) * stride;
+    let w7 = min(output + 7u, last) * stride;
+    var low = vec4<f32>();
+    var high = vec4<f32>();
+    for (var k = lane; k < groups; k += lanes) {
+      let inputs = x[k];
+      low += inputs * mat4x4<f32>(
+        unpack4(weight[w0 + k]), unpack4(weight[w1 + k]), unpack4(weight[w2 + k]), unpack4(weight[w3 + k]));
+      high += inputs * mat4x4<f32>(
+        unpack4(weight[w4 + k]), unpack4(weight[w5 + k]), unpack4(weight[w6 + k]), unpack4(weight[w7 + k]));
+    }
+    low = subgroupAdd(low);
+    high = subgroupAdd(high);
+    if (lane == 0u) {
+      for (var i = 0u; i < min(4u, end - output); i++) { store(0u, output + i, low[i]); }
+      for (var i = 4u; i < min(8u, end - output); i++) { store(0u, output + i, high[i - 4u]); }
+    }
+  }
+}

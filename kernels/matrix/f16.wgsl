@@ -1,0 +1,7 @@
+// Four neighbouring weights of a matrix stored as f16. An adapter may read weights below 2^-14 as zeros.
+
+alias Packed4 = vec2<u32>;
+
+fn unpack4(packed: Packed4) -> vec4<f32> {
+  return vec4<f32>(unpack2x16float(packed.x), unpack2x16float(packed.y));
+}

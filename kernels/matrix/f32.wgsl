@@ -1,0 +1,7 @@
+// Four neighbouring weights of a matrix stored as f32.
+
+alias Packed4 = vec4<u32>;
+
+fn unpack4(packed: Packed4) -> vec4<f32> {
+  return bitcast<vec4<f32>>(packed);
+}

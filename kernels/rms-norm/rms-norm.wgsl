@@ -1,0 +1,48 @@
+// y = residual + x / sqrt(mean(x²) + epsilon) · (weight_offset + weight): a workgroup per row. One barrier: every lane adds up
+// all lanes' sums of squares by itself.
+
+const LANES = 64u;
+override HAS_RESIDUAL: bool;
+
+struct Params {
+  rows: u32,
+  dim: u32,
+  epsilon: f32,
+  weight_offset: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;         // [rows, dim]
+@group(0) @binding(1) var<storage, read> weight: array<f32>;    // [dim]
+@group(0) @binding(2) var<storage, read> residual: array<f32>;  // [rows, dim]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;   // [rows, dim]
+@group(0) @binding(4) var<uniform> params: Params;
+
+fn store(row: u32, i: u32, scale: f32) {
+  let place = row * params.dim + i;
+  var value = x[place] * scale * (params.weight_offset + weight[i]);
+  if (HAS_RESIDUAL) { value += residual[place]; }
+  y[place] = value;
+}
+
+var<workgroup> sums: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup.x + workgroup.y * workgroups.x;
+  if (row >= params.rows) { return; }
+  var sum = 0.0;
+  for (var i = lane; i < params.dim; i += LANES) {
+    let value = x[row * params.dim + i];
+    sum += value * value;
+  }
+  sums[lane] = sum;
+  workgroupBarrier();
+  var squares = 0.0;
+  for (var i = 0u; i < LANES; i++) { squares += sums[i]; }
+  let scale = inverseSqrt(squares / f32(params.dim) + params.epsilon);
+  for (var i = lane; i < params.dim; i += LANES) { store(row, i, scale); }
+}

@@ -1,0 +1,23 @@
+// y[row] = x[indices[row]], one element a lane.
+
+struct Params {
+  rows: u32,
+  dim: u32,
+  source_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;        // [source_rows, dim]
+@group(0) @binding(1) var<storage, read> indices: array<u32>;  // [rows]
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows, dim]
+@group(0) @binding(3) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let place = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  if (place >= params.rows * params.dim) { return; }
+  y[place] = x[indices[place / params.dim] * params.dim + place % params.dim];
+}

@@ -1,0 +1,38 @@
+// y = exp(x - max x) / sum: a subgroup per row, without barriers. LOWEST stands for -Infinity, which WGSL cannot write. Where the
+// adapter makes smaller subgroups than WORKGROUP, all but the first of a workgroup are idle.
+
+override WORKGROUP: u32;
+
+const LOWEST = -3.4e38;
+
+struct Params {
+  rows: u32,
+  columns: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, columns]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, columns]
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_size) lanes: u32,
+) {
+  let row = workgroup.x + workgroup.y * workgroups.x;
+  if (row >= params.rows || index >= lanes) { return; }
+  let base = row * params.columns;
+  var peak = LOWEST;
+  for (var i = lane; i < params.columns; i += lanes) { peak = max(peak, x[base + i]); }
+  peak = subgroupMax(peak);
+  var total = 0.0;
+  for (var i = lane; i < params.columns; i += lanes) { total += select(0.0, exp(x[base + i] - peak), x[base + i] > LOWEST); }
+  total = subgroupAdd(total);
+  let scale = select(0.0, 1.0 / total, total > 0.0);
+  for (var i = lane; i < params.columns; i += lanes) {
+    y[base + i] = select(0.0, exp(x[base + i] - peak) * scale, x[base + i] > LOWEST);
+  }
+}

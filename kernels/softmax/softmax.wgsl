@@ -1,0 +1,42 @@
+// y = exp(x - max x) / sum: a workgroup per row. Each lane keeps the largest of its columns and the sum of exp relative to it;
+// after the one barrier every lane merges them all by itself. LOWEST stands for -Infinity, which WGSL cannot write.
+
+const LOWEST = -3.4e38;
+const LANES = 64u;
+
+struct Params {
+  rows: u32,
+  columns: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, columns]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, columns]
+@group(0) @binding(2) var<uniform> params: Params;
+
+var<workgroup> peaks: array<f32, LANES>;
+var<workgroup> totals: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup.x + workgroup.y * workgroups.x;
+  if (row >= params.rows) { return; }
+  let base = row * params.columns;
+  var peak = LOWEST;
+  for (var i = lane; i < params.columns; i += LANES) { peak = max(peak, x[base + i]); }
+  var total = 0.0;
+  for (var i = lane; i < params.columns; i += LANES) { total += select(0.0, exp(x[base + i] - peak), x[base + i] > LOWEST); }
+  peaks[lane] = peak;
+  totals[lane] = total;
+  workgroupBarrier();
+  for (var i = 0u; i < LANES; i++) { peak = max(peak, peaks[i]); }
+  total = 0.0;
+  for (var i = 0u; i < LANES; i++) { total += totals[i] * exp(peaks[i] - peak); }
+  let scale = select(0.0, 1.0 / total, total > 0.0);
+  for (var i = lane; i < params.columns; i += LANES) {
+    y[base + i] = select(0.0, exp(x[base + i] - peak) * scale, x[base + i] > LOWEST);
+  }
+}

@@ -1,0 +1,26 @@
+// y[row][column] = the sum over heads of pattern[row][head][column]: one sum a lane.
+
+struct Params {
+  rows: u32,
+  heads: u32,
+  columns: u32,
+  stride: u32,
+}
+
+@group(0) @binding(0) var<storage, read> pattern: array<f32>;  // [rows, heads, stride]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, columns]
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let place = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  if (place >= params.rows * params.columns) { return; }
+  let first = place / params.columns * params.heads * params.stride + place % params.columns;
+  var sum = 0.0;
+  for (var head = 0u; head < params.heads; head++) { sum += pattern[first + head * params.stride]; }
+  y[place] = sum;
+}

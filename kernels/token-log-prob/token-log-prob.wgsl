@@ -1,0 +1,41 @@
+// y[row] = log softmax(logits[row])[targets[row]]: a workgroup per row. Each lane keeps the largest of its columns and the sum
+// of exp relative to it; the first lane merges them after the one barrier.
+
+const LOWEST = -3.4e38;
+const LANES = 256u;
+
+struct Params {
+  rows: u32,
+  columns: u32,
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>;   // [rows, columns]
+@group(0) @binding(1) var<storage, read> targets: array<u32>;  // [rows]
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows]
+@group(0) @binding(3) var<uniform> params: Params;
+
+var<workgroup> peaks: array<f32, LANES>;
+var<workgroup> totals: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup.x + workgroup.y * workgroups.x;
+  if (row >= params.rows) { return; }
+  let base = row * params.columns;
+  var peak = LOWEST;
+  for (var i = lane; i < params.columns; i += LANES) { peak = max(peak, logits[base + i]); }
+  var total = 0.0;
+  for (var i = lane; i < params.columns; i += LANES) { total += exp(logits[base + i] - peak); }
+  peaks[lane] = peak;
+  totals[lane] = total;
+  workgroupBarrier();
+  if (lane > 0u) { return; }
+  for (var i = 1u; i < LANES; i++) { peak = max(peak, peaks[i]); }
+  total = 0.0;
+  for (var i = 0u; i < LANES; i++) { total += totals[i] * exp(peaks[i] - peak); }
+  y[row] = logits[base + targets[row]] - peak - log(total);
+}
