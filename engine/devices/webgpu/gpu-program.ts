@@ -1,0 +1,281 @@
+// A program made ready to replay: for each call its dispatches (one, or one per piece of a matrix that is split), each with
+// the pipelines it may use, its bind group, and its Params in the program's arena of uniforms.
+//
+// Replaying writes what the step's variables change into the arena (one upload, and none if nothing changed), makes bind
+// groups anew for tensors that were resized, and encodes. Sizes are checked when they may have changed, because a shader
+// that reads beyond a buffer is not told.
+
+import type { Setting, WgslImplementation } from "../../../kernels/index.ts";
+import { DeviceError, type Executable, type Matrix, type Tensor } from "../device.ts";
+import type { Call, Program } from "../program.ts";
+import { isForRows } from "./choose.ts";
+import { USAGE } from "./constants.ts";
+import type { GpuMatrix, GpuTensor, MatrixPiece } from "./memory.ts";
+import type { KernelLayout } from "./pipelines.ts";
+
+/** An implementation with its pipeline. */
+export interface ReadyImplementation {
+  readonly implementation: WgslImplementation;
+  readonly pipeline: GPUComputePipeline;
+}
+
+/** A call with all that it takes to replay it. */
+export interface ReadyCall {
+  readonly call: Call;
+  readonly layout: KernelLayout;
+  readonly setting: Setting;
+  /** best first */
+  readonly choices: readonly ReadyImplementation[];
+}
+
+/** Where a dispatch's buffers come from. */
+type Source = { readonly tensor: GpuTensor } | { readonly piece: MatrixPiece } | undefined;
+
+interface Dispatch {
+  readonly ready: ReadyCall;
+  /** rows of the matrix that this dispatch is for, if the matrix is split */
+  readonly piece: MatrixPiece | undefined;
+  readonly sources: readonly Source[];
+  /** byte offset of its Params in the arena, as setBindGroup takes it */
+  readonly offset: Uint32Array;
+  readonly variables: readonly string[];
+  readonly bound: (GPUBuffer | undefined)[];
+  group: GPUBindGroup | undefined;
+  isCurrent: boolean;
+  choice: ReadyImplementation | undefined;
+  workgroups: readonly number[];
+}
+
+const maxWorkgroups = 65535;
+
+/** What programs share of a device. */
+export interface ProgramHost {
+  readonly device: GPUDevice;
+  /** stands in for absent optional buffers */
+  readonly absent: GPUBuffer;
+  tensor(tensor: Tensor): GpuTensor;
+  matrix(matrix: Matrix): GpuMatrix;
+  release(program: GpuProgram): void;
+}
+
+/** A prepared program on the GPU. */
+export class GpuProgram implements Executable {
+  readonly program: Program;
+  readonly chosen: readonly (readonly string[])[];
+  readonly #host: ProgramHost;
+  readonly #dispatches: Dispatch[] = [];
+  /** of each call its first dispatch, and the count of all behind the last */
+  readonly #firstDispatch: number[] = [];
+  readonly #values = new Map<string, number>();
+  readonly #uniforms: GPUBuffer;
+  readonly #arena: ArrayBuffer;
+  readonly #words: Uint32Array;
+  readonly #floats: Float32Array;
+  #isUploaded = false;
+
+  constructor(program: Program, calls: readonly ReadyCall[], host: ProgramHost) {
+    this.program = program;
+    this.chosen = calls.map(({ choices }) => choices.map(({ implementation }) => implementation.name));
+    this.#host = host;
+    const stride = host.device.limits.minUniformBufferOffsetAlignment;
+    const longest = Math.max(1, ...calls.map(({ call }) => Object.keys(call.kernel.params).length));
+    const slot = Math.ceil((longest * 4) / stride) * stride;
+    for (const ready of calls) {
+      this.#firstDispatch.push(this.#dispatches.length);
+      for (const piece of piecesOf(ready.call, host)) {
+        const offset = Uint32Array.of(this.#dispatches.length * slot);
+        this.#dispatches.push(dispatchOf(ready, piece, offset, host));
+      }
+    }
+    this.#firstDispatch.push(this.#dispatches.length);
+    this.#arena = new ArrayBuffer(Math.max(1, this.#dispatches.length) * slot);
+    this.#words = new Uint32Array(this.#arena);
+    this.#floats = new Float32Array(this.#arena);
+    this.#uniforms = host.device.createBuffer({
+      label: `${program.label} uniforms`,
+      size: this.#arena.byteLength,
+      usage: USAGE.uniform | USAGE.copyDst,
+    });
+  }
+
+  dispose(): void {
+    this.#host.release(this);
+  }
+
+  /** Frees its uniforms; the program cannot be replayed afterwards. */
+  destroy(): void {
+    this.#uniforms.destroy();
+  }
+
+  /** Brings calls begin..end up to date with the step's variables and the tensors' buffers, and uploads their Params. */
+  update(variables: Readonly<Record<string, number>>, begin: number, end: number): void {
+    const changed = new Set<string>();
+    for (const [name, value] of Object.entries(variables)) {
+      if (this.#values.get(name) === value) continue;
+      this.#values.set(name, value);
+      changed.add(name);
+    }
+    if (changed.size > 0) {
+      for (const one of this.#dispatches) if (one.variables.some((name) => changed.has(name))) one.isCurrent = false;
+    }
+    for (let i = this.#firstDispatch[begin]!; i < this.#firstDispatch[end]!; i++) {
+      const dispatch = this.#dispatches[i]!;
+      this.#bind(dispatch);
+      if (!dispatch.isCurrent) this.#resolve(dispatch, variables);
+    }
+    if (this.#isUploaded) return;
+    this.#host.device.queue.writeBuffer(this.#uniforms, 0, this.#arena);
+    this.#isUploaded = true;
+  }
+
+  /** Encodes calls begin..end; `update` goes before. */
+  encode(pass: GPUComputePassEncoder, begin: number, end: number): void {
+    let current: GPUComputePipeline | undefined;
+    for (let i = this.#firstDispatch[begin]!; i < this.#firstDispatch[end]!; i++) {
+      const { choice, workgroups, group, offset } = this.#dispatches[i]!;
+      if (!choice) continue;
+      if (choice.pipeline !== current) pass.setPipeline((current = choice.pipeline));
+      pass.setBindGroup(0, group!, offset, 0, 1);
+      pass.dispatchWorkgroups(workgroups[0]!, workgroups[1] ?? 1, workgroups[2] ?? 1);
+    }
+  }
+
+  /** Makes the bind group anew if one of its buffers is another than before. */
+  #bind(dispatch: Dispatch): void {
+    const { sources, bound, ready } = dispatch;
+    let isSame = dispatch.group !== undefined;
+    for (let i = 0; i < sources.length; i++) {
+      const source = sources[i];
+      const buffer = source && ("tensor" in source ? this.#host.tensor(source.tensor).buffer : source.piece.buffer);
+      if (bound[i] === buffer) continue;
+      bound[i] = buffer;
+      isSame = false;
+    }
+    if (isSame) return;
+    const { call, layout } = ready;
+    const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer: buffer ?? this.#host.absent } }));
+    const params = { buffer: this.#uniforms, offset: 0, size: Math.max(4, Object.keys(call.kernel.params).length * 4) };
+    entries.push({ binding: entries.length, resource: params });
+    dispatch.group = this.#host.device.createBindGroup({ label: call.label, layout: layout.group, entries });
+    dispatch.isCurrent = false;
+  }
+
+  /** Writes the dispatch's Params, picks its implementation and counts its workgroups. */
+  #resolve(dispatch: Dispatch, variables: Readonly<Record<string, number>>): void {
+    const { call, setting, choices } = dispatch.ready;
+    const { kernel, label } = call;
+    let params = setting.params;
+    if (dispatch.variables.length > 0) {
+      const resolved: Record<string, number> = {};
+      for (const [name, value] of Object.entries(call.params)) {
+        const number = typeof value === "number" ? value : variables[value.variable];
+        if (number === undefined) throw new RangeError(`${label}: the step gives no value for ${name}`);
+        resolved[name] = number;
+      }
+      params = resolved;
+    }
+    checkSizes(call, params);
+    if (dispatch.piece) params = kernel.piece!(params, dispatch.piece.begin, dispatch.piece.end);
+
+    let word = dispatch.offset[0]! / 4;
+    for (const [name, type] of Object.entries(kernel.params)) {
+      const value = params[name]!;
+      if (type === "f32") this.#floats[word] = value;
+      else if (Number.isInteger(value) && value >= 0 && value < 2 ** 32) this.#words[word] = value;
+      else throw new RangeError(`${label}: ${name} is ${value}; it must be a whole number below 2^32`);
+      word++;
+    }
+    this.#isUploaded = false;
+
+    const rows = params["rows"] ?? 1;
+    dispatch.choice = rows === 0 ? undefined : choices.find(({ implementation }) => isForRows(implementation, rows));
+    if (!dispatch.choice && rows !== 0) {
+      throw new DeviceError("failed", `${label}: nothing here computes ${kernel.name} for ${rows} rows`);
+    }
+    if (dispatch.choice) {
+      const { workgroups, name } = dispatch.choice.implementation;
+      dispatch.workgroups = workgroups({ ...setting, params });
+      if (dispatch.workgroups.some((count) => count > maxWorkgroups)) {
+        const wanted = dispatch.workgroups.join(" x ");
+        throw new DeviceError(
+          "failed",
+          `${label}: ${name} wants ${wanted} workgroups, ${maxWorkgroups} a side at most`,
+        );
+      }
+      if (dispatch.workgroups.includes(0)) dispatch.choice = undefined;
+    }
+    dispatch.isCurrent = true;
+  }
+}
+
+/** The pieces that a call is dispatched for: those of its first matrix, [undefined] where it is whole. */
+function piecesOf(call: Call, host: ProgramHost): readonly (MatrixPiece | undefined)[] {
+  const matrices = Object.values(call.buffers).filter((buffer) => buffer !== undefined && "format" in buffer);
+  const split = matrices.map((matrix) => host.matrix(matrix as Matrix)).find(({ pieces }) => pieces.length > 1);
+  if (!split) return [undefined];
+  if (!call.kernel.piece) {
+    const counts = `${split.pieces.length} pieces of ${split.byteLength} bytes in all`;
+    throw new DeviceError("unfit", `${call.label}: ${call.kernel.name} cannot take "${split.label}" in ${counts}`);
+  }
+  return split.pieces;
+}
+
+function dispatchOf(
+  ready: ReadyCall,
+  piece: MatrixPiece | undefined,
+  offset: Uint32Array,
+  host: ProgramHost,
+): Dispatch {
+  const { call } = ready;
+  const sources = Object.entries(call.kernel.buffers).map(([name, use]): Source => {
+    const buffer = call.buffers[name];
+    if (!buffer) {
+      if (use.endsWith("optional")) return undefined;
+      throw new DeviceError("failed", `${call.label}: ${call.kernel.name} needs a buffer for ${name}`);
+    }
+    if (!("format" in buffer)) return { tensor: host.tensor(buffer) };
+    const { pieces, label } = host.matrix(buffer);
+    const part = piece ? pieces.find(({ begin, end }) => begin === piece.begin && end === piece.end) : pieces[0];
+    if (part) return { piece: part };
+    const rows = `rows ${piece?.begin}..${piece?.end}`;
+    throw new DeviceError("unfit", `${call.label}: "${label}" is not split as its other matrix is (${rows})`);
+  });
+  const names = Object.values(call.params).flatMap((value) => (typeof value === "number" ? [] : [value.variable]));
+  const written = Object.entries(call.kernel.buffers).filter(([, use]) => use.includes("write"));
+  for (const [name] of written) {
+    const twice = Object.entries(call.buffers).find(
+      ([other, buffer]) => other !== name && buffer === call.buffers[name],
+    );
+    if (!twice) continue;
+    const what = `"${twice[1]!.label}" as ${twice[0]} and as ${name}, which it writes`;
+    throw new DeviceError("failed", `${call.label}: ${call.kernel.name} is given ${what}; WebGPU needs two tensors`);
+  }
+  return {
+    ready,
+    piece,
+    sources,
+    offset,
+    variables: [...new Set(names)],
+    bound: sources.map(() => undefined),
+    group: undefined,
+    isCurrent: false,
+    choice: undefined,
+    workgroups: [],
+  };
+}
+
+/** Throws a DeviceError naming a buffer that is too short for the parameters, and both lengths. */
+function checkSizes({ kernel, buffers, label }: Call, params: Readonly<Record<string, number>>): void {
+  const sizes = kernel.sizes(params);
+  for (const name of Object.keys(kernel.buffers)) {
+    const buffer = buffers[name];
+    if (!buffer) continue;
+    const length = "format" in buffer ? buffer.rows * buffer.columns : buffer.length;
+    const needed = sizes[name]!;
+    if (length >= needed) continue;
+    throw new DeviceError(
+      "failed",
+      `${label}: ${kernel.name} needs ${needed} numbers in ${name}; "${buffer.label}" has ${length}`,
+    );
+  }
+}

@@ -1,0 +1,119 @@
+// Shader modules, layouts and pipelines, each made once per device. Errors of the shader compiler are told with the
+// implementation's name, the line, and the line's text.
+
+import type { Kernel, WgslImplementation } from "../../../kernels/index.ts";
+import { COMPUTE } from "./constants.ts";
+import type { Faults } from "./faults.ts";
+import { waitFor } from "./wait.ts";
+
+/** How the buffers of a kernel are bound: its own in group 0, `Params` behind them at an offset into the uniforms. */
+export interface KernelLayout {
+  readonly group: GPUBindGroupLayout;
+  readonly pipeline: GPUPipelineLayout;
+}
+
+/** A shader or pipeline that this machine does not take. */
+export class CompileError extends Error {
+  override readonly name = "CompileError";
+}
+
+/** What stands in front of a shader that requires a feature. */
+const preludes: Readonly<Record<string, string>> = {
+  f16: "enable f16;\n",
+  // which lanes of a loop are active is known to the authors of these shaders, not to the compiler
+  subgroups: "enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n",
+};
+
+/** The whole text of an implementation's shader. */
+export function shaderOf({ requires, wgsl }: WgslImplementation): string {
+  return requires.map((feature) => preludes[feature] ?? "").join("") + wgsl;
+}
+
+/** The modules, layouts and pipelines of one device. */
+export class Pipelines {
+  readonly #device: GPUDevice;
+  readonly #faults: Faults;
+  readonly #layouts = new Map<Kernel, KernelLayout>();
+  readonly #modules = new Map<string, GPUShaderModule>();
+  readonly #pipelines = new Map<WgslImplementation, Map<string, Promise<GPUComputePipeline>>>();
+
+  constructor(device: GPUDevice, faults: Faults) {
+    this.#device = device;
+    this.#faults = faults;
+  }
+
+  layoutOf(kernel: Kernel): KernelLayout {
+    const known = this.#layouts.get(kernel);
+    if (known) return known;
+    const uses = Object.values(kernel.buffers);
+    const entries: GPUBindGroupLayoutEntry[] = uses.map((use, binding) => ({
+      binding,
+      visibility: COMPUTE,
+      buffer: { type: use.includes("write") ? "storage" : "read-only-storage" },
+    }));
+    const uniform = { type: "uniform", hasDynamicOffset: true } as const;
+    entries.push({ binding: uses.length, visibility: COMPUTE, buffer: uniform });
+    const group = this.#device.createBindGroupLayout({ label: kernel.name, entries });
+    const pipeline = this.#device.createPipelineLayout({ label: kernel.name, bindGroupLayouts: [group] });
+    const layout = { group, pipeline };
+    this.#layouts.set(kernel, layout);
+    return layout;
+  }
+
+  /** The pipeline of an implementation with these constants; the same promise every time. Rejects with a CompileError. */
+  get(
+    kernel: Kernel,
+    implementation: WgslImplementation,
+    constants: Readonly<Record<string, number | boolean>>,
+  ): Promise<GPUComputePipeline> {
+    const values = Object.fromEntries(Object.entries(constants).map(([name, value]) => [name, Number(value)]));
+    const wrong = Object.entries(values).find(([, value]) => !Number.isFinite(value));
+    if (wrong) {
+      return Promise.reject(
+        new CompileError(
+          `${implementation.name}: constant ${wrong[0]} is ${wrong[1]}; it must not depend on a variable`,
+        ),
+      );
+    }
+    let made = this.#pipelines.get(implementation);
+    if (!made) this.#pipelines.set(implementation, (made = new Map()));
+    const key = JSON.stringify(values);
+    let pipeline = made.get(key);
+    if (!pipeline) made.set(key, (pipeline = this.#make(kernel, implementation, values)));
+    return pipeline;
+  }
+
+  async #make(
+    kernel: Kernel,
+    implementation: WgslImplementation,
+    constants: Record<string, number>,
+  ): Promise<GPUComputePipeline> {
+    const { name } = implementation;
+    const code = shaderOf(implementation);
+    const { pipeline: layout } = this.layoutOf(kernel);
+    this.#device.pushErrorScope("validation");
+    let module = this.#modules.get(code);
+    if (!module) this.#modules.set(code, (module = this.#device.createShaderModule({ label: name, code })));
+    const scope = this.#device.popErrorScope();
+    const made = this.#device.createComputePipelineAsync({
+      label: name,
+      layout,
+      compute: { module, entryPoint: "main", constants },
+    });
+    try {
+      const [pipeline] = await waitFor(Promise.all([made, scope]));
+      return pipeline;
+    } catch (error) {
+      this.#faults.throwIfEnded();
+      const { messages } = await waitFor(module.getCompilationInfo());
+      const told = messages.filter(({ type }) => type === "error").map((message) => describe(message, code));
+      const reason = error instanceof Error ? error.message.trim() : String(error);
+      throw new CompileError(`${name}: ${told.length > 0 ? told.join("; ") : reason}`, { cause: error });
+    }
+  }
+}
+
+function describe({ lineNum, message }: GPUCompilationMessage, code: string): string {
+  const line = code.split("\n")[lineNum - 1]?.trim() ?? "";
+  return `line ${lineNum}: ${message.trim()} in \`${line}\``;
+}

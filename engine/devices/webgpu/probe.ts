@@ -1,0 +1,119 @@
+// Which adapter there is, and what it is like: facts for `auto` and `doctor`, without opening a device.
+
+import { UnsupportedError } from "../../../loaders/index.ts";
+
+/** Where to look for an adapter. */
+export interface AdapterOptions {
+  /** an adapter of the caller's */
+  readonly adapter?: GPUAdapter;
+  /** a GPU object of the caller's; `navigator.gpu` or the package `webgpu` by default */
+  readonly gpu?: GPU;
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+/** What is known of an adapter. */
+export interface AdapterFacts {
+  /** one line for people */
+  readonly description: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  /** it computes on the CPU: SwiftShader, llvmpipe, WARP */
+  readonly isSoftware: boolean;
+  readonly features: readonly string[];
+  /** fewest and most lanes of a subgroup; 0 without subgroups */
+  readonly subgroupSizes: readonly [number, number];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+/** What there is on this machine. */
+export type Probe =
+  | ({ readonly isAvailable: true } & AdapterFacts)
+  | { readonly isAvailable: false; readonly isSoftware: false; readonly description: string; readonly reason: string };
+
+/** Limits worth knowing, and worth asking for. */
+export const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupStorageSize",
+] as const;
+
+/** Dawn ends the process when its GPU object is collected: this variable holds it for as long as we run. */
+let nodeGpu: Promise<GPU> | undefined;
+
+/** True in Node, where Dawn comes from a package and its promises have to be waited for (see wait.ts). */
+export const isNode =
+  typeof process === "object" && typeof process.versions === "object" && process.versions.node !== undefined;
+
+async function openNodeGpu(): Promise<GPU> {
+  const name = "webgpu"; // a variable, so that bundlers leave the optional package alone
+  const { create } = (await import(/* @vite-ignore */ name)) as { create(options: string[]): GPU };
+  process.env["XDG_RUNTIME_DIR"] ??= process.env["TMPDIR"] ?? "/tmp";
+  return create([]);
+}
+
+async function findGpu(): Promise<GPU> {
+  const found = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  if (found) return found;
+  if (!isNode) {
+    throw new UnsupportedError(`this browser has no WebGPU (navigator.gpu is missing): use device "wasm"`);
+  }
+  nodeGpu ??= openNodeGpu();
+  try {
+    return await nodeGpu;
+  } catch (cause) {
+    nodeGpu = undefined;
+    throw new UnsupportedError(
+      `WebGPU in Node needs the package "webgpu", which cannot be loaded here: npm install webgpu, or use device "wasm"`,
+      { cause },
+    );
+  }
+}
+
+/** The adapter to use. Throws an UnsupportedError where there is none. */
+export async function findAdapter(options: AdapterOptions = {}): Promise<GPUAdapter> {
+  if (options.adapter) return options.adapter;
+  const gpu = options.gpu ?? (await findGpu());
+  const { powerPreference = "high-performance" } = options;
+  const adapter = await gpu.requestAdapter({ powerPreference });
+  if (!adapter) {
+    throw new UnsupportedError(`WebGPU finds no GPU adapter here: a graphics driver is missing; use device "wasm"`);
+  }
+  return adapter;
+}
+
+/** The facts about an adapter, or about the adapter of a device. */
+export function factsOf(info: GPUAdapterInfo, features: ReadonlySet<string>, limits: GPUSupportedLimits): AdapterFacts {
+  const names = [info.vendor, info.architecture, info.device, info.description].filter((name) => name !== "");
+  const isSoftware =
+    info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render|software/i.test(names.join(" "));
+  const name = info.description || names.join(" ") || "an adapter without a name";
+  const hasSubgroups = features.has("subgroups");
+  const subgroupSizes = [
+    hasSubgroups ? (info.subgroupMinSize ?? 4) : 0,
+    hasSubgroups ? (info.subgroupMaxSize ?? 128) : 0,
+  ] as const;
+  const known = limits as unknown as Readonly<Record<string, number>>;
+  return {
+    description: `${name}${isSoftware ? " (software)" : ""}`,
+    vendor: info.vendor,
+    architecture: info.architecture,
+    isSoftware,
+    features: [...features].sort(),
+    subgroupSizes,
+    limits: Object.fromEntries(LIMITS.map((limit) => [limit, known[limit]!])),
+  };
+}
+
+/** What `openWebGpu` would find, in words and numbers; never throws for want of an adapter. */
+export async function probeWebGpu(options: AdapterOptions = {}): Promise<Probe> {
+  try {
+    const adapter = await findAdapter(options);
+    return { isAvailable: true, ...factsOf(adapter.info, adapter.features, adapter.limits) };
+  } catch (error) {
+    if (!(error instanceof UnsupportedError)) throw error;
+    return { isAvailable: false, isSoftware: false, description: "no GPU adapter", reason: error.message };
+  }
+}

@@ -1,0 +1,34 @@
+// Waiting for Dawn in Node: while one of its promises is pending it polls without sleeping and takes a core, on which a
+// software adapter could compute. So the poll is made to sleep: as long as something is waited for, every turn of the event
+// loop ends in a nap. Timers and the caller's own work still get every turn. Browsers need none of this.
+
+import { isNode } from "./probe.ts";
+
+/** Milliseconds of one nap. */
+const NAP = 0.25;
+
+const cell = isNode ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
+let waiting = 0;
+let isNapping = false;
+
+function nap(): void {
+  isNapping = waiting > 0;
+  if (!isNapping) return;
+  Atomics.wait(cell!, 0, 0, NAP);
+  setImmediate(nap);
+}
+
+/** The promise's outcome; in Node the event loop naps while it is pending. */
+export async function waitFor<T>(promise: Promise<T>): Promise<T> {
+  if (!cell) return promise;
+  waiting++;
+  if (!isNapping) {
+    isNapping = true;
+    setImmediate(nap);
+  }
+  try {
+    return await promise;
+  } finally {
+    waiting--;
+  }
+}

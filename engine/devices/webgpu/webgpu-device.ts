@@ -1,0 +1,372 @@
+// The WebGPU device: Dawn in Node (the optional package `webgpu`), the browser's own elsewhere, or the caller's GPUDevice.
+//
+// Everything that touches the queue happens synchronously when a method is called, so that writes, runs and reads take
+// effect in the order of the calls; only outcomes are awaited. See gpu-program.ts for replaying, choose.ts for which
+// implementation, memory.ts for buffers, faults.ts for errors.
+
+import { UnsupportedError } from "../../../loaders/index.ts";
+import type { Implementation, Kernel, WgslImplementation } from "../../../kernels/index.ts";
+import { compare, type Trial } from "../../../kernels/trial.ts";
+import {
+  DeviceError,
+  type Demotion,
+  type Device,
+  type DeviceMemory,
+  type Executable,
+  type Matrix,
+  type MatrixSource,
+  type PrepareOptions,
+  type Read,
+  type Step,
+  type Tensor,
+  type TensorRole,
+  type Write,
+} from "../device.ts";
+import type { Call, Program } from "../program.ts";
+import { chooseFor, settingOf, trialsFor, type Policy, type Traits } from "./choose.ts";
+import { BUFFER_STEP, USAGE } from "./constants.ts";
+import { deviceErrorOf, Faults } from "./faults.ts";
+import { GpuProgram, type ProgramHost, type ReadyCall } from "./gpu-program.ts";
+import { DeviceBuffers } from "./memory.ts";
+import { CompileError, Pipelines } from "./pipelines.ts";
+import { factsOf, findAdapter, LIMITS, type AdapterFacts, type AdapterOptions } from "./probe.ts";
+import { Staging, type GpuRead } from "./staging.ts";
+import { waitFor } from "./wait.ts";
+
+/** How `openWebGpu` opens a device. */
+export interface WebGpuOptions extends AdapterOptions {
+  /** a GPUDevice of the caller's, who keeps it: `dispose` frees only what was made here */
+  readonly device?: GPUDevice;
+  /** false refuses an adapter that computes on the CPU; true by default */
+  readonly allowSoftware?: boolean;
+  /** only implementations with a fixed order of summation */
+  readonly deterministic?: boolean;
+  /** bindings are taken to be no larger than this, whatever the adapter offers; for tests of split matrices */
+  readonly maxBindingBytes?: number;
+  /** the implementations of a kernel, in place of the kernel's own; for tests and for trying new ones */
+  readonly implementations?: (kernel: Kernel) => readonly Implementation[];
+}
+
+const wantedFeatures = ["subgroups", "shader-f16", "timestamp-query"] as const;
+
+/**
+ * Opens a WebGPU device with all that its adapter offers.
+ *
+ * @throws UnsupportedError where there is no adapter, or only a software one and `allowSoftware` is false.
+ */
+export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
+  const { device, allowSoftware = true } = options;
+  const opened = device ?? (await requestDevice(options));
+  const facts = factsOf(opened.adapterInfo, opened.features, opened.limits);
+  if (facts.isSoftware && !allowSoftware) {
+    if (!device) opened.destroy();
+    throw new UnsupportedError(`the only GPU adapter is ${facts.description}: use device "wasm"`);
+  }
+  return new WebGpuDevice(opened, facts, options);
+}
+
+async function requestDevice(options: AdapterOptions): Promise<GPUDevice> {
+  const adapter = await findAdapter(options);
+  const known = adapter.limits as unknown as Readonly<Record<string, number>>;
+  return adapter.requestDevice({
+    label: "kedge",
+    requiredFeatures: wantedFeatures.filter((name) => adapter.features.has(name)),
+    requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, known[limit]!])),
+  });
+}
+
+function traitsOf({ features, subgroupSizes, limits }: AdapterFacts): Traits {
+  const names = new Set<string>();
+  if (features.includes("shader-f16")) names.add("f16");
+  if (features.includes("subgroups")) names.add("subgroups");
+  return {
+    features: names,
+    subgroupSize: subgroupSizes[1],
+    maxWorkgroupSize: limits["maxComputeInvocationsPerWorkgroup"]!,
+    maxWorkgroupBytes: limits["maxComputeWorkgroupStorageSize"]!,
+  };
+}
+
+/** Programs replayed as WebGPU command buffers. Made by `openWebGpu`. */
+export class WebGpuDevice implements Device {
+  readonly name = "webgpu";
+  readonly description: string;
+  readonly preferredRows: number;
+  readonly demotions: Demotion[] = [];
+  readonly facts: AdapterFacts;
+  readonly #device: GPUDevice;
+  readonly #options: WebGpuOptions;
+  readonly #traits: Traits;
+  readonly #faults = new Faults();
+  readonly #buffers: DeviceBuffers;
+  readonly #pipelines: Pipelines;
+  readonly #staging: Staging;
+  readonly #host: ProgramHost;
+  readonly #programs = new Set<GpuProgram>();
+  readonly #demoted = new Set<Implementation>();
+  /** known-answer tests so far: what is wrong with an implementation, or null */
+  readonly #verdicts = new Map<WgslImplementation, Promise<string | null>>();
+  readonly #onError = (event: GPUUncapturedErrorEvent): void => {
+    this.#faults.report(deviceErrorOf(event.error, "the GPU reports an error"));
+  };
+
+  constructor(device: GPUDevice, facts: AdapterFacts, options: WebGpuOptions) {
+    this.#device = device;
+    this.#options = options;
+    this.facts = facts;
+    const [fewest, most] = facts.subgroupSizes;
+    const subgroups = most === 0 ? "no subgroups" : `subgroups of ${fewest === most ? most : `${fewest} to ${most}`}`;
+    this.description = `webgpu, ${facts.description}, ${subgroups}`;
+    this.preferredRows = facts.isSoftware ? 128 : 512;
+    this.#traits = traitsOf(facts);
+    const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize, options.maxBindingBytes ?? Infinity);
+    this.#buffers = new DeviceBuffers(device, this.#faults, Math.floor(limit / BUFFER_STEP) * BUFFER_STEP);
+    this.#pipelines = new Pipelines(device, this.#faults);
+    this.#staging = new Staging(device);
+    this.#host = {
+      device,
+      absent: device.createBuffer({ label: "absent", size: BUFFER_STEP, usage: USAGE.storage }),
+      tensor: (tensor) => this.#buffers.held(tensor),
+      matrix: (matrix) => this.#buffers.heldMatrix(matrix),
+      release: (program) => {
+        if (this.#programs.delete(program)) program.destroy();
+      },
+    };
+    device.addEventListener("uncapturederror", this.#onError);
+    void device.lost.then(({ reason, message }) => {
+      const why = message.trim() || (reason === "destroyed" ? "it was destroyed" : "the driver gives no reason");
+      this.#faults.end(new DeviceError("lost", `the GPU device is lost: ${why}`));
+    });
+  }
+
+  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole): Tensor {
+    this.#faults.throwIfEnded();
+    return this.#buffers.createTensor(label, type, length, role);
+  }
+
+  resize(tensor: Tensor, length: number): void {
+    this.#faults.throwIfEnded();
+    this.#buffers.resize(this.#buffers.held(tensor), length);
+  }
+
+  destroy(thing: Tensor | Matrix): void {
+    this.#buffers.destroy(thing);
+  }
+
+  createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix> {
+    return this.#faults.guard(() => this.#buffers.createMatrix(source, signal));
+  }
+
+  write({ tensor, data, offset = 0 }: Write): void {
+    this.#faults.throwIfEnded();
+    const { buffer, length, type, label } = this.#buffers.held(tensor);
+    if (offset < 0 || offset + data.length > length) {
+      const range = `${offset}..${offset + data.length}`;
+      throw new RangeError(`tensor "${label}" has ${length} numbers; ${range} cannot be written`);
+    }
+    if (data instanceof Uint32Array !== (type === "u32")) {
+      throw new RangeError(`tensor "${label}" holds ${type}; a ${data.constructor.name} cannot be written to it`);
+    }
+    this.#device.queue.writeBuffer(buffer, offset * 4, data as Float32Array<ArrayBuffer>);
+  }
+
+  async read(read: Read): Promise<Float32Array | Uint32Array> {
+    const fetched = await this.#faults.guard(async () => {
+      const reads = [this.#checkedRead(read)];
+      const encoder = this.#device.createCommandEncoder();
+      const fetch = this.#staging.stage(encoder, reads);
+      this.#device.queue.submit([encoder.finish()]);
+      return fetch();
+    });
+    return fetched[0]!;
+  }
+
+  async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
+    return this.#faults.guard(() => this.#prepare(program, options, true));
+  }
+
+  run(executable: Executable, step: Step): Promise<(Float32Array | Uint32Array)[]> {
+    return this.#faults.guard(async () => {
+      const program = executable as GpuProgram;
+      if (!this.#programs.has(program)) {
+        throw new DeviceError(
+          "failed",
+          `program "${executable.program.label}" is disposed, or belongs to another device`,
+        );
+      }
+      this.#buffers.throwIfRoomless();
+      const { variables, writes = [], reads = [], begin = 0, end = program.program.calls.length } = step;
+      const checked = reads.map((read) => this.#checkedRead(read));
+      for (const write of writes) this.write(write);
+      program.update(variables, begin, end);
+      const encoder = this.#device.createCommandEncoder({ label: program.program.label });
+      const pass = encoder.beginComputePass({ label: program.program.label });
+      program.encode(pass, begin, end);
+      pass.end();
+      const fetch = reads.length > 0 ? this.#staging.stage(encoder, checked) : undefined;
+      this.#device.queue.submit([encoder.finish()]);
+      if (fetch) return fetch();
+      await waitFor(this.#device.queue.onSubmittedWorkDone());
+      return [];
+    });
+  }
+
+  memory(): DeviceMemory {
+    return this.#buffers.count();
+  }
+
+  async dispose(): Promise<void> {
+    this.#device.removeEventListener("uncapturederror", this.#onError);
+    this.#faults.end(new DeviceError("disposed", "the device is disposed"));
+    for (const program of this.#programs) program.destroy();
+    this.#programs.clear();
+    this.#buffers.destroyAll();
+    this.#staging.destroy();
+    this.#host.absent.destroy();
+    if (!this.#options.device) this.#device.destroy();
+  }
+
+  #checkedRead({ tensor, begin, end }: Read): GpuRead {
+    const held = this.#buffers.held(tensor);
+    if (begin < 0 || end < begin || end > held.length) {
+      throw new RangeError(`tensor "${held.label}" has ${held.length} numbers; ${begin}..${end} cannot be read`);
+    }
+    return { tensor: held, begin, end };
+  }
+
+  /** Chooses until everything chosen has passed its known-answer test and compiled; each round demotes or ends. */
+  async #prepare(
+    program: Program,
+    { only, signal, onProgress }: PrepareOptions,
+    isTested: boolean,
+  ): Promise<GpuProgram> {
+    const policy: Policy = {
+      traits: this.#traits,
+      isDeterministic: this.#options.deterministic ?? false,
+      implementations: this.#options.implementations ?? ((kernel) => kernel.implementations),
+      isDemoted: (one) => this.#demoted.has(one),
+      only,
+    };
+    for (;;) {
+      signal?.throwIfAborted();
+      const choices = program.calls.map((call) => this.#choose(call, policy));
+      const used = new Map<WgslImplementation, Kernel>();
+      choices.forEach((ones, i) => ones.forEach((one) => used.set(one, program.calls[i]!.kernel)));
+      let done = 0;
+      const total = choices.reduce((sum, ones) => sum + ones.length, isTested ? used.size : 0);
+      const tick = () => onProgress?.(++done, total);
+      const untested = isTested ? [...used] : [];
+      const tested = untested.map(async ([one, kernel]) => {
+        const wrong = await this.#verdict(kernel, one);
+        tick();
+        return wrong === null;
+      });
+      const ready = program.calls.map((call, i) => this.#ready(call, choices[i]!, tick));
+      const [passed, calls] = await Promise.all([Promise.all(tested), Promise.all(ready)]);
+      signal?.throwIfAborted();
+      this.#faults.throwIfEnded();
+      if (passed.includes(false) || calls.includes(null)) continue;
+      const made = new GpuProgram(program, calls as ReadyCall[], this.#host);
+      this.#programs.add(made);
+      return made;
+    }
+  }
+
+  #choose(call: Call, policy: Policy): readonly WgslImplementation[] {
+    const chosen = chooseFor(call, policy);
+    if (chosen.length > 0) return chosen;
+    const demoted = this.demotions.filter(({ implementation }) => implementation.startsWith(call.kernel.name));
+    const reasons = demoted.map(({ implementation, reason }) => `; ${implementation} is not used: ${reason}`).join("");
+    throw new DeviceError("unfit", `${call.label}: no implementation of ${call.kernel.name} fits here${reasons}`);
+  }
+
+  /** The call with its pipelines; null if one does not compile, which demotes it. */
+  async #ready(call: Call, choices: readonly WgslImplementation[], tick: () => void): Promise<ReadyCall | null> {
+    const setting = settingOf(call, this.#traits);
+    const pipelines = choices.map(async (one) => {
+      try {
+        return await this.#pipelines.get(call.kernel, one, one.constants?.(setting) ?? {});
+      } catch (error) {
+        if (!(error instanceof CompileError)) throw error;
+        this.#demote(one, error.message);
+        return null;
+      } finally {
+        tick();
+      }
+    });
+    const made = await Promise.all(pipelines);
+    if (made.includes(null)) return null;
+    const layout = this.#pipelines.layoutOf(call.kernel);
+    return {
+      call,
+      layout,
+      setting,
+      choices: choices.map((implementation, i) => ({ implementation, pipeline: made[i]! })),
+    };
+  }
+
+  #demote(implementation: WgslImplementation, reason: string): void {
+    if (this.#demoted.has(implementation)) return;
+    this.#demoted.add(implementation);
+    this.demotions.push({ implementation: implementation.name, reason });
+    console.warn(`kedge: ${implementation.name} is wrong on ${this.facts.description} and is not used: ${reason}`);
+  }
+
+  #verdict(kernel: Kernel, implementation: WgslImplementation): Promise<string | null> {
+    let verdict = this.#verdicts.get(implementation);
+    if (!verdict) {
+      verdict = this.#try(kernel, implementation).then((wrong) => {
+        if (wrong !== null) this.#demote(implementation, wrong);
+        return wrong;
+      });
+      this.#verdicts.set(implementation, verdict);
+    }
+    return verdict;
+  }
+
+  /** The known-answer test: what is wrong with the implementation's results, or null. */
+  async #try(kernel: Kernel, implementation: WgslImplementation): Promise<string | null> {
+    const trials = trialsFor(kernel, implementation, this.#traits);
+    const outcomes = trials.map((trial) => this.#runTrial(trial, implementation));
+    return (await Promise.all(outcomes)).find((wrong) => wrong !== null) ?? null;
+  }
+
+  async #runTrial(trial: Trial, implementation: WgslImplementation): Promise<string | null> {
+    const { kernel, arrays, matrices, params, wanted } = trial;
+    const buffers: Record<string, Tensor | Matrix> = {};
+    let executable: GpuProgram | undefined;
+    try {
+      for (const [name, data] of Object.entries(arrays)) {
+        const type = data instanceof Uint32Array ? "u32" : "f32";
+        const tensor = this.createTensor(`trial.${name}`, type, data.length, "activations");
+        buffers[name] = tensor;
+        this.write({ tensor, data });
+      }
+      for (const [name, { rows, columns, format, bytes }] of Object.entries(matrices)) {
+        const rowBytes = bytes.byteLength / rows;
+        const read = (begin: number, end: number) => Promise.resolve(bytes.slice(begin * rowBytes, end * rowBytes));
+        const source = { label: `trial.${name}`, rows, columns, format, read };
+        buffers[name] = await this.#buffers.createMatrix(source);
+      }
+      const call = { kernel, label: `trial.${kernel.name}`, buffers, params };
+      const ready = await this.#ready(call, [implementation], () => undefined);
+      if (!ready) return this.demotions.at(-1)!.reason;
+      executable = new GpuProgram({ label: call.label, calls: [call] }, [ready], this.#host);
+      this.#programs.add(executable);
+      const names = Object.keys(wanted);
+      const reads = names.map((name) => {
+        const tensor = buffers[name] as Tensor;
+        return { tensor, begin: 0, end: tensor.length };
+      });
+      const read = await this.run(executable, { variables: {}, reads });
+      const got = Object.fromEntries(names.map((name, i) => [name, read[i]!]));
+      const wrong = compare(trial, got, kernel.bound(params));
+      if (!wrong) return null;
+      return `${wrong.buffer}[${wrong.index}] of its known-answer test is ${wrong.got}, not ${wrong.want}`;
+    } finally {
+      executable?.dispose();
+      for (const buffer of Object.values(buffers)) this.destroy(buffer);
+    }
+  }
+}
