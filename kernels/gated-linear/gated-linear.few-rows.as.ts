@@ -1,7 +1,7 @@
 // gated-linear for one to four rows: the two matrices stream past once. Call words: gated-linear.finish.
 
 import { scratchAddress, shareBegin, word } from "../call.as";
-import { sumPanel } from "../matrix/few-rows.as";
+import { addRows } from "../matrix/rows.as";
 import { finishGated } from "./gated-linear.finish.as";
 
 function fewRows<W>(call: usize, thread: i32, threads: i32): void {
@@ -17,8 +17,9 @@ function fewRows<W>(call: usize, thread: i32, threads: i32): void {
   const end = shareBegin(panels, thread + 1, threads);
   for (let panel = shareBegin(panels, thread, threads); panel < end; panel++) {
     const at = <usize>panel * panelBytes;
-    sumPanel<W>(rows, x, stride, <usize>word(call, 1) + at, inputs, gates);
-    sumPanel<W>(rows, x, stride, <usize>word(call, 2) + at, inputs, ups);
+    memory.fill(gates, 0, 256);
+    addRows<W>(rows, x, stride, <usize>word(call, 1) + at, inputs, gates);
+    addRows<W>(rows, x, stride, <usize>word(call, 2) + at, inputs, ups);
     finishGated(call, 0, rows, panel, gates, ups);
   }
 }

@@ -1,7 +1,7 @@
-// gated-linear for five rows and more: rows are packed once for both matrices. Call words: gated-linear.finish.
+// gated-linear for five rows and more: both matrices of a panel by turns. Call words: gated-linear.finish.
 
 import { shareBegin, word } from "../call.as";
-import { chunkRows, multiplyChunk, packChunk, tileAddress } from "../matrix/many-rows.as";
+import { chunkRows, multiplyChunk, tileAddress } from "../matrix/many-rows.as";
 import { finishGated } from "./gated-linear.finish.as";
 
 function manyRows<W>(call: usize, thread: i32, threads: i32): void {
@@ -14,14 +14,13 @@ function manyRows<W>(call: usize, thread: i32, threads: i32): void {
   const begin = shareBegin(panels, thread, threads);
   const end = shareBegin(panels, thread + 1, threads);
   const step = chunkRows(inputs);
-  if (begin == end) return;
   for (let row: u32 = 0; row < rows; row += step) {
     const count = min(step, rows - row);
-    packChunk(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs);
+    const x = <usize>word(call, 0) + <usize>row * (<usize>inputs << 2);
     for (let panel = begin; panel < end; panel++) {
       const at = <usize>panel * panelBytes;
-      multiplyChunk<W>(count, <usize>word(call, 1) + at, inputs, gates);
-      multiplyChunk<W>(count, <usize>word(call, 2) + at, inputs, ups);
+      multiplyChunk<W>(x, count, <usize>word(call, 1) + at, inputs, gates);
+      multiplyChunk<W>(x, count, <usize>word(call, 2) + at, inputs, ups);
       finishGated(call, row, count, panel, gates, ups);
     }
   }

@@ -2,7 +2,7 @@
 // Call: x, weight, bias, residual, y, rows, inputs, outputs, outputBegin, outputStride, activation, softcap.
 
 import { scratchAddress, shareBegin, word } from "../call.as";
-import { sumPanel } from "../matrix/few-rows.as";
+import { addRows } from "../matrix/rows.as";
 import { finishLinear } from "./linear.finish.as";
 
 function fewRows<W>(call: usize, thread: i32, threads: i32): void {
@@ -15,7 +15,8 @@ function fewRows<W>(call: usize, thread: i32, threads: i32): void {
   if (rows == 0) return;
   const end = shareBegin(panels, thread + 1, threads);
   for (let panel = shareBegin(panels, thread, threads); panel < end; panel++) {
-    sumPanel<W>(rows, x, <usize>inputs << 2, <usize>word(call, 1) + <usize>panel * panelBytes, inputs, tile);
+    memory.fill(tile, 0, 128);
+    addRows<W>(rows, x, <usize>inputs << 2, <usize>word(call, 1) + <usize>panel * panelBytes, inputs, tile);
     finishLinear(call, 0, rows, panel, tile);
   }
 }

@@ -1,7 +1,7 @@
 // linear for five rows and more: prefill. Call words as in linear.few-rows.
 
 import { shareBegin, word } from "../call.as";
-import { chunkRows, multiplyChunk, packChunk, tileAddress } from "../matrix/many-rows.as";
+import { chunkRows, multiplyChunk, tileAddress } from "../matrix/many-rows.as";
 import { finishLinear } from "./linear.finish.as";
 
 function manyRows<W>(call: usize, thread: i32, threads: i32): void {
@@ -13,12 +13,11 @@ function manyRows<W>(call: usize, thread: i32, threads: i32): void {
   const begin = shareBegin(panels, thread, threads);
   const end = shareBegin(panels, thread + 1, threads);
   const step = chunkRows(inputs);
-  if (begin == end) return;
   for (let row: u32 = 0; row < rows; row += step) {
     const count = min(step, rows - row);
-    packChunk(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs);
+    const x = <usize>word(call, 0) + <usize>row * (<usize>inputs << 2);
     for (let panel = begin; panel < end; panel++) {
-      multiplyChunk<W>(count, <usize>word(call, 1) + <usize>panel * panelBytes, inputs, tile);
+      multiplyChunk<W>(x, count, <usize>word(call, 1) + <usize>panel * panelBytes, inputs, tile);
       finishLinear(call, row, count, panel, tile);
     }
   }

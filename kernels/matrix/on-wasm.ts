@@ -5,9 +5,6 @@ import type { StoredFormat } from "./matrix.ts";
 
 const suffixes = { f32: "F32", f16: "F16", bf16: "Bf16" } as const satisfies Record<StoredFormat, string>;
 
-/** Inputs of a row at most for which `many-rows` has room: six packed rows take 384 KiB. */
-export const MANY_ROWS_INPUTS = 16384;
-
 /** One implementation per format: `linear.plain.bf16` is the exported function `linearPlainBf16`. */
 export function perFormat(
   name: string,
@@ -27,10 +24,7 @@ export function perFormat(
 export function fewManyPlain(name: string, wasm: string): readonly WasmImplementation[] {
   return [
     ...perFormat(`${name}.few-rows`, `${wasm}FewRows`, { rows: { max: 4 } }),
-    ...perFormat(`${name}.many-rows`, `${wasm}ManyRows`, {
-      rows: { min: 5 },
-      fits: ({ params }) => params["inputs"]! <= MANY_ROWS_INPUTS,
-    }),
+    ...perFormat(`${name}.many-rows`, `${wasm}ManyRows`, { rows: { min: 5 } }),
     ...perFormat(`${name}.plain`, `${wasm}Plain`),
   ];
 }

@@ -1,0 +1,118 @@
+// One to four rows of x times a panel, each weight read once for all rows; sums are added to a tile [rows][8].
+//
+// The loops are as short as they are because V8 keeps all that a loop's body loads in registers until the end of the body:
+// four rows' eight sums, two vectors of weights and four numbers of x are what sixteen registers hold. Longer bodies, or six
+// rows, spill sums to memory and take up to three times as long.
+
+import { madd } from "../call.as";
+import { firstFour, lastFour, loadFirst, loadLast } from "./weights.as";
+
+/** tile [1][8] += a row of x times `count` columns of a panel. */
+export function addRow1<W>(x: usize, panel: usize, count: i32, tile: usize): void {
+  let a0 = v128.load(tile, 0), b0 = v128.load(tile, 16);
+  let a01 = f32x4.splat(0), b01 = f32x4.splat(0);
+  const size = sizeof<W>() << 3, end = x + (<usize>count << 2);
+  for (; x + 4 < end; x += 8, panel += 2 * size) {
+    const w = loadFirst<W>(panel), v = loadLast<W>(panel, w);
+    const p = firstFour<W>(w), q = lastFour<W>(v);
+    const s0 = v128.load_splat<f32>(x);
+    a0 = madd(s0, p, a0), b0 = madd(s0, q, b0);
+    const w1 = loadFirst<W>(panel + size), v1 = loadLast<W>(panel + size, w1);
+    const p1 = firstFour<W>(w1), q1 = lastFour<W>(v1);
+    const s01 = v128.load_splat<f32>(x, 4);
+    a01 = madd(s01, p1, a01), b01 = madd(s01, q1, b01);
+  }
+  for (; x < end; x += 4, panel += size) {
+    const w = loadFirst<W>(panel), v = loadLast<W>(panel, w);
+    const p = firstFour<W>(w), q = lastFour<W>(v);
+    const s0 = v128.load_splat<f32>(x);
+    a0 = madd(s0, p, a0), b0 = madd(s0, q, b0);
+  }
+  v128.store(tile, f32x4.add(a0, a01));
+  v128.store(tile, f32x4.add(b0, b01), 16);
+}
+
+/** tile [2][8] += 2 rows of x, `stride` bytes apart, times `count` columns of a panel. */
+export function addRows2<W>(x: usize, stride: usize, panel: usize, count: i32, tile: usize): void {
+  let a0 = v128.load(tile, 0), b0 = v128.load(tile, 16);
+  let a1 = v128.load(tile, 32), b1 = v128.load(tile, 48);
+  const x1 = stride;
+  const size = sizeof<W>() << 3, end = x + (<usize>count << 2);
+  for (; x < end; x += 4, panel += size) {
+    const w = loadFirst<W>(panel), v = loadLast<W>(panel, w);
+    const p = firstFour<W>(w), q = lastFour<W>(v);
+    const s0 = v128.load_splat<f32>(x);
+    a0 = madd(s0, p, a0), b0 = madd(s0, q, b0);
+    const s1 = v128.load_splat<f32>(x + x1);
+    a1 = madd(s1, p, a1), b1 = madd(s1, q, b1);
+  }
+  v128.store(tile, a0);
+  v128.store(tile, b0, 16);
+  v128.store(tile, a1, 32);
+  v128.store(tile, b1, 48);
+}
+
+/** tile [3][8] += 3 rows of x, `stride` bytes apart, times `count` columns of a panel. */
+export function addRows3<W>(x: usize, stride: usize, panel: usize, count: i32, tile: usize): void {
+  let a0 = v128.load(tile, 0), b0 = v128.load(tile, 16);
+  let a1 = v128.load(tile, 32), b1 = v128.load(tile, 48);
+  let a2 = v128.load(tile, 64), b2 = v128.load(tile, 80);
+  const x1 = stride, x2 = stride * 2;
+  const size = sizeof<W>() << 3, end = x + (<usize>count << 2);
+  for (; x < end; x += 4, panel += size) {
+    const w = loadFirst<W>(panel), v = loadLast<W>(panel, w);
+    const p = firstFour<W>(w), q = lastFour<W>(v);
+    const s0 = v128.load_splat<f32>(x);
+    a0 = madd(s0, p, a0), b0 = madd(s0, q, b0);
+    const s1 = v128.load_splat<f32>(x + x1);
+    a1 = madd(s1, p, a1), b1 = madd(s1, q, b1);
+    const s2 = v128.load_splat<f32>(x + x2);
+    a2 = madd(s2, p, a2), b2 = madd(s2, q, b2);
+  }
+  v128.store(tile, a0);
+  v128.store(tile, b0, 16);
+  v128.store(tile, a1, 32);
+  v128.store(tile, b1, 48);
+  v128.store(tile, a2, 64);
+  v128.store(tile, b2, 80);
+}
+
+/** tile [4][8] += 4 rows of x, `stride` bytes apart, times `count` columns of a panel. */
+export function addRows4<W>(x: usize, stride: usize, panel: usize, count: i32, tile: usize): void {
+  let a0 = v128.load(tile, 0), b0 = v128.load(tile, 16);
+  let a1 = v128.load(tile, 32), b1 = v128.load(tile, 48);
+  let a2 = v128.load(tile, 64), b2 = v128.load(tile, 80);
+  let a3 = v128.load(tile, 96), b3 = v128.load(tile, 112);
+  const x1 = stride, x2 = stride * 2, x3 = stride * 3;
+  const size = sizeof<W>() << 3, end = x + (<usize>count << 2);
+  for (; x < end; x += 4, panel += size) {
+    const w = loadFirst<W>(panel), v = loadLast<W>(panel, w);
+    const p = firstFour<W>(w), q = lastFour<W>(v);
+    const s0 = v128.load_splat<f32>(x);
+    a0 = madd(s0, p, a0), b0 = madd(s0, q, b0);
+    const s1 = v128.load_splat<f32>(x + x1);
+    a1 = madd(s1, p, a1), b1 = madd(s1, q, b1);
+    const s2 = v128.load_splat<f32>(x + x2);
+    a2 = madd(s2, p, a2), b2 = madd(s2, q, b2);
+    const s3 = v128.load_splat<f32>(x + x3);
+    a3 = madd(s3, p, a3), b3 = madd(s3, q, b3);
+  }
+  v128.store(tile, a0);
+  v128.store(tile, b0, 16);
+  v128.store(tile, a1, 32);
+  v128.store(tile, b1, 48);
+  v128.store(tile, a2, 64);
+  v128.store(tile, b2, 80);
+  v128.store(tile, a3, 96);
+  v128.store(tile, b3, 112);
+}
+
+/** tile [rows][8] += one to four rows of x, `stride` bytes apart, times `count` columns of a panel. */
+// @ts-ignore: decorator
+@inline
+export function addRows<W>(rows: u32, x: usize, stride: usize, panel: usize, count: i32, tile: usize): void {
+  if (rows == 1) addRow1<W>(x, panel, count, tile);
+  else if (rows == 2) addRows2<W>(x, stride, panel, count, tile);
+  else if (rows == 3) addRows3<W>(x, stride, panel, count, tile);
+  else addRows4<W>(x, stride, panel, count, tile);
+}
