@@ -14,15 +14,18 @@ export function float(call: usize, i: i32): f32 {
   return load<f32>(call + (<usize>i << 2));
 }
 
-/** Where the share of `thread` begins when `count` things are dealt out in order; the next thread's beginning is its end. */
+/**
+ * Where the share of `thread` begins when `count` things are dealt out in order; the next thread's beginning is its end.
+ * A single thing is thread 0's, which need not be woken for it.
+ */
 // @ts-ignore: decorator
 @inline
 export function shareBegin(count: u32, thread: i32, threads: i32): u32 {
-  return <u32>((<u64>count * <u64>thread) / <u64>threads);
+  return <u32>((<u64>count * <u64>thread + <u64>(threads - 1)) / <u64>threads);
 }
 
 /** Bytes that each thread has to itself for intermediate results; the device gives them out through `setScratch`. */
-export const SCRATCH_BYTES: usize = 448 * 1024;
+export const SCRATCH_BYTES: usize = 64 * 1024;
 
 let scratch: usize = 0;
 

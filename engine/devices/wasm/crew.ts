@@ -3,6 +3,7 @@
 
 import { DeviceError } from "../device.ts";
 import type { FromWorker, Order, Request, Start } from "./messages.ts";
+import { SCRATCH_BYTES } from "./instance.ts";
 import { type Port, startWorker } from "./platform.ts";
 
 type Arrays = readonly (Float32Array | Uint32Array)[];
@@ -12,9 +13,6 @@ interface Waiting {
   /** what the request was about: `place` is that of the call being made */
   readonly name: (place: number) => string;
 }
-
-/** Scratch of a thread: SCRATCH_BYTES of kernels/call.as.ts. */
-export const SCRATCH_BYTES = 448 * 1024;
 
 /** Lead and helpers. */
 export class Crew {

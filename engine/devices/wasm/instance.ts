@@ -5,6 +5,7 @@ import { webAssembly, type WasmMemory, type WasmModule } from "./platform.ts";
 /** What assembly/walk.ts exports. */
 export interface WalkFunctions {
   heapBase(): number;
+  scratchBytes(): number;
   setScratch(address: number): void;
   replay(table: number, begin: number, end: number, threads: number, control: number): void;
   serve(thread: number, threads: number, control: number): void;
@@ -19,10 +20,12 @@ export interface Instance {
 
 /** The module's static data ends below this; the device's own blocks begin here. */
 export const STATIC_BYTES = 16384;
+/** Scratch that the device gives each thread. */
+export const SCRATCH_BYTES = 65536;
 
-const walkFunctions = new Set(["heapBase", "setScratch", "replay", "serve"]);
+const walkFunctions = new Set(["heapBase", "scratchBytes", "setScratch", "replay", "serve"]);
 
-/** Instantiates the module on a memory. Throws when its static data reaches into the device's part of the memory. */
+/** Instantiates the module on a memory. Throws when it needs more static data or scratch than the device leaves it. */
 export function instantiate(module: WasmModule, memory: WasmMemory, scratch: number): Instance {
   // the words that threads sleep on lie in the memory's first pages, which a buffer keeps however the memory grows
   const words = new Int32Array(memory.buffer);
@@ -33,6 +36,11 @@ export function instantiate(module: WasmModule, memory: WasmMemory, scratch: num
   if (functions.heapBase() > STATIC_BYTES) {
     throw new Error(
       `the kernels' static data takes ${functions.heapBase()} bytes; the device leaves them ${STATIC_BYTES}`,
+    );
+  }
+  if (functions.scratchBytes() > SCRATCH_BYTES) {
+    throw new Error(
+      `kernels need ${functions.scratchBytes()} bytes of scratch; the device gives them ${SCRATCH_BYTES}`,
     );
   }
   const kernels = Object.keys(exports)

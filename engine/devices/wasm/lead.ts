@@ -9,6 +9,13 @@ import { type Port, webAssembly, type WasmMemory } from "./platform.ts";
 /** Word of the control block that says which call is being made. */
 const PLACE_WORD = 4;
 
+/** What a worker says when it can go no further: in a run, with the place of the call being made, the same for all threads. */
+export function fatal(error: unknown, { memory, control }: Pick<Start, "memory" | "control">, isRunning: boolean) {
+  const place = isRunning ? new Uint32Array(memory!.buffer, control, PLACE_WORD + 1)[PLACE_WORD]! : -1;
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: "fatal", message, place, isOutOfMemory: false } as const satisfies FromWorker;
+}
+
 /** Carries out orders on a memory. */
 export class Lead {
   readonly #memory: WasmMemory;
@@ -40,14 +47,8 @@ export class Lead {
       } else this.#order(message);
     } catch (error) {
       this.#isLost = true;
-      const place = this.#isRunning ? this.#words(this.#start.control, PLACE_WORD + 1)[PLACE_WORD]! : -1;
-      const isOutOfMemory = message.kind === "grow";
-      this.#answer({
-        kind: "fatal",
-        message: error instanceof Error ? error.message : String(error),
-        place,
-        isOutOfMemory,
-      });
+      const lost = fatal(error, { ...this.#start, memory: this.#memory }, this.#isRunning);
+      this.#answer({ ...lost, isOutOfMemory: message.kind === "grow" });
     }
   }
 

@@ -1,27 +1,412 @@
-import { afterAll, describe, expect, it } from "vitest";
-import { add, kernels, linear, rmsNorm, selectRows } from "../../../kernels/index.ts";
-import { openWasm } from "./wasm-device.ts";
-import { ProgramBuilder, variable } from "../program.ts";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import {
+  ACTIVATIONS,
+  add,
+  type Kernel,
+  linear,
+  rmsNorm,
+  selectRows,
+  type Implementation,
+} from "../../../kernels/index.ts";
+import { seededRandom } from "../../../kernels/trial.ts";
+import { DeviceError, type Device, type MatrixSource, type Tensor } from "../device.ts";
+import { type Program, ProgramBuilder, variable } from "../program.ts";
+import { openWasm, type WasmOptions } from "./wasm-device.ts";
 
 const device = await openWasm({ threads: 2 });
-afterAll(() => device.dispose());
+const opened: Device[] = [device];
+afterAll(() => Promise.all(opened.map((one) => one.dispose())));
+afterEach(() => vi.restoreAllMocks());
 
-describe("x", () => {
-  it("y", async () => {
-    console.log(device.description);
-    const a = device.createTensor("a", "f32", 64, "activations");
-    const y = device.createTensor("y", "f32", 64, "activations");
-    const b = new ProgramBuilder("p");
-    b.call(add, "add", { a, b: a, y }, { rows: variable("rows"), dim: 8 });
-    const e = await device.prepare(b.build());
-    device.write({ tensor: a, data: Float32Array.from({ length: 64 }, (_, i) => i) });
-    const t = performance.now();
-    for (let i = 0; i < 200; i++) await device.run(e, { variables: { rows: 1 + (i % 8) }, reads: [] });
-    console.log((performance.now() - t) / 200, "ms per run");
-    expect(await device.read({ tensor: y, begin: 0, end: 64 })).toEqual(
-      Float32Array.from({ length: 64 }, (_, i) => 2 * i),
+async function openAnother(options: WasmOptions = {}): Promise<Device> {
+  const another = await openWasm({ threads: 2, ...options });
+  opened.push(another);
+  return another;
+}
+
+function numbers(length: number, seed = 1): Float32Array {
+  const random = seededRandom(seed);
+  return Float32Array.from({ length }, () => Math.fround(random.normal()));
+}
+function tensorOf(on: Device, data: Float32Array | Uint32Array, label = "tensor"): Tensor {
+  const type = data instanceof Uint32Array ? "u32" : "f32";
+  const tensor = on.createTensor(label, type, data.length, "activations");
+  on.write({ tensor, data });
+  return tensor;
+}
+function sourceOf(rows: number, columns: number, weights: Float32Array): MatrixSource {
+  const read = (begin: number, end: number) =>
+    Promise.resolve(new Uint8Array(weights.slice(begin * columns, end * columns).buffer));
+  return { label: "weights", rows, columns, format: "f32", read };
+}
+const all = (tensor: Tensor) => ({ tensor, begin: 0, end: tensor.length });
+
+/** y = x + x: `rows` variable, four numbers a row. */
+function doubling(x: Tensor, y: Tensor): Program {
+  const builder = new ProgramBuilder("doubling");
+  builder.call(add, "double", { a: x, b: x, y }, { rows: variable("rows"), dim: 4 });
+  return builder.build();
+}
+/** Calls that add 1 to x, one after the other. */
+function counting(x: Tensor, ones: Tensor, calls: number): Program {
+  const builder = new ProgramBuilder("counting");
+  for (let i = 0; i < calls; i++) builder.call(add, `count.${i}`, { a: x, b: ones, y: x }, { rows: 1, dim: x.length });
+  return builder.build();
+}
+function normOf(one: Device): Program {
+  const x = tensorOf(one, numbers(64));
+  const y = one.createTensor("y", "f32", 64, "activations");
+  const builder = new ProgramBuilder("norm");
+  const params = { rows: 1, dim: 64, epsilon: 1e-5, weightOffset: 0 };
+  builder.call(rmsNorm, "blocks.0.norm", { x, weight: x, residual: undefined, y }, params);
+  return builder.build();
+}
+async function errorOf(promise: Promise<unknown>): Promise<DeviceError> {
+  const error = await promise.then(
+    () => expect.fail("nothing was thrown"),
+    (caught: unknown) => caught,
+  );
+  expect(error).toBeInstanceOf(DeviceError);
+  return error as DeviceError;
+}
+
+describe("the wasm device", () => {
+  it("says what it is", () => {
+    expect(device.name).toBe("wasm");
+    expect(device.description).toBe("wasm, 2 threads, relaxed SIMD");
+  });
+
+  it("makes tensors of zeros, also where something else lay before", async () => {
+    const before = tensorOf(device, numbers(1000));
+    device.destroy(before);
+    const after = device.createTensor("after", "f32", 1000, "activations");
+    expect(await device.read(all(after))).toEqual(new Float32Array(1000));
+    device.destroy(after);
+  });
+
+  it("carries out writes, runs and reads in the order of the calls, without waiting for each", async () => {
+    const x = tensorOf(device, new Float32Array(8));
+    const y = device.createTensor("y", "f32", 8, "activations");
+    const program = await device.prepare(doubling(x, y));
+    const results = [];
+    for (let i = 1; i <= 20; i++) {
+      device.write({ tensor: x, data: new Float32Array(8).fill(i) });
+      results.push(device.run(program, { variables: { rows: 2 } }).then(() => undefined));
+      results.push(device.read(all(y)));
+      results.push(
+        device.run(program, {
+          variables: { rows: 1 },
+          writes: [{ tensor: x, data: Float32Array.of(-i), offset: 3 }],
+          reads: [all(y)],
+        }),
+      );
+    }
+    const got = await Promise.all(results);
+    for (let i = 1; i <= 20; i++) {
+      expect(got[i * 3 - 2]).toEqual(new Float32Array(8).fill(2 * i));
+      const last = new Float32Array(8).fill(2 * i);
+      last[3] = -2 * i;
+      expect(got[i * 3 - 1]).toEqual([last]);
+    }
+    program.dispose();
+    [x, y].forEach((tensor) => device.destroy(tensor));
+  });
+
+  it("keeps a tensor's numbers when it is resized, and programs find it", async () => {
+    const x = tensorOf(device, Float32Array.of(1, 2, 3, 4));
+    const y = device.createTensor("y", "f32", 4, "activations");
+    const program = await device.prepare(doubling(x, y));
+    await device.run(program, { variables: { rows: 1 } });
+    device.resize(x, 8);
+    device.resize(y, 8);
+    expect(x.length).toBe(8);
+    expect(await device.read(all(x))).toEqual(Float32Array.of(1, 2, 3, 4, 0, 0, 0, 0));
+    device.write({ tensor: x, data: Float32Array.of(5, 6), offset: 4 });
+    const [got] = await device.run(program, { variables: { rows: 2 }, reads: [all(y)] });
+    expect(got).toEqual(Float32Array.of(2, 4, 6, 8, 10, 12, 0, 0));
+    device.resize(x, 3);
+    expect(await device.read(all(x))).toEqual(Float32Array.of(1, 2, 3));
+    const { message } = await errorOf(device.run(program, { variables: { rows: 1 } }));
+    expect(message).toContain("double: add needs 4 numbers in a");
+    expect(message).toContain("has 3");
+    program.dispose();
+    [x, y].forEach((tensor) => device.destroy(tensor));
+  });
+
+  it("counts memory exactly, by role, and gives it back", async () => {
+    const before = device.memory();
+    const cache = device.createTensor("cache", "f32", 1000, "cache");
+    const scratch = device.createTensor("scratch", "u32", 10, "activations");
+    const matrix = await device.createMatrix(sourceOf(9, 5, numbers(45)));
+    expect(matrix.byteLength).toBe(2 * 8 * 5 * 4);
+    expect(device.memory()).toEqual({
+      weights: before.weights + 320,
+      cache: before.cache + 4000,
+      activations: before.activations + 40,
+    });
+    device.resize(cache, 1500);
+    expect(device.memory().cache).toBe(before.cache + 6000);
+    [cache, scratch, matrix].forEach((one) => device.destroy(one));
+    expect(device.memory()).toEqual(before);
+  });
+
+  it("refuses what is not its own, destroyed, or out of range", async () => {
+    const x = device.createTensor("x", "f32", 4, "activations");
+    const y = device.createTensor("y", "f32", 4, "activations");
+    const program = await device.prepare(doubling(x, y));
+    expect(() => device.write({ tensor: x, data: new Float32Array(3), offset: 2 })).toThrow("2..5 is not within");
+    await expect(device.read({ tensor: x, begin: 0, end: 5 })).rejects.toThrow(RangeError);
+    await expect(device.run(program, { variables: {} })).rejects.toThrow("no value for rows");
+    await expect(device.run(program, { variables: { rows: -1 } })).rejects.toThrow("rows is -1");
+    await expect(device.run(program, { variables: { rows: 1 }, end: 2 })).rejects.toThrow("calls 0..2 of 1");
+    device.destroy(y);
+    expect((await errorOf(device.run(program, { variables: { rows: 1 } }))).message).toContain(
+      '"y", which it uses, was destroyed',
     );
-    expect(e.chosen).toEqual([["add"]]);
-    expect([add, kernels, linear, rmsNorm, selectRows].length).toBe(5);
+    expect((await errorOf(device.read(all(y)))).kind).toBe("failed");
+    program.dispose();
+    expect((await errorOf(device.run(program, { variables: { rows: 1 } }))).message).toContain("disposed of");
+    device.destroy(x);
+  });
+
+  it("replays any part of a program, and the parts add up", async () => {
+    const x = tensorOf(device, new Float32Array(37));
+    const ones = tensorOf(device, new Float32Array(37).fill(1));
+    const program = await device.prepare(counting(x, ones, 300));
+    await device.run(program, { variables: {}, begin: 0, end: 100 });
+    await device.run(program, { variables: {}, begin: 100, end: 100 });
+    const [got] = await device.run(program, { variables: {}, begin: 100, reads: [all(x)] });
+    expect(got).toEqual(new Float32Array(37).fill(300));
+    program.dispose();
+    [x, ones].forEach((tensor) => device.destroy(tensor));
+  });
+
+  it("takes the implementation that suits the step's rows", async () => {
+    const [inputs, outputs] = [70, 43];
+    const weights = numbers(inputs * outputs, 2);
+    const weight = await device.createMatrix(sourceOf(outputs, inputs, weights));
+    const given = numbers(9 * inputs, 3);
+    const x = tensorOf(device, given);
+    const y = device.createTensor("y", "f32", 9 * outputs, "activations");
+    const builder = new ProgramBuilder("matrix");
+    const fixed = { inputs, outputs, outputBegin: 0, outputStride: outputs, activation: ACTIVATIONS.none, softcap: 0 };
+    const buffers = { x, weight, bias: undefined, residual: undefined, y };
+    builder.call(linear, "product", buffers, { rows: variable("rows"), ...fixed });
+    const program = await device.prepare(builder.build());
+    expect(program.chosen).toEqual([["linear.few-rows.f32", "linear.many-rows.f32"]]);
+    for (const rows of [9, 1, 4, 5, 2]) {
+      device.write({ tensor: y, data: new Float32Array(9 * outputs).fill(7) });
+      const [got] = await device.run(program, { variables: { rows }, reads: [all(y)] });
+      const want = new Float64Array(9 * outputs).fill(7);
+      linear.reference(
+        { x: given, weight: weights, bias: undefined, residual: undefined, y: want },
+        { rows, ...fixed },
+      );
+      want.forEach((value, i) => expect(got![i]).toBeCloseTo(value, 4));
+    }
+    const forced = await device.prepare(builder.build(), { only: (_call, { name }) => name === "linear.plain.f32" });
+    expect(forced.chosen).toEqual([["linear.plain.f32"]]);
+    [program, forced].forEach((one) => one.dispose());
+    [x, y, weight].forEach((one) => device.destroy(one));
+  });
+
+  it("keeps the event loop free while all threads compute", async () => {
+    const [rows, inputs, outputs] = [256, 1024, 1024];
+    const weight = await device.createMatrix(sourceOf(outputs, inputs, numbers(inputs * outputs)));
+    const x = tensorOf(device, numbers(rows * inputs));
+    const y = device.createTensor("y", "f32", rows * outputs, "activations");
+    const builder = new ProgramBuilder("heavy");
+    for (let i = 0; i < 60; i++) {
+      const params = { rows, inputs, outputs, outputBegin: 0, outputStride: outputs, activation: 0, softcap: 0 };
+      builder.call(linear, `heavy.${i}`, { x, weight, bias: undefined, residual: undefined, y }, params);
+    }
+    const program = await device.prepare(builder.build());
+    const gaps: number[] = [];
+    let last = performance.now();
+    const timer = setInterval(() => {
+      const now = performance.now();
+      gaps.push(now - last);
+      last = now;
+    }, 10);
+    const begin = performance.now();
+    await device.run(program, { variables: {} });
+    const took = performance.now() - begin;
+    clearInterval(timer);
+    expect(took).toBeGreaterThan(100);
+    expect(gaps.length).toBeGreaterThan(took / 40);
+    expect(Math.max(...gaps)).toBeLessThan(60);
+    program.dispose();
+    [x, y, weight].forEach((one) => device.destroy(one));
+  });
+});
+
+describe("several wasm devices", () => {
+  it("work at the same time, with one thread or two, to the same bits", async () => {
+    const results = await Promise.all(
+      [{ threads: 1 }, { threads: 2 }, { threads: 3 }, { shareMemory: false }].map(async (options) => {
+        const one = await openAnother({ ...options, deterministic: true });
+        expect(one.description).toContain("plain SIMD");
+        const [inputs, outputs, rows] = [96, 77, 13];
+        const weight = await one.createMatrix(sourceOf(outputs, inputs, numbers(inputs * outputs, 4)));
+        const x = tensorOf(one, numbers(rows * inputs, 5));
+        const y = one.createTensor("y", "f32", rows * outputs, "activations");
+        const builder = new ProgramBuilder("product");
+        const params = { rows, inputs, outputs, outputBegin: 0, outputStride: outputs, activation: 1, softcap: 0 };
+        builder.call(linear, "product", { x, weight, bias: undefined, residual: undefined, y }, params);
+        const [got] = await one.run(await one.prepare(builder.build()), { variables: {}, reads: [all(y)] });
+        await one.dispose();
+        return got!;
+      }),
+    );
+    expect(results[0]!.some((value) => value !== 0)).toBe(true);
+    for (const result of results.slice(1)) expect(result).toEqual(results[0]);
+  });
+
+  it.each([true, false])(
+    "say with both numbers that there is no room, and go on (shared memory: %s)",
+    async (shareMemory) => {
+      const small = await openAnother({ maxMemoryBytes: 2 << 20, shareMemory });
+      const held = small.createTensor("held", "f32", 1000, "cache");
+      const want = 'wasm: "large" needs 4194304 bytes together; ';
+      const create = () => small.createTensor("large", "f32", 1 << 20, "cache");
+      expect(create).toThrow(want);
+      expect(create).toThrow(expect.objectContaining({ kind: "out-of-memory" }));
+      const error = await errorOf(small.createMatrix({ ...sourceOf(1024, 1024, new Float32Array(0)), label: "large" }));
+      expect(error.kind).toBe("out-of-memory");
+      expect(error.message).toMatch(/4194304 bytes together; \d{6,7} are free/);
+      expect(() => small.resize(held, 1 << 20)).toThrow(DeviceError);
+      expect(small.memory()).toEqual({ weights: 0, cache: 4000, activations: 0 });
+      small.write({ tensor: held, data: Float32Array.of(3) });
+      expect(await small.read({ tensor: held, begin: 0, end: 2 })).toEqual(Float32Array.of(3, 0));
+      await small.dispose();
+    },
+  );
+
+  it("reject everything pending, and all that follows, once disposed of", async () => {
+    const one = await openAnother();
+    const x = tensorOf(one, new Float32Array(1 << 16));
+    const program = await one.prepare(counting(x, x, 2000));
+    const pending = [one.run(program, { variables: {} }), one.read(all(x))].map(errorOf);
+    await one.dispose();
+    for (const error of await Promise.all(pending)) expect(error.kind).toBe("disposed");
+    expect((await errorOf(one.run(program, { variables: {} }))).kind).toBe("disposed");
+    expect((await errorOf(one.prepare(program.program))).kind).toBe("disposed");
+    expect((await errorOf(one.createMatrix(sourceOf(1, 1, numbers(1))))).kind).toBe("disposed");
+    expect(() => one.createTensor("late", "f32", 1, "cache")).toThrow(expect.objectContaining({ kind: "disposed" }));
+    await one.dispose();
+  });
+
+  it.each([
+    ["the lead's", [2 ** 23, 0, 0]],
+    ["a helper's", [0, 0, 2 ** 23]],
+  ])("are lost with the name of the call when %s kernel traps, and another one can be opened", async (_whose, rows) => {
+    const one = await openAnother();
+    const x = tensorOf(one, numbers(64));
+    const indices = tensorOf(one, Uint32Array.from(rows));
+    const y = one.createTensor("y", "f32", 64, "activations");
+    const into = one.createTensor("into", "f32", 192, "activations");
+    const builder = new ProgramBuilder("wild");
+    builder.call(add, "blocks.0.fine", { a: x, b: x, y }, { rows: 1, dim: 64 });
+    builder.call(selectRows, "blocks.1.wild", { x, indices, y: into }, { rows: 3, dim: 64, sourceRows: 1 });
+    const program = await one.prepare(builder.build());
+    const pending = [one.run(program, { variables: {} }), one.read(all(x))].map(errorOf);
+    const [first, second] = await Promise.all(pending);
+    expect(first!.kind).toBe("lost");
+    expect(first!.message).toContain("blocks.1.wild (select-rows): memory access out of bounds");
+    expect(second!.kind).toBe("lost");
+    expect((await errorOf(one.read(all(x)))).kind).toBe("lost");
+    const next = await openAnother();
+    expect(await next.read(all(tensorOf(next, Float32Array.of(5))))).toEqual(Float32Array.of(5));
+    await next.dispose();
+  });
+});
+
+describe("creating matrices", () => {
+  it("reads whole panels in pieces of 8 MB at most, whatever the number of rows", async () => {
+    const [rows, columns] = [5003, 1000];
+    const pieces: (readonly [number, number])[] = [];
+    const read = (begin: number, end: number) => {
+      pieces.push([begin, end]);
+      const values = Float32Array.from({ length: (end - begin) * columns }, (_, i) => begin + Math.floor(i / columns));
+      return Promise.resolve(new Uint8Array(values.buffer));
+    };
+    const weight = await device.createMatrix({ label: "long", rows, columns, format: "f32", read });
+    expect(pieces.length).toBeGreaterThan(2);
+    expect(pieces[0]![0]).toBe(0);
+    expect(pieces.at(-1)![1]).toBe(rows);
+    for (const [begin, end] of pieces) {
+      expect(begin % 8).toBe(0);
+      expect((end - begin) * columns * 4).toBeLessThanOrEqual(8 << 20);
+    }
+    const x = tensorOf(device, new Float32Array(columns).fill(1 / columns));
+    const y = device.createTensor("y", "f32", rows, "activations");
+    const builder = new ProgramBuilder("rows");
+    const params = {
+      rows: 1,
+      inputs: columns,
+      outputs: rows,
+      outputBegin: 0,
+      outputStride: rows,
+      activation: 0,
+      softcap: 0,
+    };
+    builder.call(linear, "rows", { x, weight, bias: undefined, residual: undefined, y }, params);
+    const program = await device.prepare(builder.build());
+    const [got] = await device.run(program, { variables: {}, reads: [all(y)] });
+    got!.forEach((value, row) => expect(Math.abs(value - row)).toBeLessThan(0.01 + row * 1e-5));
+    program.dispose();
+    [x, y, weight].forEach((one) => device.destroy(one));
+  });
+
+  it("gives its memory back when reading fails, is cut short or aborted", async () => {
+    const before = device.memory();
+    const good = sourceOf(16, 8, numbers(128));
+    const broken = { ...good, read: () => Promise.reject(new Error("the disk is gone")) };
+    await expect(device.createMatrix(broken)).rejects.toThrow("the disk is gone");
+    const short = { ...good, read: () => Promise.resolve(new Uint8Array(500)) };
+    expect((await errorOf(device.createMatrix(short))).message).toContain("rows 0..16 are 500 bytes; 512 were wanted");
+    const controller = new AbortController();
+    const aborting = { ...good, read: (begin: number, end: number) => (controller.abort(), good.read(begin, end)) };
+    await expect(device.createMatrix(aborting, controller.signal)).rejects.toThrow("abort");
+    expect(device.memory()).toEqual(before);
+    const room = device.createTensor("room", "f32", 128, "cache");
+    device.destroy(room);
+  });
+});
+
+describe("known-answer tests", () => {
+  /** layerNorm takes the same words as rmsNorm, and computes something else. */
+  const wrong: Implementation = { name: "rms-norm.wrong", wasm: "layerNorm", requires: [] };
+  it("demote an implementation that is wrong here, say so once, and the next one is taken", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const one = await openAnother({ implementations: (kernel: Kernel) => [wrong, ...kernel.implementations] });
+    expect((await one.prepare(normOf(one))).chosen).toEqual([["rms-norm"]]);
+    expect((await one.prepare(normOf(one))).chosen).toEqual([["rms-norm"]]);
+    expect(one.demotions.map(({ implementation }) => implementation)).toEqual(["rms-norm.wrong"]);
+    expect(one.demotions[0]!.reason).toMatch(/^y\[\d+\] of its known-answer test is .+, not .+/);
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(warn.mock.calls[0]![0]).toContain("rms-norm.wrong");
+    await one.dispose();
+  });
+
+  it("leave nothing to take where all are wrong, or missing", async () => {
+    vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const missing: Implementation = { name: "rms-norm.missing", wasm: "noSuchKernel", requires: [] };
+    const one = await openAnother({ implementations: () => [wrong, missing] });
+    const error = await errorOf(one.prepare(normOf(one)));
+    expect(error.kind).toBe("failed");
+    expect(error.message).toContain("blocks.0.norm: no implementation of rms-norm is left; rms-norm.wrong was demoted");
+    expect(error.message).toContain("the module has no function noSuchKernel");
+    await one.dispose();
+  });
+
+  it("give back all memory that they took", async () => {
+    const one = await openAnother();
+    const program = normOf(one);
+    const before = one.memory();
+    await one.prepare(program);
+    expect(one.memory()).toEqual(before);
+    expect(one.demotions).toEqual([]);
+    await one.dispose();
   });
 });

@@ -27,8 +27,8 @@ import {
 import type { Program } from "../program.ts";
 import { Allocator } from "./allocator.ts";
 import { chooseFor, formatOf, judge, type Policy, trialsFor } from "./choose.ts";
-import { Crew, SCRATCH_BYTES } from "./crew.ts";
-import { STATIC_BYTES } from "./instance.ts";
+import { Crew } from "./crew.ts";
+import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { loadModule } from "./module.ts";
 import { canShareMemory, defaultThreads, PAGE_BYTES, webAssembly, type WasmMemory } from "./platform.ts";
 import { type Choice, programWords, WasmProgram } from "./wasm-program.ts";
@@ -41,6 +41,8 @@ export interface WasmOptions {
   readonly deterministic?: boolean;
   /** bytes of linear memory at most; 4 GiB less a page is the limit of WebAssembly */
   readonly maxMemoryBytes?: number;
+  /** false: one thread with a memory of its own, as on a page that is not cross-origin isolated */
+  readonly shareMemory?: boolean;
   /** which implementations of a kernel to consider, best first; the kernel's own by default */
   readonly implementations?: (kernel: Kernel) => readonly Implementation[];
 }
@@ -60,7 +62,7 @@ interface Held {
 
 /** Opens the device. Throws a DeviceError when the workers or the memory cannot be had. */
 export async function openWasm(options: WasmOptions = {}): Promise<Device> {
-  const isShared = canShareMemory();
+  const isShared = options.shareMemory !== false && canShareMemory();
   const threads = isShared ? Math.max(1, Math.floor(options.threads ?? defaultThreads())) : 1;
   const { module, isRelaxed } = await loadModule(isShared, options.deterministic === true);
   const scratch = STATIC_BYTES + CONTROL_BYTES;
@@ -70,7 +72,7 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   const { memory, limit } = isShared ? shareMemory(pages, wanted) : { memory: undefined, limit: wanted };
   const crew = await Crew.start({ module, memory, pages, threads, control: STATIC_BYTES, scratch });
   const names = [`wasm, ${threads} thread${threads === 1 ? "" : "s"}`, `${isRelaxed ? "relaxed" : "plain"} SIMD`];
-  if (!isShared) names.push("one thread because this page is not cross-origin isolated");
+  if (!canShareMemory()) names.push("one thread because this page is not cross-origin isolated");
   return new WasmDevice(crew, memory, { begin, end: pages * PAGE_BYTES, limit }, names.join(", "), isRelaxed, options);
 }
 

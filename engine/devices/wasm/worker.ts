@@ -2,7 +2,7 @@
 // device's orders and computes as thread 0, or a helper, which never returns to its event loop.
 
 import type { ToWorker } from "./messages.ts";
-import { Lead } from "./lead.ts";
+import { fatal, Lead } from "./lead.ts";
 import { openParent } from "./platform.ts";
 import { instantiate } from "./instance.ts";
 
@@ -20,5 +20,9 @@ const parent = openParent((data) => {
   }
   const { functions, kernels, tableBase } = instantiate(message.module, message.memory!, message.scratch);
   parent.post({ kind: "ready", kernels, tableBase });
-  functions.serve(message.thread, message.threads, message.control);
+  try {
+    functions.serve(message.thread, message.threads, message.control);
+  } catch (error) {
+    parent.post(fatal(error, message, true));
+  }
 });

@@ -8,6 +8,8 @@
 // Sleeping and waking go through the caller's Atomics: the baseline compiler of Node 20 gives memory.atomic.wait32 a wrong
 // address where that is not a parameter of the function.
 
+import { SCRATCH_BYTES } from "../../../../kernels/call.as";
+
 export { setScratch } from "../../../../kernels/call.as";
 
 /** Atomics.wait on the word at `address` while it is `seen`. */
@@ -30,6 +32,11 @@ const ARRIVED: usize = 64;
 const PASSED: usize = 128;
 const SLEEPERS: usize = 192;
 const IDLE_SLEEPERS: usize = 256;
+
+/** Scratch that each thread needs. */
+export function scratchBytes(): usize {
+  return SCRATCH_BYTES;
+}
 
 /** First address behind the module's own static data. */
 export function heapBase(): usize {
@@ -62,7 +69,7 @@ function walk(thread: i32, threads: i32, control: usize): void {
   const end = load<u32>(control + END);
   for (let place = load<u32>(control + BEGIN); place < end; place++) {
     const record = <usize>load<u32>(table + ((<usize>place) << 2));
-    if (thread == 0) store<u32>(control + PLACE, place);
+    store<u32>(control + PLACE, place); // whoever comes last: it is the same call for all
     call_indirect<void>(load<u32>(record), record + 4, thread, threads);
     if (ASC_FEATURE_THREADS) {
       if (threads > 1) barrier(threads, control);
