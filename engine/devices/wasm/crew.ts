@@ -79,7 +79,6 @@ export class Crew {
     return new Promise((resolve, reject) => {
       const name = thread === 0 ? "kedge lead" : `kedge helper ${thread}`;
       const port = startWorker(
-        name,
         (data) => {
           const message = data as FromWorker;
           if (message.kind === "ready") resolve(message);

@@ -1,6 +1,8 @@
 // What the wasm device uses of Node or of a browser, typed here: the DOM's declarations and Node's do not go together.
 // Node's modules come through process.getBuiltinModule, so that bundlers for the browser never see them.
 
+import type { Worker as NodeWorker } from "node:worker_threads";
+
 /** A linear memory; its buffer is a SharedArrayBuffer where it is shared. */
 export interface WasmMemory {
   readonly buffer: ArrayBuffer;
@@ -44,8 +46,9 @@ interface BrowserWorker {
   addEventListener(kind: string, listener: (event: { data: unknown; message?: string }) => void): void;
   terminate(): void;
 }
+type WorkerConstructor = new (url: URL, options: { type: "module" }) => BrowserWorker;
 interface BrowserGlobal {
-  readonly Worker?: new (url: URL, options: { type: "module" }) => BrowserWorker;
+  readonly Worker?: WorkerConstructor;
   readonly navigator?: { readonly hardwareConcurrency?: number };
   readonly crossOriginIsolated?: boolean;
   postMessage?(message: unknown, transfer: readonly ArrayBuffer[]): void;
@@ -106,38 +109,30 @@ export async function readBytes(url: URL): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** Starts a worker of this device, called `name`. `onEnd` is told why a worker ended by itself. */
-export function startWorker(
-  name: string,
-  onMessage: (message: unknown) => void,
-  onEnd: (reason: string) => void,
-): Port {
+/** Starts a worker of this device. `onEnd` is told why it ended by itself. */
+export function startWorker(onMessage: (message: unknown) => void, onEnd: (reason: string) => void): Port {
+  // One expression for Node and browsers, written as bundlers look for it.
+  const Worker = isNode ? (builtin("node:worker_threads").Worker as unknown as WorkerConstructor) : browser.Worker!;
+  const worker = new Worker(new URL("../../../dist/wasm-worker.js", import.meta.url), { type: "module" });
+  const port = {
+    post: (message: unknown, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer),
+    terminate: () => void worker.terminate(),
+  };
   if (isNode) {
-    const { Worker } = builtin("node:worker_threads");
-    const worker = new Worker(new URL("../../../dist/wasm-worker.js", import.meta.url), { name });
-    worker.on("message", onMessage);
-    worker.on("error", (error: unknown) => {
+    const thread = worker as unknown as NodeWorker;
+    thread.on("message", onMessage);
+    thread.on("error", (error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
       const isMissing = message.includes("Cannot find module");
       onEnd(isMissing ? `${message}: is the package built (npm run build)?` : message);
     });
-    worker.on("exit", (code) => onEnd(`it exited with code ${code}`));
-    worker.unref();
-    return {
-      post: (message, transfer = []) => worker.postMessage(message, transfer),
-      holdProcess: (isHeld) => (isHeld ? worker.ref() : worker.unref()),
-      terminate: () => void worker.terminate(),
-    };
+    thread.on("exit", (code) => onEnd(`it exited with code ${code}`));
+    thread.unref();
+    return { ...port, holdProcess: (isHeld) => (isHeld ? thread.ref() : thread.unref()) };
   }
-  const Worker = browser.Worker!;
-  const worker = new Worker(new URL("../../../dist/wasm-worker.js", import.meta.url), { type: "module" });
   worker.addEventListener("message", ({ data }) => onMessage(data));
   worker.addEventListener("error", ({ message }) => onEnd(message ?? "its script could not be loaded"));
-  return {
-    post: (message, transfer = []) => worker.postMessage(message, transfer),
-    holdProcess: () => undefined,
-    terminate: () => worker.terminate(),
-  };
+  return { ...port, holdProcess: () => undefined };
 }
 
 /** Inside a worker: the way to the thread that started it. */
