@@ -109,11 +109,14 @@ export async function readBytes(url: URL): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+/** One expression for Node and browsers, as bundlers look for it: the class must be called Worker, and stay so when built. */
+function createWorker(Worker: WorkerConstructor): BrowserWorker {
+  return new Worker(new URL("../../../dist/wasm-worker.js", import.meta.url), { type: "module" });
+}
+
 /** Starts a worker of this device. `onEnd` is told why it ended by itself. */
 export function startWorker(onMessage: (message: unknown) => void, onEnd: (reason: string) => void): Port {
-  // One expression for Node and browsers, written as bundlers look for it.
-  const Worker = isNode ? (builtin("node:worker_threads").Worker as unknown as WorkerConstructor) : browser.Worker!;
-  const worker = new Worker(new URL("../../../dist/wasm-worker.js", import.meta.url), { type: "module" });
+  const worker = createWorker(isNode ? (builtin("node:worker_threads").Worker as never) : browser.Worker!);
   const port = {
     post: (message: unknown, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer),
     terminate: () => void worker.terminate(),
