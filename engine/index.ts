@@ -15,6 +15,7 @@ export {
 } from "./devices/device.ts";
 export { ProgramBuilder, variable, type Call, type Program, type Value, type Variable } from "./devices/program.ts";
 export { selfTest, type SelfTestResult } from "./devices/self-test.ts";
+export { probeWebGpu, type AdapterFacts, type AdapterOptions, type Probe } from "./devices/webgpu/probe.ts";
 export {
   parsePolicy,
   policies,
@@ -30,6 +31,7 @@ export { countParameters, estimate, type Estimate, type ParameterCount } from ".
 export type { Hook, HookedTensor, LookOptions, LookResult } from "./model/look.ts";
 export {
   loadModel,
+  type CheckedGeneration,
   type LoadOptions,
   type LoadProgress,
   type Model,
@@ -50,4 +52,14 @@ export type { ChosenLogProb, TokenLogProb } from "./generate/log-probs.ts";
 export type { Piece } from "./generate/rows.ts";
 export type { FinishReason, StopState } from "./generate/stop.ts";
 export type { Score } from "./generate/score.ts";
+export type { AnchoredMessage } from "./prompt-anchoring/chat-anchors.ts";
+export type { Schedule } from "./prompt-anchoring/contrast.ts";
+export type { ExactComparison } from "./prompt-anchoring/exact.ts";
+export type { StandIn } from "./prompt-anchoring/mask.ts";
+export { DEFAULT_STRENGTH, type AnchoringOptions, type ContrastOptions } from "./prompt-anchoring/options.ts";
+export type { AnchoredPrompt } from "./prompt-anchoring/plan.ts";
+export { parseAnchorArgument, type Anchor, type Span } from "./prompt-anchoring/spans.ts";
+export { byNeglect, type Strength, type StrengthFunction } from "./prompt-anchoring/strength.ts";
+export { escapeAnchorTags, hasAnchorTags, parseAnchorTags } from "./prompt-anchoring/tags.ts";
+export { tuneStrength, type TuneOptions, type TuneResult, type TuneState } from "./prompt-anchoring/tune.ts";
 export { FormatError, UnsupportedError } from "../loaders/index.ts";

@@ -18,7 +18,7 @@ export interface Ports {
   /** [lists, rows, 4]: begin, end, position, mark */
   readonly ranges: Tensor;
   /** embeddings of the caller's [*, dim] */
-  readonly vectors: Tensor | undefined;
+  readonly vectors: Tensor;
   /** [outputs]: the rows whose logits are wanted */
   readonly outputRows: Tensor;
   /** [outputs]: tokens whose log-probability is wanted */
@@ -43,13 +43,18 @@ export class Activations {
   readonly ports: Ports;
   readonly #device: Device;
   readonly #heads: number;
+  readonly #dim: number;
   readonly #held = new Map<string, Held>();
+  /** numbers in the rows of `vectors` that are in use */
+  #vectorLength = 0;
+  readonly #vectors = new Map<string, number>();
   /** units there is room for; a line is one row's pattern: columns of all heads */
   readonly #room: Record<Unit, number>;
 
   constructor(device: Device, config: ModelConfig, rows: number) {
     this.#device = device;
     this.#heads = config.heads;
+    this.#dim = config.dim;
     this.#room = { rows, outputs: 1, lines: 0 };
     const words = (name: string, unit: Unit, width = 1) => this.#make(name, unit, width, "u32");
     this.ports = {
@@ -58,7 +63,7 @@ export class Activations {
       rotation: config.rotary ? this.rows("rotation", config.rotary.dims) : undefined,
       slots: words("slots", "rows", config.layers),
       ranges: words("ranges", "rows", config.layers * RANGE_WORDS),
-      vectors: undefined,
+      vectors: device.createTensor("vectors", "f32", config.dim, "activations"),
       outputRows: words("outputRows", "outputs"),
       targets: words("targets", "outputs"),
       best: words("best", "outputs"),
@@ -91,6 +96,32 @@ export class Activations {
     return this.#make(isDouble ? `${name}.double` : name, "lines", this.#heads * (isDouble ? 2 : 1), "f32");
   }
 
+  /** Rows of `vectors` that hold one. */
+  get keptVectors(): number {
+    return this.#vectorLength / this.#dim;
+  }
+
+  /** Rows of `vectors`; at least 1. */
+  get vectorCount(): number {
+    return this.ports.vectors.length / this.#dim;
+  }
+
+  /** Keeps vectors [count, dim] in rows of `vectors`; the same ones once. Returns the first row's index. */
+  keepVectors(data: Float32Array): number {
+    const key = new Uint32Array(data.buffer, data.byteOffset, data.length).join();
+    const held = this.#vectors.get(key);
+    if (held !== undefined) return held;
+    const { vectors } = this.ports;
+    const offset = this.#vectorLength;
+    if (offset + data.length > vectors.length) {
+      this.#device.resize(vectors, Math.max(offset + data.length, vectors.length * 2));
+    }
+    this.#device.write({ tensor: vectors, data, offset });
+    this.#vectorLength += data.length;
+    this.#vectors.set(key, offset / this.#dim);
+    return offset / this.#dim;
+  }
+
   /** Makes room for a step. */
   reserve(room: Room): void {
     for (const unit of ["rows", "outputs", "lines"] as const) {
@@ -108,6 +139,7 @@ export class Activations {
   dispose(): void {
     for (const { tensor } of this.#held.values()) this.#device.destroy(tensor);
     this.#held.clear();
+    this.#device.destroy(this.ports.vectors);
   }
 
   #refit(unit: Unit, count: number): void {

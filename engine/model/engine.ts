@@ -6,6 +6,7 @@ import type { CachePolicy } from "../cache/policies/policy.ts";
 import { CacheStore, type CacheBytes } from "../cache/store.ts";
 import type { Device, Executable, Read, Write } from "../devices/device.ts";
 import type { Decoder, DecoderSequence, Feed } from "../generate/decoder.ts";
+import type { WatchableDecoder } from "../prompt-anchoring/contrast-decoder.ts";
 import { Activations } from "./activations.ts";
 import { applyPolicy, type SequenceRows, type StepWeights } from "./eviction.ts";
 import { resolveKeeping, type Keeping } from "./keeping.ts";
@@ -153,8 +154,18 @@ export class Engine implements Decoder {
   }
 
   /** This engine, but sequences are opened with these options. */
-  opening(options: OpenOptions): Decoder {
+  opening(options: OpenOptions): WatchableDecoder {
+    const last = this.config.layers - 1;
     return {
+      openWatched: (onAttention) => {
+        const sequence = this.open({ ...options, watchedLayers: [last] });
+        sequence.onAttention = ({ position, positions, weights }) => {
+          const byPosition = new Float32Array(position + 1);
+          for (const [key, at] of positions.entries()) byPosition[at] = weights.get(last)![key]!;
+          onAttention(position, byPosition);
+        };
+        return sequence;
+      },
       vocabSize: this.vocabSize,
       contextLength: this.contextLength,
       open: () => this.open(options),
@@ -279,6 +290,7 @@ export class Engine implements Decoder {
       rows,
       outputs,
       entryCount: store.entryCount,
+      vectorCount: this.activations.vectorCount,
       columns,
       doubleColumns: columns * 2,
       lines: rows * this.config.heads,
@@ -397,7 +409,9 @@ export class Engine implements Decoder {
 
   #check(tokens: readonly number[], start: number): void {
     const { vocabSize } = this.config;
-    const bad = tokens.find((token) => !(Number.isInteger(token) && token >= 0 && token < vocabSize));
+    // Numbers behind the vocabulary's are vectors that were kept.
+    const limit = vocabSize + this.activations.keptVectors;
+    const bad = tokens.find((token) => !(Number.isInteger(token) && token >= 0 && token < limit));
     if (bad !== undefined) throw new RangeError(`token ${bad} is not in the vocabulary of ${vocabSize}`);
     if (start + tokens.length > this.contextLength) {
       throw new RangeError(

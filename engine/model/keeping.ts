@@ -33,8 +33,11 @@ export function resolveKeeping(
   watched: readonly number[] = [],
 ): Keeping {
   const rule = resolveRule(policy.rule, config.anchors);
+  // A rule without segments shows what the model does without its anchors: no token is one, and no layer reads another's.
+  const hasAnchors = rule.segmented === 1;
+  const readsAnchors = hasAnchors && (config.anchors?.layerMap.size ?? 0) > 0;
   const isPerLayer = policy.isPerLayer ?? false;
-  if (isPerLayer && config.anchors && config.anchors.layerMap.size > 0) {
+  if (isPerLayer && readsAnchors) {
     throw new RangeError(
       `the policy "${policy.name}" keeps other keys in each layer, but layers of this model read one another's anchors`,
     );
@@ -53,9 +56,9 @@ export function resolveKeeping(
     policy,
     rule,
     dropRule: { ...rule, window },
-    isAnchor: policy.isAnchor ?? anchorsWithIds(config.anchors?.tokenIds ?? []),
+    isAnchor: hasAnchors ? (policy.isAnchor ?? anchorsWithIds(config.anchors?.tokenIds ?? [])) : () => false,
     isPerLayer,
-    keepsAnchors: (config.anchors?.layerMap.size ?? 0) > 0,
+    keepsAnchors: readsAnchors,
     weighedLayers,
     wantsKeyNorms,
     group: JSON.stringify([rule, isPerLayer, weighedLayers, wantsKeyNorms]),

@@ -18,10 +18,16 @@ import type { CachePolicy } from "../cache/policies/index.ts";
 import type { CacheBytes } from "../cache/store.ts";
 import type { Device } from "../devices/device.ts";
 import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
-import { generate, type GenerateOptions } from "../generate/generate.ts";
+import { collect, generate, type GenerateOptions, type Generation } from "../generate/generate.ts";
 import type { Piece, TextOf } from "../generate/rows.ts";
 import { score, type Score } from "../generate/score.ts";
+import type { AnchoredMessage } from "../prompt-anchoring/chat-anchors.ts";
+import { contrastDecoder } from "../prompt-anchoring/contrast-decoder.ts";
+import { compareExact, type ExactComparison } from "../prompt-anchoring/exact.ts";
+import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/options.ts";
+import { planAnchoring, planContrast, type AnchoredPrompt, type PlannedPrompt } from "../prompt-anchoring/plan.ts";
 import { ChatSession } from "./chat.ts";
+import { EmbeddingTable } from "./embeddings.ts";
 import { Engine } from "./engine.ts";
 import { Looker, type LookOptions, type LookResult } from "./look.ts";
 import { loadWeights } from "./weights.ts";
@@ -52,10 +58,21 @@ export interface LoadOptions extends DeviceOptions {
 export interface ModelGenerateOptions extends GenerateOptions {
   /** which keys stay in the cache; the model's own way by default (all of them, or its anchors) */
   readonly cache?: CachePolicy;
+  /** Selective Prompt Anchoring: hold on to parts of the prompt */
+  readonly anchoring?: AnchoringOptions;
+  /** decode against another prompt; not together with `anchoring` */
+  readonly contrast?: ContrastOptions;
 }
 
 /** A prompt: text, tokens, or the messages of a chat. */
-export type Prompt = string | readonly number[] | readonly ChatMessage[];
+export type Prompt = string | readonly number[] | readonly AnchoredMessage[];
+
+/** What {@link Model.generateChecked} gives. */
+export interface CheckedGeneration extends Generation {
+  readonly passed: boolean;
+  /** true if the plain text failed, so that the anchors were held */
+  readonly isAnchored: boolean;
+}
 
 /** Bytes in use. */
 export interface ModelMemory {
@@ -77,6 +94,7 @@ export class Model implements AsyncDisposable {
   readonly contextLength: number;
   readonly #engine: Engine;
   readonly #looker: Looker;
+  readonly #embeddings: EmbeddingTable;
   readonly #ownsDevice: boolean;
 
   /** Use {@link loadModel}. */
@@ -89,22 +107,80 @@ export class Model implements AsyncDisposable {
     this.notes = parts.notes;
     this.#ownsDevice = parts.ownsDevice;
     this.#looker = new Looker(parts.engine);
+    this.#embeddings = new EmbeddingTable(parts.engine);
   }
 
   /** Continues a prompt: an async iterator of pieces of text. Breaking out of the loop frees what it held. */
-  generate(prompt: Prompt, options: ModelGenerateOptions = {}): AsyncGenerator<Piece, void, undefined> {
+  generate(
+    prompt: Prompt | AnchoredPrompt,
+    options: ModelGenerateOptions = {},
+  ): AsyncGenerator<Piece, void, undefined> {
     return this.generateBatch([prompt], options);
   }
 
   /** Continues several prompts as rows of one batch; `piece.prompt` says whose it is. Each is what it would be alone. */
-  generateBatch(
-    prompts: readonly Prompt[],
+  async *generateBatch(
+    prompts: readonly (Prompt | AnchoredPrompt)[],
     options: ModelGenerateOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
-    const tokens = prompts.map((prompt) => this.tokens(prompt));
-    const { cache, ...rest } = options;
-    const decoder = cache ? this.#engine.opening({ policy: cache }) : this.#engine;
-    return generate(decoder, textOf(this.tokenizer), tokens, { endTokens: this.config.endTokenIds, ...rest });
+    const { cache, anchoring, contrast, ...rest } = options;
+    const decoder = this.#engine.opening({ policy: cache });
+    const generateOptions = { endTokens: this.config.endTokenIds, ...rest };
+    const text = textOf(this.tokenizer);
+    if (!anchoring && !contrast) {
+      const tokens = prompts.map((prompt) => this.tokens(promptOf(prompt).prompt));
+      yield* generate(decoder, text, tokens, generateOptions);
+      return;
+    }
+    const planned = await this.#plan(prompts, anchoring, contrast);
+    // A decoder of plans for nothing but plain rows would only stand in the way of the device's own greedy choice.
+    const isPlain = planned.every(({ ids, plan }) => plan.rows.length === 0 && plan.prompt === ids);
+    const contrasted = isPlain
+      ? decoder
+      : contrastDecoder(
+          decoder,
+          planned.map(({ plan }) => plan),
+        );
+    const tokens = planned.map(({ ids }) => ids);
+    yield* generate(contrasted, text, tokens, generateOptions);
+  }
+
+  /**
+   * Continues a prompt plainly; only if the caller's check does not pass, continues it again with its anchors held: the paper's
+   * test-triggered anchoring.
+   */
+  async generateChecked(
+    prompt: Prompt | AnchoredPrompt,
+    check: (text: string) => boolean | Promise<boolean>,
+    options: ModelGenerateOptions & { readonly anchoring: AnchoringOptions },
+  ): Promise<CheckedGeneration> {
+    const plainly = { ...options, anchoring: { ...options.anchoring, strength: 1 } };
+    const [plain] = await collect(this.generate(withoutStrengths(prompt), plainly));
+    if (await check(plain!.text)) return { ...plain!, passed: true, isAnchored: false };
+    const [anchored] = await collect(this.generate(prompt, options));
+    return { ...anchored!, passed: await check(anchored!.text), isAnchored: true };
+  }
+
+  /**
+   * How far Selective Prompt Anchoring is from what it approximates: at each strength, the next-token distribution of the combined
+   * logits beside that of the exact row with amplified embeddings.
+   */
+  async anchoringError(
+    prompt: Prompt | AnchoredPrompt,
+    strengths: readonly number[],
+    options: Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & { readonly signal?: AbortSignal } = {},
+  ): Promise<ExactComparison[]> {
+    const { signal, ...anchoring } = options;
+    const comparisons: ExactComparison[] = [];
+    for (const strength of strengths) {
+      const logits: Float32Array[] = [];
+      for (const mode of ["first-order", "exact"] as const) {
+        const [planned] = await this.#plan([withoutStrengths(prompt)], { ...anchoring, strength, mode }, undefined);
+        logits.push(await this.#nextLogits(planned!, signal));
+      }
+      comparisons.push(compareExact(logits[0]!, logits[1]!, strength));
+    }
+    return comparisons;
   }
 
   /** A conversation that keeps its keys and values from turn to turn. */
@@ -140,6 +216,35 @@ export class Model implements AsyncDisposable {
     return this.tokenizer.encode(text, { addSpecialTokens: false });
   }
 
+  async #plan(
+    prompts: readonly (Prompt | AnchoredPrompt)[],
+    anchoring: AnchoringOptions | undefined,
+    contrast: ContrastOptions | undefined,
+  ): Promise<PlannedPrompt[]> {
+    if (anchoring && contrast) throw new RangeError("anchoring and contrast were both asked for: choose 1 of the 2");
+    const parts = { tokenizer: this.tokenizer, embeddings: this.#embeddings };
+    const planned: PlannedPrompt[] = [];
+    for (const prompt of prompts) {
+      const anchored = promptOf(prompt);
+      planned.push(
+        anchoring ? await planAnchoring(parts, anchored, anchoring) : planContrast(parts, anchored, contrast!),
+      );
+    }
+    return planned;
+  }
+
+  /** Logits after a planned prompt. */
+  async #nextLogits({ ids, plan }: PlannedPrompt, signal: AbortSignal | undefined): Promise<Float32Array> {
+    const decoder = contrastDecoder(this.#engine.opening({}), [plan]);
+    const sequence = decoder.open();
+    try {
+      const [logits] = await decoder.logits([{ sequence, tokens: ids }], signal);
+      return logits!;
+    } finally {
+      decoder.close(sequence);
+    }
+  }
+
   /** Bytes in use now. */
   memory(): ModelMemory {
     const { weights, activations } = this.device.memory();
@@ -165,6 +270,20 @@ export function textOf(tokenizer: Tokenizer | null): TextOf {
     for (const token of prompt) decoder.push(token);
     return decoder;
   };
+}
+
+/** A prompt with its own anchors, if it comes with any. */
+function promptOf(prompt: Prompt | AnchoredPrompt): AnchoredPrompt & { readonly prompt: Prompt } {
+  return typeof prompt === "object" && "prompt" in prompt ? prompt : { prompt };
+}
+
+/** The prompt, all of whose anchors have the run's strength. */
+function withoutStrengths(prompt: Prompt | AnchoredPrompt): AnchoredPrompt {
+  const { prompt: own, anchors = [] } = promptOf(prompt);
+  const plain = anchors.map((anchor) =>
+    typeof anchor === "string" ? anchor : { ...anchor, strength: undefined, group: undefined },
+  );
+  return { prompt: own, anchors: plain };
 }
 
 function isTokens(prompt: readonly number[] | readonly ChatMessage[]): prompt is readonly number[] {

@@ -145,7 +145,7 @@ class ForwardRecorder {
           tableBegin: 0,
           tableEnd: vocabSize,
           contextLength: positionTable ? contextLength : 0,
-          vectorCount: vectors ? variable("vectorCount") : 0,
+          vectorCount: variable("vectorCount"),
           scale: this.#family.embeddingScale(this.#config),
         },
       );

@@ -1,0 +1,193 @@
+// From a prompt and what to hold on to, to the rows that it is decoded against.
+
+import type { ChatMessage, Tokenizer } from "../../loaders/index.ts";
+import { anchorChat, type AnchoredMessage } from "./chat-anchors.ts";
+import { contrastStrength } from "./contrast.ts";
+import type { ContrastPlan } from "./contrast-decoder.ts";
+import { mixEmbeddings } from "./exact.ts";
+import { chooseStandIn, maskedRows, type StandIn } from "./mask.ts";
+import { DEFAULT_STRENGTH, type AnchoringOptions, type ContrastOptions } from "./options.ts";
+import { resolveAnchors, type Anchor, type AnchorGroups, type AnchorPrompt, type Span } from "./spans.ts";
+import { needsMaskedRows } from "./strength.ts";
+import { parseAnchorTags } from "./tags.ts";
+import { tokenOffsets } from "./token-offsets.ts";
+
+/** A prompt with anchors of its own. */
+export interface AnchoredPrompt {
+  readonly prompt: string | readonly number[] | readonly AnchoredMessage[];
+  readonly anchors?: readonly Anchor[] | undefined;
+}
+
+/** The token embeddings of a model, unscaled, and room for vectors beside them. */
+export interface Embeddings {
+  readonly vocabSize: number;
+  readonly dim: number;
+  /** [tokens, dim] */
+  of(tokens: readonly number[]): Promise<Float32Array>;
+  /** the mean over the vocabulary [dim] */
+  mean(): Promise<Float32Array>;
+  /** Makes vectors [count, dim] usable as tokens; the number of the first. */
+  keep(vectors: Float32Array): number;
+}
+
+/** A prompt's own tokens, and what they are decoded as and against. */
+export interface PlannedPrompt {
+  readonly ids: readonly number[];
+  readonly plan: ContrastPlan;
+}
+
+/** What is needed of a model to plan. */
+export interface PlanningModel {
+  readonly tokenizer: Tokenizer | null;
+  readonly embeddings: Embeddings;
+}
+
+/** A prompt as text and tokens, with the anchors that it names itself. */
+interface ReadPrompt extends AnchorPrompt {
+  readonly anchors: readonly Anchor[];
+}
+
+/**
+ * The plan for a prompt: second rows for the groups whose strength is not 1 (none in exact mode, where the prompt's own anchored
+ * embeddings are amplified). Throws a RangeError where anchors cannot be found or do not fit together.
+ */
+export async function planAnchoring(
+  model: PlanningModel,
+  { prompt, anchors: own = [] }: AnchoredPrompt,
+  options: AnchoringOptions,
+): Promise<PlannedPrompt> {
+  const { tokenizer, embeddings } = model;
+  const { strength: given, schedule = "constant", collapse = false, recentQueries, onNote } = options;
+  const strength = given ?? DEFAULT_STRENGTH;
+  const read = readPrompt(tokenizer, prompt, [...own, ...(options.spans ?? [])]);
+  const { groups, notes } = resolveAnchors(read, read.anchors, { strength });
+  const { standIn, note } = chooseStandIn(tokenizer, {
+    standIn: options.standIn,
+    fallbackToken: options.maskToken,
+    vocabSize: embeddings.vocabSize,
+    dim: embeddings.dim,
+  });
+  for (const sentence of [note, ...notes]) onNote?.(sentence);
+  if (options.mode === "exact") {
+    if (schedule !== "constant" || collapse) {
+      throw new RangeError("exact mode runs one row of embeddings: it has no schedules and cannot collapse spans");
+    }
+    const amplified = await amplify(embeddings, read.ids, groups, standIn, strength);
+    return { ids: read.ids, plan: { prompt: amplified, rows: [], schedule } };
+  }
+  const asToken = await tokenFor(embeddings, standIn);
+  const masked = maskedRows(read.ids, groups, { kind: "token", token: asToken }, { collapse });
+  const isNeeded = needsMaskedRows(groups);
+  const rows = groups.flatMap((group, i) =>
+    isNeeded[i] ? [{ prompt: masked[i]!.tokens, strength: group.strength!, anchors: group.tokens }] : [],
+  );
+  return { ids: read.ids, plan: { prompt: read.ids, rows, schedule, recentQueries } };
+}
+
+/** The plan of a contrast with another prompt. */
+export function planContrast(
+  { tokenizer }: Pick<PlanningModel, "tokenizer">,
+  { prompt }: AnchoredPrompt,
+  contrast: ContrastOptions,
+): PlannedPrompt {
+  const read = readPrompt(tokenizer, prompt, contrast.method === "context" ? contrast.context : []);
+  const { ids } = read;
+  const strength = contrastStrength(contrast);
+  const plan = (second: readonly number[], anchors: readonly Span[]): PlannedPrompt => ({
+    ids,
+    plan: { prompt: ids, rows: strength === 1 ? [] : [{ prompt: second, strength, anchors }], schedule: "constant" },
+  });
+  switch (contrast.method) {
+    case "guidance":
+      return plan(ids.slice(-1), [{ begin: 0, end: ids.length - 1 }]);
+    case "negative-prompt": {
+      const { prompt: second } = contrast;
+      return plan(typeof second === "string" ? needed(tokenizer).encode(second) : second, [
+        { begin: 0, end: ids.length },
+      ]);
+    }
+    case "context": {
+      const { groups } = resolveAnchors(read, read.anchors, { strength: 0 });
+      const spans = groups.flatMap(({ tokens }) => tokens);
+      const rest = ids.filter((_, at) => !spans.some(({ begin, end }) => at >= begin && at < end));
+      if (rest.length === 0) throw new RangeError("the context is the whole prompt: at least 1 token must be left");
+      return plan(rest, spans);
+    }
+    default:
+      throw new RangeError(`there is no contrast ${JSON.stringify(contrast satisfies never)}`);
+  }
+}
+
+/** Text, tokens and anchors of a prompt; `<anchor>` tags are taken out of text and messages. */
+function readPrompt(
+  tokenizer: Tokenizer | null,
+  prompt: AnchoredPrompt["prompt"],
+  given: readonly Anchor[],
+): ReadPrompt {
+  if (typeof prompt === "string") {
+    const { text, spans } = parseAnchorTags(prompt);
+    const ids = needed(tokenizer).encode(text);
+    const offsets = tokenOffsets(text, ids, needed(tokenizer));
+    return { ids, text, offsets, anchors: [...spans.map((characters) => ({ characters })), ...given] };
+  }
+  if (isTokens(prompt)) return { ids: prompt, anchors: given };
+  const render = (messages: readonly ChatMessage[]) =>
+    needed(tokenizer).applyChatTemplate(messages, { addGenerationPrompt: true });
+  const { text, anchors } = anchorChat(prompt, render);
+  const ids = needed(tokenizer).encode(text, { addSpecialTokens: false });
+  return { ids, text, offsets: tokenOffsets(text, ids, needed(tokenizer)), anchors: [...anchors, ...given] };
+}
+
+function isTokens(prompt: readonly number[] | readonly AnchoredMessage[]): prompt is readonly number[] {
+  return prompt.every((item) => typeof item === "number");
+}
+
+function needed(tokenizer: Tokenizer | null): Tokenizer {
+  if (!tokenizer) throw new RangeError("this model's folder has no tokenizer: give prompts and anchors as tokens");
+  return tokenizer;
+}
+
+/** A token number for a stand-in: its own, or that of a vector kept beside the vocabulary. */
+async function tokenFor(embeddings: Embeddings, standIn: StandIn): Promise<number> {
+  return standIn.kind === "token" ? standIn.token : embeddings.keep(await vectorOf(embeddings, standIn));
+}
+
+/** The embedding of a stand-in [dim]. */
+async function vectorOf(embeddings: Embeddings, standIn: StandIn): Promise<Float32Array> {
+  switch (standIn.kind) {
+    case "token":
+      return embeddings.of([standIn.token]);
+    case "mean":
+      return embeddings.mean();
+    case "zeros":
+      return new Float32Array(embeddings.dim);
+    case "vector":
+      return Float32Array.from(standIn.vector);
+    default:
+      return standIn satisfies never;
+  }
+}
+
+/** The prompt with E_mask + w (E - E_mask) in the place of each anchored embedding. */
+async function amplify(
+  embeddings: Embeddings,
+  ids: readonly number[],
+  groups: AnchorGroups["groups"],
+  standIn: StandIn,
+  fallback: AnchoringOptions["strength"],
+): Promise<number[]> {
+  const tokens = [...ids];
+  const mask = await vectorOf(embeddings, standIn);
+  for (const group of groups) {
+    const strength = group.strength ?? fallback;
+    if (typeof strength !== "number") {
+      throw new RangeError("exact mode amplifies the prompt's embeddings once: its strengths must be numbers");
+    }
+    for (const { begin, end } of group.tokens) {
+      const own = await embeddings.of(ids.slice(begin, end));
+      const first = embeddings.keep(mixEmbeddings(own, own, mask, strength));
+      for (let at = begin; at < end; at++) tokens[at] = first + at - begin;
+    }
+  }
+  return tokens;
+}
