@@ -7,29 +7,43 @@
 import { madd } from "../call.as";
 import { firstFour, lastFour, loadFirst, loadLast } from "./weights.as";
 
-/** tile [1][8] += a row of x times `count` columns of a panel. */
+/**
+ * tile [1][8] += a row of x times `count` columns of a panel. A sum waits for its own last addition, so several are kept:
+ * of three columns, or of two where widening (f16) takes registers.
+ */
 export function addRow1<W>(x: usize, panel: usize, count: i32, tile: usize): void {
-  let a0 = v128.load(tile, 0), b0 = v128.load(tile, 16);
-  let a01 = f32x4.splat(0), b01 = f32x4.splat(0);
+  let a = v128.load(tile), b = v128.load(tile, 16);
+  let a1 = f32x4.splat(0), b1 = f32x4.splat(0), a2 = f32x4.splat(0), b2 = f32x4.splat(0);
   const size = sizeof<W>() << 3, end = x + (<usize>count << 2);
+  const isF16 = isInteger<W>() && isSigned<W>();
+  if (!isF16) {
+    for (; x + 8 < end; x += 12, panel += 3 * size) {
+      const w = loadFirst<W>(panel), v = loadLast<W>(panel, w);
+      const s = v128.load_splat<f32>(x);
+      a = madd(s, firstFour<W>(w), a), b = madd(s, lastFour<W>(v), b);
+      const w1 = loadFirst<W>(panel + size), v1 = loadLast<W>(panel + size, w1);
+      const s1 = v128.load_splat<f32>(x, 4);
+      a1 = madd(s1, firstFour<W>(w1), a1), b1 = madd(s1, lastFour<W>(v1), b1);
+      const w2 = loadFirst<W>(panel + 2 * size), v2 = loadLast<W>(panel + 2 * size, w2);
+      const s2 = v128.load_splat<f32>(x, 8);
+      a2 = madd(s2, firstFour<W>(w2), a2), b2 = madd(s2, lastFour<W>(v2), b2);
+    }
+  }
   for (; x + 4 < end; x += 8, panel += 2 * size) {
     const w = loadFirst<W>(panel), v = loadLast<W>(panel, w);
-    const p = firstFour<W>(w), q = lastFour<W>(v);
-    const s0 = v128.load_splat<f32>(x);
-    a0 = madd(s0, p, a0), b0 = madd(s0, q, b0);
+    const s = v128.load_splat<f32>(x);
+    a = madd(s, firstFour<W>(w), a), b = madd(s, lastFour<W>(v), b);
     const w1 = loadFirst<W>(panel + size), v1 = loadLast<W>(panel + size, w1);
-    const p1 = firstFour<W>(w1), q1 = lastFour<W>(v1);
-    const s01 = v128.load_splat<f32>(x, 4);
-    a01 = madd(s01, p1, a01), b01 = madd(s01, q1, b01);
+    const s1 = v128.load_splat<f32>(x, 4);
+    a1 = madd(s1, firstFour<W>(w1), a1), b1 = madd(s1, lastFour<W>(v1), b1);
   }
   for (; x < end; x += 4, panel += size) {
     const w = loadFirst<W>(panel), v = loadLast<W>(panel, w);
-    const p = firstFour<W>(w), q = lastFour<W>(v);
-    const s0 = v128.load_splat<f32>(x);
-    a0 = madd(s0, p, a0), b0 = madd(s0, q, b0);
+    const s = v128.load_splat<f32>(x);
+    a = madd(s, firstFour<W>(w), a), b = madd(s, lastFour<W>(v), b);
   }
-  v128.store(tile, f32x4.add(a0, a01));
-  v128.store(tile, f32x4.add(b0, b01), 16);
+  v128.store(tile, f32x4.add(f32x4.add(a, a1), a2));
+  v128.store(tile, f32x4.add(f32x4.add(b, b1), b2), 16);
 }
 
 /** tile [2][8] += 2 rows of x, `stride` bytes apart, times `count` columns of a panel. */
