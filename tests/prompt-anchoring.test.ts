@@ -275,7 +275,7 @@ describe.each(DEVICES)("identities on %s", (name) => {
   });
 
   test("what cannot be is refused in a sentence", async () => {
-    const run = (options: ModelGenerateOptions) => tokensAfter(model, prompt, options);
+    const run = tokensAfter.bind(null, model, prompt);
     await expect(run({ anchoring: { maskToken: 3 } })).rejects.toThrow("0 anchors are named");
     await expect(run({ anchoring: { spans: ["text"], maskToken: 3 } })).rejects.toThrow("named by its characters");
     await expect(run({ anchoring: { spans } })).rejects.toThrow("name a token to stand in");

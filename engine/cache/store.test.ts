@@ -1,0 +1,174 @@
+// The store against a naive one: sequences as plain lists of tokens. After each of a thousand random operations the contents of
+// every key, read through its slot, are those of the naive store, and slots are shared and freed as they should be.
+
+import { afterEach, describe, expect, test } from "vitest";
+import { seededRandom } from "../../kernels/index.ts";
+import type { Device, Tensor } from "../devices/device.ts";
+import { ReferenceDevice } from "../devices/reference/reference-device.ts";
+import { CacheStore, type StoredSequence } from "./store.ts";
+
+const SHAPE = { layers: 3, kvHeads: 2, headDim: 2, maxSlots: 100_000 };
+const SLOT_NUMBERS = 2 * SHAPE.kvHeads * SHAPE.headDim;
+
+/** A key as the naive store knows it: a number of its own, its position and its mark. */
+interface NaiveKey {
+  readonly id: number;
+  readonly position: number;
+  readonly mark: number;
+}
+interface Pair {
+  readonly stored: StoredSequence;
+  /** by list */
+  readonly naive: NaiveKey[][];
+  length: number;
+  segment: number;
+}
+
+let device: Device;
+afterEach(() => device.dispose());
+
+async function makeStore(isPerLayer: boolean, maxSlots = SHAPE.maxSlots): Promise<CacheStore> {
+  device = new ReferenceDevice();
+  const store = new CacheStore(device, { ...SHAPE, isPerLayer, maxSlots });
+  await store.prepare();
+  return store;
+}
+
+/** Puts each new key's number into its slots, as a step would store keys and values. */
+function append(store: CacheStore, pairs: readonly Pair[], anchors: readonly boolean[][], nextId: () => number): void {
+  const plan = store.append(pairs.map(({ stored }, i) => ({ sequence: stored, anchors: anchors[i]! })));
+  for (const write of plan.writes) device.write(write);
+  let row = 0;
+  for (const [i, pair] of pairs.entries()) {
+    for (const isAnchor of anchors[i]!) {
+      const key = { id: nextId(), position: pair.length++, mark: pair.segment * 2 + Number(isAnchor) };
+      if (isAnchor) pair.segment++;
+      for (const [list, naive] of pair.naive.entries()) {
+        naive.push(key);
+        const slot = plan.slots[list * plan.rows + row]!;
+        for (const cache of cachesOf(store, list)) {
+          device.write({
+            tensor: cache,
+            data: new Float32Array(SLOT_NUMBERS).fill(key.id),
+            offset: slot * SLOT_NUMBERS,
+          });
+        }
+      }
+      row++;
+    }
+  }
+}
+
+function cachesOf(store: CacheStore, list: number): readonly Tensor[] {
+  return store.pools[list]!.caches;
+}
+
+async function check(store: CacheStore, pairs: readonly Pair[]): Promise<void> {
+  const entries = (await device.read({ tensor: store.entries, begin: 0, end: store.entries.length })) as Uint32Array;
+  for (const [list, pool] of store.pools.entries()) {
+    const contents = await Promise.all(
+      pool.caches.map((tensor) => device.read({ tensor, begin: 0, end: tensor.length })),
+    );
+    const slotsOf = new Map<number, number>();
+    for (const { stored, naive, length, segment } of pairs) {
+      const held = stored.lists[list]!;
+      expect([stored.length, stored.segment]).toEqual([length, segment]);
+      expect([...held.positions()]).toEqual(naive[list]!.map(({ position }) => position));
+      expect([...held.marks()]).toEqual(naive[list]!.map(({ mark }) => mark));
+      for (const [key, { id }] of naive[list]!.entries()) {
+        const slot = held.slot(key);
+        for (const numbers of contents) {
+          const inSlot = numbers.subarray(slot * SLOT_NUMBERS, (slot + 1) * SLOT_NUMBERS);
+          expect([...inSlot]).toEqual(Array(SLOT_NUMBERS).fill(id));
+        }
+        // Two keys never share a slot unless they are the same key.
+        expect(slotsOf.get(slot) ?? id).toBe(id);
+        slotsOf.set(slot, id);
+        if (key < held.changedFrom) {
+          const at = (held.base + key) * 4;
+          expect([...entries.subarray(at, at + 4)]).toEqual([
+            slot,
+            naive[list]![key]!.position,
+            naive[list]![key]!.mark,
+            0,
+          ]);
+        }
+      }
+    }
+    expect(pool.live).toBe(slotsOf.size);
+    expect(pool.slotCount).toBeLessThanOrEqual(Math.max(64, 2 * pool.live + 64));
+    for (const cache of pool.caches) expect(cache.length).toBe(pool.slotCount * SLOT_NUMBERS);
+  }
+  const { live, allocated, peak } = store.bytes();
+  const buffers = store.caches.reduce((sum, cache) => sum + cache.length * 4, 0);
+  expect(allocated).toBe(buffers);
+  expect(live).toBeLessThanOrEqual(allocated);
+  expect(peak).toBeGreaterThanOrEqual(live);
+}
+
+describe.each([
+  ["one list for all layers", false],
+  ["a list for each layer", true],
+])("%s", (_, isPerLayer) => {
+  test.each([1, 2])("a thousand random operations are those of a naive store (seed %i)", async (seed) => {
+    const store = await makeStore(isPerLayer);
+    const random = seededRandom(seed);
+    const pairs: Pair[] = [];
+    let id = 0;
+    const pick = () => pairs[random.integer(pairs.length)]!;
+    for (let operation = 0; operation < 1000; operation++) {
+      const kind = random.integer(12);
+      if (pairs.length === 0 || (kind === 0 && pairs.length < 8)) {
+        pairs.push({ stored: store.open(), naive: store.pools.map(() => []), length: 0, segment: 0 });
+      } else if (kind === 1 && pairs.length < 8) {
+        const from = pick();
+        pairs.push({ ...from, stored: store.fork(from.stored), naive: from.naive.map((keys) => [...keys]) });
+      } else if (kind === 2) {
+        const [closed] = pairs.splice(random.integer(pairs.length), 1);
+        store.close(closed!.stored);
+        store.close(closed!.stored);
+      } else if (kind < 6) {
+        const pair = pick();
+        const list = random.integer(store.pools.length);
+        const keeps = random.integer(4) === 0 ? 20 : 3;
+        const keep = pair.naive[list]!.map((_key, key) => key).filter(() => random.integer(keeps) > 0);
+        store.evict(pair.stored, list, keep);
+        pair.naive[list] = keep.map((key) => pair.naive[list]![key]!);
+      } else {
+        const some = pairs.filter(() => random.integer(2) === 0);
+        const anchors = some.map(() => Array.from({ length: 1 + random.integer(20) }, () => random.integer(5) === 0));
+        if (some.length > 0) append(store, some, anchors, () => ++id);
+      }
+      if (operation % 50 === 49) await check(store, pairs);
+    }
+    for (const { stored } of pairs) store.close(stored);
+    await check(store, []);
+    expect(store.bytes().live).toBe(0);
+  });
+});
+
+test("the peak is the most that has been alive, not what was reserved", async () => {
+  const store = await makeStore(false);
+  const slotBytes = SHAPE.layers * SLOT_NUMBERS * 4;
+  const first = store.open();
+  store.append([{ sequence: first, anchors: Array<boolean>(10).fill(false) }]);
+  store.evict(first, 0, [9]);
+  const second = store.open();
+  store.append([{ sequence: second, anchors: Array<boolean>(5).fill(false) }]);
+  expect(store.bytes()).toEqual({ live: 6 * slotBytes, allocated: 64 * slotBytes, peak: 10 * slotBytes });
+});
+
+test("running out of room is said before anything is changed", async () => {
+  const store = await makeStore(true, 12);
+  const sequence = store.open();
+  store.append([{ sequence, anchors: Array<boolean>(10).fill(false) }]);
+  const before = store.bytes();
+  expect(() => store.append([{ sequence, anchors: [false, true, false] }])).toThrow(
+    "the cache needs 13 slots, but may have 12",
+  );
+  expect(store.bytes()).toEqual(before);
+  expect(sequence.length).toBe(10);
+  expect(sequence.lists.map(({ length }) => length)).toEqual([10, 10, 10]);
+  store.append([{ sequence, anchors: [false, true] }]);
+  expect(sequence.length).toBe(12);
+});
