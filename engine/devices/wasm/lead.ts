@@ -80,9 +80,10 @@ export class Lead {
       case "read":
         return [this.#read(request)];
       case "pack": {
-        const { address, byteLength, rows, columns, format, begin, bytes } = request;
-        packRows({ rows, columns, format, layout: "panels" }, bytes, begin, this.#bytes(address, byteLength));
-        return [];
+        const { address, byteLength, rows, columns, format, words, sourceBytes } = request;
+        const source = new Uint8Array(words.buffer, 0, sourceBytes);
+        packRows({ rows, columns, format, layout: "panels" }, source, 0, this.#bytes(address, byteLength));
+        return [words];
       }
       case "run": {
         request.writes.forEach((placed) => this.#write(placed));

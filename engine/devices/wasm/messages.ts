@@ -57,8 +57,9 @@ export type Request =
       readonly rows: number;
       readonly columns: number;
       readonly format: StoredFormat;
-      readonly begin: number;
-      readonly bytes: Uint8Array;
+      /** the rows' bytes and room to spare; comes back with the answer, to be used again */
+      readonly words: Uint32Array;
+      readonly sourceBytes: number;
     }
   | {
       readonly kind: "run";

@@ -51,7 +51,7 @@ const CONTROL_BYTES = 1024;
 /** Addresses stay below 2^32 even one past the end of a buffer. */
 const LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
 /** Bytes of a matrix that are read and packed at a time. */
-const PIECE_BYTES = 8 << 20;
+const PIECE_BYTES = 4 << 20;
 /** How long a kernel is replayed after its known-answer test, so that its first real use runs as well-compiled code. */
 const WARM_MILLISECONDS = 2;
 
@@ -193,32 +193,25 @@ class WasmDevice implements Device {
     if (rows % 8 !== 0) {
       this.#crew.order({ kind: "zero", address: address + byteLength - panelBytes, byteLength: panelBytes });
     }
-    let packing: Promise<unknown> = Promise.resolve();
+    const room = () => new Uint32Array(Math.ceil((Math.min(rows, step) * rowBytes) / 4));
+    // one piece is read while the other is packed; the lead gives the room back
+    let spare = Promise.resolve(room());
+    let packing = Promise.resolve(room());
     for (let begin = 0; begin < rows; begin += step) {
       const end = Math.min(rows, begin + step);
-      const [bytes] = await Promise.all([source.read(begin, end, signal), packing]);
+      const sourceBytes = (end - begin) * rowBytes;
+      const [bytes, words] = await Promise.all([source.read(begin, end, signal), spare]);
       signal?.throwIfAborted();
-      if (bytes.byteLength !== (end - begin) * rowBytes) {
+      if (bytes.byteLength !== sourceBytes) {
         const got = `rows ${begin}..${end} are ${bytes.byteLength} bytes`;
-        throw new DeviceError("failed", `"${label}": ${got}; ${(end - begin) * rowBytes} were wanted`);
+        throw new DeviceError("failed", `"${label}": ${got}; ${sourceBytes} were wanted`);
       }
-      const copy = bytes.slice();
+      new Uint8Array(words.buffer).set(bytes);
       const at = address + (begin / 8) * panelBytes;
       const pieceBytes = Math.ceil((end - begin) / 8) * panelBytes;
-      packing = this.#crew.request(
-        {
-          kind: "pack",
-          address: at,
-          byteLength: pieceBytes,
-          rows: end - begin,
-          columns,
-          format,
-          begin: 0,
-          bytes: copy,
-        },
-        () => `packing "${label}"`,
-        [copy.buffer],
-      );
+      const piece = { address: at, byteLength: pieceBytes, rows: end - begin, columns, format, words, sourceBytes };
+      const packed = this.#crew.request({ kind: "pack", ...piece }, () => `packing "${label}"`, [words.buffer]);
+      [spare, packing] = [packing, packed.then(([back]) => back as Uint32Array<ArrayBuffer>)];
       packing.catch(() => undefined);
     }
     await packing;
