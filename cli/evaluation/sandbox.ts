@@ -1,0 +1,201 @@
+// Runs programs that nobody trusts: a QuickJS interpreter in WebAssembly, on a worker thread, under limits.
+//
+// Three walls, each for what the one before cannot hold. The interpreter gives a program neither files nor network nor
+// timers, counts its memory and stack, and stops it at the deadline. WebAssembly holds the interpreter, should it err. The
+// thread is ended from outside if the interpreter hangs in a builtin, which it cannot interrupt.
+
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { DEFAULT_LIMITS, failure, type Limits, type Outcome } from "./outcome.ts";
+import type { Program } from "./task.ts";
+
+/** How long after the deadline a worker may still answer by itself, in milliseconds. */
+const GRACE_MS = 1000;
+/** How long a worker may take to start. */
+const START_MS = 60_000;
+/** V8's stack for the interpreter: it must not end before the interpreter's own stack does. */
+const STACK_MB = 64;
+/** V8's heap of the worker, which holds no values of programs. */
+const HEAP_MB = 256;
+
+/** What {@link openSandbox} takes. */
+export interface SandboxOptions {
+  /** bounds of each program; 5 s and 128 MiB by default */
+  readonly limits?: Partial<Limits> | undefined;
+  /** programs that run at the same time, 1 or more; 1 by default */
+  readonly workers?: number | undefined;
+  /** the bundled worker, where it is not the package's own */
+  readonly workerUrl?: URL | undefined;
+}
+
+/** A place to run programs in. */
+export interface Sandbox {
+  readonly limits: Limits;
+  /**
+   * Runs a program and says how it fared; what the program does is never thrown.
+   *
+   * @throws the signal's reason; Error if the sandbox cannot be started or was disposed
+   */
+  run(program: Program, signal?: AbortSignal): Promise<Outcome>;
+  /** Ends the threads; programs that still run are not answered. */
+  dispose(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Opens a sandbox; threads start with the first programs. */
+export function openSandbox(options: SandboxOptions = {}): Sandbox {
+  const { workers = 1, workerUrl = new URL("../../dist/sandbox-worker.js", import.meta.url) } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  if (!Number.isInteger(workers) || workers < 1) throw new RangeError(`workers is ${workers}, wanted 1 or more`);
+  if (!(limits.timeMs > 0 && limits.timeMs <= 3_600_000))
+    throw new RangeError(`timeMs is ${limits.timeMs}, wanted more than 0 and at most 3600000`);
+  if (!(limits.memoryBytes >= 1 << 20 && limits.memoryBytes <= 2 ** 30))
+    throw new RangeError(`memoryBytes is ${limits.memoryBytes}, wanted ${1 << 20} to ${2 ** 30}`);
+  return new ThreadSandbox(limits, workers, workerUrl);
+}
+
+/** A thread that runs one program at a time, and is started anew after it had to be ended. */
+class Cell {
+  readonly #workerUrl: URL;
+  readonly #limits: Limits;
+  #worker: Promise<Worker> | undefined;
+
+  constructor(workerUrl: URL, limits: Limits) {
+    this.#workerUrl = workerUrl;
+    this.#limits = limits;
+  }
+
+  async run(program: Program, signal: AbortSignal | undefined): Promise<Outcome> {
+    signal?.throwIfAborted();
+    this.#worker ??= startWorker(this.#workerUrl);
+    const worker = await this.#worker.catch((error: unknown) => {
+      this.#worker = undefined; // the next program tries again
+      throw error;
+    });
+    const answer = await this.#ask(worker, program, signal);
+    if (answer.isAlive) return answer.outcome;
+    await this.dispose();
+    signal?.throwIfAborted();
+    return answer.outcome;
+  }
+
+  async dispose(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.then(
+      (started) => started.terminate(),
+      () => {},
+    );
+  }
+
+  #ask(
+    worker: Worker,
+    program: Program,
+    signal: AbortSignal | undefined,
+  ): Promise<{ outcome: Outcome; isAlive: boolean }> {
+    const { timeMs } = this.#limits;
+    return new Promise((resolve) => {
+      const settle = (outcome: Outcome, isAlive: boolean): void => {
+        clearTimeout(timer);
+        worker.off("message", onAnswer).off("error", onError).off("exit", onExit);
+        signal?.removeEventListener("abort", onAbort);
+        worker.unref();
+        resolve({ outcome, isAlive });
+      };
+      const onAnswer = (outcome: Outcome): void => settle(outcome, true);
+      const onError = (error: Error & { code?: string }): void => {
+        const isMemory = error.code === "ERR_WORKER_OUT_OF_MEMORY";
+        const message = isMemory ? "out of memory" : `the interpreter's thread ended: ${error.message}`;
+        settle(failure(isMemory ? "memory" : "exception", message), false);
+      };
+      const onExit = (code: number): void =>
+        settle(failure("exception", `the interpreter's thread ended with code ${code}`), false);
+      const onTimeout = (): void => settle(failure("timeout", `ran longer than ${timeMs} ms`), false);
+      const onAbort = (): void => settle(failure("timeout", "stopped"), false);
+      // This thread may have been busy past the deadline with the answer waiting: it is heard before the clock counts.
+      const timer = setTimeout(() => setImmediate(() => setImmediate(onTimeout)), timeMs + GRACE_MS);
+      worker.on("message", onAnswer).on("error", onError).on("exit", onExit);
+      signal?.addEventListener("abort", onAbort);
+      worker.ref();
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+      worker.postMessage({ program, limits: this.#limits });
+    });
+  }
+}
+
+function startWorker(url: URL): Promise<Worker> {
+  const path = fileURLToPath(url);
+  if (!existsSync(path))
+    return Promise.reject(
+      new Error(`${path}, the worker that runs generated code, is not there: build the project first`),
+    );
+  const worker = new Worker(url, {
+    name: "kedge sandbox",
+    env: {},
+    execArgv: [],
+    resourceLimits: { stackSizeMb: STACK_MB, maxOldGenerationSizeMb: HEAP_MB },
+  });
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      clearTimeout(timer);
+      worker.off("message", onReady).off("error", onError).off("exit", onExit);
+      if (error === undefined) return resolve(worker);
+      void worker.terminate();
+      reject(new Error(`the sandbox did not start: ${error.message}`, { cause: error }));
+    };
+    const onReady = (): void => settle();
+    const onError = (error: Error): void => settle(error);
+    const onExit = (code: number): void => settle(new Error(`its thread ended with code ${code}`));
+    const timer = setTimeout(() => settle(new Error(`not ready after ${START_MS} ms`)), START_MS);
+    worker.on("message", onReady).on("error", onError).on("exit", onExit);
+  });
+}
+
+class ThreadSandbox implements Sandbox {
+  readonly limits: Limits;
+  readonly #cells: readonly Cell[];
+  readonly #idle: Cell[];
+  readonly #waiting: { readonly take: (cell: Cell) => void; readonly fail: (error: Error) => void }[] = [];
+  #isDisposed = false;
+
+  constructor(limits: Limits, workers: number, workerUrl: URL) {
+    this.limits = limits;
+    this.#cells = Array.from({ length: workers }, () => new Cell(workerUrl, limits));
+    this.#idle = [...this.#cells];
+  }
+
+  async run(program: Program, signal?: AbortSignal): Promise<Outcome> {
+    const cell = await this.#take();
+    try {
+      const outcome = await cell.run(program, signal);
+      if (this.#isDisposed) throw disposed(); // its thread was ended
+      return outcome;
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#idle.push(cell);
+      else next.take(cell);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    this.#isDisposed = true;
+    for (const { fail } of this.#waiting.splice(0)) fail(disposed());
+    await Promise.all(this.#cells.map((cell) => cell.dispose()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #take(): Promise<Cell> {
+    if (this.#isDisposed) return Promise.reject(disposed());
+    const cell = this.#idle.pop();
+    if (cell !== undefined) return Promise.resolve(cell);
+    return new Promise((take, fail) => this.#waiting.push({ take, fail }));
+  }
+}
+
+function disposed(): Error {
+  return new Error("the sandbox was disposed");
+}
