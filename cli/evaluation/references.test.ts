@@ -1,0 +1,71 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasShared, shared, WITHOUT_SHARED } from "../../tests/support/shared.ts";
+import { bundleWorker, type BundledWorker } from "./bundled-worker.ts";
+import { checkReferences, describeReferences } from "./references.ts";
+import { evaluate } from "./run.ts";
+import { openSandbox, type Sandbox } from "./sandbox.ts";
+import { readTasks } from "./tasks.ts";
+
+let worker: BundledWorker;
+let sandbox: Sandbox;
+beforeAll(async () => {
+  worker = await bundleWorker();
+  sandbox = openSandbox({ workerUrl: worker.url, limits: { timeMs: 20_000 } });
+});
+afterAll(async () => {
+  await sandbox.dispose();
+  worker.remove();
+});
+
+const setOf = (name: string): string => fileURLToPath(new URL(`../../models/kedge-js-5m/${name}`, import.meta.url));
+
+describe.each(["eval-std.jsonl", "eval-long.jsonl"])("the set %s", (name) => {
+  it("can be solved: all 200 of its solutions pass", async () => {
+    const tasks = await readTasks(setOf(name));
+    const progress: number[] = [];
+    const report = await checkReferences({ tasks, sandbox, onProgress: (done, total) => progress.push(done / total) });
+    expect(report).toEqual({ tasks: 200, passed: 200, failed: [] });
+    expect(describeReferences(report)).toBe("200 of 200 reference solutions pass");
+    expect(progress).toHaveLength(200);
+    expect(progress.at(-1)).toBe(1);
+  });
+
+  it("cannot be solved by doing nothing, or by another task's solution", async () => {
+    const tasks = (await readTasks(setOf(name))).slice(0, 60);
+    const nothing = await evaluate({ tasks, sandbox, complete: (batch) => Promise.resolve(batch.map(() => ["}\n"])) });
+    expect(nothing.passAt["1"]).toBe(0);
+    expect(nothing.failures.assertion).toBe(60);
+    const others = new Map(tasks.map(({ id }, i) => [id, tasks[(i + 1) % tasks.length]?.canonicalSolution ?? ""]));
+    const mixed = await evaluate({
+      tasks,
+      sandbox,
+      complete: (batch) => Promise.resolve(batch.map(({ id }) => [others.get(id) ?? ""])),
+    });
+    expect(mixed.passAt["1"]).toBeLessThan(0.1);
+  });
+});
+
+const humanEval = "data/humaneval-x/humaneval_js.jsonl.gz";
+const skip = hasShared(humanEval) ? "" : ` (${WITHOUT_SHARED})`;
+describe.skipIf(skip !== "")(`HumanEval-X${skip}`, () => {
+  it("has 162 of 164 solutions that pass", async () => {
+    const report = await checkReferences({ tasks: await readTasks(shared(humanEval)), sandbox });
+    expect(describeReferences(report).split("\n")).toEqual([
+      "162 of 164 reference solutions pass",
+      "JavaScript/112 fails with its own solution: 9 of 9 assertions failed, number 1 first",
+      "JavaScript/155 fails with its own solution: 1 of 8 assertions failed, number 8 first",
+    ]);
+  });
+
+  it("is passed by none who do nothing", async () => {
+    const tasks = await readTasks(shared(humanEval));
+    const { passAt, failures } = await evaluate({
+      tasks,
+      sandbox,
+      complete: (batch) => Promise.resolve(batch.map(() => ["}\n"])),
+    });
+    expect(passAt["1"]).toBe(0);
+    expect(failures.assertion + failures.exception).toBe(164);
+  });
+});

@@ -1,0 +1,49 @@
+// `--check-references`: a set's own solutions through its own tests. A task that fails with its own solution can be passed by
+// nobody, and a score should be read with that in mind.
+
+import type { Outcome } from "./outcome.ts";
+import type { Sandbox } from "./sandbox.ts";
+import { programOf, type Task } from "./task.ts";
+
+/** A reference solution that fails. */
+export interface FailedReference {
+  readonly id: string;
+  readonly outcome: Extract<Outcome, { passed: false }>;
+}
+
+/** What became of the reference solutions: plain JSON. */
+export interface ReferenceReport {
+  readonly tasks: number;
+  readonly passed: number;
+  /** in the order of the tasks */
+  readonly failed: readonly FailedReference[];
+}
+
+/** What {@link checkReferences} takes. */
+export interface ReferenceOptions {
+  readonly tasks: readonly Task[];
+  readonly sandbox: Sandbox;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Runs every task with its canonical solution. */
+export async function checkReferences(options: ReferenceOptions): Promise<ReferenceReport> {
+  const { tasks, sandbox, onProgress, signal } = options;
+  let done = 0;
+  const outcomes = await Promise.all(
+    tasks.map(async (task) => {
+      const outcome = await sandbox.run(programOf(task, task.canonicalSolution), signal);
+      onProgress?.(++done, tasks.length);
+      return { id: task.id, outcome };
+    }),
+  );
+  const failed = outcomes.flatMap(({ id, outcome }) => (outcome.passed ? [] : [{ id, outcome }]));
+  return { tasks: tasks.length, passed: tasks.length - failed.length, failed };
+}
+
+/** The report as lines of text: the count, then a line for each task that fails. */
+export function describeReferences({ tasks, passed, failed }: ReferenceReport): string {
+  const lines = failed.map(({ id, outcome }) => `${id} fails with its own solution: ${outcome.message}`);
+  return [`${passed} of ${tasks} reference solutions pass`, ...lines].join("\n");
+}

@@ -1,0 +1,187 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DEFAULT_LIMITS, failure, type Outcome } from "./outcome.ts";
+import { progressLine } from "./progress-line.ts";
+import { loadResults } from "./results.ts";
+import { evaluate, type EvaluationOptions, type EvaluationProgress } from "./run.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { Program, Task } from "./task.ts";
+
+const tasks: readonly Task[] = Array.from({ length: 10 }, (_, index) => ({
+  id: `t${index}`,
+  format: "kedge",
+  prompt: `function f${index}() {\n`,
+  anchors: [],
+  entryPoint: `f${index}`,
+  canonicalSolution: "}\n",
+  stop: "line-is-brace",
+  check: { kind: "cases", entryPoint: `f${index}`, cases: [{ input: null, expected: index }] },
+}));
+
+const dispose = (): Promise<void> => Promise.resolve();
+
+/** Passes what says "good"; takes a moment, so that judging and decoding overlap. */
+function fakeSandbox(onRun: (program: Program) => void = () => {}): Sandbox {
+  return {
+    limits: DEFAULT_LIMITS,
+    async run(program): Promise<Outcome> {
+      onRun(program);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      return program.source.includes("good") ? { passed: true } : failure("assertion", "wrong");
+    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Even tasks are solved; what follows the last line is left over. */
+const solve = (batch: readonly Task[]): Promise<string[][]> =>
+  Promise.resolve(batch.map(({ id }) => [`  ${Number(id.slice(1)) % 2 === 0 ? "good" : "bad"}\n}\ngood\n`]));
+
+/** Five samples each: two of the first task pass, none of the others. */
+const sample = (batch: readonly Task[]): Promise<string[][]> =>
+  Promise.resolve(batch.map(({ id }) => (id === "t0" ? ["good", "", "good", "", ""] : ["", "", "", "", ""])));
+
+const refuse = (): Promise<string[][]> => Promise.reject(new Error("nothing is left to decode"));
+
+let folder: string;
+let resultsFile: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "kedge-run-"));
+  resultsFile = join(folder, "results.jsonl");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const run = (options: Partial<EvaluationOptions> = {}): ReturnType<typeof evaluate> =>
+  evaluate({ tasks, complete: solve, sandbox: fakeSandbox(), batchSize: 4, ...options });
+
+describe("an evaluation", () => {
+  it("decodes tasks as batches, cuts completions, scores and reports", async () => {
+    const batches: string[][] = [];
+    const progress: EvaluationProgress[] = [];
+    const programs: string[] = [];
+    const evaluation = await run({
+      complete: (batch) => {
+        batches.push(batch.map(({ id }) => id));
+        return solve(batch);
+      },
+      sandbox: fakeSandbox(({ source }) => programs.push(source)),
+      onProgress: (now) => progress.push(now),
+    });
+    expect(batches).toEqual([
+      ["t0", "t1", "t2", "t3"],
+      ["t4", "t5", "t6", "t7"],
+      ["t8", "t9"],
+    ]);
+    expect(programs).toContain("function f3() {\n  bad\n}\n");
+    expect(evaluation).toMatchObject({
+      tasks: 10,
+      samples: 1,
+      passAt: { 1: 0.5 },
+      failures: { assertion: 5, exception: 0, syntax: 0, timeout: 0, memory: 0 },
+    });
+    expect(evaluation.interval.low).toBeLessThan(0.5);
+    expect(evaluation.interval.high).toBeGreaterThan(0.5);
+    expect(evaluation.results.map(({ id }) => id)).toEqual(tasks.map(({ id }) => id));
+    expect(progress.map(({ done }) => done)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(progress.at(-1)).toEqual({ done: 10, total: 10, passed: 5, resumed: 0 });
+    expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation);
+  });
+
+  it("estimates pass@k from several samples", async () => {
+    const { passAt } = await run({ complete: sample, samples: 5, limit: 2 });
+    expect(Object.keys(passAt)).toEqual(["1", "5"]);
+    expect(passAt["1"]).toBeCloseTo(0.2, 12);
+    expect(passAt["5"]).toBe(0.5);
+  });
+
+  it("loses nothing when decoding fails, and resumes with what is left", async () => {
+    const whole = await run();
+    let calls = 0;
+    const failing = (batch: readonly Task[]): Promise<string[][]> =>
+      ++calls === 3 ? Promise.reject(new Error("the device is lost")) : solve(batch);
+    await expect(run({ complete: failing, resultsFile })).rejects.toThrow("the device is lost");
+    expect(loadResults(resultsFile).results).toHaveLength(8);
+
+    await expect(run({ resultsFile })).rejects.toThrow("is there already");
+    const asked: string[] = [];
+    const first: EvaluationProgress[] = [];
+    const resumed = await run({
+      resultsFile,
+      resume: true,
+      complete: (batch) => {
+        asked.push(...batch.map(({ id }) => id));
+        return solve(batch);
+      },
+      onProgress: (now) => first.push(now),
+    });
+    expect(asked).toEqual(["t8", "t9"]);
+    expect(first[0]).toEqual({ done: 8, total: 10, passed: 4, resumed: 8 });
+    expect(resumed).toEqual(whole);
+  });
+
+  it("stops at a signal, with everything decoded judged and written", async () => {
+    const controller = new AbortController();
+    const complete = async (batch: readonly Task[], signal?: AbortSignal): Promise<string[][]> => {
+      if (batch[0]?.id === "t4") controller.abort(new Error("stopped by the user"));
+      signal?.throwIfAborted();
+      return solve(batch);
+    };
+    await expect(run({ complete, resultsFile, signal: controller.signal })).rejects.toThrow("stopped by the user");
+    expect(
+      loadResults(resultsFile)
+        .results.map(({ id }) => id)
+        .sort(),
+    ).toEqual(["t0", "t1", "t2", "t3"]);
+    await run({ resultsFile, resume: true });
+    expect(loadResults(resultsFile).results).toHaveLength(10);
+  });
+
+  it("goes on with more tasks, and with fewer scores only those", async () => {
+    await run({ resultsFile, limit: 3 });
+    expect((await run({ resultsFile, resume: true, limit: 5 })).passAt).toEqual({ 1: 0.6 });
+    expect((await run({ resultsFile, resume: true, limit: 2, complete: refuse })).passAt).toEqual({ 1: 0.5 });
+  });
+
+  it("does not resume under other settings, limits or tasks", async () => {
+    await run({ resultsFile, settings: { model: "a" } });
+    const before = readFileSync(resultsFile, "utf8");
+    const again = (options: Partial<EvaluationOptions>): Promise<unknown> =>
+      run({ resultsFile, resume: true, settings: { model: "a" }, ...options });
+    await expect(again({ settings: { model: "b" } })).rejects.toThrow(`made with model "a", not "b"`);
+    await expect(again({ samples: 2 })).rejects.toThrow("made with samples 1, not 2");
+    await expect(again({ tasks: tasks.slice(1) })).rejects.toThrow("made with tasks ");
+    const sandbox = { ...fakeSandbox(), limits: { ...DEFAULT_LIMITS, timeMs: 1 } };
+    await expect(again({ sandbox })).rejects.toThrow("made with timeMs 5000, not 1");
+    expect(readFileSync(resultsFile, "utf8")).toBe(before);
+  });
+
+  it("refuses batches of the wrong shape, and numbers out of range", async () => {
+    await expect(run({ complete: () => Promise.resolve([[""]]) })).rejects.toThrow(
+      "the generator answered 1 tasks of a batch of 4",
+    );
+    await expect(run({ samples: 2 })).rejects.toThrow("the generator made 1 completions of t0, wanted 2");
+    await expect(run({ batchSize: 0 })).rejects.toThrow("batchSize is 0");
+    await expect(run({ limit: 1.5 })).rejects.toThrow("limit is 1.5");
+    await expect(run({ tasks: [] })).rejects.toThrow("is 0");
+  });
+
+  it("ends where the sandbox cannot run, after every task of the batch is settled", async () => {
+    const sandbox = { ...fakeSandbox(), run: (): Promise<Outcome> => Promise.reject(new Error("no thread")) };
+    await expect(run({ sandbox, resultsFile })).rejects.toThrow("no thread");
+    expect(loadResults(resultsFile).results).toEqual([]);
+  });
+});
+
+describe("the progress line", () => {
+  it("shows what is done, what passed and how long it will take", () => {
+    const progress = { done: 50, total: 100, passed: 30, resumed: 10 };
+    expect(progressLine(progress, 60_000)).toBe(`[${"#".repeat(15)}${"-".repeat(15)}] 50/100, 30 passed, 1m15s left`);
+    expect(progressLine({ ...progress, done: 10 }, 5)).toBe(`[###${"-".repeat(27)}] 10/100, 30 passed`);
+    expect(progressLine({ ...progress, done: 100 }, 5)).toBe(`[${"#".repeat(30)}] 100/100, 30 passed`);
+    expect(progressLine(progress, 4_000_000, 40)).toBe("[####----] 50/100, 30 passed, 1h23m left"); // 50 x 100 s
+    expect(progressLine(progress, 60_000, 20)).toHaveLength(20);
+  });
+});
