@@ -15,11 +15,11 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let place = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  let place = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * 64u + lane;
   if (place >= params.rows * params.dim) { return; }
   var value = activate(params.activation, x[place]);
   if (HAS_UP) { value *= up[place]; }

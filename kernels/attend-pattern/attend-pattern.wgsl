@@ -32,7 +32,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;       // [lists, rows]: begin, end, position, mark
 @group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;      // [entry_count]: slot, position, mark, bits of the bias
 @group(0) @binding(4) var<storage, read> source_cache: array<f32>;       // as cache
-@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of the entries' biases
+@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of biases
 @group(0) @binding(6) var<storage, read_write> pattern: array<u32>;      // [rows, heads, columns + source_columns]
 @group(0) @binding(7) var<uniform> params: Params;
 
@@ -41,11 +41,11 @@ var<workgroup> totals: array<f32, LANES>;
 
 @compute @workgroup_size(LANES)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row_head = workgroup.x + workgroup.y * workgroups.x;
+  let row_head = workgroup_id.x + workgroup_id.y * num_workgroups.x;
   if (row_head >= params.rows * params.heads) { return; }
   let head = row_head % params.heads;
   let range = ranges[params.list * params.rows + row_head / params.heads];

@@ -1,7 +1,7 @@
 // Attention without barriers: a subgroup per row and head. It walks the row's keys in blocks of as many as it has lanes: each
 // lane scores one key, then each lane adds the block's values up in four groups of four dimensions, carrying the sums over
 // from block to block relative to the largest score so far (online softmax). A block that no lane sees is skipped.
-// workgroup.z takes 16 dimensions a lane; heads that are larger are scored once for each. head_dim is a multiple of 4.
+// workgroup_id.z takes 16 dimensions a lane; heads that are larger are scored once for each. head_dim is a multiple of 4.
 // Where the adapter makes smaller subgroups than WORKGROUP, all but the first of a workgroup are idle.
 
 override WORKGROUP: u32;
@@ -31,7 +31,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;        // [lists, rows]: begin, end, position, mark
 @group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;       // [entry_count]: slot, position, mark, bits of the bias
 @group(0) @binding(4) var<storage, read> source_cache: array<vec4<f32>>;  // as cache
-@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;   // [heads]: bias of the source, scale of the entries' biases
+@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;   // [heads]: bias of the source, scale of biases
 @group(0) @binding(6) var<storage, read_write> z: array<vec4<f32>>;       // [rows, heads, head_dim / 4]
 @group(0) @binding(7) var<uniform> params: Params;
 
@@ -43,13 +43,13 @@ fn cached(begin: u32, i: u32, is_source: bool) -> vec4<f32> {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) index: u32,
   @builtin(subgroup_invocation_id) lane: u32,
   @builtin(subgroup_size) lanes: u32,
 ) {
-  let row_head = workgroup.x + workgroup.y * workgroups.x;
+  let row_head = workgroup_id.x + workgroup_id.y * num_workgroups.x;
   if (row_head >= params.rows * params.heads || index >= lanes) { return; }
   let head = row_head % params.heads;
   let range = ranges[params.list * params.rows + row_head / params.heads];
@@ -57,7 +57,7 @@ fn main(
   let groups = params.head_dim / 4u;
   let from_q = row_head * groups;
 
-  for (var first = workgroup.z * 4u * lanes; first < groups; first += workgroups.z * 4u * lanes) {
+  for (var first = workgroup_id.z * 4u * lanes; first < groups; first += num_workgroups.z * 4u * lanes) {
     let g = first + lane;
     var peak = LOWEST;
     var total = 0.0;
@@ -65,11 +65,12 @@ fn main(
     var s1 = vec4<f32>();
     var s2 = vec4<f32>();
     var s3 = vec4<f32>();
-    for (var source = 0u; source < select(1u, 2u, HAS_SOURCE); source++) {
+    let sources = select(1u, 2u, HAS_SOURCE);
+    for (var source = 0u; source < sources; source++) {
       let is_source = source == 1u;
-      for (var block = range.x; block < range.y; block += lanes) {
-        let entry = entries[min(block + lane, range.y - 1u)];
-        var is_seen = block + lane < range.y;
+      for (var begin = range.x; begin < range.y; begin += lanes) {
+        let entry = entries[min(begin + lane, range.y - 1u)];
+        var is_seen = begin + lane < range.y;
         if (is_source) { is_seen = is_seen && is_source_visible(range, entry); }
         else { is_seen = is_seen && is_visible(range, entry); }
         if (!subgroupAny(is_seen)) { continue; }
@@ -88,7 +89,7 @@ fn main(
         s2 *= shrink;
         s3 *= shrink;
         let value_here = key + params.kv_heads * groups;
-        for (var i = 0u; i < min(lanes, range.y - block); i++) {
+        for (var i = 0u; i < min(lanes, range.y - begin); i++) {
           let w = subgroupShuffle(weight, i);
           let value = subgroupShuffle(value_here, i);
           if (g < groups) { s0 += w * cached(value, g, is_source); }

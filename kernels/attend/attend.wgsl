@@ -1,7 +1,7 @@
 // Attention in any shape, on any adapter: a workgroup per row and head. It walks the row's keys in blocks of 64: each lane
 // scores one key, then each lane adds the block's values up in four of the head's dimensions (64 apart), carrying the sums
 // over from block to block relative to the largest score so far (online softmax). The source's keys come as a second walk.
-// workgroup.z takes 256 dimensions; heads that are larger are scored once for each.
+// workgroup_id.z takes 256 dimensions; heads that are larger are scored once for each.
 
 const LANES = 64u;
 const LOWEST = -3.4e38;
@@ -29,7 +29,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;       // [lists, rows]: begin, end, position, mark
 @group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;      // [entry_count]: slot, position, mark, bits of the bias
 @group(0) @binding(4) var<storage, read> source_cache: array<f32>;       // as cache
-@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of the entries' biases
+@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of biases
 @group(0) @binding(6) var<storage, read_write> z: array<f32>;            // [rows, heads, head_dim]
 @group(0) @binding(7) var<uniform> params: Params;
 
@@ -45,25 +45,26 @@ var<workgroup> values: array<u32, LANES>;
 
 @compute @workgroup_size(LANES)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row_head = workgroup.x + workgroup.y * workgroups.x;
+  let row_head = workgroup_id.x + workgroup_id.y * num_workgroups.x;
   if (row_head >= params.rows * params.heads) { return; }
   let head = row_head % params.heads;
   let range = ranges[params.list * params.rows + row_head / params.heads];
   let kv_head = head / (params.heads / params.kv_heads);
   let from_q = row_head * params.head_dim;
-  let first_dim = workgroup.z * 256u + lane;
+  let first_dim = workgroup_id.z * 256u + lane;
 
   var peak = LOWEST;
   var total = 0.0;
   var sums = vec4<f32>();
-  for (var source = 0u; source < select(1u, 2u, HAS_SOURCE); source++) {
-    for (var block = range.x; block < range.y; block += LANES) {
-      let entry = entries[min(block + lane, range.y - 1u)];
-      var is_seen = block + lane < range.y;
+  let sources = select(1u, 2u, HAS_SOURCE);
+  for (var source = 0u; source < sources; source++) {
+    for (var begin = range.x; begin < range.y; begin += LANES) {
+      let entry = entries[min(begin + lane, range.y - 1u)];
+      var is_seen = begin + lane < range.y;
       if (source == 1u) { is_seen = is_seen && is_source_visible(range, entry); }
       else { is_seen = is_seen && is_visible(range, entry); }
       var score = LOWEST;
@@ -86,7 +87,7 @@ fn main(
       peak = new_peak;
       total *= shrink;
       sums *= shrink;
-      for (var key = 0u; key < min(LANES, range.y - block); key++) {
+      for (var key = 0u; key < min(LANES, range.y - begin); key++) {
         let weight = weights[key];
         if (weight == 0.0) { continue; }
         total += weight;

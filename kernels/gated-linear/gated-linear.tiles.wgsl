@@ -29,9 +29,9 @@ fn finish(row: u32, output: u32, gates: vec4<f32>, ups: vec4<f32>) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let row = workgroup.y * 4u;
-  let output = workgroup.x * WORKGROUP * 4u + lane;
+fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_id.y * 4u;
+  let output = workgroup_id.x * WORKGROUP * 4u + lane;
   let groups = params.inputs / 4u;
   let stride = (params.inputs + 31u) / 32u * 8u;
   let last_row = params.rows - 1u;

@@ -61,7 +61,7 @@ export const gpu: readonly WgslImplementation[] = gpuFormats.flatMap((format): r
       wgsl: prelude + tiles,
       requires: [],
       formats,
-      rows: { min: 2, max: 4 * 65535 },
+      rows: { min: 2 },
       fits: hasWholeGroups,
       constants: (setting) => ({ WORKGROUP: tileLanes(setting), ...epilogueOf(setting) }),
       workgroups: (setting) => [

@@ -15,11 +15,11 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  let row = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * 64u + lane;
   if (row >= params.rows) { return; }
   let begin = slots[params.list * params.rows + row] * 2u * params.kv_heads * params.head_dim;
   var total = 0.0;

@@ -25,13 +25,13 @@ fn store(row: u32, i: u32, mean: f32, scale: f32) {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) index: u32,
   @builtin(subgroup_invocation_id) lane: u32,
   @builtin(subgroup_size) lanes: u32,
 ) {
-  let row = workgroup.x + workgroup.y * workgroups.x;
+  let row = workgroup_id.x + workgroup_id.y * num_workgroups.x;
   if (row >= params.rows || index >= lanes) { return; }
   let base = row * params.dim;
   var sum = 0.0;

@@ -28,11 +28,11 @@ var<workgroup> squares: array<f32, LANES>;
 
 @compute @workgroup_size(LANES)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = workgroup.x + workgroup.y * workgroups.x;
+  let row = workgroup_id.x + workgroup_id.y * num_workgroups.x;
   if (row >= params.rows) { return; }
   let base = row * params.dim;
   var sum = 0.0;

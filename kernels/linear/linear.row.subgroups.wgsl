@@ -25,8 +25,8 @@ struct Params {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) index: u32,
   @builtin(subgroup_invocation_id) lane: u32,
   @builtin(subgroup_size) lanes: u32,
@@ -34,7 +34,7 @@ fn main(
   let groups = params.inputs / 4u;
   let stride = (params.inputs + 31u) / 32u * 8u;
   let last = params.outputs - 1u;
-  let begin = (workgroup.x + workgroup.y * workgroups.x) * OUTPUTS;
+  let begin = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * OUTPUTS;
   let end = min(begin + OUTPUTS, params.outputs);
   for (var output = begin + index / lanes * 8u; output < end; output += WORKGROUP / lanes * 8u) {
     let w0 = output * stride;

@@ -32,8 +32,8 @@ fn finish(output: u32, sums: vec4<f32>, lane: u32) {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) index: u32,
   @builtin(subgroup_invocation_id) lane: u32,
   @builtin(subgroup_size) lanes: u32,
@@ -41,7 +41,7 @@ fn main(
   let groups = params.inputs / 4u;
   let stride = (params.inputs + 31u) / 32u * 8u;
   let last = params.outputs - 1u;
-  let begin = (workgroup.x + workgroup.y * workgroups.x) * OUTPUTS;
+  let begin = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * OUTPUTS;
   let end = min(begin + OUTPUTS, params.outputs);
   let x1 = min(1u, params.rows - 1u) * groups;
   let x2 = min(2u, params.rows - 1u) * groups;

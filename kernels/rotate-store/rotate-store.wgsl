@@ -36,11 +36,11 @@ fn element(head_begin: u32, i: u32, scale: f32, is_query: bool) -> f32 {
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) workgroup: vec3<u32>,
-  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let place = (workgroup.x + workgroup.y * workgroups.x) * 64u + lane;
+  let place = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * 64u + lane;
   let all_heads = params.heads + 2u * params.kv_heads;
   let i = place % params.head_dim;
   let head = place / params.head_dim % all_heads;

@@ -120,6 +120,10 @@ export class GpuProgram implements Executable {
     }
     for (let i = this.#firstDispatch[begin]!; i < this.#firstDispatch[end]!; i++) {
       const dispatch = this.#dispatches[i]!;
+      const missing = dispatch.variables.find((name) => variables[name] === undefined);
+      if (missing !== undefined) {
+        throw new RangeError(`${dispatch.ready.call.label}: the step gives no value for "${missing}"`);
+      }
       this.#bind(dispatch);
       if (!dispatch.isCurrent) this.#resolve(dispatch, variables);
     }
@@ -168,9 +172,7 @@ export class GpuProgram implements Executable {
     if (dispatch.variables.length > 0) {
       const resolved: Record<string, number> = {};
       for (const [name, value] of Object.entries(call.params)) {
-        const number = typeof value === "number" ? value : variables[value.variable];
-        if (number === undefined) throw new RangeError(`${label}: the step gives no value for ${name}`);
-        resolved[name] = number;
+        resolved[name] = typeof value === "number" ? value : variables[value.variable]!;
       }
       params = resolved;
     }

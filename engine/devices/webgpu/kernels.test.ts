@@ -73,7 +73,9 @@ async function runAll(kernel: Kernel, implementation: WgslImplementation, shapes
 
 describe("on the GPU", () => {
   test.each(cases)("$name agrees with the reference", async ({ kernel, implementation, shapes }) => {
-    if (!implementation.requires.every((name) => device.facts.features.includes(name === "f16" ? "shader-f16" : name))) {
+    if (
+      !implementation.requires.every((name) => device.facts.features.includes(name === "f16" ? "shader-f16" : name))
+    ) {
       throw new Error(`${implementation.name} requires ${implementation.requires.join()}, which this adapter lacks`);
     }
     const { right, wrong } = await runAll(kernel, implementation, shapes);
@@ -83,9 +85,18 @@ describe("on the GPU", () => {
   });
 
   test("every kernel has an implementation, and every implementation a known-answer test", () => {
-    expect(kernelShapes.filter(({ kernel }) => wgslOf(kernel).length === 0).map(({ kernel }) => kernel.name)).toEqual([]);
-    const traits = { features: new Set(["subgroups"]), subgroupSize: 4, maxWorkgroupSize: 256, maxWorkgroupBytes: 16384 };
-    const untried = cases.filter(({ kernel, implementation }) => trialsFor(kernel, implementation, traits).length === 0);
+    expect(kernelShapes.filter(({ kernel }) => wgslOf(kernel).length === 0).map(({ kernel }) => kernel.name)).toEqual(
+      [],
+    );
+    const traits = {
+      features: new Set(["subgroups"]),
+      subgroupSize: 4,
+      maxWorkgroupSize: 256,
+      maxWorkgroupBytes: 16384,
+    };
+    const untried = cases.filter(
+      ({ kernel, implementation }) => trialsFor(kernel, implementation, traits).length === 0,
+    );
     expect(untried.map(({ name }) => name)).toEqual([]);
   });
 });
