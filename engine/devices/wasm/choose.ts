@@ -1,15 +1,18 @@
 // Which implementations a call may use on this device, best first as their kernel lists them, and the known-answer test
 // that each passes before its first use.
 
-import type {
-  Implementation,
-  Kernel,
-  MatrixFormat,
-  Sample,
-  Setting,
-  WasmImplementation,
+import {
+  compare,
+  type Implementation,
+  type Kernel,
+  makeTrial,
+  type MatrixFormat,
+  type Sample,
+  seededRandom,
+  type Setting,
+  type Trial,
+  type WasmImplementation,
 } from "../../../kernels/index.ts";
-import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
 import type { Call } from "../program.ts";
 import type { Choice } from "./wasm-program.ts";
 

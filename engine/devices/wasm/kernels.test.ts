@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Implementation, Kernel, Sample, WasmImplementation } from "../../../kernels/kernel.ts";
-import { matrixByteLength, packRows, type StoredFormat } from "../../../kernels/matrix/matrix.ts";
+import { bytesPerWeight, matrixByteLength, packRows, type StoredFormat } from "../../../kernels/matrix/matrix.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
 import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
 import { STATIC_BYTES } from "./instance.ts";
@@ -29,10 +29,20 @@ async function open(file: string) {
   > & {
     heapBase(): number;
     setScratch(address: number): void;
+    packPanels(from: number, rows: number, columns: number, weightBytes: number, to: number): void;
   };
   functions.setScratch(PAGE);
   return {
     functions,
+    /** `byteLength` bytes from where the panels begin, zeros before */
+    pack(source: Uint8Array, rows: number, columns: number, weightBytes: number, byteLength: number): Uint8Array {
+      const [from, to] = [16 * PAGE, 32 * PAGE];
+      new Uint8Array(memory.buffer, from, source.length + 64).fill(0xee).set(source);
+      const target = new Uint8Array(memory.buffer, to, byteLength).fill(0x99);
+      target.fill(0, byteLength - 32);
+      functions.packPanels(from, rows, columns, weightBytes, to);
+      return target.slice();
+    },
     run(trial: Trial, implementation: WasmImplementation, threads: number) {
       let next = 16 * PAGE;
       const place = (byteLength: number) => {
@@ -95,6 +105,19 @@ const opened = await Promise.all(modules.map(async (file) => [file, await open(f
 describe.each(opened)("%s", (_file, module) => {
   it("leaves everything above the first page to the device", () => {
     expect(module.functions.heapBase()).toBeLessThanOrEqual(STATIC_BYTES);
+  });
+
+  it.each(formats)("packs %s weights into panels as kernels/matrix does", (format) => {
+    for (const rows of [1, 3, 4, 5, 7, 8, 9, 12, 23]) {
+      for (const columns of [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 40]) {
+        const shape = { rows, columns, format, layout: "panels" } as const;
+        const weightBytes = bytesPerWeight(format);
+        const source = Uint8Array.from({ length: rows * columns * weightBytes }, (_, i) => (i * 73 + 11) % 256);
+        const want = new Uint8Array(matrixByteLength(shape) + 32);
+        packRows(shape, source, 0, want.subarray(0, -32));
+        expect(module.pack(source, rows, columns, weightBytes, want.length)).toEqual(want);
+      }
+    }
   });
 
   describe.each(kernelShapes.map((entry) => [entry.kernel.name, entry] as const))("%s", (_name, { kernel, shapes }) => {

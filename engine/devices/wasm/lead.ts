@@ -1,7 +1,6 @@
 // The lead worker: carries out the device's orders one after the other, and walks programs as thread 0 while the helpers
 // walk along. It alone writes the memory between runs.
 
-import { packRows } from "../../../kernels/matrix/matrix.ts";
 import { instantiate, type Instance } from "./instance.ts";
 import type { FromWorker, Order, Placed, Request, Start, ToWorker, Wanted } from "./messages.ts";
 import { type Port, webAssembly, type WasmMemory } from "./platform.ts";
@@ -80,9 +79,9 @@ export class Lead {
       case "read":
         return [this.#read(request)];
       case "pack": {
-        const { address, byteLength, rows, columns, format, words, sourceBytes } = request;
-        const source = new Uint8Array(words.buffer, 0, sourceBytes);
-        packRows({ rows, columns, format, layout: "panels" }, source, 0, this.#bytes(address, byteLength));
+        const { address, staging, rows, columns, weightBytes, words } = request;
+        this.#words(staging, words.length).set(words);
+        this.#instance!.functions.packPanels(staging, rows, columns, weightBytes, address);
         return [words];
       }
       case "run": {

@@ -1,7 +1,6 @@
 // What the caller's thread and the workers say to each other. Orders are carried out in the order in which they were sent;
 // addresses are bytes into the workers' linear memory, which the caller's thread divides up but never reads or writes.
 
-import type { StoredFormat } from "../../../kernels/index.ts";
 import type { WasmMemory, WasmModule } from "./platform.ts";
 
 /** First message to every worker: becomes the lead (thread 0) or a helper. */
@@ -53,13 +52,13 @@ export type Request =
   | {
       readonly kind: "pack";
       readonly address: number;
-      readonly byteLength: number;
+      /** room in the memory for the rows as they come */
+      readonly staging: number;
       readonly rows: number;
       readonly columns: number;
-      readonly format: StoredFormat;
+      readonly weightBytes: number;
       /** the rows' bytes and room to spare; comes back with the answer, to be used again */
       readonly words: Uint32Array;
-      readonly sourceBytes: number;
     }
   | {
       readonly kind: "run";

@@ -221,20 +221,28 @@ describe("the wasm device", () => {
       builder.call(linear, `heavy.${i}`, { x, weight, bias: undefined, residual: undefined, y }, params);
     }
     const program = await device.prepare(builder.build());
-    const gaps: number[] = [];
-    let last = performance.now();
-    const timer = setInterval(() => {
-      const now = performance.now();
-      gaps.push(now - last);
-      last = now;
-    }, 10);
-    const begin = performance.now();
-    await device.run(program, { variables: {} });
-    const took = performance.now() - begin;
-    clearInterval(timer);
-    expect(took).toBeGreaterThan(100);
-    expect(gaps.length).toBeGreaterThan(took / 40);
-    expect(Math.max(...gaps)).toBeLessThan(60);
+    /** The longest time between two ticks of a timer, and the share of the time in which this thread was at work. */
+    const watch = async () => {
+      const utilization = performance.eventLoopUtilization();
+      const begin = performance.now();
+      let [last, longest] = [begin, 0];
+      const tick = () => {
+        const now = performance.now();
+        longest = Math.max(longest, now - last);
+        last = now;
+      };
+      const timer = setInterval(tick, 10);
+      await device.run(program, { variables: {} });
+      tick();
+      clearInterval(timer);
+      expect(last - begin).toBeGreaterThan(100);
+      return { longest, share: performance.eventLoopUtilization(utilization).utilization };
+    };
+    // other programs may take the processor from this thread at any time: the best of five tries tells about ours
+    const tries = [];
+    for (let i = 0; i < 5; i++) tries.push(await watch());
+    expect(Math.min(...tries.map(({ longest }) => longest))).toBeLessThan(50);
+    expect(Math.min(...tries.map(({ share }) => share))).toBeLessThan(0.1);
     program.dispose();
     [x, y, weight].forEach((one) => device.destroy(one));
   });

@@ -6,9 +6,15 @@
 // With `deterministic` the plain modules are used, whose results are the same on every machine; relaxed SIMD rounds as the
 // processor likes.
 
-import { type Implementation, type Kernel, matrixByteLength, type MatrixFormat } from "../../../kernels/index.ts";
-import type { WasmImplementation } from "../../../kernels/index.ts";
-import type { Trial } from "../../../kernels/trial.ts";
+import {
+  bytesPerWeight,
+  type Implementation,
+  type Kernel,
+  matrixByteLength,
+  type MatrixFormat,
+  type Trial,
+  type WasmImplementation,
+} from "../../../kernels/index.ts";
 import {
   type Demotion,
   type Device,
@@ -169,7 +175,7 @@ class WasmDevice implements Device {
     const byteLength = matrixByteLength({ rows, columns, format, layout: "panels" });
     const address = this.#allocate(label, byteLength);
     try {
-      await this.#fill(source, address, byteLength, signal);
+      await this.#fill(source, address, signal);
     } catch (error) {
       this.#allocator.free(address, byteLength);
       throw error;
@@ -180,41 +186,36 @@ class WasmDevice implements Device {
   }
 
   /** Reads whole panels, packs them where they belong; a piece is read while the one before it is packed. */
-  async #fill(
-    source: MatrixSource,
-    address: number,
-    byteLength: number,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  async #fill(source: MatrixSource, address: number, signal: AbortSignal | undefined): Promise<void> {
     const { label, rows, columns, format } = source;
-    const rowBytes = columns * (format === "f32" ? 4 : 2);
-    const panelBytes = 8 * rowBytes;
-    const step = 8 * Math.max(1, Math.floor(PIECE_BYTES / panelBytes));
-    if (rows % 8 !== 0) {
-      this.#crew.order({ kind: "zero", address: address + byteLength - panelBytes, byteLength: panelBytes });
-    }
-    const room = () => new Uint32Array(Math.ceil((Math.min(rows, step) * rowBytes) / 4));
+    const weightBytes = bytesPerWeight(format);
+    const rowBytes = columns * weightBytes;
+    const step = 8 * Math.max(1, Math.floor(PIECE_BYTES / (8 * rowBytes)));
+    const words = Math.ceil((Math.min(rows, step) * rowBytes) / 4);
+    const staging = this.#allocate(label, words * 4);
+    const piece = { kind: "pack", staging, columns, weightBytes } as const;
     // one piece is read while the other is packed; the lead gives the room back
-    let spare = Promise.resolve(room());
-    let packing = Promise.resolve(room());
-    for (let begin = 0; begin < rows; begin += step) {
-      const end = Math.min(rows, begin + step);
-      const sourceBytes = (end - begin) * rowBytes;
-      const [bytes, words] = await Promise.all([source.read(begin, end, signal), spare]);
-      signal?.throwIfAborted();
-      if (bytes.byteLength !== sourceBytes) {
-        const got = `rows ${begin}..${end} are ${bytes.byteLength} bytes`;
-        throw new DeviceError("failed", `"${label}": ${got}; ${sourceBytes} were wanted`);
+    let spare = Promise.resolve(new Uint32Array(words));
+    let packing = Promise.resolve(new Uint32Array(words));
+    try {
+      for (let begin = 0; begin < rows; begin += step) {
+        const end = Math.min(rows, begin + step);
+        const [bytes, room] = await Promise.all([source.read(begin, end, signal), spare]);
+        signal?.throwIfAborted();
+        if (bytes.byteLength !== (end - begin) * rowBytes) {
+          const got = `rows ${begin}..${end} are ${bytes.byteLength} bytes`;
+          throw new DeviceError("failed", `"${label}": ${got}; ${(end - begin) * rowBytes} were wanted`);
+        }
+        new Uint8Array(room.buffer).set(bytes);
+        const place = { address: address + begin * rowBytes, rows: end - begin, words: room };
+        const packed = this.#crew.request({ ...piece, ...place }, () => `packing "${label}"`, [room.buffer]);
+        [spare, packing] = [packing, packed.then(([back]) => back as Uint32Array<ArrayBuffer>)];
+        packing.catch(() => undefined);
       }
-      new Uint8Array(words.buffer).set(bytes);
-      const at = address + (begin / 8) * panelBytes;
-      const pieceBytes = Math.ceil((end - begin) / 8) * panelBytes;
-      const piece = { address: at, byteLength: pieceBytes, rows: end - begin, columns, format, words, sourceBytes };
-      const packed = this.#crew.request({ kind: "pack", ...piece }, () => `packing "${label}"`, [words.buffer]);
-      [spare, packing] = [packing, packed.then(([back]) => back as Uint32Array<ArrayBuffer>)];
-      packing.catch(() => undefined);
+      await packing;
+    } finally {
+      this.#allocator.free(staging, words * 4);
     }
-    await packing;
   }
 
   write({ tensor, data, offset = 0 }: Write): void {

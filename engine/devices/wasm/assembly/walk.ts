@@ -11,6 +11,7 @@
 import { SCRATCH_BYTES } from "../../../../kernels/call.as";
 
 export { setScratch } from "../../../../kernels/call.as";
+export { packPanels } from "../../../../kernels/matrix/pack.as";
 
 /** Atomics.wait on the word at `address` while it is `seen`. */
 // @ts-ignore: decorator
