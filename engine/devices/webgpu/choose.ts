@@ -1,15 +1,17 @@
 // Which implementations a call may use on this device, best first as their kernel lists them. How many rows a step has is
 // known only when it runs, so a call may keep several, which together are meant for every count of rows.
 
-import type {
-  Implementation,
-  Kernel,
-  MatrixFormat,
-  Sample,
-  Setting,
-  WgslImplementation,
+import {
+  makeTrial,
+  seededRandom,
+  type Implementation,
+  type Kernel,
+  type MatrixFormat,
+  type Sample,
+  type Setting,
+  type Trial,
+  type WgslImplementation,
 } from "../../../kernels/index.ts";
-import { makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
 import type { Call } from "../program.ts";
 
 /** What the device is like, as implementations ask. */

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { softwareGpu } from "../../../tests/support/adapters.ts";
 import { add, type Kernel, type WgslImplementation } from "../../../kernels/index.ts";
 import { probeWebGpu } from "./probe.ts";
-import { adding, all, errorOf, numbers, open, tensorOf } from "./testing.ts";
+import { adding, all, errorOf, numbers, open, tensorOf } from "../../../tests/support/webgpu.ts";
 import { openWebGpu, type WebGpuDevice } from "./webgpu-device.ts";
 
 let device: WebGpuDevice;

@@ -3,7 +3,7 @@
 // A shader sees one buffer through one binding, and bindings have a limit. A matrix larger than that is split by rows into
 // several buffers; a tensor that large is refused. Sizes are rounded up to 16 bytes.
 
-import { matrixByteLength, packRows, type MatrixFormat } from "../../../kernels/matrix/matrix.ts";
+import { matrixByteLength, packRows, type MatrixFormat } from "../../../kernels/index.ts";
 import {
   DeviceError,
   type DeviceMemory,

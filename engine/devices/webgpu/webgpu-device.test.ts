@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { ACTIVATIONS, add, embed, gatedLinear, linear, rmsNorm, selectRows } from "../../../kernels/index.ts";
 import { DeviceError, type Device, type Matrix, type MatrixSource, type Tensor } from "../device.ts";
 import { ProgramBuilder, variable, type Program } from "../program.ts";
-import { adding, all, errorOf, numbers, open, sourceOf, tensorOf } from "./testing.ts";
+import { adding, all, errorOf, numbers, open, sourceOf, tensorOf } from "../../../tests/support/webgpu.ts";
 import type { WebGpuDevice } from "./webgpu-device.ts";
 
 let device: WebGpuDevice;

@@ -5,8 +5,13 @@
 // implementation, memory.ts for buffers, faults.ts for errors.
 
 import { UnsupportedError } from "../../../loaders/index.ts";
-import type { Implementation, Kernel, WgslImplementation } from "../../../kernels/index.ts";
-import { compare, type Trial } from "../../../kernels/trial.ts";
+import {
+  compare,
+  type Implementation,
+  type Kernel,
+  type Trial,
+  type WgslImplementation,
+} from "../../../kernels/index.ts";
 import {
   DeviceError,
   type Demotion,

@@ -1,12 +1,11 @@
 // What the tests of the WebGPU device share: devices on the software adapter, numbers, small programs.
 
 import { afterAll, afterEach, beforeEach, expect, vi } from "vitest";
-import { softwareGpu } from "../../../tests/support/adapters.ts";
-import { add } from "../../../kernels/index.ts";
-import { seededRandom } from "../../../kernels/trial.ts";
-import { DeviceError, type Device, type MatrixSource, type Read, type Tensor } from "../device.ts";
-import { ProgramBuilder, variable, type Program } from "../program.ts";
-import { openWebGpu, type WebGpuDevice, type WebGpuOptions } from "./webgpu-device.ts";
+import { softwareGpu } from "./adapters.ts";
+import { add, seededRandom } from "../../kernels/index.ts";
+import { DeviceError, type Device, type MatrixSource, type Read, type Tensor } from "../../engine/devices/device.ts";
+import { ProgramBuilder, variable, type Program } from "../../engine/devices/program.ts";
+import { openWebGpu, type WebGpuDevice, type WebGpuOptions } from "../../engine/devices/webgpu/webgpu-device.ts";
 
 const opened: Device[] = [];
 beforeEach(() => {
