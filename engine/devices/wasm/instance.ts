@@ -2,7 +2,7 @@
 
 import { webAssembly, type WasmMemory, type WasmModule } from "./platform.ts";
 
-/** What assembly/walk.ts exports. */
+/** What assembly/walk.as.ts exports. */
 export interface WalkFunctions {
   heapBase(): number;
   scratchBytes(): number;

@@ -12,7 +12,7 @@ export interface Start {
   readonly pages: number;
   readonly thread: number;
   readonly threads: number;
-  /** where the control block of walk.ts lies */
+  /** where the control block of walk.as.ts lies */
   readonly control: number;
   readonly scratch: number;
 }

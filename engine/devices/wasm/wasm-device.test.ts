@@ -216,7 +216,7 @@ describe("the wasm device", () => {
     const x = tensorOf(device, numbers(rows * inputs));
     const y = device.createTensor("y", "f32", rows * outputs, "activations");
     const builder = new ProgramBuilder("heavy");
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 40; i++) {
       const params = { rows, inputs, outputs, outputBegin: 0, outputStride: outputs, activation: 0, softcap: 0 };
       builder.call(linear, `heavy.${i}`, { x, weight, bias: undefined, residual: undefined, y }, params);
     }
@@ -240,7 +240,8 @@ describe("the wasm device", () => {
     };
     // other programs may take the processor from this thread at any time: the best of five tries tells about ours
     const tries = [];
-    for (let i = 0; i < 5; i++) tries.push(await watch());
+    do tries.push(await watch());
+    while (tries.length < 5 && tries.at(-1)!.longest > 50);
     expect(Math.min(...tries.map(({ longest }) => longest))).toBeLessThan(50);
     expect(Math.min(...tries.map(({ share }) => share))).toBeLessThan(0.1);
     program.dispose();

@@ -1,5 +1,5 @@
 // The device on WebAssembly SIMD. The caller's thread never computes and never waits: it divides up the memory, writes down
-// programs and sends orders; a lead worker and its helpers do the rest (crew.ts, lead.ts, assembly/walk.ts).
+// programs and sends orders; a lead worker and its helpers do the rest (crew.ts, lead.ts, assembly/walk.as.ts).
 //
 //   memory  static data of the kernels | control block | scratch of each thread | tensors, matrices, programs
 //

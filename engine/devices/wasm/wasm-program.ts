@@ -1,4 +1,4 @@
-// A program as it lies in the linear memory (see assembly/walk.ts), and what of it changes: the step's variables, the
+// A program as it lies in the linear memory (see assembly/walk.as.ts), and what of it changes: the step's variables, the
 // implementation where it depends on the step's rows, and the addresses of tensors that were resized.
 //
 // Sizes are checked here, before a run, because a kernel does not: calls of one kernel with the same parameters are checked
