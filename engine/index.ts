@@ -25,7 +25,31 @@ export {
   type CachePolicy,
   type KeyView,
 } from "./cache/policies/index.ts";
-export type { CacheBytes } from "./cache/store.ts";
+export type { CacheBytes, CacheStatistics } from "./cache/store.ts";
+export {
+  anchorsAtLineBreaks,
+  anchorsEvery,
+  anchorsWhere,
+  anchorsWithIds,
+  lineBreakTokenIds,
+  type AnchorChooser,
+} from "./attention/anchors.ts";
+export { attentionDilution } from "./attention/attention-share.ts";
+export { gini, massOfLargest, sparsityOf, type Sparsity } from "./attention/sparsity.ts";
+export type { Summary } from "./attention/summary.ts";
+export {
+  massByClass,
+  tokenClass,
+  TOKEN_CLASSES,
+  type ClassShares,
+  type TokenClass,
+} from "./attention/token-classes.ts";
+export {
+  studyAttention,
+  type AttentionStudy,
+  type AttentionStudyOptions,
+  type LayerStudy,
+} from "./model/attention-study.ts";
 export { ChatSession } from "./model/chat.ts";
 export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
 export type { Hook, HookedTensor, LookOptions, LookResult } from "./model/look.ts";

@@ -33,6 +33,24 @@ export interface CacheBytes {
   readonly peak: number;
 }
 
+/** Bytes of keys and values over the steps since the statistics were last reset, beside those of a cache that drops nothing. */
+export interface CacheStatistics {
+  readonly steps: number;
+  /** alive after a step, mean over the steps */
+  readonly mean: number;
+  /** the most alive at any time, in the middle of a step too */
+  readonly peak: number;
+  /** the same for a cache that shares what is shared but drops nothing */
+  readonly denseMean: number;
+  readonly densePeak: number;
+}
+
+/** Tokens fed in a row, held by a sequence and its forks: what a dense cache would keep. */
+interface FedRun {
+  tokens: number;
+  holders: number;
+}
+
 /** A sequence's keys: a list per pool. Its numbers change only through the store. */
 export class StoredSequence {
   /** tokens fed so far = position of the next */
@@ -40,6 +58,8 @@ export class StoredSequence {
   /** number of the segment that the next token belongs to */
   segment = 0;
   readonly lists: readonly KeyList[];
+  /** all tokens fed, forks sharing what they have in common */
+  readonly fed: FedRun[] = [];
   isOpen = true;
 
   constructor(lists: readonly KeyList[]) {
@@ -83,6 +103,9 @@ export class CacheStore {
   #preparing: Promise<void> | undefined;
   #failure: unknown;
   #peakBytes = 0;
+  /** tokens fed to sequences that are open, those that forks share counted once */
+  #fedTokens = 0;
+  #statistics = { steps: 0, live: 0, peak: 0, fed: 0, fedPeak: 0 };
 
   constructor(device: Device, { layers, kvHeads, headDim, isPerLayer, maxSlots }: CacheShape) {
     const all = Array.from({ length: layers }, (_, layer) => layer);
@@ -131,6 +154,31 @@ export class CacheStore {
     return { live: sum(({ live }) => live), allocated: sum(({ slotCount }) => slotCount), peak: this.#peakBytes };
   }
 
+  /** Bytes over the steps since {@link resetStatistics}. */
+  statistics(): CacheStatistics {
+    const { steps, live, peak, fed, fedPeak } = this.#statistics;
+    const tokenBytes = this.pools.reduce((sum, { slotBytes }) => sum + slotBytes, 0);
+    const count = Math.max(1, steps);
+    return {
+      steps,
+      mean: live / count,
+      peak,
+      denseMean: (fed * tokenBytes) / count,
+      densePeak: fedPeak * tokenBytes,
+    };
+  }
+
+  resetStatistics(): void {
+    this.#statistics = { steps: 0, live: 0, peak: 0, fed: 0, fedPeak: 0 };
+  }
+
+  /** Takes account of a step, after its policies have acted. */
+  countStep(): void {
+    this.#statistics.steps++;
+    this.#statistics.live += this.bytes().live;
+    this.#statistics.fed += this.#fedTokens;
+  }
+
   open(): StoredSequence {
     return this.#keep(new StoredSequence(this.pools.map(() => new KeyList())));
   }
@@ -140,6 +188,10 @@ export class CacheStore {
     const copy = this.#keep(new StoredSequence(sequence.lists.map((list) => list.copy())));
     copy.length = sequence.length;
     copy.segment = sequence.segment;
+    for (const run of sequence.fed) {
+      run.holders++;
+      copy.fed.push(run);
+    }
     for (const [i, list] of sequence.lists.entries()) {
       for (let key = 0; key < list.length; key++) this.pools[i]!.retain(list.slot(key));
     }
@@ -151,6 +203,7 @@ export class CacheStore {
     if (!sequence.isOpen) return;
     sequence.isOpen = false;
     this.#open.delete(sequence);
+    for (const run of sequence.fed) if (--run.holders === 0) this.#fedTokens -= run.tokens;
     for (const [i, list] of sequence.lists.entries()) {
       for (let key = 0; key < list.length; key++) this.pools[i]!.release(list.slot(key));
       if (list.capacity > 0) this.#regions.release(list.base, list.capacity);
@@ -202,8 +255,12 @@ export class CacheStore {
     for (const { sequence, anchors } of parts) {
       sequence.length += anchors.length;
       sequence.segment += anchors.filter(Boolean).length;
+      this.#feed(sequence, anchors.length);
     }
-    this.#peakBytes = Math.max(this.#peakBytes, this.bytes().live);
+    const { live } = this.bytes();
+    this.#peakBytes = Math.max(this.#peakBytes, live);
+    this.#statistics.peak = Math.max(this.#statistics.peak, live);
+    this.#statistics.fedPeak = Math.max(this.#statistics.fedPeak, this.#fedTokens);
     return { rows, slots, ranges, writes, longest };
   }
 
@@ -212,6 +269,14 @@ export class CacheStore {
     for (const pool of this.pools) pool.dispose();
     this.#device.destroy(this.entries);
     this.#device.destroy(this.#moves);
+  }
+
+  /** Takes account of tokens that a dense cache would keep. */
+  #feed({ fed }: StoredSequence, tokens: number): void {
+    const last = fed.at(-1);
+    if (last?.holders === 1) last.tokens += tokens;
+    else fed.push({ tokens, holders: 1 });
+    this.#fedTokens += tokens;
   }
 
   #keep(sequence: StoredSequence): StoredSequence {

@@ -3,7 +3,7 @@
 
 import type { ModelConfig } from "../../loaders/index.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
-import { CacheStore, type CacheBytes } from "../cache/store.ts";
+import { CacheStore, type CacheBytes, type CacheStatistics } from "../cache/store.ts";
 import type { Device, Executable, Read, Write } from "../devices/device.ts";
 import type { Decoder, DecoderSequence, Feed } from "../generate/decoder.ts";
 import type { WatchableDecoder } from "../prompt-anchoring/contrast-decoder.ts";
@@ -128,6 +128,26 @@ export class Engine implements Decoder {
       sum.peak += bytes.peak;
     }
     return sum;
+  }
+
+  /** Bytes over the steps since the last reset; the steps of the two kinds of cache are taken together. */
+  cacheStatistics(): CacheStatistics {
+    const kinds = [this.#shared, this.#perLayer].flatMap((store) => (store ? [store.statistics()] : []));
+    const steps = kinds.reduce((sum, kind) => sum + kind.steps, 0);
+    const mean = (of: (kind: CacheStatistics) => number) =>
+      kinds.reduce((sum, kind) => sum + of(kind) * kind.steps, 0) / Math.max(1, steps);
+    return {
+      steps,
+      mean: mean((kind) => kind.mean),
+      peak: Math.max(0, ...kinds.map(({ peak }) => peak)),
+      denseMean: mean((kind) => kind.denseMean),
+      densePeak: Math.max(0, ...kinds.map(({ densePeak }) => densePeak)),
+    };
+  }
+
+  resetCacheStatistics(): void {
+    this.#shared?.resetStatistics();
+    this.#perLayer?.resetStatistics();
   }
 
   /** Records and prepares a forward pass over a store. */
@@ -376,6 +396,7 @@ export class Engine implements Decoder {
       if (sequence.stored.isOpen) applyPolicy(this.#storeOf(sequence.keeping), rows, read, layers, heads);
       begin = rows.end;
     }
+    this.#storeOf(parts[0]!.sequence.keeping).countStep();
   }
 
   /** Cuts feeds into steps of at most `chunkRows` rows, in order; a step holds sequences kept in one way. */

@@ -14,8 +14,9 @@ import {
   type ModelFolder,
   type Tokenizer,
 } from "../../loaders/index.ts";
+import { anchorsAtLineBreaks, type AnchorChooser } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
-import type { CacheBytes } from "../cache/store.ts";
+import type { CacheBytes, CacheStatistics } from "../cache/store.ts";
 import type { Device } from "../devices/device.ts";
 import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import { collect, generate, type GenerateOptions, type Generation } from "../generate/generate.ts";
@@ -62,6 +63,8 @@ export interface ModelGenerateOptions extends GenerateOptions {
   readonly anchoring?: AnchoringOptions;
   /** decode against another prompt; not together with `anchoring` */
   readonly contrast?: ContrastOptions;
+  /** told, a sentence each, what is worth knowing about this run */
+  readonly onNote?: (note: string) => void;
 }
 
 /** A prompt: text, tokens, or the messages of a chat. */
@@ -96,6 +99,7 @@ export class Model implements AsyncDisposable {
   readonly #looker: Looker;
   readonly #embeddings: EmbeddingTable;
   readonly #ownsDevice: boolean;
+  #lineBreaks: AnchorChooser | undefined;
 
   /** Use {@link loadModel}. */
   constructor(parts: { engine: Engine; tokenizer: Tokenizer | null; notes: readonly string[]; ownsDevice: boolean }) {
@@ -123,8 +127,8 @@ export class Model implements AsyncDisposable {
     prompts: readonly (Prompt | AnchoredPrompt)[],
     options: ModelGenerateOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
-    const { cache, anchoring, contrast, ...rest } = options;
-    const decoder = this.#engine.opening({ policy: cache });
+    const { cache, anchoring, contrast, onNote, ...rest } = options;
+    const decoder = this.#engine.opening({ policy: this.policyFor(cache, onNote) });
     const generateOptions = { endTokens: this.config.endTokenIds, ...rest };
     const text = textOf(this.tokenizer);
     if (!anchoring && !contrast) {
@@ -132,7 +136,7 @@ export class Model implements AsyncDisposable {
       yield* generate(decoder, text, tokens, generateOptions);
       return;
     }
-    const planned = await this.#plan(prompts, anchoring, contrast);
+    const planned = await this.#plan(prompts, anchoring && { onNote, ...anchoring }, contrast);
     // A decoder of plans for nothing but plain rows would only stand in the way of the device's own greedy choice.
     const isPlain = planned.every(({ ids, plan }) => plan.rows.length === 0 && plan.prompt === ids);
     const contrasted = isPlain
@@ -196,13 +200,34 @@ export class Model implements AsyncDisposable {
   ): Promise<Score> {
     const tokens = this.tokens(prompt);
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
-    const { cache: policy, signal } = options;
+    const { cache, signal } = options;
+    const policy = this.policyFor(cache);
     return score(await this.#engine.tokenLogProbs(tokens, { policy, ...(signal && { signal }) }));
   }
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */
   forward(prompt: Prompt, options: LookOptions = {}): Promise<LookResult> {
-    return this.#looker.forward(this.tokens(prompt), options);
+    const cache = this.policyFor(options.cache);
+    return this.#looker.forward(this.tokens(prompt), { ...options, ...(cache && { cache }) });
+  }
+
+  /**
+   * A policy with what it leaves to the model filled in: anchors of a model that names none are its tokens with a line break, and
+   * `onNote` is told that it was not trained for them.
+   */
+  policyFor(policy: CachePolicy | undefined, onNote?: (note: string) => void): CachePolicy | undefined {
+    if (policy?.rule?.segmented !== 1 || this.config.anchors) return policy;
+    onNote?.(
+      "this model was not trained with anchor attention: nothing taught it to gather a line in its break, so expect worse text",
+    );
+    if (policy.isAnchor) return policy;
+    if (!this.tokenizer) {
+      throw new UnsupportedError(
+        "this model names no anchors and has no tokenizer to find line breaks: give `isAnchor`",
+      );
+    }
+    this.#lineBreaks ??= anchorsAtLineBreaks(this.tokenizer);
+    return { ...policy, isAnchor: this.#lineBreaks };
   }
 
   /** The tokens of a prompt, special ones included as the tokenizer adds them. */
@@ -249,6 +274,15 @@ export class Model implements AsyncDisposable {
   memory(): ModelMemory {
     const { weights, activations } = this.device.memory();
     return { weights, activations, cache: this.#engine.cacheBytes() };
+  }
+
+  /** Bytes of keys and values over the steps since {@link resetCacheStatistics}, exact, beside those of a dense cache. */
+  cacheStatistics(): CacheStatistics {
+    return this.#engine.cacheStatistics();
+  }
+
+  resetCacheStatistics(): void {
+    this.#engine.resetCacheStatistics();
   }
 
   /** Frees the cache and the activations; and the weights and the device, unless the device is the caller's. */
