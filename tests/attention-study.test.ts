@@ -9,7 +9,9 @@ describe("the study of attention", () => {
   let dense: Model;
   let anchored: Model;
   const text =
-    "/**\n * Keep the even numbers and then add all the numbers together.\n */\nfunction total(nums) {\n  return nums\n}\n";
+    "/**\n * Keep the even numbers and then add all the numbers together.\n */\nfunction total(nums) {\n  return nums\n}\n".repeat(
+      2,
+    );
   beforeAll(async () => {
     device = await testDevice("wasm");
     dense = await loadModel("models/kedge-js-5m", { device });
