@@ -1,0 +1,231 @@
+// Logits -> logits. Selective Prompt Anchoring (arXiv 2408.09121) decodes from
+//
+//     l' = l + Σ_k (w_k - 1) · (l - l_mask_k)                                            [vocabSize]
+//
+// with l and l_mask_k the log-softmaxed logits of the plain row and of the row in which group k is masked. With another second
+// prompt the same formula is classifier-free guidance and context-aware decoding: one engine, three names (see `Contrast`).
+//
+// Invariant: where every factor w_k - 1 is 0 the result is the log-softmax of l, bit for bit. Sums are in double precision;
+// nothing is allocated.
+
+/**
+ * How the factor f = w - 1 of each group depends on the step. p are the plain row's probabilities:
+ *
+ * - `constant`: f (the paper)
+ * - `probability`: f · p(token) / max p, so that unlikely tokens are left alone
+ * - `growing`: f · tokens generated / tokens of the group: nothing at first, f after as many tokens as the anchor has, then more
+ * - `confidence`: f · max p, so that the anchor pulls where the model is sure
+ */
+export type Schedule = "constant" | "probability" | "growing" | "confidence";
+
+/** What {@link combine} may be told. */
+export interface CombineOptions {
+  /** `constant` by default */
+  readonly schedule?: Schedule | undefined;
+  /** tokens generated so far; for `growing` */
+  readonly generated?: number | undefined;
+  /** anchored tokens, by group; for `growing` */
+  readonly anchorTokens?: readonly number[] | undefined;
+}
+
+/**
+ * The logarithm of Σ exp(logits). Throws RangeError on a logit that is NaN or +Infinity and if all are -Infinity; `row` is what
+ * the message calls the logits.
+ */
+export function logSumExp(logits: ArrayLike<number>, row: string): number {
+  let max = -Infinity;
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token]!;
+    if (!(logit < Infinity)) {
+      throw new RangeError(
+        `${row}: the logit of token ${token} of ${logits.length} is ${logit}; logits must be numbers or -Infinity`,
+      );
+    }
+    if (logit > max) max = logit;
+  }
+  if (max === -Infinity) throw new RangeError(`${row}: all ${logits.length} logits are -Infinity`);
+  let sum = 0;
+  for (let token = 0; token < logits.length; token++) sum += Math.exp(logits[token]! - max);
+  return max + Math.log(sum);
+}
+
+/** Turns logits [vocabSize] into log-probabilities, in place. Throws like {@link logSumExp}. */
+export function logSoftmax(logits: Float32Array, row = "logits"): Float32Array {
+  const whole = logSumExp(logits, row);
+  for (let token = 0; token < logits.length; token++) logits[token] = logits[token]! - whole;
+  return logits;
+}
+
+/** Writes the probabilities of logits [vocabSize] to `out`, for strength functions. Throws like {@link logSumExp}. */
+export function softmax(logits: ArrayLike<number>, out: Float32Array, row = "logits"): Float32Array {
+  const whole = logSumExp(logits, row);
+  for (let token = 0; token < logits.length; token++) out[token] = Math.exp(logits[token]! - whole);
+  return out;
+}
+
+/**
+ * Combines the plain row's logits with those of masked rows, in place: `logits` [vocabSize] becomes l' of this file's header, of
+ * which sampling takes temperature, top-k and the rest. All inputs are raw logits; the masked ones are only read.
+ *
+ * @param masked [groups] rows of [vocabSize]; null for a group of strength 1 whose row was not run
+ * @param strengths [groups]
+ *
+ * A token of -Infinity in the plain row stays so. One of -Infinity in a masked row alone follows the limit where that is
+ * -Infinity (factors below 0); where it would be +Infinity, that group's term is left out for this token.
+ *
+ * Throws RangeError on a logit that is NaN or +Infinity, a strength that is not a finite number, a missing row, lengths
+ * that differ, and a schedule that lacks its numbers. `logits` is then as it was.
+ */
+export function combine(
+  logits: Float32Array,
+  masked: readonly (ArrayLike<number> | null)[],
+  strengths: readonly number[],
+  options: CombineOptions = {},
+): Float32Array {
+  const { length } = logits;
+  const groups = strengths.length;
+  if (masked.length !== groups) {
+    throw new RangeError(`there are ${masked.length} masked rows but ${groups} strengths`);
+  }
+  const { schedule = "constant" } = options;
+  const whole = logSumExp(logits, "the plain row");
+  let top = 0; // the largest log-probability
+  if (schedule === "probability" || schedule === "confidence") {
+    top = -Infinity;
+    for (let token = 0; token < length; token++) top = Math.max(top, logits[token]! - whole);
+  }
+  if (scratch.factors.length < groups) scratch = newScratch(groups);
+  const { factors, wholes } = scratch;
+  // All is checked before anything is written.
+  for (let group = 0; group < groups; group++) {
+    factors[group] = factorOf(strengths[group]!, group, schedule, options, top);
+    if (factors[group] === 0) continue;
+    const row = masked[group];
+    if (!row) throw new RangeError(`group ${group} has strength ${strengths[group]} but no masked row`);
+    if (row.length !== length) {
+      throw new RangeError(`the masked row of group ${group} has ${row.length} logits; the plain row has ${length}`);
+    }
+    wholes[group] = logSumExp(row, `the masked row of group ${group}`);
+  }
+  for (let token = 0; token < length; token++) {
+    const plain = logits[token]! - whole;
+    let sum = plain;
+    if (plain > -Infinity) {
+      const share = schedule === "probability" ? Math.exp(plain - top) : 1;
+      for (let group = 0; group < groups; group++) {
+        const factor = factors[group]! * share;
+        if (factor === 0) continue;
+        const other = masked[group]![token]! - wholes[group]!;
+        if (other > -Infinity) sum += factor * (plain - other);
+        else if (factor < 0) sum = -Infinity;
+      }
+    }
+    logits[token] = sum;
+  }
+  return logits;
+}
+
+interface Scratch {
+  /** w - 1 after the schedule, by group */
+  readonly factors: Float64Array;
+  /** log-sum-exp of the masked rows, by group */
+  readonly wholes: Float64Array;
+}
+
+function newScratch(groups: number): Scratch {
+  return { factors: new Float64Array(groups), wholes: new Float64Array(groups) };
+}
+
+/** Kept from token to token; grown for more groups than it was made for. */
+let scratch = newScratch(8);
+
+function factorOf(
+  strength: number,
+  group: number,
+  schedule: Schedule,
+  { generated, anchorTokens }: CombineOptions,
+  top: number,
+): number {
+  if (!Number.isFinite(strength)) {
+    throw new RangeError(`the strength of group ${group} is ${strength}: it must be a finite number`);
+  }
+  const factor = strength - 1;
+  switch (schedule) {
+    case "constant":
+    case "probability":
+      return factor;
+    case "confidence":
+      return factor * Math.exp(top);
+    case "growing": {
+      const tokens = anchorTokens?.[group];
+      if (generated === undefined || !(generated >= 0 && generated < Infinity)) {
+        throw new RangeError(`the schedule "growing" needs the number of generated tokens; it was given ${generated}`);
+      }
+      if (tokens === undefined || !(tokens > 0)) {
+        throw new RangeError(
+          `the schedule "growing" needs the tokens of group ${group}, 1 or more; it was given ${tokens}`,
+        );
+      }
+      return (factor * generated) / tokens;
+    }
+    default:
+      schedule satisfies never;
+      throw new RangeError(
+        `there is no schedule ${JSON.stringify(schedule)}: use constant, probability, growing or confidence`,
+      );
+  }
+}
+
+/**
+ * Which second prompt a run is contrasted with, in each paper's own parameter.
+ *
+ * - `anchoring`: the anchors masked; strength w (arXiv 2408.09121)
+ * - `guidance`, classifier-free guidance: the prompt removed; scale γ, 1 is plain (arXiv 2306.17806)
+ * - `negative-prompt`: another prompt, whose ways are to be avoided, in place of the removed one; scale γ (the same paper)
+ * - `context`, context-aware decoding: the context removed, the question kept; alpha α, 0 is plain (arXiv 2305.14739)
+ */
+export type Contrast =
+  | { readonly method: "anchoring"; readonly strength: number }
+  | { readonly method: "guidance"; readonly scale: number }
+  | { readonly method: "negative-prompt"; readonly scale: number }
+  | { readonly method: "context"; readonly alpha: number };
+
+/** The strength w of {@link combine} that a method's own parameter amounts to. Throws RangeError if it is not a finite number. */
+export function contrastStrength(contrast: Contrast): number {
+  const strength = strengthOf(contrast);
+  if (!Number.isFinite(strength)) {
+    throw new RangeError(`${contrast.method} amounts to a strength of ${strength}: it must be a finite number`);
+  }
+  return strength;
+}
+
+function strengthOf(contrast: Contrast): number {
+  switch (contrast.method) {
+    case "anchoring":
+      return contrast.strength;
+    case "guidance":
+    case "negative-prompt":
+      return contrast.scale;
+    case "context":
+      return 1 + contrast.alpha;
+    default:
+      contrast satisfies never;
+      throw new RangeError(`there is no method ${JSON.stringify(contrast)} of contrast`);
+  }
+}
+
+/**
+ * Classifier-free guidance, in place (arXiv 2306.17806): log p_without + γ · (log p - log p_without), with `without` the logits
+ * of a row that lacks the prompt, as far as the text generated since. For a negative prompt give its row as `without`.
+ */
+export function guide(logits: Float32Array, without: ArrayLike<number>, scale: number): Float32Array {
+  return combine(logits, [without], [contrastStrength({ method: "guidance", scale })]);
+}
+
+/**
+ * Context-aware decoding, in place (arXiv 2305.14739): (1 + α) · l - α · l_without, with `without` the logits of a row
+ * that has the question but not the context. The paper uses α = 0.5 for summaries and 1 where the context contradicts what the model knows.
+ */
+export function heedContext(logits: Float32Array, without: ArrayLike<number>, alpha: number): Float32Array {
+  return combine(logits, [without], [contrastStrength({ method: "context", alpha })]);
+}
