@@ -1,0 +1,138 @@
+// SPA against logits and continuations computed elsewhere, with the plain and the masked rows run one by one on the reference
+// device. The goldens were made with dense attention: the fixture's own anchor rule gives others, and a test shows it.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  openFolder,
+  openSafetensors,
+  openWeights,
+  parseConfig,
+  readJson,
+  type SafetensorsFile,
+} from "../../loaders/index.ts";
+import { hasShared, shared, WITHOUT_SHARED } from "../../tests/support/shared.ts";
+import { ReferenceDevice } from "../devices/reference/reference-device.ts";
+import { argmax } from "../generate/selection.ts";
+import { Engine } from "../model/engine.ts";
+import { loadWeights } from "../model/weights.ts";
+import { combine } from "./contrast.ts";
+import { maskedRows } from "./mask.ts";
+import { needsMaskedRows } from "./strength.ts";
+
+const STRENGTHS = ["-0.5,1.0", "0.0,1.0", "1.0,1.0", "1.25,1.6", "1.3,1.0", "2.0,0.5"];
+const MASK_TOKEN = 1;
+
+/** A tensor of integers as rows of its last axis. */
+async function integerRows(file: SafetensorsFile, name: string): Promise<number[][]> {
+  const { values, shape } = await file.readTensor(name);
+  const width = shape.at(-1)!;
+  const flat = Array.from(values, Number);
+  return Array.from({ length: flat.length / width }, (_, row) => flat.slice(row * width, (row + 1) * width));
+}
+
+async function openEngine(attention: "dense" | "anchors"): Promise<Engine> {
+  const folder = openFolder(shared("fixtures/anchors"));
+  const parsed = parseConfig(await readJson(folder, "config.json", 1 << 20));
+  const config = attention === "dense" ? { ...parsed, anchors: null } : parsed;
+  const device = new ReferenceDevice();
+  const { weights } = await loadWeights(device, await openWeights(folder), config, { file: "model.safetensors" });
+  return Engine.create(device, config, weights);
+}
+
+/** The logits after each of these rows, each a sequence of its own. */
+async function logitsOf(engine: Engine, row: readonly number[]): Promise<Float32Array> {
+  const sequence = engine.open();
+  try {
+    const [logits] = await engine.logits([{ sequence, tokens: row }]);
+    return logits!.slice();
+  } finally {
+    engine.close(sequence);
+  }
+}
+
+/** Ranges in which a masked row differs from its prompt. */
+function differences(prompt: readonly number[], masked: readonly number[]): { begin: number; end: number }[] {
+  const isMasked = prompt.map((token, i) => token !== masked[i]);
+  return isMasked.flatMap((is, begin) =>
+    is && !isMasked[begin - 1] ? [{ begin, end: isMasked.concat(false).indexOf(false, begin) }] : [],
+  );
+}
+
+function largestDifference(got: Float32Array, want: Float32Array): number {
+  return got.reduce((largest, value, i) => Math.max(largest, Math.abs(value - want[i]!)), 0);
+}
+
+const isHere = hasShared("fixtures/anchors/golden.safetensors");
+
+describe.skipIf(!isHere)(`SPA against goldens${isHere ? "" : ` (${WITHOUT_SHARED})`}`, () => {
+  let golden: SafetensorsFile;
+  let dense: Engine;
+  let prompts: number[][];
+  let groupsOf: { tokens: { begin: number; end: number }[] }[][];
+  let maskedOf: number[][][];
+
+  /** Combined logits [vocabSize] of a prompt, and what has been generated. */
+  async function combined(engine: Engine, prompt: number, generated: readonly number[], strengths: readonly number[]) {
+    const rows = maskedRows(prompts[prompt]!, groupsOf[prompt]!, { kind: "token", token: MASK_TOKEN });
+    const isNeeded = needsMaskedRows(strengths.map((strength) => ({ strength })));
+    const logits = await logitsOf(engine, [...prompts[prompt]!, ...generated]);
+    const masked: (Float32Array | null)[] = [];
+    for (const [group, { tokens }] of rows.entries()) {
+      masked.push(isNeeded[group] ? await logitsOf(engine, [...tokens, ...generated]) : null);
+    }
+    return combine(logits, masked, strengths);
+  }
+
+  /** Golden logits [prompts][vocabSize]. */
+  async function goldenLogits(name: string): Promise<Float32Array[]> {
+    const { values, shape } = await golden.readTensor(`spa.${name}.logits`);
+    const width = shape.at(-1)!;
+    return prompts.map((_, i) => Float32Array.from(values as Float32Array).subarray(i * width, (i + 1) * width));
+  }
+
+  beforeAll(async () => {
+    const folder = openFolder(shared("fixtures/anchors"));
+    golden = await openSafetensors(await folder.open("golden.safetensors"));
+    prompts = await integerRows(golden, "spa.prompt");
+    const masked = await integerRows(golden, "spa.masked"); // [prompts * groups, tokens]
+    const groups = masked.length / prompts.length;
+    maskedOf = prompts.map((_, i) => masked.slice(i * groups, (i + 1) * groups));
+    groupsOf = prompts.map((prompt, i) => maskedOf[i]!.map((row) => ({ tokens: differences(prompt, row) })));
+    dense = await openEngine("dense");
+  });
+
+  it("builds the masked rows", () => {
+    const built = prompts.map((prompt, i) =>
+      maskedRows(prompt, groupsOf[i]!, { kind: "token", token: MASK_TOKEN }).map(({ tokens }) => [...tokens]),
+    );
+    expect(built).toEqual(maskedOf);
+  });
+
+  it.each(STRENGTHS)("logits at the prompt's end with strengths %s", async (name) => {
+    const strengths = name.split(",").map(Number);
+    for (const [prompt, want] of (await goldenLogits(name)).entries()) {
+      const scale = want.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+      expect(largestDifference(await combined(dense, prompt, [], strengths), want)).toBeLessThan(1e-5 * scale);
+    }
+  });
+
+  it.each(STRENGTHS)("greedy continuation with strengths %s", async (name) => {
+    const strengths = name.split(",").map(Number);
+    const wanted = await integerRows(golden, `spa.${name}.greedy`);
+    for (const [prompt, want] of wanted.entries()) {
+      const generated: number[] = [];
+      const length = prompts[prompt]!.length;
+      expect(want.slice(0, length)).toEqual(prompts[prompt]);
+      while (length + generated.length < want.length) {
+        generated.push(argmax(await combined(dense, prompt, generated, strengths)));
+      }
+      expect(generated).toEqual(want.slice(length));
+    }
+  });
+
+  it("are not those of the fixture's own anchor attention", async () => {
+    const anchored = await openEngine("anchors");
+    const [want] = await goldenLogits("1.25,1.6");
+    expect(largestDifference(await combined(anchored, 0, [], [1.25, 1.6]), want!)).toBeGreaterThan(0.1);
+  });
+});
