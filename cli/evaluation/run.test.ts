@@ -168,6 +168,20 @@ describe("an evaluation", () => {
     await expect(run({ tasks: [] })).rejects.toThrow("is 0");
   });
 
+  it("ends before the third batch where the first cannot be judged", async () => {
+    const sandbox = fakeSandbox(({ source }) => {
+      if (source.includes("f0")) throw new Error("no thread");
+    });
+    const asked: string[] = [];
+    const complete = (batch: readonly Task[]): Promise<string[][]> => {
+      asked.push(...batch.map(({ id }) => id));
+      return solve(batch);
+    };
+    await expect(run({ sandbox, complete, batchSize: 2, resultsFile })).rejects.toThrow("no thread");
+    expect(asked).toEqual(["t0", "t1", "t2", "t3"]);
+    expect(loadResults(resultsFile).results.map(({ id }) => id)).toEqual(["t1"]);
+  });
+
   it("ends where the sandbox cannot run, after every task of the batch is settled", async () => {
     const sandbox = { ...fakeSandbox(), run: (): Promise<Outcome> => Promise.reject(new Error("no thread")) };
     await expect(run({ sandbox, resultsFile })).rejects.toThrow("no thread");
