@@ -25,7 +25,7 @@ export {
   type CachePolicy,
   type KeyView,
 } from "./cache/policies/index.ts";
-export type { CacheBytes, CacheStatistics } from "./cache/store.ts";
+export type { CacheBytes, CacheStatistics } from "./cache/bytes.ts";
 export {
   anchorsAtLineBreaks,
   anchorsEvery,

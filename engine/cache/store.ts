@@ -7,6 +7,7 @@
 import { cacheMove } from "../../kernels/index.ts";
 import type { Device, Executable, Tensor, Write } from "../devices/device.ts";
 import { ProgramBuilder, variable } from "../devices/program.ts";
+import type { CacheBytes, CacheStatistics } from "./bytes.ts";
 import { ENTRY_WORDS, KeyList } from "./key-list.ts";
 import { RangeAllocator } from "./ranges.ts";
 import { SlotPool, type SlotMove } from "./slot-pool.ts";
@@ -24,25 +25,6 @@ export interface CacheShape {
   readonly isPerLayer: boolean;
   /** most slots of a pool */
   readonly maxSlots: number;
-}
-
-/** Bytes of keys and values: in slots that are alive, in all slots, and the most that has been alive. */
-export interface CacheBytes {
-  readonly live: number;
-  readonly allocated: number;
-  readonly peak: number;
-}
-
-/** Bytes of keys and values over the steps since the statistics were last reset, beside those of a cache that drops nothing. */
-export interface CacheStatistics {
-  readonly steps: number;
-  /** alive after a step, mean over the steps */
-  readonly mean: number;
-  /** the most alive at any time, in the middle of a step too */
-  readonly peak: number;
-  /** the same for a cache that shares what is shared but drops nothing */
-  readonly denseMean: number;
-  readonly densePeak: number;
 }
 
 /** Tokens fed in a row, held by a sequence and its forks: what a dense cache would keep. */

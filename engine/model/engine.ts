@@ -2,12 +2,14 @@
 // of rows, reads back what was asked for, and lets each sequence's policy drop keys. Text and sampling are above it.
 
 import type { ModelConfig } from "../../loaders/index.ts";
+import { joinBytes, joinStatistics, type CacheBytes, type CacheStatistics } from "../cache/bytes.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
-import { CacheStore, type CacheBytes, type CacheStatistics } from "../cache/store.ts";
+import { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, Read, Write } from "../devices/device.ts";
 import type { Decoder, DecoderSequence, Feed } from "../generate/decoder.ts";
 import type { WatchableDecoder } from "../prompt-anchoring/contrast-decoder.ts";
 import { Activations } from "./activations.ts";
+import { cutIntoChunks, type Chunk, type Part } from "./chunks.ts";
 import { applyPolicy, type SequenceRows, type StepWeights } from "./eviction.ts";
 import { resolveKeeping, type Keeping } from "./keeping.ts";
 import { Rotation } from "./rotation.ts";
@@ -37,19 +39,6 @@ export interface OpenOptions {
 export interface Prepared {
   readonly recording: Recording;
   readonly executable: Executable;
-}
-
-/** Tokens that a step appends to a sequence. */
-export interface Part {
-  readonly sequence: EngineSequence;
-  readonly tokens: readonly number[];
-}
-
-/** Rows of one step. */
-interface Chunk {
-  readonly parts: Part[];
-  /** row within the chunk, and the index of the feed that ends there */
-  readonly outputs: { row: number; feed: number }[];
 }
 
 /** What a step writes, and says to the kernels. */
@@ -119,35 +108,16 @@ export class Engine implements Decoder {
 
   /** Bytes of keys and values of all sequences. */
   cacheBytes(): CacheBytes {
-    const sum = { live: 0, allocated: 0, peak: 0 };
-    for (const store of [this.#shared, this.#perLayer]) {
-      if (!store) continue;
-      const bytes = store.bytes();
-      sum.live += bytes.live;
-      sum.allocated += bytes.allocated;
-      sum.peak += bytes.peak;
-    }
-    return sum;
+    return joinBytes(this.#stores().map((store) => store.bytes()));
   }
 
   /** Bytes over the steps since the last reset; the steps of the two kinds of cache are taken together. */
   cacheStatistics(): CacheStatistics {
-    const kinds = [this.#shared, this.#perLayer].flatMap((store) => (store ? [store.statistics()] : []));
-    const steps = kinds.reduce((sum, kind) => sum + kind.steps, 0);
-    const mean = (of: (kind: CacheStatistics) => number) =>
-      kinds.reduce((sum, kind) => sum + of(kind) * kind.steps, 0) / Math.max(1, steps);
-    return {
-      steps,
-      mean: mean((kind) => kind.mean),
-      peak: Math.max(0, ...kinds.map(({ peak }) => peak)),
-      denseMean: mean((kind) => kind.denseMean),
-      densePeak: Math.max(0, ...kinds.map(({ densePeak }) => densePeak)),
-    };
+    return joinStatistics(this.#stores().map((store) => store.statistics()));
   }
 
   resetCacheStatistics(): void {
-    this.#shared?.resetStatistics();
-    this.#perLayer?.resetStatistics();
+    for (const store of this.#stores()) store.resetStatistics();
   }
 
   /** Records and prepares a forward pass over a store. */
@@ -323,8 +293,7 @@ export class Engine implements Decoder {
     for (const prepared of this.#prepared.values()) {
       prepared.then(({ executable }) => executable.dispose()).catch(() => undefined);
     }
-    this.#shared?.dispose();
-    this.#perLayer?.dispose();
+    for (const store of this.#stores()) store.dispose();
     this.activations.dispose();
   }
 
@@ -399,33 +368,19 @@ export class Engine implements Decoder {
     this.#storeOf(parts[0]!.sequence.keeping).countStep();
   }
 
-  /** Cuts feeds into steps of at most `chunkRows` rows, in order; a step holds sequences kept in one way. */
+  /** The feeds as steps; each sequence is this engine's, appears once, and gets at least one token. */
   #chunks(feeds: readonly Feed[]): Chunk[] {
-    const chunks: Chunk[] = [];
     const seen = new Set<DecoderSequence>();
-    const open = new Map<string, { chunk: Chunk; rows: number }>();
-    for (const [feed, { sequence, tokens, promptLength }] of feeds.entries()) {
+    const parts = feeds.map(({ sequence, tokens, promptLength }, feed): Part => {
       if (seen.has(sequence)) throw new RangeError(`feed ${feed} names a sequence that an earlier feed names already`);
       seen.add(sequence);
       if (tokens.length === 0) throw new RangeError(`feed ${feed} has 0 tokens; it needs at least 1`);
       const own = this.#own(sequence);
       this.#check(tokens, own.length);
       if (own.length === 0) own.promptLength = promptLength ?? tokens.length;
-      for (let begin = 0; begin < tokens.length;) {
-        let current = open.get(own.keeping.group);
-        if (!current || current.rows === this.chunkRows) {
-          current = { chunk: { parts: [], outputs: [] }, rows: 0 };
-          open.set(own.keeping.group, current);
-          chunks.push(current.chunk);
-        }
-        const end = Math.min(tokens.length, begin + this.chunkRows - current.rows);
-        current.chunk.parts.push({ sequence: own, tokens: tokens.slice(begin, end) });
-        current.rows += end - begin;
-        if (end === tokens.length) current.chunk.outputs.push({ row: current.rows - 1, feed });
-        begin = end;
-      }
-    }
-    return chunks;
+      return { sequence: own, tokens };
+    });
+    return cutIntoChunks(parts, this.chunkRows);
   }
 
   #check(tokens: readonly number[], start: number): void {
@@ -455,6 +410,10 @@ export class Engine implements Decoder {
     this.#prepared.set(key, made);
     made.catch(() => this.#prepared.delete(key));
     return made;
+  }
+
+  #stores(): CacheStore[] {
+    return [this.#shared, this.#perLayer].filter((store) => store !== undefined);
   }
 
   #storeOf({ isPerLayer }: Keeping): CacheStore {

@@ -16,7 +16,7 @@ import {
 } from "../../loaders/index.ts";
 import { anchorsAtLineBreaks, type AnchorChooser } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
-import type { CacheBytes, CacheStatistics } from "../cache/store.ts";
+import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
 import type { Device } from "../devices/device.ts";
 import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import { collect, generate, type GenerateOptions, type Generation } from "../generate/generate.ts";

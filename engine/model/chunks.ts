@@ -1,0 +1,40 @@
+// Cutting feeds into steps: at most so many rows each, in order, of sequences that are kept in one way.
+
+import type { EngineSequence } from "./sequence.ts";
+
+/** Tokens that a step appends to a sequence. */
+export interface Part {
+  readonly sequence: EngineSequence;
+  readonly tokens: readonly number[];
+}
+
+/** Rows of one step. */
+export interface Chunk {
+  readonly parts: Part[];
+  /** row within the chunk, and the index of the feed that ends there */
+  readonly outputs: { row: number; feed: number }[];
+}
+
+/** The steps that feed these parts; `outputs` says where each part, by index, ends. */
+export function cutIntoChunks(parts: readonly Part[], chunkRows: number): Chunk[] {
+  const chunks: Chunk[] = [];
+  /** the chunk being filled, by group of sequences that can share one */
+  const open = new Map<string, { chunk: Chunk; rows: number }>();
+  for (const [feed, { sequence, tokens }] of parts.entries()) {
+    const { group } = sequence.keeping;
+    for (let begin = 0; begin < tokens.length;) {
+      let current = open.get(group);
+      if (!current || current.rows === chunkRows) {
+        current = { chunk: { parts: [], outputs: [] }, rows: 0 };
+        open.set(group, current);
+        chunks.push(current.chunk);
+      }
+      const end = Math.min(tokens.length, begin + chunkRows - current.rows);
+      current.chunk.parts.push({ sequence, tokens: tokens.slice(begin, end) });
+      current.rows += end - begin;
+      if (end === tokens.length) current.chunk.outputs.push({ row: current.rows - 1, feed });
+      begin = end;
+    }
+  }
+  return chunks;
+}
