@@ -1,0 +1,150 @@
+// Attention of many rows: a subgroup per four neighbouring rows and head, so that a key or value is read once for four rows.
+// It walks the union of the rows' keys in blocks of as many as it has lanes: each lane scores one key for the four rows, then
+// each lane adds the block's values up in four groups of four dimensions, carrying the sums over from block to block relative
+// to each row's largest score so far (online softmax). A block that no row sees is skipped. Vectors of four stand for the
+// rows; rows beyond the last see nothing. workgroup_id.z, head_dim and WORKGROUP as in attend.subgroups.wgsl.
+
+override WORKGROUP: u32;
+
+const LOWEST = -3.4e38;
+
+struct Params {
+  rows: u32,
+  heads: u32,
+  kv_heads: u32,
+  head_dim: u32,
+  list: u32,
+  slot_count: u32,
+  entry_count: u32,
+  scale: f32,
+  softcap: f32,
+  window: u32,
+  keep_window: u32,
+  sinks: u32,
+  segmented: u32,
+  keep_recent: u32,
+  anchor_sees_anchors: u32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<vec4<f32>>;             // [rows, heads, head_dim / 4]
+@group(0) @binding(1) var<storage, read> cache: array<vec4<f32>>;         // [slots, 2, kv_heads, head_dim / 4]
+@group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;        // [lists, rows]: begin, end, position, mark
+@group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;       // [entry_count]: slot, position, mark, bits of the bias
+@group(0) @binding(4) var<storage, read> source_cache: array<vec4<f32>>;  // as cache
+@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;   // [heads]: bias of the source, scale of biases
+@group(0) @binding(6) var<storage, read_write> z: array<vec4<f32>>;       // [rows, heads, head_dim / 4]
+@group(0) @binding(7) var<uniform> params: Params;
+
+/// Group i of the key or value that begins at group `begin` of the cache, or of the source's.
+fn cached(begin: u32, i: u32, is_source: bool) -> vec4<f32> {
+  if (HAS_SOURCE && is_source) { return source_cache[begin + i]; }
+  return cache[begin + i];
+}
+
+/// True for the rows that see the entry's key.
+fn seen_by(all: array<vec4<u32>, 4>, place: u32, entry: vec4<u32>, is_source: bool) -> vec4<bool> {
+  var seen = vec4<bool>();
+  for (var r = 0u; r < 4u; r++) {
+    let range = all[r];
+    if (place < range.x || place >= range.y) { continue; }
+    if (is_source) { seen[r] = is_source_visible(range, entry); } else { seen[r] = is_visible(range, entry); }
+  }
+  return seen;
+}
+
+/// Writes group g of the four rows that exist, [dimension, row].
+fn store(row: u32, head: u32, g: u32, sums: mat4x4<f32>, scale: vec4<f32>) {
+  let groups = params.head_dim / 4u;
+  if (g >= groups) { return; }
+  for (var r = 0u; r < min(4u, params.rows - row); r++) {
+    z[((row + r) * params.heads + head) * groups + g] = sums[r] * scale[r];
+  }
+}
+
+/// The four rows' shares of one value: column r is value · weights[r].
+fn shares(value: vec4<f32>, weights: vec4<f32>) -> mat4x4<f32> {
+  return mat4x4<f32>(value * weights.x, value * weights.y, value * weights.z, value * weights.w);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(local_invocation_index) index: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_size) lanes: u32,
+) {
+  let tile = workgroup_id.x + workgroup_id.y * num_workgroups.x;
+  let row = tile / params.heads * 4u;
+  if (row >= params.rows || index >= lanes) { return; }
+  let head = tile % params.heads;
+  let kv_head = head / (params.heads / params.kv_heads);
+  let groups = params.head_dim / 4u;
+  let last = params.rows - 1u;
+  let q0 = (row * params.heads + head) * groups;
+  let q1 = (min(row + 1u, last) * params.heads + head) * groups;
+  let q2 = (min(row + 2u, last) * params.heads + head) * groups;
+  let q3 = (min(row + 3u, last) * params.heads + head) * groups;
+  var all: array<vec4<u32>, 4>;
+  var union_begin = 0xffffffffu;
+  var union_end = 0u;
+  for (var r = 0u; r < min(4u, params.rows - row); r++) {
+    all[r] = ranges[params.list * params.rows + row + r];
+    if (all[r].x >= all[r].y) { continue; }
+    union_begin = min(union_begin, all[r].x);
+    union_end = max(union_end, all[r].y);
+  }
+
+  for (var first = workgroup_id.z * 4u * lanes; first < groups; first += num_workgroups.z * 4u * lanes) {
+    let g = first + lane;
+    var peak = vec4<f32>(LOWEST);
+    var total = vec4<f32>();
+    var s0 = mat4x4<f32>();
+    var s1 = mat4x4<f32>();
+    var s2 = mat4x4<f32>();
+    var s3 = mat4x4<f32>();
+    let sources = select(1u, 2u, HAS_SOURCE);
+    for (var source = 0u; source < sources; source++) {
+      let is_source = source == 1u;
+      for (var begin = union_begin; begin < union_end; begin += lanes) {
+        let entry = entries[min(begin + lane, union_end - 1u)];
+        let seen = seen_by(all, begin + lane, entry, is_source);
+        if (!subgroupAny(any(seen))) { continue; }
+
+        let key = (entry.x * 2u * params.kv_heads + kv_head) * groups;
+        var dots = vec4<f32>();
+        for (var i = 0u; i < groups; i++) {
+          dots += cached(key, i, is_source) * mat4x4<f32>(q[q0 + i], q[q1 + i], q[q2 + i], q[q3 + i]);
+        }
+        var scores = vec4<f32>(LOWEST);
+        for (var r = 0u; r < 4u; r++) {
+          if (seen[r]) { scores[r] = score_of(dots[r], entry, head, is_source); }
+        }
+        let new_peak = max(peak, subgroupMax(scores));
+        let weights = select(vec4<f32>(), exp(scores - new_peak), seen);
+        let shrink = exp(peak - new_peak);
+        peak = new_peak;
+        total = total * shrink + weights;
+        s0 = mat4x4<f32>(s0[0] * shrink.x, s0[1] * shrink.y, s0[2] * shrink.z, s0[3] * shrink.w);
+        s1 = mat4x4<f32>(s1[0] * shrink.x, s1[1] * shrink.y, s1[2] * shrink.z, s1[3] * shrink.w);
+        s2 = mat4x4<f32>(s2[0] * shrink.x, s2[1] * shrink.y, s2[2] * shrink.z, s2[3] * shrink.w);
+        s3 = mat4x4<f32>(s3[0] * shrink.x, s3[1] * shrink.y, s3[2] * shrink.z, s3[3] * shrink.w);
+        let value_here = key + params.kv_heads * groups;
+        for (var i = 0u; i < min(lanes, union_end - begin); i++) {
+          let w = subgroupShuffle(weights, i);
+          let value = subgroupShuffle(value_here, i);
+          if (g < groups) { s0 += shares(cached(value, g, is_source), w); }
+          if (g + lanes < groups) { s1 += shares(cached(value, g + lanes, is_source), w); }
+          if (g + lanes * 2u < groups) { s2 += shares(cached(value, g + lanes * 2u, is_source), w); }
+          if (g + lanes * 3u < groups) { s3 += shares(cached(value, g + lanes * 3u, is_source), w); }
+        }
+      }
+    }
+    total = subgroupAdd(total);
+    let scale = select(vec4<f32>(), 1.0 / total, total > vec4<f32>());
+    store(row, head, g, s0, scale);
+    store(row, head, g + lanes, s1, scale);
+    store(row, head, g + lanes * 2u, s2, scale);
+    store(row, head, g + lanes * 3u, s3, scale);
+  }
+}
