@@ -16,21 +16,63 @@ it("kedge exports these names", () => {
   expect(namesOf("engine/index.ts")).toMatchInlineSnapshot(`
     "
     ChatSession
+    DEFAULT_STRENGTH
     DeviceError
     FormatError
+    POLICY_FORMS
     ProgramBuilder
+    TOKEN_CLASSES
     UnsupportedError
+    anchorsAtLineBreaks
+    anchorsEvery
+    anchorsWhere
+    anchorsWithIds
+    attentionDilution
+    byNeglect
     chooseDevice
+    collect
     countParameters
+    escapeAnchorTags
     estimate
+    gini
+    hasAnchorTags
+    lineBreakTokenIds
     loadModel
+    massByClass
+    massOfLargest
     openDevice
+    parseAnchorArgument
+    parseAnchorTags
+    parsePolicy
+    policies
+    probeWebGpu
     selfTest
+    sparsityOf
+    studyAttention
     tapNames
+    tokenClass
+    tuneStrength
+    type AdapterFacts
+    type AdapterOptions
+    type Anchor
+    type AnchorChooser
+    type AnchorOptions
+    type AnchoredMessage
+    type AnchoredPrompt
+    type AnchoringOptions
+    type AttentionStatistic
+    type AttentionStudy
+    type AttentionStudyOptions
     type CacheBytes
+    type CachePolicy
+    type CacheStatistics
     type Call
     type CapturedTensor
+    type CheckedGeneration
     type Choice
+    type ChosenLogProb
+    type ClassShares
+    type ContrastOptions
     type Demotion
     type Device
     type DeviceChoice
@@ -38,27 +80,49 @@ it("kedge exports these names", () => {
     type DeviceName
     type DeviceOptions
     type Estimate
+    type ExactComparison
     type Executable
+    type FinishReason
     type GenerateOptions
+    type Generation
     type Hook
     type HookedTensor
+    type KeyView
+    type LayerStudy
     type LoadOptions
     type LoadProgress
+    type LogitsContext
+    type LogitsHook
     type LookOptions
     type LookResult
     type Matrix
     type MatrixSource
     type Model
+    type ModelGenerateOptions
     type ModelMemory
     type ModelSource
     type ParameterCount
     type Piece
+    type Probe
     type Program
     type Prompt
+    type Schedule
     type Score
     type SelfTestResult
+    type Span
+    type Sparsity
+    type StandIn
     type Step
+    type StopState
+    type Strength
+    type StrengthFunction
+    type Summary
     type Tensor
+    type TokenClass
+    type TokenLogProb
+    type TuneOptions
+    type TuneResult
+    type TuneState
     type Value
     type Variable
     variable
@@ -92,6 +156,7 @@ it("kedge/kernels exports these names", () => {
     gatedLinear
     isVisible
     kernels
+    keyNorm
     layerNorm
     linear
     makeTrial
@@ -103,6 +168,7 @@ it("kedge/kernels exports these names", () => {
     seededRandom
     selectRows
     softmax
+    sumHeads
     tokenLogProb
     type ActivationName
     type Bound
@@ -148,6 +214,7 @@ it("kedge/loaders exports these names", () => {
     httpSource
     hubFolder
     inverseFrequencies
+    loadConfig
     loadTokenizer
     localFolder
     openFolder

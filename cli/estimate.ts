@@ -1,0 +1,104 @@
+// kedge estimate: memory before loading. Reads config.json, and the weights' header where that costs next to nothing.
+
+import type { Command } from "commander";
+import { estimate as estimateMemory } from "kedge";
+import type { MatrixFormat } from "kedge/kernels";
+import { FormatError, loadConfig, openWeights, readJson, type TensorInfo } from "kedge/loaders";
+import { addJson, UsageError, whole } from "./arguments.ts";
+import { dtypeTotals } from "./checkpoint.ts";
+import * as format from "./format.ts";
+import { findModel, type FoundModel } from "./model-source.ts";
+import type { Terminal } from "./terminal.ts";
+import type { Verb } from "./verb.ts";
+
+interface EstimateArguments {
+  readonly context?: number;
+  readonly json?: boolean;
+}
+
+const MAX_CONFIG_BYTES = 16 * 1024 * 1024;
+const FORMATS: Readonly<Record<string, MatrixFormat>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+const TORCH: Readonly<Record<string, MatrixFormat>> = { float32: "f32", float16: "f16", bfloat16: "bf16" };
+
+/** `kedge estimate MODEL` */
+export const estimate: Verb = {
+  name: "estimate",
+  configure(command: Command) {
+    command
+      .summary("say what memory a model takes, without loading it")
+      .description("Says what memory a model takes, from config.json alone: weights as stored, keys and values in f32.")
+      .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
+      .option(
+        "--context <n>",
+        "tokens in the cache (default: as many as the model's context holds)",
+        whole("--context", 1),
+      );
+    addJson(command);
+  },
+  async execute(terminal, [source], given: EstimateArguments) {
+    const found = await findModel(source!, terminal);
+    const config = await loadConfig(found.folder, terminal.signal);
+    const { contextLength, family } = config;
+    const { context = contextLength } = given;
+    if (context > contextLength) {
+      throw new UsageError(`--context is ${context}, but this model's holds ${contextLength} tokens`);
+    }
+    const { kind, from } = await storedFormat(found, terminal);
+    const { parameters, weights, cache, cachePerToken } = estimateMemory(config, kind, context);
+    if (given.json) {
+      terminal.printJson({
+        model: found.folder.name,
+        family,
+        format: kind,
+        formatFrom: from,
+        parameters: parameters.total,
+        weights,
+        cachePerToken,
+        contextLength: context,
+        cache,
+        total: weights + cache,
+      });
+      return 0;
+    }
+    terminal.print(
+      terminal.style(found.folder.name, "bold"),
+      `${family}, ${format.short(parameters.total)} parameters`,
+      "",
+      ...format.table(
+        [
+          ["weights", format.bytes(weights), `${kind}, ${from}`],
+          ["cache", format.bytes(cache), `${format.plural(context, "token")} of ${format.bytes(cachePerToken)}`],
+          ["total", format.bytes(weights + cache), "and activations, which depend on the device"],
+        ],
+        [1],
+      ),
+    );
+    return 0;
+  },
+};
+
+/** The format of most of the weights' bytes; f32 for anything else. */
+export function weightFormat(tensors: Iterable<TensorInfo>): MatrixFormat {
+  return FORMATS[dtypeTotals(tensors)[0]?.[0] ?? ""] ?? "f32";
+}
+
+/** What the weights are stored as, and how that is known. From the Hub a header would cost the whole download. */
+async function storedFormat(
+  { folder, where }: FoundModel,
+  terminal: Terminal,
+): Promise<{ kind: MatrixFormat; from: string }> {
+  if (where !== "hub") {
+    try {
+      const checkpoint = await openWeights(folder, terminal.signal);
+      await checkpoint.close();
+      return { kind: weightFormat(checkpoint.tensors.values()), from: "as stored" };
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      terminal.warn(`note: the weights cannot be read, so this is by config.json: ${error.message}`);
+    }
+  }
+  const json = await readJson(folder, "config.json", MAX_CONFIG_BYTES, terminal.signal);
+  const { dtype, torch_dtype } = json as { dtype?: unknown; torch_dtype?: unknown };
+  const kind = TORCH[String(torch_dtype ?? dtype)];
+  return kind ? { kind, from: "by config.json" } : { kind: "f32", from: "assumed: config.json does not say" };
+}

@@ -1,0 +1,74 @@
+// Loading a model with a bar on the way and a line about it at the end.
+
+import { loadModel, type LoadOptions, type Model } from "kedge";
+import { UsageError, type DeviceArguments } from "./arguments.ts";
+import * as format from "./format.ts";
+import { findModel } from "./model-source.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** A model that is ready, and how long that took. */
+export interface Loaded {
+  readonly model: Model;
+  /** what its folder is called */
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** The options of loading that the arguments stand for. Throws a UsageError for those that do not go together. */
+export function loadOptions(given: DeviceArguments & { readonly context?: number }): LoadOptions {
+  const { device, threads, deterministic, context } = given;
+  if (threads !== undefined && (device === "webgpu" || device === "reference")) {
+    throw new UsageError(`--threads ${threads} is for the device wasm; --device is "${device}"`);
+  }
+  return {
+    device,
+    ...(threads === undefined ? {} : { threads }),
+    ...(deterministic === undefined ? {} : { deterministic }),
+    ...(context === undefined ? {} : { contextLength: context }),
+  };
+}
+
+/** Finds and loads a model, says on stderr what was loaded and where it runs, and frees it when `work` is done. */
+export async function withModel<T>(
+  source: string,
+  options: LoadOptions,
+  terminal: Terminal,
+  work: (loaded: Loaded) => Promise<T>,
+): Promise<T> {
+  const loaded = await load(source, options, terminal);
+  try {
+    const { contextLength } = loaded.model.config;
+    if (options.contextLength !== undefined && options.contextLength > contextLength) {
+      throw new UsageError(`--context is ${options.contextLength}, but this model's holds ${contextLength} tokens`);
+    }
+    return await work(loaded);
+  } finally {
+    await loaded.model.dispose();
+  }
+}
+
+async function load(source: string, options: LoadOptions, terminal: Terminal): Promise<Loaded> {
+  const begin = performance.now();
+  const { folder } = await findModel(source, terminal);
+  const model = await terminal.withBar((bar) =>
+    loadModel(folder, {
+      ...options,
+      signal: terminal.signal,
+      onProgress: ({ stage, done, of }) => {
+        const label = stage === "weights" ? `weights, ${format.bytes(done)} of ${format.bytes(of)}` : stage;
+        bar.update(done, of, label);
+      },
+    }),
+  );
+  const seconds = (performance.now() - begin) / 1000;
+  const { family } = model.config;
+  const size = format.bytes(model.memory().weights);
+  terminal.note(
+    `${folder.name} (${family}, ${size} of weights) on ${model.device.description}; loaded in ${format.duration(seconds)}`,
+  );
+  for (const note of model.notes) terminal.warn(`note: ${note}`);
+  for (const { implementation, reason } of model.device.demotions) {
+    terminal.warn(`note: ${implementation} is wrong on this machine and not used: ${reason}`);
+  }
+  return { model, name: folder.name, seconds };
+}
