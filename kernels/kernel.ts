@@ -8,6 +8,7 @@
 //         learns of it through an override that the implementation sets in `constants`. Matrices are array<u32> (or vec4<u32>).
 //   wasm  the exported function (call: usize, thread: i32, threads: i32): void finds at `call` one 4-byte word per buffer
 //         (its address, 0 when absent), then one per parameter, in order. Every thread runs it; each does its share.
+//   A buffer that a call writes is bound only once in that call: WebGPU forbids reading and writing one buffer in a dispatch.
 //   A matrix arrives packed by `kernels/matrix`, in the layout of the device ("rows" on WebGPU, "panels" on wasm).
 
 import type { MatrixFormat } from "./matrix/matrix.ts";

@@ -163,6 +163,11 @@ describe("opening", () => {
     await expect(open({ allowSoftware: false })).rejects.toThrow(/^the only GPU adapter is .*: use device "wasm"$/);
   });
 
+  test("finds Dawn through the package `webgpu` in Node", async () => {
+    await softwareGpu(); // makes the software driver known to the process
+    expect(await probeWebGpu()).toMatchObject({ isAvailable: true, isSoftware: true });
+  });
+
   test("says what is missing where there is no adapter", async () => {
     const gpu = { requestAdapter: () => Promise.resolve(null) } as unknown as GPU;
     await expect(openWebGpu({ gpu })).rejects.toThrow("WebGPU finds no GPU adapter here");

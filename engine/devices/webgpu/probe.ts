@@ -85,7 +85,11 @@ export async function findAdapter(options: AdapterOptions = {}): Promise<GPUAdap
 }
 
 /** The facts about an adapter, or about the adapter of a device. */
-export function factsOf(info: GPUAdapterInfo, features: ReadonlySet<string>, limits: GPUSupportedLimits): AdapterFacts {
+export function factsOf(
+  info: Omit<GPUAdapterInfo, "__brand">,
+  features: ReadonlySet<string>,
+  limits: GPUSupportedLimits,
+): AdapterFacts {
   const names = [info.vendor, info.architecture, info.device, info.description].filter((name) => name !== "");
   const isSoftware =
     info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render|software/i.test(names.join(" "));

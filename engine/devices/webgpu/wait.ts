@@ -7,7 +7,8 @@ import { isNode } from "./probe.ts";
 /** Milliseconds of one nap. */
 const NAP = 0.25;
 
-const cell = isNode ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
+// not where there is a page, as in Electron: Atomics.wait may not block a page's thread
+const cell = isNode && !("document" in globalThis) ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
 let waiting = 0;
 let isNapping = false;
 

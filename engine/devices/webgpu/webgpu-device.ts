@@ -52,6 +52,7 @@ export interface WebGpuOptions extends AdapterOptions {
   readonly implementations?: (kernel: Kernel) => readonly Implementation[];
 }
 
+const unknownAdapter = { vendor: "", architecture: "", device: "", description: "", isFallbackAdapter: false };
 const wantedFeatures = ["subgroups", "shader-f16", "timestamp-query"] as const;
 
 /**
@@ -62,7 +63,8 @@ const wantedFeatures = ["subgroups", "shader-f16", "timestamp-query"] as const;
 export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuDevice> {
   const { device, allowSoftware = true } = options;
   const opened = device ?? (await requestDevice(options));
-  const facts = factsOf(opened.adapterInfo, opened.features, opened.limits);
+  // older browsers do not say which adapter a device is on
+  const facts = factsOf(opened.adapterInfo ?? unknownAdapter, opened.features, opened.limits);
   if (facts.isSoftware && !allowSoftware) {
     if (!device) opened.destroy();
     throw new UnsupportedError(`the only GPU adapter is ${facts.description}: use device "wasm"`);
@@ -321,10 +323,16 @@ export class WebGpuDevice implements Device {
   #verdict(kernel: Kernel, implementation: WgslImplementation): Promise<string | null> {
     let verdict = this.#verdicts.get(implementation);
     if (!verdict) {
-      verdict = this.#try(kernel, implementation).then((wrong) => {
-        if (wrong !== null) this.#demote(implementation, wrong);
-        return wrong;
-      });
+      verdict = this.#try(kernel, implementation).then(
+        (wrong) => {
+          if (wrong !== null) this.#demote(implementation, wrong);
+          return wrong;
+        },
+        (error: unknown) => {
+          this.#verdicts.delete(implementation); // no verdict, such as for want of memory: it is tried again
+          throw error;
+        },
+      );
       this.#verdicts.set(implementation, verdict);
     }
     return verdict;
