@@ -44,7 +44,8 @@ export const bench: Verb = {
     addJson(addDevice(command));
   },
   async execute(terminal, [source], given: BenchArguments) {
-    await withModel(source!, loadOptions(given), terminal, async ({ model, name }) => {
+    const options = loadOptions(given);
+    await withModel(source!, options, terminal, async ({ model, name }) => {
       const { promptTokens, tokens } = given;
       const needed = promptTokens + tokens + 1;
       if (needed > model.contextLength) {

@@ -40,7 +40,8 @@ export const chat: Verb = {
   },
   async execute(terminal, [source], given: ChatArguments) {
     if (given.cache) throw new UsageError(`--cache ${given.cache.name} is for kedge run: a chat keeps all its keys`);
-    await withModel(source!, loadOptions(given), terminal, async ({ model, name }) => {
+    const options = loadOptions(given);
+    await withModel(source!, options, terminal, async ({ model, name }) => {
       if (model.tokenizer && model.tokenizer.chatTemplate === undefined) {
         throw new UnsupportedError(
           `${name}: has no chat template, so it was not made for conversations; use kedge run`,

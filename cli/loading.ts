@@ -1,9 +1,10 @@
 // Loading a model with a bar on the way and a line about it at the end.
 
 import { loadModel, type LoadOptions, type Model } from "kedge";
+import type { ModelFolder } from "kedge/loaders";
 import { UsageError, type DeviceArguments } from "./arguments.ts";
 import * as format from "./format.ts";
-import { findModel } from "./model-source.ts";
+import { findModel, type FoundModel } from "./model-source.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A model that is ready, and how long that took. */
@@ -28,14 +29,15 @@ export function loadOptions(given: DeviceArguments & { readonly context?: number
   };
 }
 
-/** Finds and loads a model, says on stderr what was loaded and where it runs, and frees it when `work` is done. */
+/** Finds (unless that is done) and loads a model, says on stderr what was loaded and where it runs, and frees it when `work` is done. */
 export async function withModel<T>(
-  source: string,
+  source: string | FoundModel,
   options: LoadOptions,
   terminal: Terminal,
   work: (loaded: Loaded) => Promise<T>,
 ): Promise<T> {
-  const loaded = await load(source, options, terminal);
+  const { folder } = typeof source === "string" ? await findModel(source, terminal) : source;
+  const loaded = await load(folder, options, terminal);
   try {
     const { contextLength } = loaded.model.config;
     if (options.contextLength !== undefined && options.contextLength > contextLength) {
@@ -47,9 +49,8 @@ export async function withModel<T>(
   }
 }
 
-async function load(source: string, options: LoadOptions, terminal: Terminal): Promise<Loaded> {
+async function load(folder: ModelFolder, options: LoadOptions, terminal: Terminal): Promise<Loaded> {
   const begin = performance.now();
-  const { folder } = await findModel(source, terminal);
   const model = await terminal.withBar((bar) =>
     loadModel(folder, {
       ...options,

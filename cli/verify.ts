@@ -9,6 +9,7 @@ import {
   httpSource,
   openSafetensors,
   type ByteSource,
+  type ModelFolder,
   type SafetensorsFile,
 } from "kedge/loaders";
 import { addDevice, addJson, type DeviceArguments } from "./arguments.ts";
@@ -50,10 +51,11 @@ export const verify: Verb = {
   },
   async execute(terminal, [source], given: VerifyArguments) {
     const options = loadOptions(given);
-    const bytes = await openGolden(source!, given.golden, terminal);
+    const found = await findModel(source!, terminal);
+    const bytes = await openGolden(found.folder, given.golden);
     try {
       const file = await openSafetensors(bytes, terminal.signal);
-      return await withModel(source!, options, terminal, async ({ model, name }) => {
+      return await withModel(found, options, terminal, async ({ model, name }) => {
         const goldens = await readGoldens(file, model.config);
         const compared = await terminal.withBar((bar) => compare(model, file, goldens, bar, terminal.signal));
         return tell(terminal, { model: name, device: model.device.name, ...compared, goldens }, given.json === true);
@@ -64,9 +66,8 @@ export const verify: Verb = {
   },
 };
 
-async function openGolden(source: string, golden: string | undefined, terminal: Terminal): Promise<ByteSource> {
+async function openGolden(folder: ModelFolder, golden: string | undefined): Promise<ByteSource> {
   if (golden !== undefined) return /^https?:\/\//i.test(golden) ? httpSource(golden) : fileSource(golden);
-  const { folder } = await findModel(source, terminal);
   if (await folder.has(GOLDEN)) return folder.open(GOLDEN);
   throw new FormatError(folder.name, `there is no ${GOLDEN} to compare with; name a file with --golden`);
 }
