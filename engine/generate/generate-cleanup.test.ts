@@ -11,6 +11,11 @@ function spoil(logits: Float32Array): void {
   logits[3] = NaN;
 }
 
+function onlyLetters(logits: Float32Array): void {
+  logits.fill(-Infinity, 0, 97);
+  logits.fill(-Infinity, 123);
+}
+
 describe("an abort", () => {
   const reason = new Error("enough");
 
@@ -19,24 +24,25 @@ describe("an abort", () => {
     const run = generateText(decoder, utf8, LIST, { signal: AbortSignal.abort(reason) });
     await expect(run).rejects.toBe(reason);
     expect(decoder.batches).toEqual([]);
+    expect(decoder.calls.open).toBe(0);
     expect(decoder.alive.size).toBe(0);
   });
 
-  it("between pieces ends the run before the next, and the decoder is not asked again", async () => {
+  // 6 rows: pieces 3 and 6 are the third and the last of the first step.
+  it.each([3, 6])("at piece %i ends the run before the next, and the decoder is not asked again", async (at) => {
     const decoder = new FakeDecoder(hashed);
     const abort = new AbortController();
     let pieces = 0;
     const run = async () => {
-      for await (const piece of generate(decoder, utf8, LIST, { ...FOREVER, signal: abort.signal })) {
+      const options = { ...FOREVER, logitsHook: onlyLetters, signal: abort.signal };
+      for await (const piece of generate(decoder, utf8, LIST, options)) {
         expect(piece.text).not.toBe("");
-        if (++pieces === 3) abort.abort(reason);
+        if (++pieces === at) abort.abort(reason);
       }
     };
     await expect(run()).rejects.toBe(reason);
-    expect(pieces).toBe(3);
-    const steps = decoder.batches.length;
-    await Promise.resolve();
-    expect(decoder.batches.length).toBe(steps);
+    expect(pieces).toBe(at);
+    expect(decoder.calls.logits).toBe(1);
     expect(decoder.alive.size).toBe(0);
   });
 
@@ -46,19 +52,26 @@ describe("an abort", () => {
     decoder.onStep = (step) => {
       if (step === 4) abort.abort(reason);
     };
+    const seen: number[] = [];
     const got: number[] = [];
+    const stopWhen = ({ tokens }: { tokens: readonly number[] }) => seen.push(tokens.length) < 0;
     const run = async () => {
-      for await (const piece of generate(decoder, utf8, [[1]], { maxTokens: Infinity, signal: abort.signal })) {
+      for await (const piece of generate(decoder, utf8, [[1]], {
+        maxTokens: Infinity,
+        stopWhen,
+        signal: abort.signal,
+      })) {
         got.push(...piece.tokens);
       }
     };
     await expect(run()).rejects.toBe(reason);
     expect(decoder.batches.length).toBe(5);
+    expect(seen).toEqual([1, 2, 3, 4]);
     expect(got.length).toBeLessThanOrEqual(4);
     expect(decoder.alive.size).toBe(0);
   });
 
-  it("reaches the decoder through its signal", async () => {
+  it.each([0, 1])("reaches the decoder through its signal, at temperature %i", async (temperature) => {
     const decoder = new FakeDecoder(hashed);
     const abort = new AbortController();
     decoder.onStep = (step, signal) => {
@@ -67,11 +80,9 @@ describe("an abort", () => {
       signal?.throwIfAborted();
       throw new Error("the signal was not handed on");
     };
-    for (const temperature of [0, 1]) {
-      const run = generateText(decoder, utf8, LIST, { ...FOREVER, temperature, signal: abort.signal });
-      await expect(run).rejects.toBe(reason);
-      expect(decoder.alive.size).toBe(0);
-    }
+    const run = generateText(decoder, utf8, LIST, { ...FOREVER, temperature, signal: abort.signal });
+    await expect(run).rejects.toBe(reason);
+    expect(decoder.alive.size).toBe(0);
   });
 
   it("during a hook stops before the next row", async () => {

@@ -74,6 +74,8 @@ describe("rowSeed", () => {
         const all = Array.from({ length: 16 }, (_, sample) => rowSeed(seed, sample));
         expect(all[0]).toBe(seed);
         expect(new Set(all).size).toBe(16);
+        // Both halves of the seed change, not the lower one alone.
+        expect(new Set(all.slice(1).map((each) => Math.floor(each / 2 ** 32))).size).toBeGreaterThan(10);
         for (const each of all) expect(Number.isSafeInteger(each) && each >= 0).toBe(true);
       }),
     );

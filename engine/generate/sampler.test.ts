@@ -146,6 +146,17 @@ describe("filters, by hand", () => {
     expect(reachable(equal, { temperature: 1, topK: 3 })).toEqual([0, 1, 2]);
     expect(reachable(equal, { temperature: 1, topP: 0.5 })).toEqual([0, 1, 2, 3]);
     expect(reachable(equal, { temperature: 1, topK: 6, topP: 0.5 })).toEqual([0, 1, 2]);
+    expect(reachable(equal, { temperature: 1, topK: 3, minP: 1 })).toEqual([0, 1, 2]);
+    expect(reachable(equal, { temperature: 1, minP: 1 })).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it("gives each token its half-open share, and none to one of probability 0, at either end", () => {
+    const halves = Float32Array.of(-Infinity, 1, -2000, 1, -2000, -Infinity);
+    for (const options of [{}, { topK: 5 }, { topP: 0.99 }]) {
+      const sampler = new Sampler(6, { temperature: 1, ...options });
+      const tokens = [0, 0.5 - 2 ** -53, 0.5, 1 - 2 ** -53, 1].map((u) => sampler.pick(halves, () => u));
+      expect(tokens).toEqual([1, 1, 3, 3, 3]);
+    }
   });
 
   it("walks the tokens that stay in the order of the vocabulary", () => {

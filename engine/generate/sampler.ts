@@ -216,7 +216,7 @@ export class Sampler {
       passed += this.#weights[this.#tokens[i] as number] as number;
       if (target < passed) return this.#tokens[i] as number;
     }
-    // Only rounding of share * total up to total leads here.
+    // A share below 1 of the total is below it even when rounded: only a share of 1 leads here.
     return this.#tokens[count - 1] as number;
   }
 }

@@ -34,12 +34,25 @@ function rules(options: StopOptions): StopRules {
 const letters = fc.constantFrom("a", "b", "é", "😀", "😁");
 const texts = fc.string({ unit: letters, maxLength: 40 });
 const stopLists = fc.array(fc.string({ unit: letters, minLength: 1, maxLength: 5 }), { maxLength: 4 });
+function twoLetters(maxLength: number): fc.Arbitrary<string> {
+  return fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength });
+}
 const cuts = fc.array(fc.nat(), { maxLength: 20 });
 
 describe("StopScanner", () => {
   it("shows the text up to the first stop string, however it is cut", () => {
     fc.assert(
       fc.property(texts, stopLists, cuts, (text, stops, at) => {
+        const { pieces, stop } = scan(stops, cut(text, at));
+        expect({ shown: pieces.join(""), stop }).toEqual(byDefinition(stops, text));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("finds long stop strings that repeat parts of themselves", () => {
+    fc.assert(
+      fc.property(twoLetters(60), fc.array(twoLetters(9), { minLength: 1, maxLength: 2 }), cuts, (text, stops, at) => {
         const { pieces, stop } = scan(stops, cut(text, at));
         expect({ shown: pieces.join(""), stop }).toEqual(byDefinition(stops, text));
       }),
