@@ -134,7 +134,7 @@ describe.each(DEVICES)("the page on %s", (device, description) => {
 
 test("without isolation wasm runs on one thread, says so, and writes the same", async () => {
   const page = await open(`${plain.url}?device=wasm`);
-  expect(await status(page)).toMatch(/^wasm, 1 thread\b.*: this page is not cross-origin isolated$/);
+  expect(await status(page)).toMatch(/^wasm, 1 thread\b.*because this page is not cross-origin isolated$/);
   expect(await generate(page, PROMPT)).toBe(await textInNode(PROMPT));
   await page.close();
 });

@@ -69,19 +69,10 @@ async function load(): Promise<void> {
     const loaded = await Session.load(url, device.value as "auto" | "webgpu" | "wasm", showProgress, signal);
     if (signal.aborted) return await loaded.dispose();
     session = loaded;
-    setState("ready", describe(loaded));
+    setState("ready", loaded.model.device.description);
   } catch (error) {
     if (!signal.aborted) setState("failed", messageOf(error));
   }
-}
-
-function describe({
-  model: {
-    device: { name, description },
-  },
-}: Session): string {
-  const isAlone = name === "wasm" && !crossOriginIsolated;
-  return isAlone ? `${description}: this page is not cross-origin isolated` : description;
 }
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -110,11 +101,11 @@ async function run(): Promise<void> {
   const current = session;
   if (current === undefined || page.dataset["state"] !== "ready") return;
   running = new AbortController();
-  setState("generating", describe(current));
+  setState("generating", current.model.device.description);
   attention.hide();
   given.textContent = prompt.value;
   generated.textContent = "";
-  let message = describe(current);
+  let message = current.model.device.description;
   try {
     const options = { temperature: temperature.valueAsNumber, maxTokens: maxTokens.valueAsNumber };
     await current.run(prompt.value, { ...options, signal: running.signal }, (text, newFacts) => {
