@@ -95,7 +95,7 @@ async function compare(
   return { verdicts: [...tallies.values()].map((tally) => tally.verdict(share, model.config.layers)), greedy };
 }
 
-/** Hidden states, attention and logits of one prompt. */
+/** Hidden states and attention of one prompt; then its logits, from the fused pass that generating uses. */
 async function compareForward(
   model: Model,
   file: SafetensorsFile,
@@ -106,10 +106,8 @@ async function compareForward(
   const { layers } = model.config;
   const inner = tensors.filter(({ kind }) => kind === "hidden" || kind === "attention");
   const outer = tensors.filter(({ kind }) => kind === "logits");
-  let logits: "all" | "last" | "none" = "none";
-  if (outer.length > 0) logits = outer.every(({ isLastToken }) => isLastToken) ? "last" : "all";
   for (const taps of batches(inner, model, tokens.length)) {
-    const pass = await model.forward(tokens, { capture: taps, logits, signal });
+    const pass = await model.forward(tokens, { capture: taps, logits: "none", signal });
     for (const tensor of inner) {
       const parts = tensor.layers.map((layer) => pass.captured[tapOf(tensor, layer, layers)]);
       if (parts.every((part) => part === undefined)) continue;
@@ -121,12 +119,14 @@ async function compareForward(
         tallies.get(tensor)!.add(part, got, want.subarray(part * width, (part + 1) * width));
       }
     }
-    for (const tensor of pass.logits ? outer : []) {
-      const { data } = pass.logits!;
-      const got = tensor.isLastToken ? data.subarray(data.length - model.config.vocabSize) : data;
-      tallies.get(tensor)!.add(0, got, await readFloats(file, tensor.info, row, rows, signal));
-    }
-    logits = "none";
+  }
+  if (outer.length === 0) return;
+  const wanted = outer.every(({ isLastToken }) => isLastToken) ? "last" : "all";
+  const { logits } = await model.forward(tokens, { logits: wanted, signal });
+  const { data } = logits!;
+  for (const tensor of outer) {
+    const got = tensor.isLastToken ? data.subarray(data.length - model.config.vocabSize) : data;
+    tallies.get(tensor)!.add(0, got, await readFloats(file, tensor.info, row, rows, signal));
   }
 }
 
@@ -136,7 +136,7 @@ function tapOf({ kind }: GoldenTensor, layer: number, layers: number): string {
   return layer === layers ? "ln_final.hook_normalized" : `blocks.${layer}.hook_resid_pre`;
 }
 
-/** Names of taps, in sets of which each fits into memory; one empty set where there are none. */
+/** Names of taps, in sets of which each fits into memory. */
 function batches(tensors: readonly GoldenTensor[], { config }: Model, tokens: number): string[][] {
   const sizes = new Map<string, number>();
   for (const tensor of tensors) {
@@ -153,7 +153,7 @@ function batches(tensors: readonly GoldenTensor[], { config }: Model, tokens: nu
     sets.at(-1)!.push(tap);
     room -= size;
   }
-  return sets;
+  return sets.filter((set) => set.length > 0);
 }
 
 /** Of [tokens, dim] the last row; of attention [heads, tokens, keys] each head's last. */
