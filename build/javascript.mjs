@@ -17,6 +17,7 @@ export const entries = {
   cli: "cli/index.ts",
   bench: "bench/index.ts",
   "wasm-worker": "engine/devices/wasm/worker.ts",
+  "sandbox-worker": "cli/evaluation/sandbox-worker.ts",
 };
 
 /** The package's own names, so that cli/ and bench/ share modules with the three entries. */

@@ -1,0 +1,48 @@
+// The options of Selective Prompt Anchoring, which several verbs share.
+
+import type { Command } from "commander";
+import { hasAnchorTags, parseAnchorArgument, type Anchor, type AnchoringOptions } from "kedge";
+import { number, UsageError } from "./arguments.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What the options say. */
+export interface AnchoringArguments {
+  readonly anchoring?: number;
+  readonly anchor?: readonly Anchor[];
+}
+
+/** Adds --anchoring and --anchor. */
+export function addAnchoring(command: Command): Command {
+  return command
+    .option(
+      "--anchoring <w>",
+      "hold on to <anchor>…</anchor> in the prompt, and to --anchor, with this strength; 1 is the plain model (default: 1.25)",
+      number("--anchoring", "a number", () => true),
+    )
+    .option("--anchor <text>", "hold on to every occurrence of this text; text@1.4 for a strength of its own", anchors);
+}
+
+/** The anchoring that was asked for: by an option, or by tags in the prompt. Notes go to stderr. */
+export function anchoringOptions(
+  { anchoring: strength, anchor: spans }: AnchoringArguments,
+  prompt: string,
+  terminal: Terminal,
+): AnchoringOptions | undefined {
+  const hasTags = hasAnchorTags(prompt);
+  if (strength === undefined && spans === undefined && !hasTags) return undefined;
+  if (spans === undefined && !hasTags) {
+    throw new UsageError(
+      `--anchoring ${strength} has nothing to hold on to: mark it with <anchor>…</anchor> or --anchor`,
+    );
+  }
+  return { strength, spans, onNote: (note) => terminal.note(`note: ${note}`) };
+}
+
+function anchors(text: string, earlier: readonly Anchor[] | undefined): readonly Anchor[] {
+  try {
+    return [...(earlier ?? []), parseAnchorArgument(text)];
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`--anchor: ${error.message}`, { cause: error });
+    throw error;
+  }
+}

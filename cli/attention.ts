@@ -1,0 +1,188 @@
+// kedge attention: continues a prompt and studies the attention over it: dilution, sparsity, classes of tokens; or how far
+// Selective Prompt Anchoring is from what it approximates.
+
+import type { Command } from "commander";
+import {
+  collect,
+  hasAnchorTags,
+  parseAnchorTags,
+  studyAttention,
+  TOKEN_CLASSES,
+  type AttentionStudy,
+  type Model,
+  type Summary,
+} from "kedge";
+import { addAnchoring, anchoringOptions, type AnchoringArguments } from "./anchoring.ts";
+import {
+  addDevice,
+  addJson,
+  addSampling,
+  samplingOptions,
+  UsageError,
+  type DeviceArguments,
+  type SamplingArguments,
+} from "./arguments.ts";
+import * as format from "./format.ts";
+import { loadOptions, withModel } from "./loading.ts";
+import { givenPrompt } from "./prompt.ts";
+import { shippedModel } from "./shipped.ts";
+import type { Terminal } from "./terminal.ts";
+import type { Verb } from "./verb.ts";
+
+interface AttentionArguments extends DeviceArguments, SamplingArguments, AnchoringArguments {
+  readonly promptFile?: string;
+  readonly layers?: readonly number[];
+  readonly spaError?: readonly number[] | true;
+  readonly json?: boolean;
+}
+
+const DEFAULT_STRENGTHS = [-1, 0, 0.5, 0.9, 1, 1.1, 1.25, 1.5, 2, 3];
+
+/** `kedge attention MODEL [PROMPT]` */
+export const attention: Verb = {
+  name: "attention",
+  configure(command: Command) {
+    command
+      .summary("study a model's attention on a prompt and its continuation")
+      .description(
+        "Continues a prompt and reports, of the attention over prompt and continuation: dilution (the prompt's share, token by token), sparsity by layer (Gini coefficient, mass of the two largest weights), and the mass of each class of tokens against its share of the positions.",
+      )
+      .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
+      .argument("[prompt]", "the text to continue")
+      .option("--prompt-file <file>", "read the prompt from a file; - for stdin")
+      .option("--layers <list>", "layers whose mean the dilution is, such as 3,4 (default: the last)", layerList)
+      .option(
+        "--spa-error [strengths]",
+        "instead: Selective Prompt Anchoring beside the exact mode at these strengths, such as 0,1.25,2",
+        strengthList,
+      );
+    addJson(addDevice(addAnchoring(addSampling(command, 128))));
+  },
+  async execute(terminal, [source, argument], given: AttentionArguments) {
+    const prompt = await givenPrompt(argument, given.promptFile, shippedModel(source!), terminal);
+    const anchoring = anchoringOptions(given, prompt.text, terminal);
+    return withModel(source!, loadOptions(given), terminal, async ({ model }) => {
+      if (given.spaError !== undefined) {
+        if (!anchoring)
+          throw new UsageError("--spa-error wants anchors: mark them with <anchor>…</anchor> or --anchor");
+        const { strength: _strength, ...rest } = anchoring;
+        const strengths = given.spaError === true ? DEFAULT_STRENGTHS : given.spaError;
+        const rows = await model.anchoringError(prompt.text, strengths, { ...rest, signal: terminal.signal });
+        if (given.json) terminal.printJson(rows);
+        else printErrors(terminal, rows);
+        return 0;
+      }
+      const [row] = await collect(
+        model.generate(prompt.text, {
+          ...samplingOptions(given),
+          ...(given.cache && { cache: given.cache }),
+          ...(anchoring && { anchoring }),
+          signal: terminal.signal,
+          onNote: (note) => terminal.note(`note: ${note}`),
+        }),
+      );
+      const study = await studyText(model, prompt.text, row!.tokens, given, terminal);
+      if (given.json) terminal.printJson({ text: row!.text, ...study });
+      else print(terminal, study);
+      return 0;
+    });
+  },
+};
+
+function studyText(
+  model: Model,
+  prompt: string,
+  generated: readonly number[],
+  { layers, cache }: AttentionArguments,
+  terminal: Terminal,
+): Promise<AttentionStudy> {
+  const tokens = model.tokens(hasAnchorTags(prompt) ? parseAnchorTags(prompt).text : prompt);
+  return studyAttention(model, [...tokens, ...generated], {
+    promptLength: tokens.length,
+    signal: terminal.signal,
+    ...(layers && { dilutionLayers: layers }),
+    ...(cache && { cache }),
+  });
+}
+
+function print(terminal: Terminal, { dilution, layers, tokens, promptLength }: AttentionStudy): void {
+  terminal.print(
+    `prompt ${format.plural(promptLength, "token")}, ${format.plural(tokens - promptLength, "token")} after it`,
+    "",
+  );
+  const step = Math.max(1, Math.ceil((dilution.length - 1) / 16));
+  const points = dilution.map((share, after) => ({ share, after })).filter(({ after }) => after % step === 0);
+  terminal.print("the prompt's share of attention, by tokens after it");
+  terminal.print(
+    ...format.table(
+      points.map(({ share, after }) => [String(after), percent(share), "█".repeat(Math.round(share * 40))]),
+      [0, 1],
+    ),
+  );
+  terminal.print("", "sparsity, mean over heads and rows of 32 keys or more");
+  const mean = (summary: Summary | null) => (summary ? summary.mean.toFixed(3) : "-");
+  terminal.print(
+    ...format.table(
+      [
+        ["layer", "Gini", "two largest"],
+        ...layers.map(({ layer, sparsity }) => [String(layer), mean(sparsity.gini), mean(sparsity.topMass)]),
+      ],
+      [0, 1, 2],
+    ),
+  );
+  terminal.print("", "share of attention by class of token / share of the positions");
+  const present = TOKEN_CLASSES.filter((name) => layers.some(({ classes }) => (classes?.[name].positions ?? 0) > 0));
+  terminal.print(
+    ...format.table(
+      [
+        ["layer", ...present],
+        ...layers.map(({ layer, classes }) => [
+          String(layer),
+          ...present.map((name) => {
+            const share = classes?.[name];
+            return share ? `${percent(share.mass)}/${percent(share.positions)}` : "-";
+          }),
+        ]),
+      ],
+      present.map((_, i) => i + 1),
+    ),
+  );
+}
+
+function printErrors(terminal: Terminal, rows: Awaited<ReturnType<Model["anchoringError"]>>): void {
+  terminal.print(
+    ...format.table(
+      [
+        ["strength", "KL (nats)", "same top token", "rms difference", "second-order term"],
+        ...rows.map(({ strength, kl, isTopEqual, difference, secondOrder }) => [
+          String(strength),
+          format.small(kl),
+          isTopEqual ? "yes" : "no",
+          format.small(difference.rms),
+          secondOrder === null ? "-" : format.small(secondOrder),
+        ]),
+      ],
+      [0, 1, 3, 4],
+    ),
+  );
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function numbers(option: string, text: string): number[] {
+  return text.split(",").map((part) => {
+    const value = part.trim() === "" ? Number.NaN : Number(part);
+    if (Number.isFinite(value)) return value;
+    throw new UsageError(`${option} is "${text}": wanted numbers between commas`);
+  });
+}
+
+function layerList(text: string): readonly number[] {
+  return numbers("--layers", text);
+}
+
+function strengthList(text: string): readonly number[] {
+  return numbers("--spa-error", text);
+}

@@ -1,0 +1,239 @@
+// kedge eval: runs a set of programming tasks and scores it. Several caches and strengths make a table.
+
+import type { Command } from "commander";
+import { parsePolicy, POLICY_FORMS, type CachePolicy } from "kedge";
+import { addDevice, addJson, number, UsageError, whole, type DeviceArguments } from "./arguments.ts";
+import { PLAIN, type AnchorGrouping, type Decoding } from "./evaluation/completer.ts";
+import { measure, type Measurement } from "./evaluation/measure.ts";
+import { checkReferences, describeReferences } from "./evaluation/references.ts";
+import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
+import type { Task } from "./evaluation/task.ts";
+import { readTasks } from "./evaluation/tasks.ts";
+import * as format from "./format.ts";
+import { loadOptions, withModel } from "./loading.ts";
+import type { Terminal } from "./terminal.ts";
+import type { Verb } from "./verb.ts";
+
+interface EvalArguments extends DeviceArguments {
+  readonly cache?: readonly CachePolicy[];
+  readonly anchoring?: readonly number[];
+  readonly groups: AnchorGrouping;
+  readonly byNeglect?: boolean;
+  readonly samples: number;
+  readonly temperature?: number;
+  readonly topP?: number;
+  readonly seed: number;
+  readonly maxTokens: number;
+  readonly batch: number;
+  readonly limit?: number;
+  readonly results?: string;
+  readonly resume?: boolean;
+  readonly checkReferences?: boolean;
+  readonly json?: boolean;
+}
+
+/** Adds the options that say how a set of tasks is decoded; `kedge tune` has them, too. */
+export function addTaskDecoding(command: Command): Command {
+  return command
+    .option("--groups <kind>", "anchors as one group, or one for each of their clauses: one, clauses", grouping, "one")
+    .option("--by-neglect", "let a group's strength grow as its attention falls below its fair share")
+    .option("-n, --max-tokens <n>", "most tokens of a completion", whole("--max-tokens", 1), PLAIN.maxTokens)
+    .option("--batch <n>", "tasks decoded together", whole("--batch", 1, 512), 16)
+    .option("--limit <n>", "only the first n tasks", whole("--limit", 1))
+    .option("--seed <n>", "of samples", whole("--seed", 0), 0);
+}
+
+/** `kedge eval MODEL TASKS` */
+export const evaluateVerb: Verb = {
+  name: "eval",
+  configure(command: Command) {
+    command
+      .summary("score a model on programming tasks")
+      .description(
+        "Completes the tasks of a .jsonl file (kedge's own format, or HumanEval-X JavaScript, also .gz), runs what was written in a sandbox, and scores it. --cache and --anchoring may be given several times: then each combination is a row of a table.",
+      )
+      .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
+      .argument("<tasks>", "a .jsonl or .jsonl.gz file")
+      .option("--cache <policy>", `which keys to keep: ${POLICY_FORMS.join(", ")}`, policyList)
+      .option(
+        "--anchoring <w>",
+        "hold on to each task's description with this strength; 1 is the plain model",
+        strengthList,
+      )
+      .option("--samples <n>", "completions of each task, for pass@k", whole("--samples", 1, 1024), 1)
+      .option(
+        "-t, --temperature <t>",
+        "of samples (default: 0, and 0.8 with --samples)",
+        number("--temperature", "a number of at least 0", (value) => value >= 0),
+      )
+      .option(
+        "--top-p <p>",
+        "of samples",
+        number("--top-p", "a number above 0 and at most 1", (value) => value > 0 && value <= 1),
+      )
+      .option("--results <file>", "write a line a task to this file (one way of decoding only)")
+      .option("--resume", "go on with the results file of an interrupted run")
+      .option("--check-references", "run the tasks' own solutions instead of a model's");
+    addJson(addDevice(addTaskDecoding(command)));
+  },
+  async execute(terminal, [source, path], given: EvalArguments) {
+    if (given.resume && given.results === undefined)
+      throw new UsageError("--resume wants --results FILE to go on with");
+    const tasks = await readTasks(path!);
+    const decodings = decodingsOf(given);
+    if (given.results !== undefined && decodings.length > 1) {
+      throw new UsageError(`--results holds 1 way of decoding, but ${decodings.length} were asked for`);
+    }
+    const sandbox = openSandbox({ workers: 2 });
+    try {
+      return given.checkReferences
+        ? await references(terminal, tasks, sandbox, given)
+        : await scoreAll({ terminal, source: source!, path: path!, tasks, sandbox, decodings, given });
+    } finally {
+      await sandbox.dispose();
+    }
+  },
+};
+
+interface Scoring {
+  readonly terminal: Terminal;
+  readonly source: string;
+  readonly path: string;
+  readonly tasks: readonly Task[];
+  readonly sandbox: Sandbox;
+  readonly decodings: readonly Decoding[];
+  readonly given: EvalArguments;
+}
+
+/** Scores each way of decoding, and prints the table. */
+function scoreAll({ terminal, source, path, tasks, sandbox, decodings, given }: Scoring): Promise<number> {
+  return withModel(source, loadOptions(given), terminal, async ({ model, name }) => {
+    const rows: Measurement[] = [];
+    for (const decoding of decodings) {
+      const row = await terminal.withBar((bar) =>
+        measure({
+          model,
+          modelName: name,
+          tasks,
+          sandbox,
+          decoding,
+          batchSize: given.batch,
+          limit: given.limit,
+          resultsFile: given.results,
+          resume: given.resume,
+          signal: terminal.signal,
+          onProgress: ({ done, total, passed }) =>
+            bar.update(done, total, `${labelOf(decoding)}: ${passed} of ${done} passed`),
+        }),
+      );
+      rows.push(row);
+    }
+    if (given.json) {
+      terminal.printJson({ model: name, device: model.device.name, tasks: path, rows: rows.map(asJson) });
+    } else {
+      print(terminal, rows);
+    }
+    return 0;
+  });
+}
+
+async function references(
+  terminal: Terminal,
+  tasks: readonly Task[],
+  sandbox: Sandbox,
+  { limit, json }: EvalArguments,
+): Promise<number> {
+  const report = await terminal.withBar((bar) =>
+    checkReferences({
+      tasks: limit === undefined ? tasks : tasks.slice(0, limit),
+      sandbox,
+      signal: terminal.signal,
+      onProgress: (done, total) => bar.update(done, total, "references"),
+    }),
+  );
+  if (json) terminal.printJson(report);
+  else terminal.print(describeReferences(report));
+  return 0;
+}
+
+/** Every combination of caches and strengths. */
+function decodingsOf(given: EvalArguments): Decoding[] {
+  const caches: readonly (CachePolicy | undefined)[] = given.cache ?? [undefined];
+  const temperature = given.temperature ?? (given.samples > 1 ? 0.8 : 0);
+  return caches.flatMap((cache) =>
+    (given.anchoring ?? [1]).map((strength): Decoding => ({
+      cache,
+      strength,
+      grouping: given.groups,
+      byNeglect: given.byNeglect === true && strength !== 1,
+      samples: given.samples,
+      temperature,
+      topP: given.topP,
+      seed: given.seed,
+      maxTokens: given.maxTokens,
+    })),
+  );
+}
+
+/** What a row is called. */
+export function labelOf({ cache, strength, grouping, byNeglect }: Decoding): string {
+  const kind = byNeglect ? "byNeglect up to " : "";
+  const anchoring = strength === 1 ? "" : `, SPA ${kind}${strength}${grouping === "clauses" ? " by clause" : ""}`;
+  return `${cache?.name ?? "the model's cache"}${anchoring}`;
+}
+
+function print(terminal: Terminal, rows: readonly Measurement[]): void {
+  const columns = [
+    "",
+    ...Object.keys(rows[0]!.evaluation.passAt).map((k) => `pass@${k}`),
+    "95 %",
+    "tokens/s",
+    "cache mean",
+    "peak",
+  ];
+  const lines = rows.map(({ decoding, evaluation, tokens, seconds, cache }) => [
+    labelOf(decoding),
+    ...Object.values(evaluation.passAt).map((rate) => rate.toFixed(3)),
+    `${evaluation.interval.low.toFixed(3)}..${evaluation.interval.high.toFixed(3)}`,
+    seconds > 0 ? (tokens / seconds).toFixed(0) : "-",
+    `${format.bytes(cache.mean)} (${share(cache.mean, cache.denseMean)})`,
+    `${format.bytes(cache.peak)} (${share(cache.peak, cache.densePeak)})`,
+  ]);
+  terminal.print(...format.table([columns, ...lines], columns.map((_, i) => i).slice(1)));
+  const [{ evaluation }] = rows as [Measurement];
+  const failures = Object.entries(evaluation.failures).filter(([, count]) => count > 0);
+  terminal.note(
+    `${format.plural(evaluation.tasks, "task")}; shares are of a cache that drops nothing${
+      rows.length === 1 && failures.length > 0
+        ? `; failed: ${failures.map(([kind, count]) => `${count} ${kind}`).join(", ")}`
+        : ""
+    }`,
+  );
+}
+
+function share(part: number, whole: number): string {
+  return whole > 0 ? `${((100 * part) / whole).toFixed(0)} %` : "-";
+}
+
+function asJson({ decoding, evaluation, ...rest }: Measurement): unknown {
+  const { results: _results, ...scores } = evaluation;
+  return { decoding: { ...decoding, cache: decoding.cache?.name ?? "model" }, ...scores, ...rest };
+}
+
+function policyList(text: string, earlier: readonly CachePolicy[] | undefined): readonly CachePolicy[] {
+  try {
+    return [...(earlier ?? []), parsePolicy(text)];
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`--cache: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function strengthList(text: string, earlier: readonly number[] | undefined): readonly number[] {
+  return [...(earlier ?? []), number("--anchoring", "a number", () => true)(text)];
+}
+
+function grouping(text: string): AnchorGrouping {
+  if (text === "one" || text === "clauses") return text;
+  throw new UsageError(`--groups is "${text}": wanted one or clauses`);
+}

@@ -1,0 +1,67 @@
+// One way of decoding, measured on a set of tasks: how many it passes, how fast it is, what its cache takes.
+
+import type { Model } from "kedge";
+import { decodingSettings, modelCompleter, type Decoding } from "./completer.ts";
+import { evaluate, type Evaluation, type EvaluationProgress } from "./run.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { Task } from "./task.ts";
+
+/** What {@link measure} takes. */
+export interface MeasureOptions {
+  readonly model: Model;
+  readonly modelName: string;
+  readonly tasks: readonly Task[];
+  readonly sandbox: Sandbox;
+  readonly decoding: Decoding;
+  readonly batchSize?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly resultsFile?: string | undefined;
+  readonly resume?: boolean | undefined;
+  readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A score and what it cost. */
+export interface Measurement {
+  readonly decoding: Decoding;
+  readonly evaluation: Evaluation;
+  /** tokens written, all rows together, and how long that took; tasks of an earlier run not counted */
+  readonly tokens: number;
+  readonly seconds: number;
+  /** bytes of keys and values, exact: over the steps, and what a cache that drops nothing would have taken */
+  readonly cache: {
+    readonly mean: number;
+    readonly peak: number;
+    readonly denseMean: number;
+    readonly densePeak: number;
+  };
+}
+
+/** Runs and scores the tasks. */
+export async function measure(options: MeasureOptions): Promise<Measurement> {
+  const { model, modelName, decoding, tasks, sandbox } = options;
+  let tokens = 0;
+  let seconds = 0;
+  const complete = modelCompleter(model, decoding, (count) => (tokens += count));
+  model.resetCacheStatistics();
+  const evaluation = await evaluate({
+    tasks,
+    sandbox,
+    samples: decoding.samples,
+    settings: { model: modelName, device: model.device.name, ...decodingSettings(decoding) },
+    complete: async (batch, signal) => {
+      const begin = performance.now();
+      const texts = await complete(batch, signal);
+      seconds += (performance.now() - begin) / 1000;
+      return texts;
+    },
+    batchSize: options.batchSize,
+    limit: options.limit,
+    resultsFile: options.resultsFile,
+    resume: options.resume,
+    onProgress: options.onProgress,
+    signal: options.signal,
+  });
+  const { mean, peak, denseMean, densePeak } = model.cacheStatistics();
+  return { decoding, evaluation, tokens, seconds, cache: { mean, peak, denseMean, densePeak } };
+}
