@@ -2,7 +2,7 @@
 //
 // Tokens are walked along the text's UTF-8 bytes. What tokenizers do besides cutting is allowed for, at a price, and the
 // cheapest way through is taken: tokens put in that the text lacks (`<s>`), a space put before a word (sentencepiece), white
-// space dropped, characters that became the unknown token, characters without any token. Normal forms (NFC, NFKC, ...) are
+// space dropped, characters that became the unknown token, bytes without any token. Normal forms (NFC, NFKC, ...) are
 // tried in turn; a character of the text is then as fine as a base with its marks.
 // Invariant: the ranges ascend, and every byte of a token that has a range is accounted for: a text and tokens that do not belong
 // together are refused, never guessed at.
@@ -33,13 +33,16 @@ const COST = {
   innerSpecial: 4,
   unknown: 5,
   moreUnknown: 6,
-  droppedCharacter: 8,
+  droppedByte: 8,
 } as const;
 
 /** Ways tried per token and byte before the search gives up: a right pairing needs two or three. */
 const MAX_STATES_EACH = 64;
 
 const SPACE = 0x20;
+
+/** Sentencepiece writes a space as this character, and so cannot tell the two apart. */
+const BLOCK = "\u2581";
 
 /**
  * The characters of `text` that each token stands for [tokens]. Tokens that share a character (parts of its UTF-8) each have all of
@@ -116,7 +119,7 @@ class Search {
   /** state -> the state before it, of the cheapest way found so far */
   readonly #from = new Map<number, number>();
   readonly #price = new Map<number, number>();
-  readonly #isDropped = new Map<string, boolean>();
+  readonly #lossy = new Map<string, boolean>();
   readonly #stride: number;
 
   constructor(seen: Normalised, ids: readonly number[], tokenizer: PlacingTokenizer) {
@@ -172,10 +175,11 @@ class Search {
       }
       if (id === unkTokenId && character !== "") this.#offer(token + 1, next, price, state, COST.unknown);
     }
+    if (at < bytes.length && this.#losesBytes(this.#startOf(at)))
+      this.#offer(token, at + 1, price, state, COST.droppedByte);
     if (character === "") return;
     if (/\s/.test(character)) this.#offer(token, next, price, state, COST.droppedSpace);
     if (before !== undefined && before === unkTokenId) this.#offer(token, next, price, state, COST.moreUnknown);
-    if (this.#hasNoToken(character)) this.#offer(token, next, price, state, COST.droppedCharacter);
   }
 
   #offer(token: number, at: number, price: number, from: number, cost: number): void {
@@ -219,13 +223,28 @@ class Search {
     return width;
   }
 
-  #hasNoToken(character: string): boolean {
-    let isDropped = this.#isDropped.get(character);
-    if (isDropped === undefined) {
-      isDropped = this.#tokenizer.encode(character, { addSpecialTokens: false }).length === 0;
-      this.#isDropped.set(character, isDropped);
+  #startOf(at: number): number {
+    let start = at;
+    while (isContinuation(this.#seen.bytes[start])) start--;
+    return start;
+  }
+
+  /** True if the tokenizer has no token for some bytes of the character that begins at a byte. */
+  #losesBytes(start: number): boolean {
+    const character = this.#character(start);
+    let isLossy = this.#lossy.get(character);
+    if (isLossy === undefined) {
+      const ids = this.#tokenizer.encode(character, { addSpecialTokens: false });
+      const kept = ids.flatMap((id) => [...this.#tokenizer.tokenBytes(id)]);
+      if (kept[0] === SPACE) kept.shift(); // put before the first word
+      const own = this.#seen.bytes.subarray(start, start + this.#width(start));
+      let found = 0;
+      for (const byte of own) if (byte === kept[found]) found++;
+      const isSpace = /\s/.test(character) || character === BLOCK;
+      isLossy = !isSpace && found === kept.length && found < own.length;
+      this.#lossy.set(character, isLossy);
     }
-    return isDropped;
+    return isLossy;
   }
 }
 
