@@ -65,6 +65,7 @@ class Conversation {
   readonly #isTerminal: boolean;
   readonly #lines: Interface;
   #session: ChatSession;
+  #isClosed = false;
   /** of the answer that is being written */
   #answering: AbortController | undefined;
   #last: Pace | undefined;
@@ -81,6 +82,7 @@ class Conversation {
       ...(this.#isTerminal ? { output: stdout, prompt: terminal.style("> ", "bold") } : {}),
       terminal: this.#isTerminal,
     });
+    this.#lines.on("close", () => (this.#isClosed = true));
     // On a terminal readline reads Ctrl-C as a key; otherwise it comes as a signal.
     this.#lines.on("SIGINT", () => this.#interrupt());
     terminal.signal.addEventListener("abort", () => {
@@ -92,8 +94,10 @@ class Conversation {
   /** Takes turns until stdin ends or somebody says /exit. */
   async hold(): Promise<void> {
     if (this.#isTerminal) this.#terminal.note(COMMANDS);
+    // Listens from here on: a line that comes at once, with the prompt, is not lost.
+    const lines = this.#lines[Symbol.asyncIterator]();
     this.#prompt();
-    for await (const line of this.#lines) {
+    for await (const line of lines) {
       if (this.#terminal.signal.aborted) return;
       const text = line.trim();
       if (text === "/exit" || text === "/quit") return;
@@ -115,7 +119,7 @@ class Conversation {
   }
 
   #prompt(): void {
-    if (this.#isTerminal) this.#lines.prompt();
+    if (this.#isTerminal && !this.#isClosed) this.#lines.prompt();
   }
 
   #interrupt(): void {
