@@ -18,6 +18,7 @@ export const entries = {
   bench: "bench/index.ts",
   "wasm-worker": "engine/devices/wasm/worker.ts",
   "sandbox-worker": "cli/evaluation/sandbox-worker.ts",
+  results: "cli/results/index.ts",
 };
 
 /** The package's own names, so that cli/ and bench/ share modules with the three entries. */
