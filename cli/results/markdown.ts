@@ -1,9 +1,12 @@
 // A report in Markdown, piece by piece.
 
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
 /** A table; the first row is the head. */
 export function table(rows: readonly (readonly string[])[]): string {
   const [head = [], ...rest] = rows;
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "--:"))), ...rest.map(line)].join("\n");
 }
 

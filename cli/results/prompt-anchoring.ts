@@ -115,8 +115,7 @@ export async function dilution(context: ReportContext, tuned: number): Promise<s
       }
     }
   }
-  const cell = ([sum, count]: readonly number[]) => (count ? percent(sum! / count) : "-");
-  const rows = marks.map((mark, i) => [String(mark), cell(sums.plain[i]!), cell(sums.anchored[i]!)]);
+  const rows = marks.map((mark, i) => [String(mark), meanShare(sums.plain[i]!), meanShare(sums.anchored[i]!)]);
   return `## Attention dilution
 
 The prompt's share of the last layer's attention when the n-th token after it is chosen, mean over heads and over the first ${tasks.length} tasks of \`eval-long\`; continued plainly, and with the description held at strength ${strength}. The text is
@@ -127,6 +126,10 @@ ${table([["tokens after the prompt", "plain", `SPA ${strength}`], ...rows])}
 The share falls as the text grows: this is the dilution that SPA's paper starts from. SPA changes which tokens are chosen, not where the plain row looks.
 
 ${command(`npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --max-tokens 81`, `npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --max-tokens 81 --anchoring ${strength} --anchor "TEXT"`)}`;
+}
+
+function meanShare([sum = 0, count = 0]: readonly number[]): string {
+  return count > 0 ? percent(sum / count) : "-";
 }
 
 /** The first-order combination against the amplified embeddings that it approximates. */

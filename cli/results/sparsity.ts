@@ -37,7 +37,6 @@ async function ofModel(context: ReportContext, name: "dense" | "anchored", model
       }
     }
   }
-  const mean = (sum: number, count: number) => (count > 0 ? (sum / count).toFixed(3) : "-");
   const present = [...classes].filter(([, ofLayers]) => ofLayers.some(({ positions }) => positions > 0));
   const rows = layers.map(({ gini, top, counted }, layer) => [
     String(layer),
@@ -50,4 +49,8 @@ async function ofModel(context: ReportContext, name: "dense" | "anchored", model
   return `### ${name === "dense" ? "Dense model" : "Anchored model, with its anchors"}
 
 ${table([["layer", "Gini", "two largest", ...present.map(([kind]) => kind)], ...rows])}`;
+}
+
+function mean(sum: number, count: number): string {
+  return count > 0 ? (sum / count).toFixed(3) : "-";
 }
