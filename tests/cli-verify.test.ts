@@ -147,6 +147,24 @@ describe("goldens that are wrong", () => {
     expect([code, result.firstMissed]).toEqual([1, "hidden.1"]);
   });
 
+  test("NaN that the model computes is never within a bound, either", async () => {
+    const broken = join(folder, "broken");
+    mkdirSync(broken);
+    for (const [name, blob] of tinyFiles()) {
+      const bytes = Buffer.from(await blob.arrayBuffer());
+      // The last number of the file is one of the final norm's weights.
+      if (name === "model.safetensors") bytes.writeFloatLE(Number.NaN, bytes.length - 4);
+      writeFileSync(join(broken, name), bytes);
+    }
+    const logits = goldens.get("logits")!;
+    const file = join(broken, "golden.safetensors");
+    writeFileSync(file, writeSafetensors([{ name: "logits", dtype: "F32", ...logits }, tokensOf("input_ids", inputs)]));
+    const { code, stdout } = await kedge(["verify", broken, "--device", "reference", "--json"]);
+    const { tensors, firstMissed } = JSON.parse(stdout) as Result;
+    expect(tensors[0]).toMatchObject({ name: "logits", largest: "NaN", ok: false });
+    expect([code, firstMissed]).toEqual([1, "logits"]);
+  });
+
   test("of several, the first in the order of the forward pass is named", async () => {
     expect(await named("logits", "attention.1", "hidden.2")).toBe("attention.1");
     expect(await named("attention.1", "hidden.1")).toBe("hidden.1");
