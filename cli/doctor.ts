@@ -48,10 +48,8 @@ export const doctor: Verb = {
     addJson(command);
   },
   async execute(terminal, _args, given: { readonly json?: boolean }) {
-    const machine = inspectMachine();
     const probe = await probeWebGpu();
     const choice = await chooseDevice();
-    if (!given.json) describeMachine(terminal, machine, probe, choice);
     const devices: Examined[] = [];
     await terminal.withBar(async (bar) => {
       for (const [i, name] of DEVICES.entries()) {
@@ -59,9 +57,15 @@ export const doctor: Verb = {
         devices.push(await examine(name, probe, terminal.signal));
       }
     });
+    // After the devices: in Node 20 it is the wasm device that switches relaxed SIMD on.
+    const machine = inspectMachine();
     const ok = devices.every((device) => device.ok);
-    if (given.json) terminal.printJson({ machine, webgpu: probe, auto: choice, devices, ok });
-    else describeDevices(terminal, devices);
+    if (given.json) {
+      terminal.printJson({ machine, webgpu: probe, auto: choice, devices, ok });
+    } else {
+      describeMachine(terminal, machine, probe, choice);
+      describeDevices(terminal, devices);
+    }
     return ok ? 0 : 1;
   },
 };
