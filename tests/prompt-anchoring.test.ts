@@ -24,6 +24,11 @@ async function tokensAfter(model: Model, prompt: readonly number[], options: Mod
   return [...row!.tokens];
 }
 
+function logSoftmax(logits: Float32Array): Float32Array {
+  const whole = Math.log(logits.reduce((sum, value) => sum + Math.exp(value), 0));
+  return logits.map((value) => value - whole);
+}
+
 const FOLDER = "fixtures/anchors";
 
 describe.skipIf(!hasShared(FOLDER))(`the goldens (${WITHOUT_SHARED})`, () => {
@@ -150,10 +155,6 @@ describe.each(DEVICES)("identities on %s", (name) => {
     const seen: Float32Array[] = [];
     const logitsHook = (logits: Float32Array) => void seen.push(logits.slice());
     await tokensAfter(model, prompt, { anchoring: { ...anchoring, strength: 1.7 }, maxTokens: 1, logitsHook });
-    const logSoftmax = (logits: Float32Array) => {
-      const whole = Math.log(logits.reduce((sum, value) => sum + Math.exp(value), 0));
-      return logits.map((value) => value - whole);
-    };
     const [plain, second] = [logSoftmax(a.logits!.data), logSoftmax(b.logits!.data)];
     for (const [token, value] of plain.entries()) {
       const want = value + 0.7 * (value - second[token]!);
