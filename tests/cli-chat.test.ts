@@ -96,9 +96,12 @@ test("an interrupt ends it with exit code 130", async () => {
   expect(stderr).not.toContain("kedge:");
 });
 
+const output = () => Object.assign(new PassThrough(), { isTTY: true, columns: 100 });
+/** The echo of what was typed ends in a line break; what comes after it is the answer. */
+const answerIn = (text: string) => /keep words\r?\n(.*)/s.exec(text)?.[1] ?? "";
+
 test("on a terminal it prompts, and Ctrl-C takes back the answer but not the conversation", async () => {
   const stdin = Object.assign(new PassThrough(), { isTTY: true });
-  const output = () => Object.assign(new PassThrough(), { isTTY: true, columns: 100 });
   const [stdout, stderr] = [output(), output()];
   let shown = "";
   let said = "";
@@ -106,8 +109,6 @@ test("on a terminal it prompts, and Ctrl-C takes back the answer but not the con
     const before = shown;
     shown = stripVTControlCharacters(before + chunk.toString());
     if (shown.startsWith("> ") && !before.startsWith("> ")) stdin.write("keep words\n");
-    // The echo of what was typed ends in a line break; what comes after it is the answer.
-    const answerIn = (text: string) => /keep words\r?\n(.*)/s.exec(text)?.[1] ?? "";
     if (answerIn(shown) !== "" && answerIn(before) === "") stdin.write("\u0003");
   });
   stderr.on("data", (chunk: Buffer) => {
