@@ -1,7 +1,7 @@
 // What each family's config.json says, field by field, as transformers 5.23 reads it: names, defaults (a config may
 // leave out whatever equals its class's default) and the settings that kedge refuses. One small function a family.
 
-import type { Activation, Family, ModelConfig } from "./config.ts";
+import type { Activation, Family, ModelConfig } from "./model-config.ts";
 import type { Fields } from "./config-fields.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { parseRotary, readRotary, type Rotary } from "./rotary.ts";

@@ -3,31 +3,14 @@
 //
 // Order: writes, runs and reads of one device take effect in the order in which they were called, without awaiting each other.
 
-import type { Implementation, MatrixFormat, StoredFormat } from "../../kernels/index.ts";
+import type { Implementation, StoredFormat } from "../../kernels/index.ts";
 import type { Call, Program } from "./program.ts";
+import type { Matrix, Tensor, TensorRole } from "./tensor.ts";
+
+export type { Matrix, Tensor, TensorRole } from "./tensor.ts";
 
 /** The devices by name. */
 export type DeviceName = "reference" | "wasm" | "webgpu";
-
-/** What a tensor's bytes count as in `memory()`. */
-export type TensorRole = "weights" | "cache" | "activations";
-
-/** A block of numbers on the device. Its length changes only through `resize`. */
-export interface Tensor {
-  readonly label: string;
-  readonly type: "f32" | "u32";
-  readonly role: TensorRole;
-  readonly length: number;
-}
-
-/** Weights [rows, columns], packed as the device's kernels want them. */
-export interface Matrix {
-  readonly label: string;
-  readonly rows: number;
-  readonly columns: number;
-  readonly format: MatrixFormat;
-  readonly byteLength: number;
-}
 
 /** Where a matrix's numbers come from: whole rows, row-major, as stored. */
 export interface MatrixSource {

@@ -3,7 +3,7 @@
 // that replaying allocates nothing.
 
 import type { BufferUse, Kernel, ParamType, TypedKernel } from "../../kernels/index.ts";
-import type { Matrix, Tensor } from "./device.ts";
+import type { Matrix, Tensor } from "./tensor.ts";
 
 /** A number that each step supplies. */
 export interface Variable {

@@ -53,7 +53,7 @@ export async function studyAttention(
   const { config, tokenizer } = model;
   const { promptLength = tokens.length, signal } = options;
   const cache = model.policyFor(options.cache);
-  const { dilutionLayers = [config.layers - 1] } = options;
+  const dilutionLayers = [...new Set(options.dilutionLayers ?? [config.layers - 1])];
   if (!(Number.isInteger(promptLength) && promptLength >= 1 && promptLength <= tokens.length)) {
     throw new RangeError(`a prompt of ${promptLength} tokens does not fit a text of ${tokens.length}`);
   }

@@ -5,12 +5,11 @@ import type { ChatMessage, ChatOptions, Tokenizer } from "../../loaders/index.ts
 import type { Decoder, DecoderSequence } from "../generate/decoder.ts";
 import { generate, type GenerateOptions } from "../generate/generate.ts";
 import type { Piece, TextOf } from "../generate/rows.ts";
-import type { Engine } from "./engine.ts";
 
 /** A conversation with a model. Dispose of it to free its keys and values. */
 export class ChatSession implements Disposable {
   readonly messages: ChatMessage[] = [];
-  readonly #engine: Engine;
+  readonly #decoder: Decoder;
   readonly #tokenizer: Tokenizer;
   readonly #textOf: TextOf;
   readonly #endTokenIds: readonly number[];
@@ -21,19 +20,19 @@ export class ChatSession implements Disposable {
 
   /** Use `model.chat()`. */
   constructor(
-    engine: Engine,
+    decoder: Decoder,
     tokenizer: Tokenizer,
     textOf: TextOf,
     endTokenIds: readonly number[],
     options: ChatOptions & { readonly system?: string },
   ) {
     const { system, ...template } = options;
-    this.#engine = engine;
+    this.#decoder = decoder;
     this.#tokenizer = tokenizer;
     this.#textOf = textOf;
     this.#endTokenIds = endTokenIds;
     this.#template = template;
-    this.#sequence = engine.open();
+    this.#sequence = decoder.open();
     if (system !== undefined) this.messages.push({ role: "system", content: system });
   }
 
@@ -62,7 +61,7 @@ export class ChatSession implements Disposable {
 
   /** Frees the conversation's keys and values. */
   dispose(): void {
-    this.#engine.close(this.#sequence);
+    this.#decoder.close(this.#sequence);
   }
 
   [Symbol.dispose](): void {
@@ -76,7 +75,7 @@ export class ChatSession implements Disposable {
     const fresh = tokens.slice(this.#cached.length, tokens.length - 1);
     if (fresh.length > 0) {
       try {
-        await this.#engine.greedy([{ sequence: this.#sequence, tokens: fresh }], signal);
+        await this.#decoder.greedy([{ sequence: this.#sequence, tokens: fresh }], signal);
       } catch (error) {
         this.#restart();
         throw error;
@@ -87,14 +86,14 @@ export class ChatSession implements Disposable {
   }
 
   #restart(): void {
-    this.#engine.close(this.#sequence);
-    this.#sequence = this.#engine.open();
+    this.#decoder.close(this.#sequence);
+    this.#sequence = this.#decoder.open();
     this.#cached = [];
   }
 
-  /** The engine, but the first sequence opened is a fork of the conversation, and is fed only what it lacks. */
+  /** The decoder, but the first sequence opened is a fork of the conversation, and is fed only what it lacks. */
   #continuing(kept: number): Decoder {
-    const engine = this.#engine;
+    const decoder = this.#decoder;
     const skip = new WeakMap<DecoderSequence, number>();
     const lacking = (feeds: Parameters<Decoder["logits"]>[0]) =>
       feeds.map(({ sequence, tokens }) => {
@@ -103,17 +102,17 @@ export class ChatSession implements Disposable {
         return { sequence, tokens: rest };
       });
     return {
-      vocabSize: engine.vocabSize,
-      contextLength: engine.contextLength,
+      vocabSize: decoder.vocabSize,
+      contextLength: decoder.contextLength,
       open: () => {
-        const sequence = engine.fork(this.#sequence);
+        const sequence = decoder.fork(this.#sequence);
         skip.set(sequence, kept);
         return sequence;
       },
-      fork: (sequence) => engine.fork(sequence),
-      close: (sequence) => engine.close(sequence),
-      logits: (feeds, signal) => engine.logits(lacking(feeds), signal),
-      greedy: (feeds, signal) => engine.greedy(lacking(feeds), signal),
+      fork: (sequence) => decoder.fork(sequence),
+      close: (sequence) => decoder.close(sequence),
+      logits: (feeds, signal) => decoder.logits(lacking(feeds), signal),
+      greedy: (feeds, signal) => decoder.greedy(lacking(feeds), signal),
     };
   }
 }

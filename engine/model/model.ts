@@ -58,13 +58,13 @@ export interface LoadOptions extends DeviceOptions {
 /** How a model generates: the sampler's and the stop rules' options, and which keys are kept. */
 export interface ModelGenerateOptions extends GenerateOptions {
   /** which keys stay in the cache; the model's own way by default (all of them, or its anchors) */
-  readonly cache?: CachePolicy;
+  readonly cache?: CachePolicy | undefined;
   /** Selective Prompt Anchoring: hold on to parts of the prompt */
-  readonly anchoring?: AnchoringOptions;
+  readonly anchoring?: AnchoringOptions | undefined;
   /** decode against another prompt; not together with `anchoring` */
-  readonly contrast?: ContrastOptions;
+  readonly contrast?: ContrastOptions | undefined;
   /** told, a sentence each, what is worth knowing about this run */
-  readonly onNote?: (note: string) => void;
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 /** A prompt: text, tokens, or the messages of a chat. */
@@ -187,10 +187,12 @@ export class Model implements AsyncDisposable {
     return comparisons;
   }
 
-  /** A conversation that keeps its keys and values from turn to turn. */
-  chat(options: ChatOptions & { readonly system?: string } = {}): ChatSession {
+  /** A conversation that keeps its keys and values from turn to turn, those that `cache` says. */
+  chat(options: ChatOptions & { readonly system?: string; readonly cache?: CachePolicy } = {}): ChatSession {
     if (!this.tokenizer) throw new UnsupportedError("a chat needs a tokenizer; this model's folder has none");
-    return new ChatSession(this.#engine, this.tokenizer, textOf(this.tokenizer), this.config.endTokenIds, options);
+    const { cache, ...rest } = options;
+    const decoder = this.#engine.opening({ policy: this.policyFor(cache) });
+    return new ChatSession(decoder, this.tokenizer, textOf(this.tokenizer), this.config.endTokenIds, rest);
   }
 
   /** Log-probability of each token after the first, and the perplexity. */

@@ -137,6 +137,16 @@ describe("anchorChat", () => {
 });
 
 describe("placeMessages", () => {
+  it("refuses marks that cross", () => {
+    const messages = ["a", "b"].map((content) => ({ role: "user", content }));
+    const crossing: Render = (marked) =>
+      marked
+        .map((message) => message.content)
+        .join("")
+        .replace(/[01]>/g, (end) => (end === "0>" ? "1>" : "0>"));
+    expect(() => placeMessages(messages, "ab", crossing)).toThrow("the chat template changes what messages say");
+  });
+
   it("finds every message in the text, whatever the messages say", () => {
     const said = fc.string({ unit: fc.constantFrom("a", " ", "\n", "<|im_end|>", "user", "\ue000", "0<", "é") });
     fc.assert(

@@ -241,6 +241,8 @@ describe("ranges", () => {
     expect(coveringTokens(offsets, { begin: 0, end: 4 })).toEqual({ begin: 1, end: 4 });
     expect(coveringTokens(offsets, { begin: 0, end: 2 })).toEqual({ begin: 1, end: 2 });
     expect(coveringTokens(offsets, { begin: 1, end: 3 })).toEqual({ begin: 1, end: 4 });
+    const dropped = [0, 2, 2].map((begin, i) => ({ begin, end: [1, 2, 4][i]! }));
+    expect(coveringTokens(dropped, { begin: 1, end: 3 })).toEqual({ begin: 2, end: 3 });
     expect(coveringTokens([{ begin: 0, end: 1 }], { begin: 1, end: 2 })).toBeNull();
   });
 });

@@ -186,6 +186,8 @@ describe("what tokenizers do besides cutting", () => {
   it("cuts characters into bytes", () => {
     const tokenizer = fake([[0xe6, 0x97], [0xa5, 0x61], "b"]);
     expect(written("日ab", [0, 1, 2], tokenizer)).toBe("0-1 0-2 2-3");
+    // A token without bytes amid a character is part of it.
+    expect(written("日ab", [0, 9, 1, 2], tokenizer)).toBe("0-1 0-1 0-2 2-3");
   });
 
   it("has one unknown token for one character or for several", () => {
@@ -217,6 +219,9 @@ describe("what tokenizers do besides cutting", () => {
 
   it("cannot tell a space from sentencepiece's sign for it", () => {
     expect(written("a\u2581b", [0, 1], fake(["a", " b"]))).toBe("0-1 1-3");
+    // One that puts no second space before a text that begins with one.
+    const tokenizer = { ...fake(["a", " b", " "]), encode: () => [2] };
+    expect(written("a\u2581b", [0, 1], tokenizer)).toBe("0-1 1-3");
   });
 
   it("refuses tokens of another text, saying where they part", () => {
@@ -231,8 +236,7 @@ describe("what tokenizers do besides cutting", () => {
 
   it("gives up in bounded time", () => {
     const tokenizer = fake(["<unk>", "z"], { special: [0], unknown: 0 });
-    const started = performance.now();
-    expect(() => tokenOffsets("ab".repeat(2000), [...Array<number>(1000).fill(0), 1], tokenizer)).toThrow(RangeError);
-    expect(performance.now() - started).toBeLessThan(20_000);
+    const ids = [...Array.from({ length: 4000 }, () => 0), 1];
+    expect(() => tokenOffsets("ab".repeat(8000), ids, tokenizer)).toThrow("the 4001 tokens cannot be matched");
   });
 });

@@ -37,7 +37,7 @@ const COST = {
 } as const;
 
 /** Ways tried per token and byte before the search gives up: a right pairing needs two or three. */
-const MAX_STATES_EACH = 64;
+const MAX_STATES_EACH = 16;
 
 const SPACE = 0x20;
 

@@ -72,6 +72,12 @@ describe("tuneStrength", () => {
     for (const { passed, rate } of curve) expect(rate).toBe(passed / 90);
   });
 
+  it("judges a straight curve by itself, at its ends too", async () => {
+    const { curve, strength } = await tuneStrength({ tasks: 100, score: scoreOf((w) => w / 2) });
+    for (const { rate, smoothed } of curve) expect(smoothed).toBeCloseTo(rate, 9);
+    expect(strength).toBe(1.8);
+  });
+
   it("takes the nearest to 1 of equal strengths, and does not refine a plateau", async () => {
     const flat = await tuneStrength({ tasks: 100, score: scoreOf(() => 0.5), low: 0.5, high: 1.5 });
     expect(flat.strength).toBe(1);

@@ -265,11 +265,10 @@ function smooth(
   });
 }
 
-/** Index of the point judged best; of equal ones, to rounding, the one with more passes, then the one nearest to 1. */
+/** Index of the point judged best; of equal ones, to rounding, the one nearest to 1. */
 function bestOf(curve: readonly TunePoint[]): number {
   const isBetter = (a: TunePoint, b: TunePoint): boolean => {
     if (Math.abs(a.smoothed - b.smoothed) > 1e-9) return a.smoothed > b.smoothed;
-    if (a.passed !== b.passed) return a.passed > b.passed;
     return Math.abs(a.strength - 1) < Math.abs(b.strength - 1);
   };
   return curve.reduce((best, point, i) => (isBetter(point, curve[best]!) ? i : best), 0);

@@ -403,7 +403,7 @@ describe("known-answer tests", () => {
     const missing: Implementation = { name: "rms-norm.missing", wasm: "noSuchKernel", requires: [] };
     const one = await openAnother({ implementations: () => [wrong, missing] });
     const error = await errorOf(one.prepare(normOf(one)));
-    expect(error.kind).toBe("failed");
+    expect(error.kind).toBe("unfit");
     expect(error.message).toContain("blocks.0.norm: no implementation of rms-norm is left; rms-norm.wrong was demoted");
     expect(error.message).toContain("the module has no function noSuchKernel");
     await one.dispose();

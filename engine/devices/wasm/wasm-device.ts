@@ -248,7 +248,7 @@ class WasmDevice implements Device {
         if (choice.length === 0) {
           const why = this.demotions.map(({ implementation, reason }) => `; ${implementation} was demoted: ${reason}`);
           throw new DeviceError(
-            "failed",
+            "unfit",
             `${call.label}: no implementation of ${call.kernel.name} is left${why.join("")}`,
           );
         }
