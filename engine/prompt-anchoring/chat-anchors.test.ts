@@ -8,6 +8,12 @@ type Render = (messages: readonly ChatMessage[]) => string;
 const chatMl: Render = (messages) =>
   messages.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("") +
   "<|im_start|>assistant\n";
+/** Swaps the ends of two messages. */
+const crossing: Render = (marked) =>
+  marked
+    .map((message) => message.content)
+    .join("")
+    .replace(/[01]>/g, (end) => (end === "0>" ? "1>" : "0>"));
 const twice: Render = ([message]) => `${message!.content} / ${message!.content}`;
 const trimming: Render = (messages) => messages.map(({ role, content }) => `[${role}] ${content.trim()} [/]`).join("");
 
@@ -139,11 +145,6 @@ describe("anchorChat", () => {
 describe("placeMessages", () => {
   it("refuses marks that cross", () => {
     const messages = ["a", "b"].map((content) => ({ role: "user", content }));
-    const crossing: Render = (marked) =>
-      marked
-        .map((message) => message.content)
-        .join("")
-        .replace(/[01]>/g, (end) => (end === "0>" ? "1>" : "0>"));
     expect(() => placeMessages(messages, "ab", crossing)).toThrow("the chat template changes what messages say");
   });
 
