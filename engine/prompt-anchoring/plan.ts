@@ -127,15 +127,25 @@ function readPrompt(
   if (typeof prompt === "string") {
     const { text, spans } = parseAnchorTags(prompt);
     const ids = needed(tokenizer).encode(text);
-    const offsets = tokenOffsets(text, ids, needed(tokenizer));
-    return { ids, text, offsets, anchors: [...spans.map((characters) => ({ characters })), ...given] };
+    return placed(tokenizer, text, ids, [...spans.map((characters) => ({ characters })), ...given]);
   }
   if (isTokens(prompt)) return { ids: prompt, anchors: given };
   const render = (messages: readonly ChatMessage[]) =>
     needed(tokenizer).applyChatTemplate(messages, { addGenerationPrompt: true });
   const { text, anchors } = anchorChat(prompt, render);
   const ids = needed(tokenizer).encode(text, { addSpecialTokens: false });
-  return { ids, text, offsets: tokenOffsets(text, ids, needed(tokenizer)), anchors: [...anchors, ...given] };
+  return placed(tokenizer, text, ids, [...anchors, ...given]);
+}
+
+/** A prompt with its tokens' characters, if there is an anchor that is named by them. */
+function placed(
+  tokenizer: Tokenizer | null,
+  text: string,
+  ids: readonly number[],
+  anchors: readonly Anchor[],
+): ReadPrompt {
+  const needsOffsets = anchors.some((anchor) => typeof anchor === "string" || !("tokens" in anchor));
+  return { ids, anchors, ...(needsOffsets && { text, offsets: tokenOffsets(text, ids, needed(tokenizer)) }) };
 }
 
 function isTokens(prompt: readonly number[] | readonly AnchoredMessage[]): prompt is readonly number[] {
