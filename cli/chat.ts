@@ -8,7 +8,6 @@ import {
   addDevice,
   addSampling,
   samplingOptions,
-  UsageError,
   whole,
   type DeviceArguments,
   type SamplingArguments,
@@ -39,7 +38,6 @@ export const chat: Verb = {
     addDevice(command);
   },
   async execute(terminal, [source], given: ChatArguments) {
-    if (given.cache) throw new UsageError(`--cache ${given.cache.name} is for kedge run: a chat keeps all its keys`);
     const options = loadOptions(given);
     await withModel(source!, options, terminal, async ({ model, name }) => {
       if (model.tokenizer && model.tokenizer.chatTemplate === undefined) {
@@ -114,8 +112,8 @@ class Conversation {
   }
 
   #open(): ChatSession {
-    const { system } = this.#given;
-    return this.#model.chat(system === undefined ? {} : { system });
+    const { system, cache } = this.#given;
+    return this.#model.chat({ ...(system !== undefined && { system }), ...(cache && { cache }) });
   }
 
   #prompt(): void {
