@@ -35,7 +35,17 @@ export function anchoringOptions(
       `--anchoring ${strength} has nothing to hold on to: mark it with <anchor>…</anchor> or --anchor`,
     );
   }
-  return { strength, spans, onNote: (note) => terminal.note(`note: ${note}`) };
+  return { strength, spans, onNote: notesOf(terminal) };
+}
+
+/** Says notes on stderr, each once: a run of several strengths or prompts has the same ones for each. */
+export function notesOf(terminal: Terminal): (note: string) => void {
+  const said = new Set<string>();
+  return (note) => {
+    if (said.has(note)) return;
+    said.add(note);
+    terminal.note(`note: ${note}`);
+  };
 }
 
 function anchors(text: string, earlier: readonly Anchor[] | undefined): readonly Anchor[] {

@@ -12,7 +12,7 @@ import {
   type Model,
   type Summary,
 } from "kedge";
-import { addAnchoring, anchoringOptions, type AnchoringArguments } from "./anchoring.ts";
+import { addAnchoring, anchoringOptions, notesOf, type AnchoringArguments } from "./anchoring.ts";
 import {
   addDevice,
   addJson,
@@ -61,14 +61,15 @@ export const attention: Verb = {
   async execute(terminal, [source, argument], given: AttentionArguments) {
     const prompt = await givenPrompt(argument, given.promptFile, shippedModel(source!), terminal);
     const anchoring = anchoringOptions(given, prompt.text, terminal);
-    return withModel(source!, loadOptions(given), terminal, async ({ model }) => {
+    return withModel(source!, loadOptions(given), terminal, async ({ model, name }) => {
+      const described = { model: name, device: model.device.name };
       if (given.spaError !== undefined) {
         if (!anchoring)
           throw new UsageError("--spa-error wants anchors: mark them with <anchor>…</anchor> or --anchor");
         const { strength: _strength, ...rest } = anchoring;
         const strengths = given.spaError === true ? DEFAULT_STRENGTHS : given.spaError;
         const rows = await model.anchoringError(prompt.text, strengths, { ...rest, signal: terminal.signal });
-        if (given.json) terminal.printJson(rows);
+        if (given.json) terminal.printJson({ ...described, rows });
         else printErrors(terminal, rows);
         return 0;
       }
@@ -78,11 +79,11 @@ export const attention: Verb = {
           ...(given.cache && { cache: given.cache }),
           ...(anchoring && { anchoring }),
           signal: terminal.signal,
-          onNote: (note) => terminal.note(`note: ${note}`),
+          onNote: notesOf(terminal),
         }),
       );
       const study = await studyText(model, prompt.text, row!.tokens, given, terminal);
-      if (given.json) terminal.printJson({ text: row!.text, ...study });
+      if (given.json) terminal.printJson({ ...described, text: row!.text, ...study });
       else print(terminal, study);
       return 0;
     });
@@ -120,7 +121,6 @@ function print(terminal: Terminal, { dilution, layers, tokens, promptLength }: A
     ),
   );
   terminal.print("", "sparsity, mean over heads and rows of 32 keys or more");
-  const mean = (summary: Summary | null) => (summary ? summary.mean.toFixed(3) : "-");
   terminal.print(
     ...format.table(
       [
@@ -165,6 +165,10 @@ function printErrors(terminal: Terminal, rows: Awaited<ReturnType<Model["anchori
       [0, 1, 3, 4],
     ),
   );
+}
+
+function mean(summary: Summary | null): string {
+  return summary ? summary.mean.toFixed(3) : "-";
 }
 
 function percent(share: number): string {

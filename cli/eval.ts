@@ -2,8 +2,9 @@
 
 import type { Command } from "commander";
 import { parsePolicy, POLICY_FORMS, type CachePolicy } from "kedge";
+import { notesOf } from "./anchoring.ts";
 import { addDevice, addJson, number, UsageError, whole, type DeviceArguments } from "./arguments.ts";
-import { PLAIN, type AnchorGrouping, type Decoding } from "./evaluation/completer.ts";
+import type { Decoding } from "./evaluation/completer.ts";
 import { measure, type Measurement } from "./evaluation/measure.ts";
 import { checkReferences, describeReferences } from "./evaluation/references.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
@@ -11,36 +12,20 @@ import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
-import type { Terminal } from "./terminal.ts";
+import { addTaskDecoding, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
+import type { Bar, Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
-interface EvalArguments extends DeviceArguments {
+interface EvalArguments extends DeviceArguments, TaskDecodingArguments {
   readonly cache?: readonly CachePolicy[];
   readonly anchoring?: readonly number[];
-  readonly groups: AnchorGrouping;
-  readonly byNeglect?: boolean;
   readonly samples: number;
   readonly temperature?: number;
   readonly topP?: number;
-  readonly seed: number;
-  readonly maxTokens: number;
-  readonly batch: number;
-  readonly limit?: number;
   readonly results?: string;
   readonly resume?: boolean;
   readonly checkReferences?: boolean;
   readonly json?: boolean;
-}
-
-/** Adds the options that say how a set of tasks is decoded; `kedge tune` has them, too. */
-export function addTaskDecoding(command: Command): Command {
-  return command
-    .option("--groups <kind>", "anchors as one group, or one for each of their clauses: one, clauses", grouping, "one")
-    .option("--by-neglect", "let a group's strength grow as its attention falls below its fair share")
-    .option("-n, --max-tokens <n>", "most tokens of a completion", whole("--max-tokens", 1), PLAIN.maxTokens)
-    .option("--batch <n>", "tasks decoded together", whole("--batch", 1, 512), 16)
-    .option("--limit <n>", "only the first n tasks", whole("--limit", 1))
-    .option("--seed <n>", "of samples", whole("--seed", 0), 0);
 }
 
 /** `kedge eval MODEL TASKS` */
@@ -74,11 +59,13 @@ export const evaluateVerb: Verb = {
       .option("--results <file>", "write a line a task to this file (one way of decoding only)")
       .option("--resume", "go on with the results file of an interrupted run")
       .option("--check-references", "run the tasks' own solutions instead of a model's");
-    addJson(addDevice(addTaskDecoding(command)));
+    addJson(addDevice(addTaskDecoding(command, "of samples")));
   },
   async execute(terminal, [source, path], given: EvalArguments) {
     if (given.resume && given.results === undefined)
       throw new UsageError("--resume wants --results FILE to go on with");
+    if (given.checkReferences && given.results !== undefined)
+      throw new UsageError("--check-references runs no model: it has no --results");
     const tasks = await readTasks(path!);
     const decodings = decodingsOf(given);
     if (given.results !== undefined && decodings.length > 1) {
@@ -109,8 +96,10 @@ interface Scoring {
 function scoreAll({ terminal, source, path, tasks, sandbox, decodings, given }: Scoring): Promise<number> {
   return withModel(source, loadOptions(given), terminal, async ({ model, name }) => {
     const rows: Measurement[] = [];
+    const onNote = notesOf(terminal);
+    if (decodings.some(({ strength }) => strength !== 1)) noteUnanchored(tasks.slice(0, given.limit), terminal);
     for (const decoding of decodings) {
-      const row = await terminal.withBar((bar) =>
+      const row = await withHint(terminal, given.results, (bar) =>
         measure({
           model,
           modelName: name,
@@ -122,6 +111,7 @@ function scoreAll({ terminal, source, path, tasks, sandbox, decodings, given }: 
           resultsFile: given.results,
           resume: given.resume,
           signal: terminal.signal,
+          onNote,
           onProgress: ({ done, total, passed }) =>
             bar.update(done, total, `${labelOf(decoding)}: ${passed} of ${done} passed`),
         }),
@@ -135,6 +125,21 @@ function scoreAll({ terminal, source, path, tasks, sandbox, decodings, given }: 
     }
     return 0;
   });
+}
+
+/** Does something with a bar; if it is interrupted, says how to go on. */
+async function withHint<T>(
+  terminal: Terminal,
+  results: string | undefined,
+  work: (bar: Bar) => Promise<T>,
+): Promise<T> {
+  try {
+    return await terminal.withBar(work);
+  } catch (error) {
+    if (terminal.signal.aborted && results !== undefined)
+      terminal.warn(`interrupted: what is done is in ${results}; the same command with --resume goes on`);
+    throw error;
+  }
 }
 
 async function references(
@@ -184,7 +189,7 @@ export function labelOf({ cache, strength, grouping, byNeglect }: Decoding): str
 
 function print(terminal: Terminal, rows: readonly Measurement[]): void {
   const columns = [
-    "",
+    "decoding",
     ...Object.keys(rows[0]!.evaluation.passAt).map((k) => `pass@${k}`),
     "95 %",
     "tokens/s",
@@ -211,8 +216,8 @@ function print(terminal: Terminal, rows: readonly Measurement[]): void {
   );
 }
 
-function share(part: number, whole: number): string {
-  return whole > 0 ? `${((100 * part) / whole).toFixed(0)} %` : "-";
+function share(part: number, dense: number): string {
+  return dense > 0 ? `${((100 * part) / dense).toFixed(0)} %` : "-";
 }
 
 function asJson({ decoding, evaluation, ...rest }: Measurement): unknown {
@@ -231,9 +236,4 @@ function policyList(text: string, earlier: readonly CachePolicy[] | undefined): 
 
 function strengthList(text: string, earlier: readonly number[] | undefined): readonly number[] {
   return [...(earlier ?? []), number("--anchoring", "a number", () => true)(text)];
-}
-
-function grouping(text: string): AnchorGrouping {
-  if (text === "one" || text === "clauses") return text;
-  throw new UsageError(`--groups is "${text}": wanted one or clauses`);
 }

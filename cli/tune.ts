@@ -1,32 +1,28 @@
 // kedge tune: finds the anchoring strength on a share of the tasks, and scores it on the rest. What has been scored is kept in
 // a file as it comes, so that an interrupted search goes on where it stopped.
 
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Command } from "commander";
 import { FormatError, tuneStrength, type Model, type TuneResult, type TuneState } from "kedge";
+import { notesOf } from "./anchoring.ts";
 import { addDevice, addJson, number, type DeviceArguments } from "./arguments.ts";
-import { addTaskDecoding } from "./eval.ts";
-import { decodingSettings, PLAIN, type AnchorGrouping, type Decoding } from "./evaluation/completer.ts";
+import { decodingSettings, PLAIN, type Decoding } from "./evaluation/completer.ts";
 import { measure } from "./evaluation/measure.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
+import { addTaskDecoding, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
 import type { Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
-interface TuneArguments extends DeviceArguments {
-  readonly groups: AnchorGrouping;
-  readonly byNeglect?: boolean;
-  readonly maxTokens: number;
-  readonly batch: number;
-  readonly limit?: number;
-  readonly seed: number;
-  readonly share?: number;
-  readonly low?: number;
-  readonly high?: number;
-  readonly step?: number;
+interface TuneArguments extends DeviceArguments, TaskDecodingArguments {
+  readonly share: number;
+  readonly low: number;
+  readonly high: number;
+  readonly step: number;
   readonly out: string;
   readonly json?: boolean;
 }
@@ -38,11 +34,12 @@ interface TuneFile {
   readonly result?: Omit<TuneResult, "state">;
 }
 
+const real = (name: string) => number(name, "a number", () => true);
+
 /** `kedge tune MODEL TASKS` */
 export const tune: Verb = {
   name: "tune",
   configure(command: Command) {
-    const real = (name: string) => number(name, "a number", () => true);
     command
       .summary("find the anchoring strength on a set of tasks")
       .description(
@@ -52,19 +49,21 @@ export const tune: Verb = {
       .argument("<tasks>", "a .jsonl or .jsonl.gz file")
       .option(
         "--share <s>",
-        "share of the tasks to tune on (default: 0.18)",
+        "share of the tasks to tune on",
         number("--share", "a number above 0 and below 1", (value) => value > 0 && value < 1),
+        0.18,
       )
-      .option("--low <w>", "least strength (default: 1)", real("--low"))
-      .option("--high <w>", "largest strength (default: 1.8)", real("--high"))
-      .option("--step <w>", "of the coarse search (default: 0.1)", real("--step"))
+      .option("--low <w>", "least strength", real("--low"), 1)
+      .option("--high <w>", "largest strength", real("--high"), 1.8)
+      .option("--step <w>", "of the coarse search", real("--step"), 0.1)
       .option("-o, --out <file>", "where the search and its result are kept", "kedge-tune.json");
-    addJson(addDevice(addTaskDecoding(command)));
-    command.options.find(({ long }) => long === "--seed")!.description = "which tasks to tune on";
+    addJson(addDevice(addTaskDecoding(command, "which tasks to tune on")));
   },
   async execute(terminal, [source, path], given: TuneArguments) {
     const all = await readTasks(path!);
-    const tasks = given.limit === undefined ? all : all.slice(0, given.limit);
+    const tasks = all.slice(0, given.limit);
+    noteUnanchored(tasks, terminal);
+    refuseUnwritable(given.out);
     const sandbox = openSandbox({ workers: 2 });
     const searched = withModel(source!, loadOptions(given), terminal, async ({ model, name }) => {
       const decoding: Decoding = {
@@ -73,11 +72,12 @@ export const tune: Verb = {
         byNeglect: given.byNeglect === true,
         maxTokens: given.maxTokens,
       };
+      const { strength: _strength, seed: _seed, ...decoded } = decodingSettings(decoding);
+      const { share, low, high, step, seed } = given;
+      const ids = tasks.map(({ id }) => id);
       const settings = {
-        model: name,
-        device: model.device.name,
-        ...decodingSettings(decoding),
-        tasks: tasks.map(({ id }) => id),
+        ...{ model: name, device: model.device.name, ...decoded },
+        ...{ share, low, high, step, seed, tasks: ids },
       };
       const kept = readKept(given.out, settings);
       if (kept)
@@ -118,7 +118,8 @@ function search({
   terminal,
 }: Search): Promise<TuneResult> {
   const { share, low, high, step, seed, out, batch } = given;
-  return terminal.withBar(async (bar) => {
+  const onNote = notesOf(terminal);
+  const searching = terminal.withBar(async (bar) => {
     const result = await tuneStrength({
       tasks: tasks.length,
       share,
@@ -138,6 +139,7 @@ function search({
           decoding: { ...decoding, strength, byNeglect: decoding.byNeglect && strength !== 1 },
           batchSize: batch,
           signal,
+          onNote,
           onProgress: ({ done, total, passed }) =>
             bar.update(done, total, `strength ${strength}: ${passed} of ${done} passed`),
         });
@@ -148,22 +150,61 @@ function search({
     keep(out, { settings, state, result: rest });
     return result;
   });
+  return searching.catch((error: unknown) => {
+    if (terminal.signal.aborted)
+      terminal.warn(`interrupted: the scores so far are in ${out}; the same command goes on`);
+    throw error;
+  });
+}
+
+/** A search takes long: that its file cannot be written is said before it, not after the first score. */
+function refuseUnwritable(path: string): void {
+  try {
+    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+  } catch (cause) {
+    throw new FormatError(path, `cannot be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
+  }
 }
 
 /** The search in a file, if there is one; another search's file is refused. */
 function readKept(path: string, settings: TuneFile["settings"]): TuneState | undefined {
   if (!existsSync(path)) return undefined;
-  let file: TuneFile;
+  const advice = "choose another --out file, or remove it";
+  let file: unknown;
   try {
-    file = JSON.parse(readFileSync(path, "utf8")) as TuneFile;
+    file = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw new FormatError(path, "is no JSON: choose another --out file, or remove it", { cause });
+    throw new FormatError(path, `is not JSON: ${advice}`, { cause });
   }
-  const differs = Object.keys(settings).find(
-    (key) => JSON.stringify(file.settings?.[key]) !== JSON.stringify(settings[key]),
+  if (!isTuneFile(file)) throw new FormatError(path, `holds no search of kedge tune: ${advice}`);
+  for (const [key, wanted] of Object.entries(settings)) {
+    const [own, other] = [JSON.stringify(wanted), JSON.stringify(file.settings[key])];
+    if (own === other) continue;
+    const both = Array.isArray(wanted) ? `other ${key}` : `${key} ${other}, not ${own}`;
+    throw new FormatError(path, `holds a search with ${both}: ${advice}`);
+  }
+  return file.state;
+}
+
+function isTuneFile(file: unknown): file is TuneFile {
+  if (typeof file !== "object" || file === null || !("settings" in file) || !("state" in file)) return false;
+  const { settings, state } = file as { readonly settings: unknown; readonly state: Partial<TuneState> | null };
+  return (
+    typeof settings === "object" &&
+    settings !== null &&
+    isScores(state?.scores) &&
+    isScores(state?.held) &&
+    typeof state?.settings === "object"
   );
-  if (differs === undefined) return file.state;
-  throw new FormatError(path, `holds a search with another "${differs}": choose another --out file, or remove it`);
+}
+
+function isScores(scores: unknown): boolean {
+  return (
+    Array.isArray(scores) &&
+    scores.every((score: Partial<TuneState["scores"][number]> | null) => {
+      return typeof score?.strength === "number" && typeof score.passed === "number";
+    })
+  );
 }
 
 /** Writes the file whole or not at all. */
@@ -183,13 +224,15 @@ function print(terminal: Terminal, result: TuneResult, path: string): void {
     point.strength === strength ? "best" : "",
   ]);
   terminal.print(...format.table([["strength", "passed", "", ""], ...rows], [0, 1]));
-  const rate = ({ passed, tasks }: { passed: number; tasks: number }) =>
-    `${passed} of ${tasks} (${(passed / tasks).toFixed(3)})`;
   terminal.print(
     "",
     `best strength: ${strength}`,
-    `on the tasks not used for tuning: ${rate(held)}; the plain model: ${rate(heldPlain)}`,
+    `on the tasks not used for tuning: ${rateText(held)}; the plain model: ${rateText(heldPlain)}`,
     `gain: ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} ± ${gainError.toFixed(3)} (standard error)`,
   );
   terminal.note(`kept in ${path}`);
+}
+
+function rateText({ passed, tasks }: { readonly passed: number; readonly tasks: number }): string {
+  return `${passed} of ${tasks} (${(passed / tasks).toFixed(3)})`;
 }

@@ -45,27 +45,50 @@ export function decodingSettings({ cache, ...rest }: Decoding): Record<string, s
   return { ...rest, topP: rest.topP ?? null, cache: cache?.name ?? "model" };
 }
 
-/** A completer for `evaluate`; `onTokens` is told how many tokens were written. */
-export function modelCompleter(model: Model, decoding: Decoding, onTokens: (count: number) => void = () => undefined) {
+/** What {@link modelCompleter} tells. */
+export interface CompleterListeners {
+  /** how many more tokens were written */
+  readonly onTokens?: ((count: number) => void) | undefined;
+  /** what is worth knowing, a sentence each: the same ones for each batch */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/** A completer for `evaluate`. Tasks that name no anchors are completed plainly, whatever the strength. */
+export function modelCompleter(model: Model, decoding: Decoding, { onTokens, onNote }: CompleterListeners = {}) {
+  const { cache, strength, samples, temperature, topP, seed, maxTokens } = decoding;
+  // The first note of anchoring is the stand-in, the same for all tasks; the others are of single tokens of single tasks.
+  let isStandInTold = false;
+  const onAnchoringNote = (note: string) => {
+    if (!isStandInTold) onNote?.(note);
+    isStandInTold = true;
+  };
   return async (batch: readonly Task[], signal?: AbortSignal): Promise<string[][]> => {
-    const texts = batch.map(() => Array.from({ length: decoding.samples }, () => ""));
-    const isAnchored = decoding.strength !== 1;
-    const prompts = batch.map((task) => (isAnchored ? anchoredPrompt(task, decoding.grouping) : task.prompt));
-    const { cache, samples, temperature, topP, seed, maxTokens } = decoding;
-    const options: ModelGenerateOptions = {
-      samples,
-      temperature,
-      topP,
-      seed,
-      maxTokens,
-      signal,
-      stopWhen: ({ text, prompt }) => completionEnd(batch[prompt]!.stop, text) !== undefined,
-      ...(cache && { cache }),
-      ...(isAnchored && { anchoring: { strength: strengthOf(decoding) } }),
-    };
-    for await (const piece of model.generateBatch(prompts, options)) {
-      texts[piece.prompt]![piece.sample]! += piece.text;
-      onTokens(piece.tokens.length);
+    const texts = batch.map(() => Array.from({ length: samples }, () => ""));
+    const anchors = batch.map((task) => (strength === 1 ? [] : anchorsOf(task, decoding.grouping)));
+    for (const isAnchored of [false, true]) {
+      const chosen = [...batch.keys()].filter((index) => anchors[index]!.length > 0 === isAnchored);
+      if (chosen.length === 0) continue;
+      const options: ModelGenerateOptions = {
+        samples,
+        temperature,
+        topP,
+        seed,
+        maxTokens,
+        signal,
+        ...(onNote && { onNote }),
+        stopWhen: ({ text, prompt }) => completionEnd(batch[chosen[prompt]!]!.stop, text) !== undefined,
+        ...(cache && { cache }),
+        ...(isAnchored && { anchoring: { strength: strengthOf(decoding), onNote: onAnchoringNote } }),
+      };
+      const prompts = chosen.map((index): string | AnchoredPrompt => {
+        const { prompt } = batch[index]!;
+        // What looks like a tag in a task is text.
+        return isAnchored ? { prompt: escapeAnchorTags(prompt), anchors: anchors[index]! } : prompt;
+      });
+      for await (const piece of model.generateBatch(prompts, options)) {
+        texts[chosen[piece.prompt]!]![piece.sample]! += piece.text;
+        onTokens?.(piece.tokens.length);
+      }
     }
     return texts;
   };
@@ -75,15 +98,12 @@ function strengthOf({ strength, byNeglect: isByNeglect }: Decoding) {
   return isByNeglect ? byNeglect({ strength }) : strength;
 }
 
-/** A task's prompt with its anchors; what looks like a tag in it is text. */
-function anchoredPrompt({ prompt, anchors }: Task, grouping: AnchorGrouping): AnchoredPrompt {
+/** What is held of a task, by group. */
+function anchorsOf({ prompt, anchors }: Task, grouping: AnchorGrouping): Anchor[] {
   const groups = grouping === "one" ? [anchors] : clausesOf(prompt, anchors);
-  return {
-    prompt: escapeAnchorTags(prompt),
-    anchors: groups.flatMap((ranges, group) =>
-      ranges.map(({ begin, end }): Anchor => ({ characters: { begin, end }, group: String(group) })),
-    ),
-  };
+  return groups.flatMap((ranges, group) =>
+    ranges.map(({ begin, end }): Anchor => ({ characters: { begin, end }, group: String(group) })),
+  );
 }
 
 /** The clauses of the anchored text: each ends with `.`, `,` or `;`, and may go on from one range to the next. */

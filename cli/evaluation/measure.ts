@@ -18,6 +18,8 @@ export interface MeasureOptions {
   readonly resultsFile?: string | undefined;
   readonly resume?: boolean | undefined;
   readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
+  /** told, a sentence each, what is worth knowing: the same ones for each batch */
+  readonly onNote?: ((note: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,7 +44,7 @@ export async function measure(options: MeasureOptions): Promise<Measurement> {
   const { model, modelName, decoding, tasks, sandbox } = options;
   let tokens = 0;
   let seconds = 0;
-  const complete = modelCompleter(model, decoding, (count) => (tokens += count));
+  const complete = modelCompleter(model, decoding, { onTokens: (count) => (tokens += count), onNote: options.onNote });
   model.resetCacheStatistics();
   const evaluation = await evaluate({
     tasks,

@@ -68,7 +68,7 @@ describe("a results file", () => {
 
   it("is not written over", () => {
     write(results);
-    expect(() => openResults(path, settings, false)).toThrow(`${path} is there already: go on with it (resume)`);
+    expect(() => openResults(path, settings, false)).toThrow(`${path}: is there already: go on with it (resume)`);
     expect(loadResults(path).results).toEqual(results);
   });
 
@@ -76,7 +76,7 @@ describe("a results file", () => {
     write(results);
     const open = (other: Record<string, string | number>): unknown => openResults(path, other, true);
     expect(() => open({ ...settings, strength: 1.5, samples: 1 })).toThrow(
-      `${path} was made with strength 1.25, not 1.5; samples 2, not 1: use the same settings, or name another file`,
+      `${path}: was made with strength 1.25, not 1.5; samples 2, not 1: use the same settings, or name another file`,
     );
     expect(() => open({ model: "m", samples: 2 })).toThrow("made with strength 1.25, not left out");
     expect(() => open({ ...settings, seed: 1 })).toThrow("made with seed left out, not 1");

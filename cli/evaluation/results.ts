@@ -46,8 +46,8 @@ const failureKinds: ReadonlySet<string> = new Set<FailureKind>([
  * Begins a results file, or goes on with one.
  *
  * @param resume whether a file that is there may be gone on with; if not, it is an error
- * @throws Error if the file is there and resume is false, or was made with other settings, naming those; FormatError if it
- * is not a results file, naming the line
+ * @throws FormatError if the file is there and resume is false, was made with other settings (naming those), is not a
+ * results file (naming the line), or cannot be written
  */
 export function openResults(path: string, settings: Settings, resume: boolean): ResultsFile {
   const header = `${JSON.stringify({ kedgeResults: VERSION, settings })}\n`;
@@ -79,8 +79,10 @@ function openOrCreate(path: string, resume: boolean): number {
   try {
     return openSync(path, resume ? "a+" : "ax+");
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw cause;
-    throw new Error(`${path} is there already: go on with it (resume), or name another file`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "EEXIST")
+      throw new FormatError(path, "is there already: go on with it (resume), or name another file", { cause });
+    throw new FormatError(path, `cannot be written (${code})`, { cause });
   }
 }
 
@@ -164,7 +166,7 @@ function refuseOthers(path: string, made: Settings, wanted: Settings): void {
     .filter((name) => show(made[name]) !== show(wanted[name]))
     .map((name) => `${name} ${show(made[name])}, not ${show(wanted[name])}`);
   if (differences.length > 0)
-    throw new Error(`${path} was made with ${differences.join("; ")}: use the same settings, or name another file`);
+    throw new FormatError(path, `was made with ${differences.join("; ")}: use the same settings, or name another file`);
 }
 
 function resultOf(row: unknown): TaskResult | undefined {

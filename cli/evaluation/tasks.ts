@@ -37,9 +37,14 @@ export function parseTasks(bytes: Uint8Array, file: string): Task[] {
 
 /** Reads a task file (.jsonl or .jsonl.gz); the same errors as {@link parseTasks}. */
 export async function readTasks(path: string): Promise<Task[]> {
-  const file = await open(path);
+  const file = await open(path).catch((cause: unknown) => {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new FormatError(path, code === "ENOENT" ? "no such file" : `cannot be read (${code})`, { cause });
+  });
   try {
-    const { size } = await file.stat();
+    const stat = await file.stat();
+    const { size } = stat;
+    if (!stat.isFile()) throw new FormatError(path, "is no file; wanted tasks, a line each");
     if (size > MAX_BYTES) throw new FormatError(path, `has ${size} bytes, more than the ${MAX_BYTES} of a task file`);
     return parseTasks(await file.readFile(), path);
   } finally {

@@ -1,0 +1,40 @@
+// How a set of tasks is decoded: the options that `kedge eval` and `kedge tune` share.
+
+import type { Command } from "commander";
+import { UsageError, whole } from "./arguments.ts";
+import { PLAIN, type AnchorGrouping } from "./evaluation/completer.ts";
+import type { Task } from "./evaluation/task.ts";
+import { plural } from "./format.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What the options say. */
+export interface TaskDecodingArguments {
+  readonly groups: AnchorGrouping;
+  readonly byNeglect?: boolean;
+  readonly maxTokens: number;
+  readonly batch: number;
+  readonly limit?: number;
+  readonly seed: number;
+}
+
+/** Adds the options; `seed` says what the seed is for. */
+export function addTaskDecoding(command: Command, seed: string): Command {
+  return command
+    .option("--groups <kind>", "anchors as one group, or one for each of their clauses: one, clauses", grouping, "one")
+    .option("--by-neglect", "let a group's strength grow as its attention falls below its fair share")
+    .option("-n, --max-tokens <n>", "most tokens of a completion", whole("--max-tokens", 1), PLAIN.maxTokens)
+    .option("--batch <n>", "tasks decoded together", whole("--batch", 1, 512), 16)
+    .option("--limit <n>", "only the first n tasks", whole("--limit", 1))
+    .option("--seed <n>", seed, whole("--seed", 0), 0);
+}
+
+/** Says how many of the tasks have nothing to hold on to, before they are decoded with anchoring. */
+export function noteUnanchored(tasks: readonly Task[], terminal: Terminal): void {
+  const count = tasks.filter(({ anchors }) => anchors.length === 0).length;
+  if (count > 0) terminal.warn(`note: ${count} of ${plural(tasks.length, "task")} name no anchors: decoded plainly`);
+}
+
+function grouping(text: string): AnchorGrouping {
+  if (text === "one" || text === "clauses") return text;
+  throw new UsageError(`--groups is "${text}": wanted one or clauses`);
+}
