@@ -1,6 +1,6 @@
 // `npm run bench [-- MODEL_DIR …]`: prefill and decode tokens/s of the shipped model and of any others, on every device at
 // hand, and the most memory that each took. Each pair of model and device has a process of its own; rounds are interleaved
-// over all of them, so that a machine that slows down slows all alike.
+// over all of them, so that a machine that slows down slows all alike. `npm run bench -- cost`: see cost.ts.
 
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chooseDevice, type DeviceName } from "kedge";
 import manifest from "../package.json" with { type: "json" };
+import { cost } from "./cost.ts";
 import { summary, table, type Measured } from "./report.ts";
 import { work, type Assignment, type Loaded, type Report, type Round } from "./worker.ts";
 
@@ -130,6 +131,7 @@ async function bench(): Promise<void> {
 
 const [, , first, assignment] = process.argv;
 if (first === "--work" && assignment !== undefined) await work(JSON.parse(assignment) as Assignment);
+else if (first === "cost") await cost(process.argv.slice(3));
 else {
   try {
     await bench();
