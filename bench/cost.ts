@@ -56,9 +56,8 @@ interface ContextCost {
   readonly policy: string;
   readonly milliseconds: Spread;
   readonly prefillSeconds: number;
-  /** of keys and values, exact */
-  readonly liveBytes: number;
-  readonly allocatedBytes: number;
+  /** of keys and values after the prompt, exact */
+  readonly cacheBytes: number;
 }
 
 /** What was measured of one model on one device. */
@@ -179,23 +178,19 @@ interface Reading {
   readonly policy: string;
   readonly pieces: AsyncGenerator<Piece, void, undefined>;
   readonly prefillSeconds: number;
-  readonly liveBytes: number;
-  readonly allocatedBytes: number;
+  readonly cacheBytes: number;
   readonly times: number[];
 }
 
 /** Reads a prompt, up to its first piece of new text. */
 async function read(model: Model, policy: CachePolicy, prompt: readonly number[], most: number): Promise<Reading> {
-  const before = model.memory().cache;
+  const before = model.memory().cache.live;
   const begin = performance.now();
   const pieces = model.generate(prompt, { cache: policy, maxTokens: most, ignoreEndTokens: true });
   await pieces.next();
   const prefillSeconds = (performance.now() - begin) / 1000;
-  const { live, allocated } = model.memory().cache;
-  return {
-    ...{ policy: policy.name, pieces, prefillSeconds, times: [] },
-    ...{ liveBytes: live - before.live, allocatedBytes: allocated - before.allocated },
-  };
+  const cacheBytes = model.memory().cache.live - before;
+  return { policy: policy.name, pieces, prefillSeconds, cacheBytes, times: [] };
 }
 
 /** A cache that keeps everything beside one that keeps anchors, at the end of a text of `context` tokens. */
@@ -285,17 +280,14 @@ function sectionOf({ model, device, description, contextLength, weightBytes, ...
     `One group costs ${one.toFixed(2)}x; the goal is at most ${GOAL}x: ${one <= GOAL ? "met" : "missed"}.`,
   ];
   if (measured.contexts.length > 0) {
-    const rows = measured.contexts.map(
-      ({ context, policy, milliseconds, prefillSeconds, liveBytes, allocatedBytes }) => [
-        String(context),
-        policy,
-        spreadText(milliseconds, 2),
-        prefillSeconds.toFixed(2),
-        (liveBytes / 1e6).toFixed(2),
-        (allocatedBytes / 1e6).toFixed(2),
-      ],
-    );
-    const head = ["tokens of context", "cache", "ms per token", "prefill s", "cache MB live", "MB allocated anew"];
+    const rows = measured.contexts.map(({ context, policy, milliseconds, prefillSeconds, cacheBytes }) => [
+      String(context),
+      policy,
+      spreadText(milliseconds, 2),
+      prefillSeconds.toFixed(2),
+      (cacheBytes / 1e6).toFixed(2),
+    ]);
+    const head = ["tokens of context", "cache", "ms per token", "prefill s", "cache MB"];
     lines.push("", ...markdownTable(head, rows));
   }
   if (measured.leftOut.length > 0)
