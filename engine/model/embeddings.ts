@@ -57,6 +57,12 @@ export class EmbeddingTable implements Embeddings {
     return this.vocabSize + this.#engine.activations.keepVectors(vectors);
   }
 
+  /** Lets go of what reading took. */
+  dispose(): void {
+    this.#reader?.then((reader) => reader.dispose()).catch(() => undefined);
+    this.#reader = undefined;
+  }
+
   async #computeMean(): Promise<Float32Array> {
     const { vocabSize, dim } = this;
     const sums = new Float64Array(dim);

@@ -289,12 +289,14 @@ export class Engine implements Decoder {
     return { rows, columns, writes, variables };
   }
 
+  /** Frees the cache, the activations and the weights. */
   dispose(): void {
     for (const prepared of this.#prepared.values()) {
       prepared.then(({ executable }) => executable.dispose()).catch(() => undefined);
     }
     for (const store of this.#stores()) store.dispose();
     this.activations.dispose();
+    for (const weight of this.weights.all) this.device.destroy(weight);
   }
 
   /** Feeds in chunks, sequences kept in one way together; the chunks in which feeds end are read, by what `reading` says. */

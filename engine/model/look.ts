@@ -72,6 +72,14 @@ export class Looker {
     return engine.exclusive(() => this.#pass(prepared, tokens, options, wants, hooksOf, isOpen));
   }
 
+  /** Lets go of the open recordings. */
+  dispose(): void {
+    for (const prepared of this.#prepared.values()) {
+      prepared.then(({ executable }) => executable.dispose()).catch(() => undefined);
+    }
+    this.#prepared.clear();
+  }
+
   async #pass(
     prepared: Prepared,
     tokens: readonly number[],

@@ -287,8 +287,10 @@ export class Model implements AsyncDisposable {
     this.#engine.resetCacheStatistics();
   }
 
-  /** Frees the cache and the activations; and the weights and the device, unless the device is the caller's. */
+  /** Frees the weights, the cache and the activations; and the device, unless it is the caller's. */
   async dispose(): Promise<void> {
+    this.#looker.dispose();
+    this.#embeddings.dispose();
     this.#engine.dispose();
     if (this.#ownsDevice) await this.device.dispose();
   }

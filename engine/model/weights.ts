@@ -38,6 +38,8 @@ export interface ModelWeights {
   readonly finalNorm: NormWeights;
   /** the embedding itself where the two are tied */
   readonly head: LinearWeights;
+  /** everything that was put on the device */
+  readonly all: readonly (Tensor | Matrix)[];
 }
 
 /** Tensors loaded so far, by bytes of the checkpoint. */
@@ -305,7 +307,8 @@ export async function loadWeights(
     const unused = [...checkpoint.tensors.keys()].filter(
       (name) => !reader.used.has(name) && !family.ignored?.test(name),
     );
-    return { weights: { embedding, positions, layers, finalNorm, head: { weight: head, bias } }, unused };
+    const weights = { embedding, positions, layers, finalNorm, head: { weight: head, bias }, all: made };
+    return { weights, unused };
   } catch (error) {
     for (const thing of made) device.destroy(thing);
     throw error;
