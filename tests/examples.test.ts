@@ -45,6 +45,64 @@ test("01 writes a function that does what its comment says, four times", async (
   expect(lines.join("\n")).toMatch(/^weights 9\.\d MB, cache at its peak \d+\.\d MB, activations \d+\.\d MB$/m);
 });
 
+test("02 keeps a small part of the cache, and the model trained for it still writes what is wanted", async () => {
+  const lines = await printed("02-small-cache.ts");
+  const parsed = lines
+    .filter((line) => line.startsWith("trained"))
+    .map((line) => /^(.*?) +(\d+) % of \d+ kB +(right|wrong|no function)$/.exec(line)!);
+  const found = new Map(parsed.map(([, label, percent, verdict]) => [label, { percent: Number(percent), verdict }]));
+  expect(found.get("trained dense, everything kept")).toEqual({ percent: 100, verdict: "right" });
+  expect(found.get("trained with anchors")!.verdict).toBe("right");
+  expect(found.get("trained with anchors")!.percent).toBeLessThan(25);
+  // Nothing taught the dense model to gather a line in its break.
+  expect(found.get("trained dense, anchors")!.percent).toBeLessThan(25);
+  expect(found.get("trained dense, anchors")!.verdict).not.toBe("right");
+  expect(found.get("trained dense, window:24")!.percent).toBeLessThan(25);
+  expect(found.size).toBe(5);
+});
+
+test("03 shifts what comes next from the masked prompt's word to the anchored one", async () => {
+  const lines = await printed("03-prompt-anchoring.ts");
+  const rows = lines.map((line) => /^ +([\d.]+) {2}(\w+) ([\d.]+) %/.exec(line)).filter((row) => row !== null);
+  expect(rows.map((row) => row[1])).toEqual(["0", "0.5", "1", "1.25", "2"]);
+  expect(rows[0]![2]).toBe("join"); // without "add all the numbers together"
+  const shares = rows.slice(1).map(([, , word, percent]) => [word, Number(percent)] as const);
+  for (const [at, [word, percent]] of shares.entries()) {
+    expect(word).toBe("reduce");
+    expect(percent).toBeGreaterThan(shares[at - 1]?.[1] ?? 0);
+  }
+  expect(lines).toContain('masked tokens are replaced by token 1 "<|mask|>": the tokenizer\'s mask token');
+  expect(lines).toContain("  const a = nums.filter((x) => x % 2 === 0);");
+  expect(lines.join("\n")).toMatch(/anchors were (not )?needed; the check passed/);
+});
+
+test("04 keeps the task alone, within its budget, and writes what a full cache does", async () => {
+  const lines = await printed("04-own-policy.ts");
+  const texts = lines.join("\n").split(/^--- /m).slice(1);
+  const parsed = texts.map((text) => /^([\w:-]+): (\d+) keys on average\n([^]*?^\})/m.exec(text)!);
+  expect(parsed.map(([, name]) => name)).toEqual(["full", "keep-task", "window:32"]);
+  const [full, task, window] = parsed.map(([, , keys, text]) => ({ keys: Number(keys), text }));
+  expect(task!.text).toBe(full!.text);
+  expect(window!.text).not.toBe(full!.text);
+  const [, budget] = /^keep-task never keeps more than (\d+) keys$/m.exec(lines.join("\n"))!;
+  expect(task!.keys).toBeLessThanOrEqual(Number(budget));
+  expect(task!.keys).toBeLessThan(0.6 * full!.keys);
+});
+
+test("05 finds that masking fails, and that the plain model is the best it can do here", async () => {
+  const lines = await printed("05-tune.ts");
+  const curve = lines.flatMap((line) => {
+    const [, strength, passed] = /^strength (\d\.\d\d): (\d) of 6/.exec(line) ?? [];
+    return strength === undefined ? [] : [[Number(strength), Number(passed)] as const];
+  });
+  expect(curve[0]).toEqual([0, 0]);
+  expect(curve.find(([strength]) => strength === 1)).toEqual([1, 6]);
+  expect(curve.length).toBeGreaterThanOrEqual(9);
+  expect(lines.join("\n")).toMatch(
+    /^best: 1; on the other tasks it passes 6 of 6,\nthe plain model 6: a gain of 0\.00/m,
+  );
+});
+
 test("06 prints a causal pattern and finds the head that reads the word", async () => {
   const lines = await printed("06-look-inside.ts");
   const rows = lines.filter((line) => line.includes(" |"));
