@@ -5,18 +5,21 @@ import { Command, CommanderError } from "commander";
 import { DeviceError, FormatError, UnsupportedError } from "kedge";
 import manifest from "../package.json" with { type: "json" };
 import { UsageError } from "./arguments.ts";
+import { attention } from "./attention.ts";
 import { bench } from "./bench.ts";
 import { chat } from "./chat.ts";
 import { doctor } from "./doctor.ts";
 import { estimate } from "./estimate.ts";
+import { evaluateVerb } from "./eval.ts";
 import { inspect } from "./inspect.ts";
 import { run } from "./run.ts";
 import { Terminal, type Streams } from "./terminal.ts";
+import { tune } from "./tune.ts";
 import type { Verb } from "./verb.ts";
 import { verify } from "./verify.ts";
 
 /** Every verb, in the order of the help. */
-const VERBS: readonly Verb[] = [run, chat, inspect, estimate, verify, doctor, bench];
+const VERBS: readonly Verb[] = [run, chat, inspect, estimate, verify, attention, evaluateVerb, tune, doctor, bench];
 
 const EXAMPLES = `
 Examples:

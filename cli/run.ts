@@ -1,7 +1,8 @@
 // kedge run: continues a prompt. The text goes to stdout as it comes, what there is to say about it to stderr.
 
 import type { Command } from "commander";
-import type { FinishReason, Model, Piece } from "kedge";
+import { parseAnchorTags, type AnchoringOptions, type FinishReason, type Model, type Piece, type Prompt } from "kedge";
+import { addAnchoring, anchoringOptions, type AnchoringArguments } from "./anchoring.ts";
 import {
   addDevice,
   addJson,
@@ -14,13 +15,14 @@ import {
 } from "./arguments.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
+import { findModel } from "./model-source.ts";
 import { Pace } from "./pace.ts";
 import { givenPrompt } from "./prompt.ts";
 import { shippedModel, type Shipped } from "./shipped.ts";
 import type { Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
-interface RunArguments extends DeviceArguments, SamplingArguments {
+interface RunArguments extends DeviceArguments, SamplingArguments, AnchoringArguments {
   readonly promptFile?: string;
   readonly samples: number;
   readonly logProbs?: number;
@@ -50,7 +52,7 @@ export const run: Verb = {
       .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
       .argument("[prompt]", "the text to continue, as it is (use `kedge chat` for a model's chat template)")
       .option("--prompt-file <file>", "read the prompt from a file; - for stdin");
-    addSampling(command, 256)
+    addAnchoring(addSampling(command, 256))
       .option("--samples <n>", "texts to write", whole("--samples", 1, 1024), 1)
       .option("--log-probs <n>", "with --json: log-probabilities, and n likeliest tokens", whole("--log-probs", 0))
       .option("--context <n>", "tokens that prompt and text may have together", whole("--context", 2))
@@ -58,24 +60,28 @@ export const run: Verb = {
       .option("-q, --quiet", "nothing but errors on stderr");
     addJson(addDevice(command));
   },
-  async execute(terminal, [source, argument], given: RunArguments) {
+  async execute(terminal, [path, argument], given: RunArguments) {
     if (given.logProbs !== undefined && !given.json) {
       throw new UsageError(`--log-probs ${given.logProbs} wants --json, where there is room for them`);
     }
     terminal.isQuiet = given.quiet === true;
     const options = loadOptions(given);
-    const shipped = shippedModel(source!);
+    const shipped = shippedModel(path!);
+    const found = await findModel(path!, terminal);
     const prompt = await givenPrompt(argument, given.promptFile, shipped, terminal);
-    await withModel(source!, options, terminal, async ({ model, name }) => {
+    const anchoring = anchoringOptions(given, prompt.text, terminal);
+    const plainText = anchoring ? parseAnchorTags(prompt.text).text : prompt.text;
+    await withModel(found, options, terminal, async ({ model, name }) => {
       if (prompt.isExample) terminal.note("no prompt was given: completing the model's example");
-      if (!given.json && (prompt.isExample || given.echo)) terminal.write(terminal.style(prompt.text, "dim"));
-      const tokens = model.tokens(prompt.text);
+      if (!given.json && (prompt.isExample || given.echo)) terminal.write(terminal.style(plainText, "dim"));
+      const tokens = model.tokens(plainText);
       const ends = given.stop === undefined ? shipped : undefined;
       const pace = new Pace(() => tokens.length, ends && (({ text }) => ends.isWhole(text)));
-      const completions = await write(model, tokens, pace, given, terminal);
-      if (given.json) return printResult(terminal, model, name, prompt.text, pace, completions);
+      const source = anchoring ? { prompt: prompt.text, anchoring } : { prompt: tokens };
+      const completions = await write(model, source, pace, given, terminal);
+      if (given.json) return printResult(terminal, model, name, plainText, pace, completions);
       terminal.note(summary(model, pace, completions, given.maxTokens, ends));
-      if (prompt.isExample) suggest(terminal, source!, shipped!);
+      if (prompt.isExample) suggest(terminal, path!, shipped!);
     });
     return 0;
   },
@@ -84,7 +90,7 @@ export const run: Verb = {
 /** Writes the texts: one as it comes, several one after the other when each is whole. */
 async function write(
   model: Model,
-  tokens: readonly number[],
+  { prompt, anchoring }: { readonly prompt: Prompt; readonly anchoring?: AnchoringOptions },
   pace: Pace,
   given: RunArguments,
   terminal: Terminal,
@@ -100,13 +106,15 @@ async function write(
   let printed = 0;
   let text = "";
   try {
-    const pieces = model.generate(tokens, {
+    const pieces = model.generate(prompt, {
       ...samplingOptions(given),
       samples,
+      ...(anchoring && { anchoring }),
       ...(cache === undefined ? {} : { cache }),
       ...(logProbs === undefined ? {} : { logProbs }),
       stopWhen: pace.stopWhen,
       signal: terminal.signal,
+      onNote: (note) => terminal.note(`note: ${note}`),
     });
     for await (const piece of pieces) {
       pace.count(piece);
