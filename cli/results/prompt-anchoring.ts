@@ -33,6 +33,18 @@ export async function tuning(context: ReportContext): Promise<{ readonly strengt
     Math.abs(gain) <= 2 * gainError
       ? "The gain is within two standard errors: on these tasks, with this model, the tuned strength is not shown to help."
       : `The gain is ${gain > 0 ? "above" : "below"} zero by more than two standard errors.`;
+  const larger: string[][] = [];
+  for (const beyond of [2, 3, 4]) {
+    const measured = await context.measure("dense", "long", { strength: beyond });
+    const changed = measured.evaluation.results.filter(
+      ({ samples }, i) => samples[0]!.completion !== plain.evaluation.results[i]!.samples[0]!.completion,
+    );
+    larger.push([
+      String(beyond),
+      measured.evaluation.passAt["1"]!.toFixed(3),
+      percent(changed.length / tasks.length, 0),
+    ]);
+  }
   const rows = curve.map((point) => [
     point.strength.toFixed(3),
     `${point.passed} of ${tuned.tasks}`,
@@ -50,7 +62,11 @@ Best: **${strength}**. On the ${held.tasks} tasks not used for tuning: ${held.pa
 ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} ± ${gainError.toFixed(3)} (standard error). ${verdict}
 On all ${tasks.length} tasks, ${onlyFirst} are passed only plainly and ${onlySecond} only with anchors held (McNemar, exact: ${chance(pValue)}; the tuning tasks are among them).
 
-${command(`npx kedge tune ${MODELS.dense} ${SETS.long}`)}`;
+Beyond the searched range, on all ${tasks.length} tasks (plain: ${plain.evaluation.passAt["1"]!.toFixed(3)}):
+
+${table([["strength", "pass@1", "texts that differ from the plain ones"], ...larger])}
+
+${command(`npx kedge tune ${MODELS.dense} ${SETS.long}`, `npx kedge eval ${MODELS.dense} ${SETS.long} --batch 32 --anchoring 1 --anchoring 2 --anchoring 3 --anchoring 4`)}`;
   return { strength, text };
 }
 
@@ -128,6 +144,13 @@ The share falls as the text grows: this is the dilution that SPA's paper starts 
 ${command(`npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --max-tokens 81`, `npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --max-tokens 81 --anchoring ${strength} --anchor "TEXT"`)}`;
 }
 
+/** A solution up to where its second line chooses a method, or the whole of its first line. */
+function toSecondStep(solution: string): string {
+  const second = solution.indexOf("\n") + 1;
+  const dot = solution.indexOf(".", second);
+  return solution.slice(0, dot < 0 ? second : dot + 1);
+}
+
 function meanShare([sum = 0, count = 0]: readonly number[]): string {
   return count > 0 ? percent(sum / count) : "-";
 }
@@ -135,12 +158,13 @@ function meanShare([sum = 0, count = 0]: readonly number[]): string {
 /** The first-order combination against the amplified embeddings that it approximates. */
 export async function exactness(context: ReportContext): Promise<string> {
   const model = context.models.dense;
-  const tasks = context.tasks.std.slice(0, 20);
+  const tasks = context.tasks.long.slice(0, 40);
   const strengths = [-1, 0, 0.5, 0.9, 1, 1.1, 1.25, 1.5, 2, 3];
   const sums = strengths.map(() => ({ kl: 0, agree: 0, second: 0, curvature: 0 }));
   for (const task of tasks) {
     const anchors = task.anchors.map(({ begin, end }) => ({ characters: { begin, end } }));
-    const rows = await model.anchoringError({ prompt: task.prompt, anchors }, strengths);
+    const prompt = task.prompt + toSecondStep(task.canonicalSolution);
+    const rows = await model.anchoringError({ prompt, anchors }, strengths);
     for (const [i, { kl, isTopEqual, secondOrder, curvature }] of rows.entries()) {
       sums[i]!.kl += kl / tasks.length;
       sums[i]!.agree += Number(isTopEqual) / tasks.length;
@@ -160,12 +184,12 @@ export async function exactness(context: ReportContext): Promise<string> {
   });
   return `## SPA against the exact mode
 
-SPA is the first-order reading of a model run on amplified embeddings, E_mask + w (E - E_mask). Here that row is run itself. Means over the prompts of the first ${tasks.length} tasks of \`eval-std\`: the divergence of the next-token
+SPA is the first-order reading of a model run on amplified embeddings, E_mask + w (E - E_mask). Here that row is run itself. Means over the first ${tasks.length} tasks of \`eval-long\`, each continued with its solution up to the point where the second step's method is chosen: the divergence of the next-token
 distributions, how often both have the same most likely token, |F(w) - exact| / (w - 1)² and |F(w) - exact| / |w (w - 1)| (root mean square over the vocabulary).
 
 ${table([["w", "KL, nats", "same top token", "second-order term", "curvature"], ...rows])}
 
-F is the straight line through the exact logits at w = 0 and w = 1, so the two agree there; the columns on the right say how much the line bends elsewhere. This is the next token after the prompt only.
+F is the straight line through the exact logits at w = 0 and w = 1, so the two agree there; the columns on the right say how much the line bends elsewhere. This is one next token of each task.
 
 ${command(`npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --anchor "TEXT" --spa-error ${strengths.join(",")}`)}`;
 }

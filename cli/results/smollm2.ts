@@ -26,7 +26,7 @@ export async function smolLm2(context: ReportContext, { folder, humaneval, limit
     const tasks = await readTasks(humaneval);
     return `${await humanEval(context, model, tasks.slice(0, limit), folder, humaneval)}
 
-${await perplexities(context, model, tasks, humaneval)}`;
+${await perplexities(context, model, tasks, folder, humaneval)}`;
   } finally {
     await model.dispose();
   }
@@ -79,6 +79,7 @@ async function perplexities(
   context: ReportContext,
   model: Model,
   tasks: readonly Task[],
+  folder: string,
   humaneval: string,
 ): Promise<string> {
   const text = tasks.map(({ prompt, canonicalSolution }) => prompt + canonicalSolution).join("\n");
@@ -107,10 +108,12 @@ async function perplexities(
 The first ${tokens.length} tokens of HumanEval-X's JavaScript prompts and solutions, one after the other, as one text (\`${shown(humaneval)}\`). Policies act after each step of at most ${model.device.preferredRows} tokens, those by attention during the text, too.
 The model was trained for none of them. Bytes: the cache's mean over the steps, as a share of the dense one's.
 
-${table([["policy", "perplexity", "bytes"], ...rows])}`;
+${table([["policy", "perplexity", "bytes"], ...rows])}
+
+${command(`npm run results -- --smollm2 ${shown(folder)} --humaneval ${shown(humaneval)}`)}`;
 }
 
-/** A path as a reader would write it. */
+/** A path's last part: where a reader has the file is the reader's to say. */
 function shown(path: string): string {
-  return path.split("/").slice(-2).join("/");
+  return path.split("/").at(-1)!;
 }
