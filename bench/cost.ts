@@ -123,9 +123,11 @@ function linesOfTokens(model: Model, count: number): number[] {
   if (!model.tokenizer) throw new UsageError("cost needs models with a tokenizer: lines end with its line break");
   const lineBreak = model.tokenizer.encode("\n", { addSpecialTokens: false }).at(-1)!;
   const { vocabSize } = model.config;
-  const used = vocabSize - 16;
+  const others = Array.from({ length: vocabSize }, (_, token) => token).filter(
+    (token) => token >= 16 && !model.tokenizer!.decode([token]).includes("\n"),
+  );
   return Array.from({ length: count }, (_, i) =>
-    i % LINE_TOKENS === LINE_TOKENS - 1 ? lineBreak : 16 + ((i * 7919 + 13) % used),
+    i % LINE_TOKENS === LINE_TOKENS - 1 ? lineBreak : others[(i * 7919 + 13) % others.length]!,
   );
 }
 
