@@ -231,7 +231,7 @@ describe("--check-references", () => {
       "hostile.jsonl",
       makeTask("fine", "  return x * 2;"),
       makeTask("endless", "  for (;;) {}"),
-      makeTask("greedy", "  const all = []; for (;;) all.push(new Uint8Array(1 << 20));"),
+      makeTask("greedy", "  const all = []; for (;;) all.push(new Uint8Array(1 << 24));"),
       makeTask("wrong", "  return x * 3;"),
       makeTask("broken", "  return x *;"),
       makeTask("last", "  return x + x;"),
