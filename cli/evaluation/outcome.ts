@@ -16,7 +16,7 @@ export interface Limits {
 }
 
 /** 5 s and 128 MiB: the slowest reference solution of HumanEval-X takes a small part of both. */
-export const DEFAULT_LIMITS: Limits = { timeMs: 5000, memoryBytes: 128 << 20 };
+export const DEFAULT_LIMITS: Limits = { timeMs: 5000, memoryBytes: 64 << 20 };
 
 /** A failure. */
 export function failure(kind: FailureKind, message: string): Outcome {

@@ -21,7 +21,7 @@ const HEAP_MB = 256;
 
 /** What {@link openSandbox} takes. */
 export interface SandboxOptions {
-  /** bounds of each program; 5 s and 128 MiB by default */
+  /** bounds of each program; 5 s and 64 MiB by default */
   readonly limits?: Partial<Limits> | undefined;
   /** programs that run at the same time, 1 or more; 1 by default */
   readonly workers?: number | undefined;
