@@ -15,7 +15,7 @@ export interface Limits {
   readonly memoryBytes: number;
 }
 
-/** 5 s and 128 MiB: the slowest reference solution of HumanEval-X takes a small part of both. */
+/** 5 s and 64 MiB: the slowest reference solution of HumanEval-X takes a small part of both. */
 export const DEFAULT_LIMITS: Limits = { timeMs: 5000, memoryBytes: 64 << 20 };
 
 /** A failure. */
