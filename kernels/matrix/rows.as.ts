@@ -46,24 +46,38 @@ export function addRow1<W>(x: usize, panel: usize, count: i32, tile: usize): voi
   v128.store(tile, f32x4.add(f32x4.add(b, b1), b2), 16);
 }
 
-/** tile [2][8] += 2 rows of x, `stride` bytes apart, times `count` columns of a panel. */
+/**
+ * tile [2][8] += 2 rows of x, `stride` bytes apart, times `count` columns of a panel. Four sums would wait for their own last
+ * additions: even and odd columns have sums of their own. The `break` between them keeps the two halves apart, each with a few
+ * registers for what it loads; as one body they would spill.
+ */
 export function addRows2<W>(x: usize, stride: usize, panel: usize, count: i32, tile: usize): void {
   let a0 = v128.load(tile, 0), b0 = v128.load(tile, 16);
   let a1 = v128.load(tile, 32), b1 = v128.load(tile, 48);
+  let c0 = f32x4.splat(0), d0 = f32x4.splat(0), c1 = f32x4.splat(0), d1 = f32x4.splat(0);
   const x1 = stride;
   const size = sizeof<W>() << 3, end = x + (<usize>count << 2);
-  for (; x < end; x += 4, panel += size) {
+  while (x < end) {
     const w = loadFirst<W>(panel), v = loadLast<W>(panel, w);
     const p = firstFour<W>(w), q = lastFour<W>(v);
     const s0 = v128.load_splat<f32>(x);
     a0 = madd(s0, p, a0), b0 = madd(s0, q, b0);
     const s1 = v128.load_splat<f32>(x + x1);
     a1 = madd(s1, p, a1), b1 = madd(s1, q, b1);
+    x += 4, panel += size;
+    if (x >= end) break;
+    const w_ = loadFirst<W>(panel), v_ = loadLast<W>(panel, w_);
+    const p_ = firstFour<W>(w_), q_ = lastFour<W>(v_);
+    const t0 = v128.load_splat<f32>(x);
+    c0 = madd(t0, p_, c0), d0 = madd(t0, q_, d0);
+    const t1 = v128.load_splat<f32>(x + x1);
+    c1 = madd(t1, p_, c1), d1 = madd(t1, q_, d1);
+    x += 4, panel += size;
   }
-  v128.store(tile, a0);
-  v128.store(tile, b0, 16);
-  v128.store(tile, a1, 32);
-  v128.store(tile, b1, 48);
+  v128.store(tile, f32x4.add(a0, c0));
+  v128.store(tile, f32x4.add(b0, d0), 16);
+  v128.store(tile, f32x4.add(a1, c1), 32);
+  v128.store(tile, f32x4.add(b1, d1), 48);
 }
 
 /** tile [3][8] += 3 rows of x, `stride` bytes apart, times `count` columns of a panel. */
