@@ -3,6 +3,7 @@
 
 import type { Command } from "commander";
 import { parsePolicy, POLICY_FORMS, type CachePolicy, type DeviceChoice, type GenerateOptions } from "kedge";
+import { isQuantized, type QuantizedFormat } from "kedge/kernels";
 
 /** The command was not called as it is meant: exit code 2. */
 export class UsageError extends Error {
@@ -36,6 +37,11 @@ function device(text: string): DeviceChoice {
   throw new UsageError(`--device is "${text}": wanted ${DEVICES.slice(0, -1).join(", ")} or ${DEVICES.at(-1)}`);
 }
 
+function quantized(text: string): QuantizedFormat {
+  if (isQuantized(text)) return text;
+  throw new UsageError(`--quantize is "${text}": wanted int8 or int4`);
+}
+
 function stop(text: string, earlier: readonly string[] | undefined): readonly string[] {
   if (text === "") throw new UsageError(`--stop is "": wanted a text of at least 1 character`);
   return [...(earlier ?? []), text.replaceAll(String.raw`\n`, "\n")];
@@ -55,14 +61,21 @@ export interface DeviceArguments {
   readonly device: DeviceChoice;
   readonly threads?: number;
   readonly deterministic?: boolean;
+  readonly quantize?: QuantizedFormat;
 }
 
-/** Adds --device, --threads and --deterministic. */
+/** Adds --quantize. */
+export function addQuantize(command: Command): Command {
+  return command.option("--quantize <format>", "keep the weights as int8 or int4 (default: as stored)", quantized);
+}
+
+/** Adds --device, --threads, --deterministic and --quantize. */
 export function addDevice(command: Command): Command {
-  return command
+  command
     .option("-d, --device <name>", "auto, wasm, webgpu or reference", device, "auto")
     .option("--threads <n>", "threads of wasm (default: as many as help)", whole("--threads", 1, 256))
     .option("--deterministic", "the same sums in the same order on every machine");
+  return addQuantize(command);
 }
 
 /** Adds --json. */

@@ -2,9 +2,9 @@
 
 import type { Command } from "commander";
 import { estimate as estimateMemory } from "kedge";
-import type { MatrixFormat } from "kedge/kernels";
+import type { MatrixFormat, QuantizedFormat } from "kedge/kernels";
 import { FormatError, loadConfig, openWeights, readJson, type TensorInfo } from "kedge/loaders";
-import { addJson, UsageError, whole } from "./arguments.ts";
+import { addJson, addQuantize, UsageError, whole } from "./arguments.ts";
 import { dtypeTotals } from "./checkpoint.ts";
 import * as format from "./format.ts";
 import { findModel, type FoundModel } from "./model-source.ts";
@@ -13,6 +13,7 @@ import type { Verb } from "./verb.ts";
 
 interface EstimateArguments {
   readonly context?: number;
+  readonly quantize?: QuantizedFormat;
   readonly json?: boolean;
 }
 
@@ -26,14 +27,16 @@ export const estimate: Verb = {
   configure(command: Command) {
     command
       .summary("say what memory a model takes, without loading it")
-      .description("Says what memory a model takes, from config.json alone: weights as stored, keys and values in f32.")
+      .description(
+        "Says what memory a model takes, from config.json alone: weights as stored or quantized, keys and values in f32.",
+      )
       .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
       .option(
         "--context <n>",
         "tokens in the cache (default: as many as the model's context holds)",
         whole("--context", 1),
       );
-    addJson(command);
+    addJson(addQuantize(command));
   },
   async execute(terminal, [source], given: EstimateArguments) {
     const found = await findModel(source!, terminal);
@@ -43,7 +46,9 @@ export const estimate: Verb = {
     if (context > contextLength) {
       throw new UsageError(`--context is ${context}, but this model's holds ${contextLength} tokens`);
     }
-    const { kind, from } = await storedFormat(found, terminal);
+    const { kind, from } = given.quantize
+      ? { kind: given.quantize, from: "quantized at load" }
+      : await storedFormat(found, terminal);
     const { parameters, weights, cache, cachePerToken } = estimateMemory(config, kind, context);
     if (given.json) {
       terminal.printJson({

@@ -17,7 +17,7 @@ export interface Loaded {
 
 /** The options of loading that the arguments stand for. Throws a UsageError for those that do not go together. */
 export function loadOptions(given: DeviceArguments & { readonly context?: number }): LoadOptions {
-  const { device, threads, deterministic, context } = given;
+  const { device, threads, deterministic, quantize, context } = given;
   if (threads !== undefined && (device === "webgpu" || device === "reference")) {
     throw new UsageError(`--threads ${threads} is for the device wasm; --device is "${device}"`);
   }
@@ -25,6 +25,7 @@ export function loadOptions(given: DeviceArguments & { readonly context?: number
     device,
     ...(threads === undefined ? {} : { threads }),
     ...(deterministic === undefined ? {} : { deterministic }),
+    ...(quantize === undefined ? {} : { quantize }),
     ...(context === undefined ? {} : { contextLength: context }),
   };
 }

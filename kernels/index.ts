@@ -66,6 +66,7 @@ export { ACTIVATIONS, activate as activation, erf, type ActivationName } from ".
 export { PATTERN_KINDS } from "./attend-pattern/attend-pattern.ts";
 export { DENSE, isVisible, type VisibilityParams } from "./attend/visible.ts";
 export {
+  boundOf,
   defineKernel,
   type Bound,
   type BufferUse,
@@ -81,6 +82,7 @@ export {
   type WgslImplementation,
 } from "./kernel.ts";
 export { f16ToF32 } from "./matrix/float16.ts";
+export { isQuantized, roundToFormat, type QuantizedFormat } from "./matrix/quantize.ts";
 export {
   bytesPerWeight,
   decodeWeights,

@@ -62,6 +62,8 @@ interface ImplementationBase {
   readonly fits?: (setting: Setting) => boolean;
   /** its order of summation varies from run to run, or its result is not that of the plain variant to rounding */
   readonly isNondeterministic?: boolean;
+  /** how far it may lie from the reference, where that is more than its kernel's bound; docs/numerics.md says why */
+  readonly bound?: (params: Readonly<Record<string, number>>) => Bound;
 }
 
 /** A compute shader; several entries may share one file with different constants. */
@@ -159,6 +161,15 @@ export function defineKernel<const B extends Record<string, BufferUse>, const P 
   definition: KernelDefinition<B, P>,
 ): TypedKernel<B, P> {
   return definition as unknown as TypedKernel<B, P>;
+}
+
+/** The bound that an implementation of a kernel is held to; the kernel's own without an implementation. */
+export function boundOf(
+  kernel: Kernel,
+  implementation: Implementation | undefined,
+  params: Readonly<Record<string, number>>,
+): Bound {
+  return implementation?.bound?.(params) ?? kernel.bound(params);
 }
 
 /** The bound of a sum of `n` products of terms of size `scale`, computed in f32. */

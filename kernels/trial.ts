@@ -5,7 +5,8 @@
 // alone, inside a buffer or behind it, must come back untouched, and what lies behind an input spoils any sum it enters.
 
 import type { Bound, Floats, Kernel, Random, Sample } from "./kernel.ts";
-import { decodeWeights, type StoredFormat } from "./matrix/matrix.ts";
+import { decodeWeights, type MatrixFormat, type StoredFormat } from "./matrix/matrix.ts";
+import { isQuantized, roundToFormat, type QuantizedFormat } from "./matrix/quantize.ts";
 
 /** Numbers behind the end of every buffer. */
 export const SLACK = 16;
@@ -18,6 +19,8 @@ export interface TrialMatrix {
   readonly rows: number;
   readonly columns: number;
   readonly format: StoredFormat;
+  /** what the device is to make of them; the reference sees them rounded to it */
+  readonly quantize?: QuantizedFormat;
   readonly bytes: Uint8Array;
 }
 
@@ -61,7 +64,7 @@ export function makeTrial(
   kernel: Kernel,
   sample: Sample,
   random: Random,
-  { format = "f32" }: { readonly format?: StoredFormat } = {},
+  { format = "f32" }: { readonly format?: MatrixFormat } = {},
 ): Trial {
   const params = Object.fromEntries(
     Object.entries(sample.params).map(([name, value]) => [
@@ -82,9 +85,11 @@ export function makeTrial(
     const size = sizes[name]!;
     if (use.startsWith("matrix")) {
       const [rows, columns] = shapes[name]!;
-      const bytes = randomWeights(format, size, random);
-      matrices[name] = { rows, columns, format, bytes };
-      reads[name] = Float64Array.from(decodeWeights(format, bytes));
+      const stored = isQuantized(format) ? "f32" : format;
+      const bytes = randomWeights(stored, size, random);
+      const weights = decodeWeights(stored, bytes);
+      matrices[name] = { rows, columns, format: stored, bytes, ...(isQuantized(format) ? { quantize: format } : {}) };
+      reads[name] = Float64Array.from(isQuantized(format) ? roundToFormat(format, weights, columns) : weights);
       continue;
     }
     const isWord = use.endsWith("u32");

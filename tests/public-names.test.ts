@@ -145,6 +145,7 @@ it("kedge/kernels exports these names", () => {
     attend
     attendPattern
     attendWithPattern
+    boundOf
     bytesPerWeight
     cacheMove
     compare
@@ -154,6 +155,7 @@ it("kedge/kernels exports these names", () => {
     erf
     f16ToF32
     gatedLinear
+    isQuantized
     isVisible
     kernels
     keyNorm
@@ -165,6 +167,7 @@ it("kedge/kernels exports these names", () => {
     paddedColumns
     rmsNorm
     rotateStore
+    roundToFormat
     seededRandom
     selectRows
     softmax
@@ -180,6 +183,7 @@ it("kedge/kernels exports these names", () => {
     type MatrixLayout
     type MatrixShape
     type ParamType
+    type QuantizedFormat
     type Random
     type Sample
     type Setting

@@ -3,7 +3,7 @@
 //
 // Order: writes, runs and reads of one device take effect in the order in which they were called, without awaiting each other.
 
-import type { Implementation, StoredFormat } from "../../kernels/index.ts";
+import type { Implementation, QuantizedFormat, StoredFormat } from "../../kernels/index.ts";
 import type { Call, Program } from "./program.ts";
 import type { Matrix, Tensor, TensorRole } from "./tensor.ts";
 
@@ -18,6 +18,8 @@ export interface MatrixSource {
   readonly rows: number;
   readonly columns: number;
   readonly format: StoredFormat;
+  /** what the device makes of them as it packs them; they stay as stored by default */
+  readonly quantize?: QuantizedFormat;
   /** bytes of rows begin..end, in a buffer of their own that the device may hand on to a worker */
   read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
 }

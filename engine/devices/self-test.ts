@@ -2,6 +2,7 @@
 // against the f64 reference. Devices test an implementation when it is first used; this tests all of them, for `kedge doctor`.
 
 import {
+  boundOf,
   compare,
   kernels,
   makeTrial,
@@ -39,7 +40,9 @@ export async function selfTest(device: Device, signal?: AbortSignal): Promise<Se
       let right = 0;
       for (const [index, sample] of kernel.samples.entries()) {
         signal?.throwIfAborted();
-        const trial = makeTrial(kernel, sample, seededRandom(index + 1));
+        const trial = makeTrial(kernel, sample, seededRandom(index + 1), {
+          format: implementation?.formats?.[0] ?? "f32",
+        });
         const violation = await runTrial(device, trial, implementation);
         if (violation === null) right++;
         else if (violation !== "not made for this") wrong.push(`sample ${index}: ${describe(violation)}`);
@@ -65,13 +68,11 @@ export async function runTrial(
       buffers[name] = tensor;
       device.write({ tensor, data: array });
     }
-    for (const [name, { rows, columns, format, bytes }] of Object.entries(matrices)) {
-      const rowBytes = bytes.byteLength / rows;
+    for (const [name, { bytes, ...shape }] of Object.entries(matrices)) {
+      const rowBytes = bytes.byteLength / shape.rows;
       buffers[name] = await device.createMatrix({
         label: `trial.${name}`,
-        rows,
-        columns,
-        format,
+        ...shape,
         read: (begin, end) => Promise.resolve(bytes.slice(begin * rowBytes, end * rowBytes)),
       });
     }
@@ -88,7 +89,11 @@ export async function runTrial(
     });
     const read = await device.run(executable, { variables: {}, reads });
     executable.dispose();
-    return compare(trial, Object.fromEntries(names.map((name, i) => [name, read[i]!])), kernel.bound(params));
+    return compare(
+      trial,
+      Object.fromEntries(names.map((name, i) => [name, read[i]!])),
+      boundOf(kernel, implementation, params),
+    );
   } catch (error) {
     if (error instanceof DeviceError && error.kind === "unfit") return "not made for this";
     throw error;

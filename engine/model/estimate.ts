@@ -1,13 +1,16 @@
 // What a model will take in memory, from its configuration alone: before anything is downloaded or loaded.
 
 import type { ModelConfig } from "../../loaders/index.ts";
-import { bytesPerWeight, type MatrixFormat } from "../../kernels/index.ts";
+import { bytesPerWeight, isQuantized, type MatrixFormat } from "../../kernels/index.ts";
 import { families } from "./families/index.ts";
+import { quantizedFormatOf } from "./weights.ts";
 
 /** Counts of numbers, by how they are kept. */
 export interface ParameterCount {
   /** in matrices, kept in the format of the matrices */
   readonly matrices: number;
+  /** of those, in the token embedding and the head */
+  readonly embeddings: number;
   /** norms, biases and learned positions, kept as f32 */
   readonly vectors: number;
   readonly total: number;
@@ -39,23 +42,27 @@ export function countParameters(config: ModelConfig): ParameterCount {
     (config.outputBias ? dim : 0) +
     (config.mlpBias ? hiddenDim * (layer.gate ? 2 : 1) + dim : 0) +
     (config.qkNorm ? 2 * headDim : 0);
-  const matrices = vocabSize * dim * (config.tiedEmbeddings ? 1 : 2) + layers * layerMatrices;
+  const embeddings = vocabSize * dim * (config.tiedEmbeddings ? 1 : 2);
+  const matrices = embeddings + layers * layerMatrices;
   const vectors =
     normSize +
     layers * layerVectors +
     (family.positions ? contextLength * dim : 0) +
     (family.hasHeadBias ? vocabSize : 0) +
     (anchors?.layerMap.size ?? 0) * heads;
-  return { matrices, vectors, total: matrices + vectors };
+  return { matrices, embeddings, vectors, total: matrices + vectors };
 }
 
-/** Memory for weights kept as `format`, and for the cache of `contextLength` tokens (the model's limit by default). */
+/** Memory for weights kept as `format` (with int4, embedding and head as int8), and for the cache of `contextLength` tokens (the model's limit by default). */
 export function estimate(config: ModelConfig, format: MatrixFormat, contextLength = config.contextLength): Estimate {
   const parameters = countParameters(config);
+  const { matrices, embeddings, vectors } = parameters;
+  const outer = (isQuantized(format) ? quantizedFormatOf(format, true) : undefined) ?? format;
+  const matrixBytes = (matrices - embeddings) * bytesPerWeight(format) + embeddings * bytesPerWeight(outer);
   const cachePerToken = config.layers * 2 * config.kvHeads * config.headDim * Float32Array.BYTES_PER_ELEMENT;
   return {
     parameters,
-    weights: parameters.matrices * bytesPerWeight(format) + parameters.vectors * Float32Array.BYTES_PER_ELEMENT,
+    weights: matrixBytes + vectors * Float32Array.BYTES_PER_ELEMENT,
     cachePerToken,
     cache: cachePerToken * contextLength,
     contextLength,

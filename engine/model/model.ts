@@ -14,6 +14,7 @@ import {
   type ModelFolder,
   type Tokenizer,
 } from "../../loaders/index.ts";
+import { isQuantized, type QuantizedFormat } from "../../kernels/index.ts";
 import { anchorsAtLineBreaks, type AnchorChooser } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
 import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
@@ -49,6 +50,8 @@ export interface LoadOptions extends DeviceOptions {
   readonly contextLength?: number;
   /** most tokens kept by all sequences together */
   readonly maxCachedTokens?: number;
+  /** keep matrices as int8 or int4 in groups of 32, made while loading; as stored by default. See docs/numerics.md */
+  readonly quantize?: QuantizedFormat;
   /** rows of one prefill step; the device's preference by default */
   readonly chunkRows?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -334,7 +337,7 @@ export type ModelSource = string | URL | FolderFiles | ModelFolder;
 /**
  * Loads a model from a folder with config.json, safetensors and (for text) tokenizer.json.
  *
- * Throws a FormatError for files that are wrong, an UnsupportedError for a model or device that kedge does not run, a
+ * Throws a FormatError for files that are wrong, an UnsupportedError for a model, format or device that kedge does not run, a
  * DeviceError when the device fails.
  */
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
@@ -342,6 +345,9 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const report = (stage: LoadProgress["stage"], done: number, of: number, detail: string) =>
     onProgress?.({ stage, done, of, detail });
   signal?.throwIfAborted();
+  if (options.quantize !== undefined && !isQuantized(options.quantize)) {
+    throw new UnsupportedError(`quantize is "${String(options.quantize)}": use "int8" or "int4"`);
+  }
   const folder = openFolder(source);
   report("files", 0, 3, "config.json");
   const config = await loadConfig(folder, signal);
@@ -355,6 +361,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
     device = typeof options.device === "object" ? options.device : await openDevice(options.device, options);
     const { weights, unused } = await loadWeights(device, checkpoint, config, {
       file: folder.name,
+      quantize: options.quantize,
       onProgress: (done, of, detail) => report("weights", done, of, detail),
       signal,
     });
@@ -365,7 +372,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       ...(signal ? { signal } : {}),
       onProgress: (done, of) => report("kernels", done, of, "kernels"),
     });
-    return new Model({ engine, tokenizer, ownsDevice, notes: notesOn(config, tokenizer, unused) });
+    return new Model({ engine, tokenizer, ownsDevice, notes: notesOn(config, tokenizer, unused, options.quantize) });
   } catch (error) {
     if (ownsDevice) await device?.dispose();
     throw error;
@@ -378,8 +385,19 @@ async function hasTokenizer(folder: ModelFolder): Promise<boolean> {
   return (await folder.has("tokenizer.json")) || (await folder.has("vocab.json"));
 }
 
-function notesOn(config: ModelConfig, tokenizer: Tokenizer | null, unused: readonly string[]): string[] {
+function notesOn(
+  config: ModelConfig,
+  tokenizer: Tokenizer | null,
+  unused: readonly string[],
+  quantize: QuantizedFormat | undefined,
+): string[] {
   const notes: string[] = [];
+  if (quantize !== undefined) {
+    const outer = quantize === "int4" ? ", embedding and head as int8" : "";
+    notes.push(
+      `matrices are kept as ${quantize}${outer}, rounded from what is stored: results differ from the stored model's`,
+    );
+  }
   if (unused.length > 0) {
     const some = unused.slice(0, 3).join(", ");
     notes.push(`${unused.length} tensors of the checkpoint are not part of this family and were left out: ${some}`);

@@ -1,7 +1,7 @@
 // A checkpoint's tensors -> the weights of the forward pass, on the device: matrices packed as it wants them, norms and biases
 // as f32. The family says what each tensor is called; every shape is checked before anything is read.
 
-import type { StoredFormat } from "../../kernels/index.ts";
+import type { QuantizedFormat, StoredFormat } from "../../kernels/index.ts";
 import { FormatError, UnsupportedError, type ModelConfig, type Weights as Checkpoint } from "../../loaders/index.ts";
 import type { Device, Matrix, MatrixSource, Tensor } from "../devices/device.ts";
 import { families, type Family, type RowRun } from "./families/index.ts";
@@ -46,6 +46,17 @@ export interface ModelWeights {
 export type WeightProgress = (loadedBytes: number, totalBytes: number, tensor: string) => void;
 
 const FORMATS: Readonly<Record<string, StoredFormat>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+
+/**
+ * What a matrix is quantized to, undefined for as stored. The embedding and the head, where an error is made for every token
+ * and in every logit, are kept as int8 when the rest is int4.
+ */
+export function quantizedFormatOf(
+  quantize: QuantizedFormat | undefined,
+  isEmbeddingOrHead: boolean,
+): QuantizedFormat | undefined {
+  return quantize === "int4" && isEmbeddingOrHead ? "int8" : quantize;
+}
 
 /** The prefix under which the checkpoint keeps the base model. */
 function findPrefix(checkpoint: Checkpoint, family: Family, file: string): string {
@@ -168,9 +179,14 @@ export async function loadWeights(
   device: Device,
   checkpoint: Checkpoint,
   config: ModelConfig,
-  options: { file: string; onProgress?: WeightProgress | undefined; signal?: AbortSignal | undefined },
+  options: {
+    file: string;
+    quantize?: QuantizedFormat | undefined;
+    onProgress?: WeightProgress | undefined;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<{ weights: ModelWeights; unused: string[] }> {
-  const { file, signal, onProgress } = options;
+  const { file, quantize, signal, onProgress } = options;
   const family = families[config.family];
   const prefix = findPrefix(checkpoint, family, file);
   const reader = new CheckpointReader(checkpoint, file);
@@ -196,8 +212,9 @@ export async function loadWeights(
     progress(label, checkpoint.tensors.get(name)!.byteLength);
     return held;
   };
-  const matrix = async (source: MatrixSource) => {
-    const held = await device.createMatrix(source, signal);
+  const matrix = async (source: MatrixSource, isEmbeddingOrHead = false) => {
+    const format = quantizedFormatOf(quantize, isEmbeddingOrHead);
+    const held = await device.createMatrix(format ? { ...source, quantize: format } : source, signal);
     made.push(held);
     progress(source.label, source.rows * source.columns * (source.format === "f32" ? 4 : 2));
     return held;
@@ -291,7 +308,7 @@ export async function loadWeights(
 
   try {
     const embeddingName = `${prefix}${family.embedding}.weight`;
-    const embedding = await matrix(reader.rows("embed", [{ name: embeddingName, rows: vocabSize }], dim));
+    const embedding = await matrix(reader.rows("embed", [{ name: embeddingName, rows: vocabSize }], dim), true);
     const positions = family.positions
       ? await tensor("positions", `${prefix}${family.positions}.weight`, [config.contextLength, dim])
       : undefined;
@@ -301,7 +318,7 @@ export async function loadWeights(
     const headName = `${family.head}.weight`;
     const head = config.tiedEmbeddings
       ? embedding
-      : await matrix(reader.rows("head", [{ name: headName, rows: vocabSize }], dim));
+      : await matrix(reader.rows("head", [{ name: headName, rows: vocabSize }], dim), true);
     const bias = family.hasHeadBias ? await tensor("head.bias", `${family.head}.bias`, [vocabSize]) : undefined;
     if (config.tiedEmbeddings) reader.used.add(headName);
     const unused = [...checkpoint.tensors.keys()].filter(

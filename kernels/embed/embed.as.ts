@@ -1,8 +1,8 @@
-// embed: a token's row is a column of its panel, eight weights apart.
+// embed: a token's row is one of the eight of its panel.
 // Call: tokens, positions, table, positionTable, vectors, y, rows, dim, vocabSize, tableBegin, tableEnd, contextLength, vectorCount, scale.
 
 import { float, shareBegin, word } from "../call.as";
-import { weightAt } from "../matrix/weights.as";
+import { panelBytes, weightOf } from "../matrix/weights.as";
 
 function embedRow<W>(call: usize, row: u32): void {
   const dim = word(call, 7);
@@ -19,10 +19,9 @@ function embedRow<W>(call: usize, row: u32): void {
     for (let i: usize = 0; i < bytes; i += 4) store<f32>(y + i, scale * load<f32>(from + i));
   } else {
     const own = token - tableBegin;
-    let from = <usize>word(call, 2) + (<usize>(own >> 3) * <usize>dim * 8 + <usize>(own & 7)) * sizeof<W>();
-    for (let i: usize = 0; i < bytes; i += 4) {
-      store<f32>(y + i, scale * weightAt<W>(from));
-      from += sizeof<W>() << 3;
+    const panel = <usize>word(call, 2) + <usize>(own >> 3) * panelBytes<W>(dim);
+    for (let i: u32 = 0; i < dim; i++) {
+      store<f32>(y + (<usize>i << 2), scale * weightOf<W>(panel, <usize>(own & 7), i));
     }
   }
   const positionTable = <usize>word(call, 3);
@@ -44,4 +43,10 @@ export function embedF16(call: usize, thread: i32, threads: i32): void {
 }
 export function embedBf16(call: usize, thread: i32, threads: i32): void {
   embed<u16>(call, thread, threads);
+}
+export function embedInt8(call: usize, thread: i32, threads: i32): void {
+  embed<i8>(call, thread, threads);
+}
+export function embedInt4(call: usize, thread: i32, threads: i32): void {
+  embed<u8>(call, thread, threads);
 }

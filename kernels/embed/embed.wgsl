@@ -17,11 +17,16 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> tokens: array<u32>;          // [rows]
 @group(0) @binding(1) var<storage, read> positions: array<u32>;       // [rows]
-@group(0) @binding(2) var<storage, read> table: array<Packed4>;       // [table_end - table_begin, padded dim / 4]
+@group(0) @binding(2) var<storage, read> table: array<Packed4>;       // [table_end - table_begin, row_stride(dim)]
 @group(0) @binding(3) var<storage, read> position_table: array<f32>;  // [context_length, dim]
 @group(0) @binding(4) var<storage, read> vectors: array<f32>;         // [vector_count, dim]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;         // [rows, dim]
 @group(0) @binding(6) var<uniform> params: Params;
+
+/// Weights 4k.. of the row of `table` that begins at `row`.
+fn table4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(table[codes_at(row, k)], table[scale_at(row, k)], k);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -45,8 +50,8 @@ fn main(
       vectors[from_vector], vectors[from_vector + 1u], vectors[from_vector + 2u], vectors[from_vector + 3u]);
   } else {
     if (token < params.table_begin || token >= params.table_end) { return; }
-    let stride = (params.dim + 31u) / 32u * 8u;
-    values = unpack4(table[(token - params.table_begin) * stride + group]);
+    let stride = row_stride(params.dim);
+    values = table4((token - params.table_begin) * stride, group);
   }
   for (var i = 0u; i < min(4u, params.dim - column); i++) {
     var value = params.scale * values[i];

@@ -27,3 +27,9 @@ export function gatedLinearPlainF16(call: usize, thread: i32, threads: i32): voi
 export function gatedLinearPlainBf16(call: usize, thread: i32, threads: i32): void {
   plain<u16>(call, thread, threads);
 }
+export function gatedLinearPlainInt8(call: usize, thread: i32, threads: i32): void {
+  plain<i8>(call, thread, threads);
+}
+export function gatedLinearPlainInt4(call: usize, thread: i32, threads: i32): void {
+  plain<u8>(call, thread, threads);
+}

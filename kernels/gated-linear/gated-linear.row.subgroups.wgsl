@@ -16,12 +16,22 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;    // [rows, inputs / 4]
-@group(0) @binding(1) var<storage, read> gate: array<Packed4>;   // [outputs, padded inputs / 4]
-@group(0) @binding(2) var<storage, read> up: array<Packed4>;     // [outputs, padded inputs / 4]
+@group(0) @binding(1) var<storage, read> gate: array<Packed4>;   // [outputs, row_stride(inputs)]
+@group(0) @binding(2) var<storage, read> up: array<Packed4>;     // [outputs, row_stride(inputs)]
 @group(0) @binding(3) var<storage, read> gate_bias: array<f32>;  // [output_stride]
 @group(0) @binding(4) var<storage, read> up_bias: array<f32>;    // [output_stride]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;    // [rows, output_stride]
 @group(0) @binding(6) var<uniform> params: Params;
+
+/// Weights 4k.. of the row of `gate` that begins at `row`.
+fn gate4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(gate[codes_at(row, k)], gate[scale_at(row, k)], k);
+}
+
+/// Weights 4k.. of the row of `up` that begins at `row`.
+fn up4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(up[codes_at(row, k)], up[scale_at(row, k)], k);
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -32,7 +42,7 @@ fn main(
   @builtin(subgroup_size) lanes: u32,
 ) {
   let groups = params.inputs / 4u;
-  let stride = (params.inputs + 31u) / 32u * 8u;
+  let stride = row_stride(params.inputs);
   let last = params.outputs - 1u;
   let begin = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * OUTPUTS;
   let end = min(begin + OUTPUTS, params.outputs);
@@ -46,9 +56,9 @@ fn main(
     for (var k = lane; k < groups; k += lanes) {
       let inputs = x[k];
       gates += inputs * mat4x4<f32>(
-        unpack4(gate[w0 + k]), unpack4(gate[w1 + k]), unpack4(gate[w2 + k]), unpack4(gate[w3 + k]));
+        gate4(w0, k), gate4(w1, k), gate4(w2, k), gate4(w3, k));
       ups += inputs * mat4x4<f32>(
-        unpack4(up[w0 + k]), unpack4(up[w1 + k]), unpack4(up[w2 + k]), unpack4(up[w3 + k]));
+        up4(w0, k), up4(w1, k), up4(w2, k), up4(w3, k));
     }
     gates = subgroupAdd(gates);
     ups = subgroupAdd(ups);

@@ -16,12 +16,22 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;    // [rows, inputs / 4]
-@group(0) @binding(1) var<storage, read> gate: array<Packed4>;   // [outputs, padded inputs / 4]
-@group(0) @binding(2) var<storage, read> up: array<Packed4>;     // [outputs, padded inputs / 4]
+@group(0) @binding(1) var<storage, read> gate: array<Packed4>;   // [outputs, row_stride(inputs)]
+@group(0) @binding(2) var<storage, read> up: array<Packed4>;     // [outputs, row_stride(inputs)]
 @group(0) @binding(3) var<storage, read> gate_bias: array<f32>;  // [output_stride]
 @group(0) @binding(4) var<storage, read> up_bias: array<f32>;    // [output_stride]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;    // [rows, output_stride]
 @group(0) @binding(6) var<uniform> params: Params;
+
+/// Weights 4k.. of the row of `gate` that begins at `row`.
+fn gate4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(gate[codes_at(row, k)], gate[scale_at(row, k)], k);
+}
+
+/// Weights 4k.. of the row of `up` that begins at `row`.
+fn up4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(up[codes_at(row, k)], up[scale_at(row, k)], k);
+}
 
 /// Adds up the lanes' sums of one output, [rows], and finishes it.
 fn finish(output: u32, gates: vec4<f32>, ups: vec4<f32>, lane: u32) {
@@ -40,7 +50,7 @@ fn main(
   @builtin(subgroup_size) lanes: u32,
 ) {
   let groups = params.inputs / 4u;
-  let stride = (params.inputs + 31u) / 32u * 8u;
+  let stride = row_stride(params.inputs);
   let last = params.outputs - 1u;
   let begin = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * OUTPUTS;
   let end = min(begin + OUTPUTS, params.outputs);
@@ -62,14 +72,14 @@ fn main(
     var u3 = vec4<f32>();
     for (var k = lane; k < groups; k += lanes) {
       let rows = mat4x4<f32>(x[k], x[x1 + k], x[x2 + k], x[x3 + k]);
-      g0 += unpack4(gate[w0 + k]) * rows;
-      g1 += unpack4(gate[w1 + k]) * rows;
-      g2 += unpack4(gate[w2 + k]) * rows;
-      g3 += unpack4(gate[w3 + k]) * rows;
-      u0 += unpack4(up[w0 + k]) * rows;
-      u1 += unpack4(up[w1 + k]) * rows;
-      u2 += unpack4(up[w2 + k]) * rows;
-      u3 += unpack4(up[w3 + k]) * rows;
+      g0 += gate4(w0, k) * rows;
+      g1 += gate4(w1, k) * rows;
+      g2 += gate4(w2, k) * rows;
+      g3 += gate4(w3, k) * rows;
+      u0 += up4(w0, k) * rows;
+      u1 += up4(w1, k) * rows;
+      u2 += up4(w2, k) * rows;
+      u3 += up4(w3, k) * rows;
     }
     finish(output, g0, u0, lane);
     finish(output + 1u, g1, u1, lane);

@@ -11,20 +11,29 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;          // [rows, inputs]
-@group(0) @binding(1) var<storage, read> gate: array<Packed4>;   // [outputs, padded inputs / 4]
-@group(0) @binding(2) var<storage, read> up: array<Packed4>;     // [outputs, padded inputs / 4]
+@group(0) @binding(1) var<storage, read> gate: array<Packed4>;   // [outputs, row_stride(inputs)]
+@group(0) @binding(2) var<storage, read> up: array<Packed4>;     // [outputs, row_stride(inputs)]
 @group(0) @binding(3) var<storage, read> gate_bias: array<f32>;  // [output_stride]
 @group(0) @binding(4) var<storage, read> up_bias: array<f32>;    // [output_stride]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;    // [rows, output_stride]
 @group(0) @binding(6) var<uniform> params: Params;
 
-/// Inputs column..column + 4 of a row; beyond the last column, where the weights are zeros, the last one, and of a row
-/// beyond the last the last row's.
+/// Weights 4k.. of the row of `gate` that begins at `row`.
+fn gate4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(gate[codes_at(row, k)], gate[scale_at(row, k)], k);
+}
+
+/// Weights 4k.. of the row of `up` that begins at `row`.
+fn up4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(up[codes_at(row, k)], up[scale_at(row, k)], k);
+}
+
+/// Inputs column..column + 4 of a row, zeros beyond the last column; of a row beyond the last the last row's.
 fn inputs4(row: u32, column: u32) -> vec4<f32> {
   let base = min(row, params.rows - 1u) * params.inputs;
-  let last = params.inputs - 1u;
-  return vec4<f32>(
-    x[base + column], x[base + min(column + 1u, last)], x[base + min(column + 2u, last)], x[base + min(column + 3u, last)]);
+  let columns = column + vec4<u32>(0u, 1u, 2u, 3u);
+  let own = base + min(columns, vec4<u32>(params.inputs - 1u));
+  return select(vec4<f32>(), vec4<f32>(x[own.x], x[own.y], x[own.z], x[own.w]), columns < vec4<u32>(params.inputs));
 }
 
 @compute @workgroup_size(64)
@@ -37,15 +46,15 @@ fn main(
   let output = place % params.outputs;
   let row = place / params.outputs * 4u;
   if (row >= params.rows) { return; }
-  let stride = (params.inputs + 31u) / 32u * 8u;
+  let stride = row_stride(params.inputs);
   var gates = vec4<f32>();
   var ups = vec4<f32>();
   for (var k = 0u; k < (params.inputs + 3u) / 4u; k++) {
     let column = k * 4u;
     let rows = mat4x4<f32>(
       inputs4(row, column), inputs4(row + 1u, column), inputs4(row + 2u, column), inputs4(row + 3u, column));
-    gates += unpack4(gate[output * stride + k]) * rows;
-    ups += unpack4(up[output * stride + k]) * rows;
+    gates += gate4(output * stride, k) * rows;
+    ups += up4(output * stride, k) * rows;
   }
   for (var r = 0u; r < min(4u, params.rows - row); r++) { store(row + r, output, gates[r], ups[r]); }
 }

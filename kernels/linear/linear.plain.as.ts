@@ -2,16 +2,15 @@
 // they are found wrong. Call words as in linear.few-rows.
 
 import { shareBegin, word } from "../call.as";
-import { weightAt } from "../matrix/weights.as";
+import { panelBytes, weightOf } from "../matrix/weights.as";
 import { finishOne } from "./linear.finish.as";
 
 /** The dot product of a row of x and output `output` of a panelled matrix. */
 export function plainDot<W>(x: usize, weight: usize, inputs: i32, output: u32): f32 {
-  let at = weight + (<usize>(output >> 3) * <usize>inputs * 8 + <usize>(output & 7)) * sizeof<W>();
+  const panel = weight + <usize>(output >> 3) * panelBytes<W>(inputs);
   let sum: f32 = 0;
   for (let i = 0; i < inputs; i++) {
-    sum += load<f32>(x + (<usize>i << 2)) * weightAt<W>(at);
-    at += sizeof<W>() << 3;
+    sum += load<f32>(x + (<usize>i << 2)) * weightOf<W>(panel, <usize>(output & 7), i);
   }
   return sum;
 }
@@ -36,4 +35,10 @@ export function linearPlainF16(call: usize, thread: i32, threads: i32): void {
 }
 export function linearPlainBf16(call: usize, thread: i32, threads: i32): void {
   plain<u16>(call, thread, threads);
+}
+export function linearPlainInt8(call: usize, thread: i32, threads: i32): void {
+  plain<i8>(call, thread, threads);
+}
+export function linearPlainInt4(call: usize, thread: i32, threads: i32): void {
+  plain<u8>(call, thread, threads);
 }

@@ -17,11 +17,16 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;     // [rows, inputs / 4]
-@group(0) @binding(1) var<storage, read> weight: array<Packed4>;  // [outputs, padded inputs / 4]
+@group(0) @binding(1) var<storage, read> weight: array<Packed4>;  // [outputs, row_stride(inputs)]
 @group(0) @binding(2) var<storage, read> bias: array<f32>;        // [output_stride]
 @group(0) @binding(3) var<storage, read> residual: array<f32>;    // [rows, output_stride]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [rows, output_stride]
 @group(0) @binding(5) var<uniform> params: Params;
+
+/// Weights 4k.. of the row of `weight` that begins at `row`.
+fn weight4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(weight[codes_at(row, k)], weight[scale_at(row, k)], k);
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -32,7 +37,7 @@ fn main(
   @builtin(subgroup_size) lanes: u32,
 ) {
   let groups = params.inputs / 4u;
-  let stride = (params.inputs + 31u) / 32u * 8u;
+  let stride = row_stride(params.inputs);
   let last = params.outputs - 1u;
   let begin = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * OUTPUTS;
   let end = min(begin + OUTPUTS, params.outputs);
@@ -50,9 +55,9 @@ fn main(
     for (var k = lane; k < groups; k += lanes) {
       let inputs = x[k];
       low += inputs * mat4x4<f32>(
-        unpack4(weight[w0 + k]), unpack4(weight[w1 + k]), unpack4(weight[w2 + k]), unpack4(weight[w3 + k]));
+        weight4(w0, k), weight4(w1, k), weight4(w2, k), weight4(w3, k));
       high += inputs * mat4x4<f32>(
-        unpack4(weight[w4 + k]), unpack4(weight[w5 + k]), unpack4(weight[w6 + k]), unpack4(weight[w7 + k]));
+        weight4(w4, k), weight4(w5, k), weight4(w6, k), weight4(w7, k));
     }
     low = subgroupAdd(low);
     high = subgroupAdd(high);

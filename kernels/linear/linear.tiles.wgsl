@@ -16,11 +16,16 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;     // [rows, inputs / 4]
-@group(0) @binding(1) var<storage, read> weight: array<Packed4>;  // [outputs, padded inputs / 4]
+@group(0) @binding(1) var<storage, read> weight: array<Packed4>;  // [outputs, row_stride(inputs)]
 @group(0) @binding(2) var<storage, read> bias: array<f32>;        // [output_stride]
 @group(0) @binding(3) var<storage, read> residual: array<f32>;    // [rows, output_stride]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [rows, output_stride]
 @group(0) @binding(5) var<uniform> params: Params;
+
+/// Weights 4k.. of the row of `weight` that begins at `row`.
+fn weight4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(weight[codes_at(row, k)], weight[scale_at(row, k)], k);
+}
 
 /// Finishes one output of the rows that exist.
 fn finish(row: u32, output: u32, sums: vec4<f32>) {
@@ -33,7 +38,7 @@ fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocatio
   let row = workgroup_id.y * 4u;
   let output = workgroup_id.x * WORKGROUP * 8u + lane;
   let groups = params.inputs / 4u;
-  let stride = (params.inputs + 31u) / 32u * 8u;
+  let stride = row_stride(params.inputs);
   let last_row = params.rows - 1u;
   let x0 = row * groups;
   let x1 = min(row + 1u, last_row) * groups;
@@ -59,14 +64,14 @@ fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocatio
   var s7 = vec4<f32>();
   for (var k = 0u; k < groups; k++) {
     let rows = mat4x4<f32>(x[x0 + k], x[x1 + k], x[x2 + k], x[x3 + k]);
-    s0 += unpack4(weight[w0 + k]) * rows;
-    s1 += unpack4(weight[w1 + k]) * rows;
-    s2 += unpack4(weight[w2 + k]) * rows;
-    s3 += unpack4(weight[w3 + k]) * rows;
-    s4 += unpack4(weight[w4 + k]) * rows;
-    s5 += unpack4(weight[w5 + k]) * rows;
-    s6 += unpack4(weight[w6 + k]) * rows;
-    s7 += unpack4(weight[w7 + k]) * rows;
+    s0 += weight4(w0, k) * rows;
+    s1 += weight4(w1, k) * rows;
+    s2 += weight4(w2, k) * rows;
+    s3 += weight4(w3, k) * rows;
+    s4 += weight4(w4, k) * rows;
+    s5 += weight4(w5, k) * rows;
+    s6 += weight4(w6, k) * rows;
+    s7 += weight4(w7, k) * rows;
   }
   finish(row, output, s0);
   finish(row, output + WORKGROUP, s1);

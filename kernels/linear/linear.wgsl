@@ -12,19 +12,23 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;           // [rows, inputs]
-@group(0) @binding(1) var<storage, read> weight: array<Packed4>;  // [outputs, padded inputs / 4]
+@group(0) @binding(1) var<storage, read> weight: array<Packed4>;  // [outputs, row_stride(inputs)]
 @group(0) @binding(2) var<storage, read> bias: array<f32>;        // [output_stride]
 @group(0) @binding(3) var<storage, read> residual: array<f32>;    // [rows, output_stride]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [rows, output_stride]
 @group(0) @binding(5) var<uniform> params: Params;
 
-/// Inputs column..column + 4 of a row; beyond the last column, where the weights are zeros, the last one, and of a row
-/// beyond the last the last row's.
+/// Weights 4k.. of the row of `weight` that begins at `row`.
+fn weight4(row: u32, k: u32) -> vec4<f32> {
+  return unpack4(weight[codes_at(row, k)], weight[scale_at(row, k)], k);
+}
+
+/// Inputs column..column + 4 of a row, zeros beyond the last column; of a row beyond the last the last row's.
 fn inputs4(row: u32, column: u32) -> vec4<f32> {
   let base = min(row, params.rows - 1u) * params.inputs;
-  let last = params.inputs - 1u;
-  return vec4<f32>(
-    x[base + column], x[base + min(column + 1u, last)], x[base + min(column + 2u, last)], x[base + min(column + 3u, last)]);
+  let columns = column + vec4<u32>(0u, 1u, 2u, 3u);
+  let own = base + min(columns, vec4<u32>(params.inputs - 1u));
+  return select(vec4<f32>(), vec4<f32>(x[own.x], x[own.y], x[own.z], x[own.w]), columns < vec4<u32>(params.inputs));
 }
 
 @compute @workgroup_size(64)
@@ -37,13 +41,13 @@ fn main(
   let output = place % params.outputs;
   let row = place / params.outputs * 4u;
   if (row >= params.rows) { return; }
-  let stride = (params.inputs + 31u) / 32u * 8u;
+  let stride = row_stride(params.inputs);
   var sums = vec4<f32>();
   for (var k = 0u; k < (params.inputs + 3u) / 4u; k++) {
     let column = k * 4u;
     let rows = mat4x4<f32>(
       inputs4(row, column), inputs4(row + 1u, column), inputs4(row + 2u, column), inputs4(row + 3u, column));
-    sums += unpack4(weight[output * stride + k]) * rows;
+    sums += weight4(output * stride, k) * rows;
   }
   for (var r = 0u; r < min(4u, params.rows - row); r++) { store(row + r, output, sums[r]); }
 }

@@ -2,6 +2,6 @@
 
 alias Packed4 = vec2<u32>;
 
-fn unpack4(packed: Packed4) -> vec4<f32> {
+fn unpack4(packed: Packed4, _scale: Packed4, _k: u32) -> vec4<f32> {
   return vec4<f32>(unpack2x16float(packed.x), unpack2x16float(packed.y));
 }

@@ -5,14 +5,14 @@
 
 import { scratchAddress } from "../call.as";
 import { addRows } from "./rows.as";
-import { widen } from "./weights.as";
+import { panelBytes, widen } from "./weights.as";
 
 /** Bytes of x in a chunk. */
 const CHUNK_BYTES: usize = 384 * 1024;
 /** Rows of a chunk at most: what its tiles have room for. */
 const CHUNK_ROWS: u32 = 256;
 const TILE_BYTES: usize = 8 * 1024;
-/** Columns of a panel that are widened and used at a time. */
+/** Columns of a panel that are widened and used at a time: whole groups. */
 const PIECE: i32 = 512;
 const PIECE_BYTES: usize = 16 * 1024;
 
@@ -36,7 +36,7 @@ export function multiplyChunk<W>(x: usize, rows: u32, panel: usize, inputs: i32,
   memory.fill(tile, 0, <usize>rows << 5);
   for (let begin: i32 = 0; begin < inputs; begin += PIECE) {
     const count = min(PIECE, inputs - begin);
-    let weights = panel + <usize>begin * (sizeof<W>() << 3);
+    let weights = panel + panelBytes<W>(begin);
     if (sizeof<W>() != 4) {
       widen<W>(weights, count, widened);
       weights = widened;

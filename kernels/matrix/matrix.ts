@@ -2,13 +2,17 @@
 //
 //   rows    row-major; each row is padded with zeros to a multiple of 32 columns
 //   panels  eight rows side by side: [ceil(rows / 8)][columns][8], missing rows are zeros
+//
+// Quantized formats (quantize.ts) are made of stored rows while packing, and have orders of their own (pack-quantized.ts).
 
-import { f16ToF32 } from "./float16.ts";
+import { f16Table } from "./float16.ts";
+import { packQuantized, quantizedStride } from "./pack-quantized.ts";
+import { isQuantized, type QuantizedFormat } from "./quantize.ts";
 
 /** Formats a safetensors file can store weights in. */
 export type StoredFormat = "f32" | "f16" | "bf16";
 /** What one weight is kept as. */
-export type MatrixFormat = StoredFormat;
+export type MatrixFormat = StoredFormat | QuantizedFormat;
 /** In which order the weights lie. */
 export type MatrixLayout = "rows" | "panels";
 
@@ -18,6 +22,8 @@ export interface MatrixShape {
   readonly columns: number;
   readonly format: MatrixFormat;
   readonly layout: MatrixLayout;
+  /** what its rows come as, where `format` is a quantized one; f32 by default */
+  readonly stored?: StoredFormat;
 }
 
 /** Rows in a panel. */
@@ -25,9 +31,21 @@ export const PANEL_ROWS = 8;
 /** Rows of the `rows` layout are padded to a multiple of this many columns. */
 export const COLUMN_STEP = 32;
 
-/** Bytes of one weight. */
+/** Bytes of one weight; with its share of the scales, if it is quantized, so that 32 of them are a whole number. */
 export function bytesPerWeight(format: MatrixFormat): number {
-  return format === "f32" ? 4 : 2;
+  switch (format) {
+    case "f32":
+      return 4;
+    case "f16":
+    case "bf16":
+      return 2;
+    case "int8":
+      return 34 / 32;
+    case "int4":
+      return 20 / 32;
+    default:
+      return format satisfies never;
+  }
 }
 
 /** Columns of a row as the `rows` layout stores it. */
@@ -37,6 +55,9 @@ export function paddedColumns(columns: number): number {
 
 /** Bytes that the packed matrix takes. */
 export function matrixByteLength({ rows, columns, format, layout }: MatrixShape): number {
+  if (isQuantized(format)) {
+    return quantizedStride({ columns, format, layout }) * (layout === "rows" ? rows : Math.ceil(rows / PANEL_ROWS));
+  }
   const weights =
     layout === "rows" ? rows * paddedColumns(columns) : Math.ceil(rows / PANEL_ROWS) * PANEL_ROWS * columns;
   return weights * bytesPerWeight(format);
@@ -44,7 +65,7 @@ export function matrixByteLength({ rows, columns, format, layout }: MatrixShape)
 
 type Cells = Uint32Array | Uint16Array;
 
-function cells(format: MatrixFormat, bytes: Uint8Array): Cells {
+function cells(format: StoredFormat, bytes: Uint8Array): Cells {
   const size = bytesPerWeight(format);
   const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   const length = aligned.byteLength / size;
@@ -55,7 +76,7 @@ function cells(format: MatrixFormat, bytes: Uint8Array): Cells {
 
 /**
  * Writes rows `begin`.. of a matrix into its packed form.
- * `source` holds whole rows, row-major, in the matrix's own format; `target` is the packed matrix, or with the layout
+ * `source` holds whole rows, row-major, in the matrix's own format or, to be quantized, in `stored`; `target` is the packed matrix, or with the layout
  * `rows` the part of it that begins at row `targetBegin`; for `panels`, `targetBegin` is a multiple of 8.
  */
 export function packRows(
@@ -65,7 +86,11 @@ export function packRows(
   target: Uint8Array,
   targetBegin = 0,
 ): void {
-  const { columns, format, layout } = shape;
+  const { columns, format, layout, stored = "f32" } = shape;
+  if (isQuantized(format)) {
+    packQuantized({ columns, format, layout }, decodeWeights(stored, source), begin - targetBegin, target);
+    return;
+  }
   const from = cells(format, source);
   const to = cells(format, target);
   const count = from.length / columns;
@@ -85,15 +110,20 @@ export function packRows(
 }
 
 /** The numbers of stored weights: exact for every format. */
-export function decodeWeights(format: MatrixFormat, bytes: Uint8Array): Float32Array {
+export function decodeWeights(format: StoredFormat, bytes: Uint8Array): Float32Array {
   const raw = cells(format, bytes);
   switch (format) {
     case "f32":
       return new Float32Array(raw.buffer, raw.byteOffset, raw.length).slice();
-    case "f16":
-      return Float32Array.from(raw, f16ToF32);
+    case "f16": {
+      const halves = f16Table();
+      const values = new Float32Array(raw.length);
+      for (let i = 0; i < raw.length; i++) values[i] = halves[raw[i]!]!;
+      return values;
+    }
     case "bf16": {
-      const bits = Uint32Array.from(raw, (half) => half << 16);
+      const bits = new Uint32Array(raw.length);
+      for (let i = 0; i < raw.length; i++) bits[i] = raw[i]! << 16;
       return new Float32Array(bits.buffer);
     }
     default:

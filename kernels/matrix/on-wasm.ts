@@ -1,9 +1,20 @@
 // The wasm implementations of kernels that read matrices: one function per format.
 
-import type { WasmImplementation } from "../kernel.ts";
-import type { StoredFormat } from "./matrix.ts";
+import type { Bound, WasmImplementation } from "../kernel.ts";
+import type { MatrixFormat } from "./matrix.ts";
+import { isQuantized } from "./quantize.ts";
 
-const suffixes = { f32: "F32", f16: "F16", bf16: "Bf16" } as const satisfies Record<StoredFormat, string>;
+const suffixes = {
+  f32: "F32",
+  f16: "F16",
+  bf16: "Bf16",
+  int8: "Int8",
+  int4: "Int4",
+} as const satisfies Record<MatrixFormat, string>;
+const formats = Object.keys(suffixes) as readonly MatrixFormat[];
+
+/** Inputs of the quantized few-rows variants at most: one row of x, in 16 bits, fills a thread's scratch. */
+const MAX_FEW_INPUTS = 28_000;
 
 /** One implementation per format: `linear.plain.bf16` is the exported function `linearPlainBf16`. */
 export function perFormat(
@@ -11,7 +22,7 @@ export function perFormat(
   wasm: string,
   rest: Omit<WasmImplementation, "name" | "wasm" | "requires" | "formats"> = {},
 ): readonly WasmImplementation[] {
-  return (["f32", "f16", "bf16"] as const).map((format) => ({
+  return formats.map((format) => ({
     name: `${name}.${format}`,
     wasm: wasm + suffixes[format],
     requires: [],
@@ -20,10 +31,19 @@ export function perFormat(
   }));
 }
 
-/** Few rows, many rows, and the plain one that remains where those are found wrong. */
-export function fewManyPlain(name: string, wasm: string): readonly WasmImplementation[] {
+/**
+ * Few rows, many rows, and the plain one that remains where those are found wrong. With quantized weights, few rows are
+ * rounded to 16 bits a group of 32, and held to `fewBound`.
+ */
+export function fewManyPlain(
+  name: string,
+  wasm: string,
+  fewBound: (params: Readonly<Record<string, number>>) => Bound,
+): readonly WasmImplementation[] {
+  const few = perFormat(`${name}.few-rows`, `${wasm}FewRows`, { rows: { max: 4 } });
+  const fits: WasmImplementation["fits"] = ({ params }) => params["inputs"]! <= MAX_FEW_INPUTS;
   return [
-    ...perFormat(`${name}.few-rows`, `${wasm}FewRows`, { rows: { max: 4 } }),
+    ...few.map((one) => (one.formats!.some(isQuantized) ? { ...one, fits, bound: fewBound } : one)),
     ...perFormat(`${name}.many-rows`, `${wasm}ManyRows`, { rows: { min: 5 } }),
     ...perFormat(`${name}.plain`, `${wasm}Plain`),
   ];

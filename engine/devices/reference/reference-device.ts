@@ -1,7 +1,7 @@
 // The oracle: every kernel's reference, in f64, one call after the other. Slow on purpose.
 // Tensors of f32 are kept as f64, so that nothing is rounded between kernels.
 
-import { decodeWeights, type Floats } from "../../../kernels/index.ts";
+import { decodeWeights, roundToFormat, type Floats } from "../../../kernels/index.ts";
 import {
   DeviceError,
   type Device,
@@ -22,7 +22,7 @@ interface ReferenceTensor extends Tensor {
   values: Float64Array | Uint32Array;
 }
 interface ReferenceMatrix extends Matrix {
-  /** [rows, columns]; f32 holds every stored format exactly */
+  /** [rows, columns]; f32 holds every format exactly, quantized ones as what they decode to */
   readonly values: Float32Array;
 }
 
@@ -67,15 +67,17 @@ export class ReferenceDevice implements Device {
   }
 
   async createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix> {
-    const { label, rows, columns, format } = source;
+    const { label, rows, columns, format, quantize } = source;
     const values = this.#room(label, rows * columns, (length) => new Float32Array(length));
     const step = Math.max(1, Math.floor(PIECE_BYTES / (columns * 4)));
     for (let begin = 0; begin < rows; begin += step) {
       const bytes = await source.read(begin, Math.min(rows, begin + step), signal);
-      values.set(decodeWeights(format, bytes), begin * columns);
+      const stored = decodeWeights(format, bytes);
+      values.set(quantize ? roundToFormat(quantize, stored, columns) : stored, begin * columns);
     }
     this.#throwIfDisposed();
-    const matrix = { label, rows, columns, format, byteLength: values.byteLength, values };
+    const kept = quantize ?? format;
+    const matrix = { label, rows, columns, format: kept, byteLength: values.byteLength, values };
     this.#matrices.add(matrix);
     return matrix;
   }

@@ -2,6 +2,7 @@
 // that each passes before its first use.
 
 import {
+  boundOf,
   compare,
   type Implementation,
   type Kernel,
@@ -98,8 +99,12 @@ export function trialsFor(
 }
 
 /** Why an implementation's answer is wrong, in words; null when it is right. */
-export function judge(trial: Trial, got: Readonly<Record<string, Float32Array | Uint32Array>>): string | null {
-  const wrong = compare(trial, got, trial.kernel.bound(trial.params));
+export function judge(
+  trial: Trial,
+  one: WasmImplementation,
+  got: Readonly<Record<string, Float32Array | Uint32Array>>,
+): string | null {
+  const wrong = compare(trial, got, boundOf(trial.kernel, one, trial.params));
   if (wrong === null) return null;
   return `${wrong.buffer}[${wrong.index}] of its known-answer test is ${wrong.got}, not ${wrong.want}`;
 }

@@ -3,8 +3,20 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Implementation, Kernel, Sample, WasmImplementation } from "../../../kernels/kernel.ts";
-import { bytesPerWeight, matrixByteLength, packRows, type StoredFormat } from "../../../kernels/matrix/matrix.ts";
+import {
+  boundOf,
+  type Implementation,
+  type Kernel,
+  type Sample,
+  type WasmImplementation,
+} from "../../../kernels/kernel.ts";
+import {
+  bytesPerWeight,
+  matrixByteLength,
+  packRows,
+  type MatrixFormat,
+  type StoredFormat,
+} from "../../../kernels/matrix/matrix.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
 import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
 import { STATIC_BYTES } from "./instance.ts";
@@ -12,7 +24,8 @@ import { hasRelaxedSimd, webAssembly } from "./platform.ts";
 
 const PAGE = 65536;
 const modules = ["kedge-relaxed.wasm", "kedge-simd.wasm"] as const;
-const formats: readonly StoredFormat[] = ["f32", "f16", "bf16"];
+const storedFormats: readonly StoredFormat[] = ["f32", "f16", "bf16"];
+const formats: readonly MatrixFormat[] = [...storedFormats, "int8", "int4"];
 type KernelFunction = (call: number, thread: number, threads: number) => void;
 
 expect(hasRelaxedSimd()).toBe(true);
@@ -57,8 +70,8 @@ async function open(file: string) {
         addresses[name] = place(array.byteLength);
         new Uint32Array(memory.buffer, addresses[name], array.length).set(new Uint32Array(array.buffer));
       }
-      for (const [name, { bytes, ...shape }] of Object.entries(trial.matrices)) {
-        const packed = { ...shape, layout: "panels" as const };
+      for (const [name, { bytes, format, quantize = format, rows, columns }] of Object.entries(trial.matrices)) {
+        const packed = { rows, columns, format: quantize, stored: format, layout: "panels" } as const;
         const byteLength = matrixByteLength(packed);
         addresses[name] = place(byteLength);
         const target = new Uint8Array(memory.buffer, addresses[name], byteLength).fill(0);
@@ -91,7 +104,7 @@ function isWasm(implementation: Implementation): implementation is WasmImplement
 }
 
 /** Whether an implementation is for this sample. */
-function isMeant(kernel: Kernel, implementation: Implementation, { params, absent }: Sample, format: StoredFormat) {
+function isMeant(kernel: Kernel, implementation: Implementation, { params, absent }: Sample, format: MatrixFormat) {
   const { rows, formats: own, fits } = implementation;
   const count = params["rows"]!;
   if (count < (rows?.min ?? 1) || count > (rows?.max ?? Infinity) || own?.includes(format) === false) return false;
@@ -107,7 +120,7 @@ describe.each(opened)("%s", (_file, module) => {
     expect(module.functions.heapBase()).toBeLessThanOrEqual(STATIC_BYTES);
   });
 
-  it.each(formats)("packs %s weights into panels as kernels/matrix does", (format) => {
+  it.each(storedFormats)("packs %s weights into panels as kernels/matrix does", (format) => {
     for (const rows of [1, 3, 4, 5, 7, 8, 9, 12, 23]) {
       for (const columns of [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 40]) {
         const shape = { rows, columns, format, layout: "panels" } as const;
@@ -132,7 +145,11 @@ describe.each(opened)("%s", (_file, module) => {
         for (const implementation of implementations.filter((one) => isMeant(kernel, one, sample, format))) {
           used.add(implementation.name);
           for (const threads of [1, 2]) {
-            const wrong = compare(trial, module.run(trial, implementation, threads), kernel.bound(trial.params));
+            const wrong = compare(
+              trial,
+              module.run(trial, implementation, threads),
+              boundOf(kernel, implementation, trial.params),
+            );
             if (wrong === null) continue;
             const { buffer, index, got, want } = wrong;
             const where = `${implementation.name}, ${threads} threads, ${JSON.stringify(sample)}`;

@@ -10,6 +10,7 @@ import {
   bytesPerWeight,
   type Implementation,
   type Kernel,
+  isQuantized,
   matrixByteLength,
   type MatrixFormat,
   type Trial,
@@ -36,6 +37,7 @@ import { chooseFor, formatOf, judge, type Policy, trialsFor } from "./choose.ts"
 import { Crew } from "./crew.ts";
 import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { loadModule } from "./module.ts";
+import { quantizedPieces, throwUnlessWhole } from "./pieces.ts";
 import { canShareMemory, defaultThreads, PAGE_BYTES, webAssembly, type WasmMemory } from "./platform.ts";
 import { type Choice, programWords, WasmProgram } from "./wasm-program.ts";
 
@@ -171,11 +173,17 @@ class WasmDevice implements Device {
   async createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix> {
     signal?.throwIfAborted();
     this.#crew.throwIfEnded();
-    const { label, rows, columns, format } = source;
+    const { label, rows, columns } = source;
+    const format = source.quantize ?? source.format;
     const byteLength = matrixByteLength({ rows, columns, format, layout: "panels" });
     const address = this.#allocate(label, byteLength);
     try {
-      await this.#fill(source, address, signal);
+      if (isQuantized(format)) {
+        for await (const { offset, data } of quantizedPieces(source, format, signal)) {
+          this.#crew.throwIfEnded();
+          this.#crew.order({ kind: "write", address: address + offset, data }, [data.buffer]);
+        }
+      } else await this.#fill(source, address, signal);
     } catch (error) {
       this.#allocator.free(address, byteLength);
       throw error;
@@ -202,10 +210,7 @@ class WasmDevice implements Device {
         const end = Math.min(rows, begin + step);
         const [bytes, room] = await Promise.all([source.read(begin, end, signal), spare]);
         signal?.throwIfAborted();
-        if (bytes.byteLength !== (end - begin) * rowBytes) {
-          const got = `rows ${begin}..${end} are ${bytes.byteLength} bytes`;
-          throw new DeviceError("failed", `"${label}": ${got}; ${(end - begin) * rowBytes} were wanted`);
-        }
+        throwUnlessWhole(label, begin, end, bytes.byteLength, rowBytes);
         new Uint8Array(room.buffer).set(bytes);
         const place = { address: address + begin * rowBytes, rows: end - begin, words: room };
         const packed = this.#crew.request({ ...piece, ...place }, () => `packing "${label}"`, [room.buffer]);
@@ -370,7 +375,7 @@ class WasmDevice implements Device {
         return { tensor, begin: 0, end: tensor.length };
       });
       const arrays = await this.run(executable, { variables: {}, reads });
-      const reason = judge(trial, Object.fromEntries(names.map((name, i) => [name, arrays[i]!])));
+      const reason = judge(trial, one, Object.fromEntries(names.map((name, i) => [name, arrays[i]!])));
       if (reason === null) {
         await this.#crew.request(
           { kind: "warm", table: executable.address, milliseconds: WARM_MILLISECONDS },

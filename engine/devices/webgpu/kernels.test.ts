@@ -2,7 +2,7 @@
 // reference on the software adapter that KEDGE_TEST_ADAPTER names. Nothing beside the outputs may be written.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Kernel, Sample, WgslImplementation } from "../../../kernels/index.ts";
+import { boundOf, type Kernel, type Sample, type WgslImplementation } from "../../../kernels/index.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
 import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
 import { softwareGpu } from "../../../tests/support/adapters.ts";
@@ -35,10 +35,10 @@ async function run(trial: Trial, implementation: WgslImplementation): Promise<st
       buffers[name] = tensor;
       device.write({ tensor, data });
     }
-    for (const [name, { rows, columns, format, bytes }] of Object.entries(matrices)) {
-      const rowBytes = bytes.byteLength / rows;
+    for (const [name, { bytes, ...shape }] of Object.entries(matrices)) {
+      const rowBytes = bytes.byteLength / shape.rows;
       const read = (begin: number, end: number) => Promise.resolve(bytes.slice(begin * rowBytes, end * rowBytes));
-      buffers[name] = await device.createMatrix({ label: name, rows, columns, format, read });
+      buffers[name] = await device.createMatrix({ label: name, ...shape, read });
     }
     const program = { label: "trial", calls: [{ kernel, label: kernel.name, buffers, params }] };
     const executable = await device.prepare(program, { only: (_call, one) => one === implementation });
@@ -46,7 +46,11 @@ async function run(trial: Trial, implementation: WgslImplementation): Promise<st
     const reads = names.map((name) => ({ tensor: buffers[name] as Tensor, begin: 0, end: arrays[name]!.length }));
     const got = await device.run(executable, { variables: {}, reads });
     executable.dispose();
-    const found = compare(trial, Object.fromEntries(names.map((name, i) => [name, got[i]!])), kernel.bound(params));
+    const found = compare(
+      trial,
+      Object.fromEntries(names.map((name, i) => [name, got[i]!])),
+      boundOf(kernel, implementation, params),
+    );
     return found && `${found.buffer}[${found.index}] is ${found.got}, not ${found.want}`;
   } catch (error) {
     if (error instanceof DeviceError && error.kind === "unfit") return undefined;

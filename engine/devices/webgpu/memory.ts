@@ -3,7 +3,7 @@
 // A shader sees one buffer through one binding, and bindings have a limit. A matrix larger than that is split by rows into
 // several buffers; a tensor that large is refused. Sizes are rounded up to 16 bytes.
 
-import { matrixByteLength, packRows, type MatrixFormat } from "../../../kernels/index.ts";
+import { isQuantized, matrixByteLength, packRows } from "../../../kernels/index.ts";
 import {
   DeviceError,
   type DeviceMemory,
@@ -36,6 +36,8 @@ export interface GpuMatrix extends Matrix {
 
 /** Bytes of a matrix that are read and uploaded at a time. */
 const UPLOAD_BYTES = 8 << 20;
+/** Weights that are quantized at a time, so that the caller's thread is never held for long. */
+const QUANTIZED_WEIGHTS = 1 << 18;
 /** Bytes that may wait in the queue before an upload goes on: the driver keeps a copy of what it has not yet moved. */
 const QUEUED_BYTES = 64 << 20;
 
@@ -121,7 +123,8 @@ export class DeviceBuffers {
   }
 
   async createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<GpuMatrix> {
-    const { label, rows, columns, format } = source;
+    const { label, rows, columns } = source;
+    const format = source.quantize ?? source.format;
     const rowBytes = matrixByteLength({ rows: 1, columns, format, layout: "rows" });
     if (rowBytes > this.maxBytes) {
       throw new DeviceError(
@@ -150,7 +153,7 @@ export class DeviceBuffers {
       throw error;
     }
     const byteLength = pieces.reduce((sum, { buffer }) => sum + buffer.size, 0);
-    const matrix = { label, rows, columns, format: format as MatrixFormat, byteLength, pieces };
+    const matrix = { label, rows, columns, format, byteLength, pieces };
     this.#matrices.add(matrix);
     return matrix;
   }
@@ -161,19 +164,21 @@ export class DeviceBuffers {
     pieces: readonly MatrixPiece[],
     signal?: AbortSignal,
   ): Promise<void> {
-    const { rows, columns, format } = source;
-    const shape = { rows, columns, format, layout: "rows" } as const;
-    const step = Math.max(1, Math.floor(UPLOAD_BYTES / rowBytes));
+    const { rows, columns, format: stored } = source;
+    const format = source.quantize ?? stored;
+    const shape = { rows, columns, format, stored, layout: "rows" } as const;
+    const room = isQuantized(format) ? QUANTIZED_WEIGHTS / columns : UPLOAD_BYTES / rowBytes;
+    const step = Math.max(1, Math.floor(room));
     const { queue } = this.#device;
     let queued = 0;
     for (const piece of pieces) {
       for (let begin = piece.begin; begin < piece.end; begin += step) {
         const end = Math.min(piece.end, begin + step);
         signal?.throwIfAborted();
-        const stored = await source.read(begin, end, signal);
+        const bytes = await source.read(begin, end, signal);
         this.#faults.throwIfEnded();
         const packed = new Uint8Array((end - begin) * rowBytes);
-        packRows(shape, stored, begin, packed, begin);
+        packRows(shape, bytes, begin, packed, begin);
         queue.writeBuffer(piece.buffer, (begin - piece.begin) * rowBytes, packed);
         queued += packed.byteLength;
         if (queued < QUEUED_BYTES) continue;

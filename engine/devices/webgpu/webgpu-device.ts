@@ -6,6 +6,7 @@
 
 import { UnsupportedError } from "../../../loaders/index.ts";
 import {
+  boundOf,
   compare,
   type Implementation,
   type Kernel,
@@ -356,10 +357,10 @@ export class WebGpuDevice implements Device {
         buffers[name] = tensor;
         this.write({ tensor, data });
       }
-      for (const [name, { rows, columns, format, bytes }] of Object.entries(matrices)) {
-        const rowBytes = bytes.byteLength / rows;
+      for (const [name, { bytes, ...shape }] of Object.entries(matrices)) {
+        const rowBytes = bytes.byteLength / shape.rows;
         const read = (begin: number, end: number) => Promise.resolve(bytes.slice(begin * rowBytes, end * rowBytes));
-        const source = { label: `trial.${name}`, rows, columns, format, read };
+        const source = { label: `trial.${name}`, ...shape, read };
         buffers[name] = await this.#buffers.createMatrix(source);
       }
       const call = { kernel, label: `trial.${kernel.name}`, buffers, params };
@@ -374,7 +375,7 @@ export class WebGpuDevice implements Device {
       });
       const read = await this.run(executable, { variables: {}, reads });
       const got = Object.fromEntries(names.map((name, i) => [name, read[i]!]));
-      const wrong = compare(trial, got, kernel.bound(params));
+      const wrong = compare(trial, got, boundOf(kernel, implementation, params));
       if (!wrong) return null;
       return `${wrong.buffer}[${wrong.index}] of its known-answer test is ${wrong.got}, not ${wrong.want}`;
     } finally {

@@ -1,0 +1,42 @@
+// gated-linear for one to four rows and quantized weights, as linear.few-rows.quantized. Call words: gated-linear.finish.
+
+import { scratchAddress, shareBegin, word } from "../call.as";
+import { isTouched, roundRows, rowsAtOnce, touch } from "../matrix/rounded-rows.as";
+import { addQuantized } from "../matrix/rows.quantized.as";
+import { panelBytes } from "../matrix/weights.as";
+import { finishGated } from "./gated-linear.finish.as";
+
+function fewRows<W>(call: usize, thread: i32, threads: i32): void {
+  const rows = word(call, 6);
+  const inputs = <i32>word(call, 7);
+  const panels = (word(call, 8) + 7) >> 3;
+  const bytes = panelBytes<W>(inputs);
+  const isAhead = isTouched(bytes * <usize>panels);
+  const gates = scratchAddress();
+  const ups = gates + 128;
+  const begin = shareBegin(panels, thread, threads);
+  const end = shareBegin(panels, thread + 1, threads);
+  const step = rowsAtOnce(inputs);
+  for (let row: u32 = 0; row < rows; row += step) {
+    const count = min(step, rows - row);
+    roundRows(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs);
+    let gate = <usize>word(call, 1) + <usize>begin * bytes;
+    let up = <usize>word(call, 2) + <usize>begin * bytes;
+    for (let panel = begin; panel < end; panel++, gate += bytes, up += bytes) {
+      const isLast = panel + 1 == end;
+      memory.fill(gates, 0, 256);
+      if (isAhead && !isLast) touch(gate + bytes, bytes);
+      addQuantized<W>(count, gate, inputs, gates);
+      if (isAhead && !isLast) touch(up + bytes, bytes);
+      addQuantized<W>(count, up, inputs, ups);
+      finishGated(call, row, count, panel, gates, ups);
+    }
+  }
+}
+
+export function gatedLinearFewRowsInt8(call: usize, thread: i32, threads: i32): void {
+  fewRows<i8>(call, thread, threads);
+}
+export function gatedLinearFewRowsInt4(call: usize, thread: i32, threads: i32): void {
+  fewRows<u8>(call, thread, threads);
+}

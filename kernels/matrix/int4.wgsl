@@ -1,0 +1,21 @@
+// Four neighboring weights of a matrix quantized to int4: a group of 32 is 5 words, its scale and minimum in the first.
+
+alias Packed4 = u32;
+
+fn row_stride(columns: u32) -> u32 {
+  return (columns + 31u) / 32u * 5u;
+}
+
+fn codes_at(row: u32, k: u32) -> u32 {
+  return row + k / 8u * 5u + 1u + k % 8u / 2u;
+}
+
+fn scale_at(row: u32, k: u32) -> u32 {
+  return row + k / 8u * 5u;
+}
+
+fn unpack4(codes: Packed4, scales: Packed4, k: u32) -> vec4<f32> {
+  let four = codes >> ((k & 1u) * 16u);
+  let quads = vec4<u32>(four, four >> 4u, four >> 8u, four >> 12u) & vec4<u32>(15u);
+  return vec4<f32>(quads) * half_to_float(scales & 0xffffu) + half_to_float(scales >> 16u);
+}

@@ -1,0 +1,158 @@
+// Where quantized groups lie in a packed matrix. All numbers are little-endian.
+//
+//   rows    int8: two groups are 17 words, the two scales in the first, then 8 words of codes each (a last single group is 9)
+//           int4: a group is 5 words: scale and minimum, then 4 words of eight codes, the first in the lowest bits
+//   panels  eight rows side by side, group after group: [8] scales, for int4 [8] minima, then codes
+//           int8: [16 pairs of columns][8 rows][2]
+//           int4: [4 blocks of 8 columns][2 halves of 4 rows][4 rows][2], each 16 bits with the codes of columns i, i + 2, i + 4, i + 6
+
+import { f16Table } from "./float16.ts";
+import { emptyGroup, GROUP_COLUMNS, quantizeGroup, type QuantizedFormat, type QuantizedGroup } from "./quantize.ts";
+
+/** A quantized matrix, or the part of one that a buffer holds. */
+export interface QuantizedShape {
+  readonly columns: number;
+  readonly format: QuantizedFormat;
+  readonly layout: "rows" | "panels";
+}
+
+const PANEL_ROWS = 8;
+/** Bytes of one row's group. */
+const GROUP_BYTES = { int8: 34, int4: 20 } as const;
+
+/** Bytes of a row in the layout `rows`, of eight in `panels`. */
+export function quantizedStride({ columns, format, layout }: QuantizedShape): number {
+  const groups = Math.ceil(columns / GROUP_COLUMNS);
+  if (layout === "panels") return groups * GROUP_BYTES[format] * PANEL_ROWS;
+  return format === "int4" ? groups * 20 : (groups * 8 + Math.ceil(groups / 2)) * 4;
+}
+
+/** Quantizes whole rows [*, columns] and writes them from row `place` of `target` on; a panel's first row clears the panel. */
+export function packQuantized(shape: QuantizedShape, weights: Float32Array, place: number, target: Uint8Array): void {
+  const { columns, format } = shape;
+  const stride = quantizedStride(shape);
+  const group = emptyGroup();
+  const write = writerOf(shape);
+  for (let line = 0; line < weights.length; line += columns, place++) {
+    const isPanel = shape.layout === "panels";
+    const base = (isPanel ? Math.floor(place / PANEL_ROWS) : place) * stride;
+    if (!isPanel || place % PANEL_ROWS === 0) target.fill(0, base, base + stride);
+    for (let begin = 0; begin < columns; begin += GROUP_COLUMNS) {
+      const end = Math.min(columns, begin + GROUP_COLUMNS);
+      quantizeGroup(format, weights, line + begin, line + end, group);
+      write(target, base, begin / GROUP_COLUMNS, place % PANEL_ROWS, group);
+    }
+  }
+}
+
+/** The weights of a packed matrix [rows, columns]. */
+export function decodeQuantized(shape: QuantizedShape, rows: number, packed: Uint8Array): Float32Array {
+  const { columns, format, layout } = shape;
+  const stride = quantizedStride(shape);
+  const halves = f16Table();
+  const weights = new Float32Array(rows * columns);
+  const half = (at: number) => halves[packed[at]! | (packed[at + 1]! << 8)]!;
+  for (let row = 0; row < rows; row++) {
+    const base = (layout === "panels" ? Math.floor(row / PANEL_ROWS) : row) * stride;
+    for (let column = 0; column < columns; column++) {
+      const at = placesOf[`${format}.${layout}`](base, Math.floor(column / GROUP_COLUMNS), row % PANEL_ROWS);
+      const i = column % GROUP_COLUMNS;
+      if (format === "int8") {
+        const code = (packed[at.code(i)]! << 24) >> 24;
+        weights[row * columns + column] = half(at.scale) * code;
+      } else {
+        const code = (packed[at.code(i)]! >> at.shift(i)) & 15;
+        weights[row * columns + column] = half(at.scale) * code + half(at.minimum);
+      }
+    }
+  }
+  return weights;
+}
+
+/** Bytes at which a group's parts lie. */
+interface Places {
+  readonly scale: number;
+  readonly minimum: number;
+  readonly code: (i: number) => number;
+  /** int4: by how many bits the code is shifted within its byte */
+  readonly shift: (i: number) => number;
+}
+
+const unshifted = () => 0;
+const placesOf: Readonly<
+  Record<`${QuantizedFormat}.${"rows" | "panels"}`, (base: number, group: number, row: number) => Places>
+> = {
+  "int8.rows": (base, group) => {
+    const pair = base + (group >> 1) * 68;
+    const codes = pair + 4 + (group & 1) * 32;
+    return { scale: pair + (group & 1) * 2, minimum: 0, code: (i) => codes + i, shift: unshifted };
+  },
+  "int4.rows": (base, group) => {
+    const scale = base + group * 20;
+    return { scale, minimum: scale + 2, code: (i) => scale + 4 + (i >> 1), shift: (i) => (i & 1) * 4 };
+  },
+  "int8.panels": (base, group, row) => {
+    const at = base + group * 272;
+    return {
+      scale: at + row * 2,
+      minimum: 0,
+      code: (i) => at + 16 + (i >> 1) * 16 + row * 2 + (i & 1),
+      shift: unshifted,
+    };
+  },
+  "int4.panels": (base, group, row) => {
+    const at = base + group * 160;
+    const lane = at + 32 + (row >> 2) * 16 + (row & 3) * 4;
+    return {
+      scale: at + row * 2,
+      minimum: at + 16 + row * 2,
+      // columns 0..3 of a block lie in the lower byte of the 16 bits, 4..7 in the upper
+      code: (i) => lane + (i >> 3) * 32 + (i & 1) * 2 + ((i & 7) >> 2),
+      shift: (i) => ((i & 3) >> 1) * 4,
+    };
+  },
+};
+
+type Writer = (target: Uint8Array, base: number, group: number, row: number, from: QuantizedGroup) => void;
+
+function putHalf(target: Uint8Array, at: number, bits: number): void {
+  target[at] = bits;
+  target[at + 1] = bits >> 8;
+}
+
+/** Writes one group into zeros; loops without closures, since every weight of a model passes here. */
+function writerOf({ format, layout }: QuantizedShape): Writer {
+  switch (`${format}.${layout}` as const) {
+    case "int8.rows":
+      return (target, base, group, _row, { codes, scale }) => {
+        const pair = base + (group >> 1) * 68;
+        const at = pair + 4 + (group & 1) * 32;
+        putHalf(target, pair + (group & 1) * 2, scale);
+        for (let i = 0; i < GROUP_COLUMNS; i++) target[at + i] = codes[i]!;
+      };
+    case "int4.rows":
+      return (target, base, group, _row, { codes, scale, minimum }) => {
+        const at = base + group * 20;
+        putHalf(target, at, scale);
+        putHalf(target, at + 2, minimum);
+        for (let i = 0; i < GROUP_COLUMNS; i += 2) target[at + 4 + (i >> 1)] = codes[i]! | (codes[i + 1]! << 4);
+      };
+    case "int8.panels":
+      return (target, base, group, row, { codes, scale }) => {
+        const at = base + group * 272;
+        putHalf(target, at + row * 2, scale);
+        for (let i = 0; i < GROUP_COLUMNS; i++) target[at + 16 + (i >> 1) * 16 + row * 2 + (i & 1)] = codes[i]!;
+      };
+    default:
+      return (target, base, group, row, { codes, scale, minimum }) => {
+        const at = base + group * 160;
+        putHalf(target, at + row * 2, scale);
+        putHalf(target, at + 16 + row * 2, minimum);
+        const lane = at + 32 + (row >> 2) * 16 + (row & 3) * 4;
+        for (let i = 0; i < GROUP_COLUMNS; i++) {
+          const byte = lane + (i >> 3) * 32 + (i & 1) * 2 + ((i & 7) >> 2);
+          target[byte] = target[byte]! | (codes[i]! << (((i & 3) >> 1) * 4));
+        }
+      };
+  }
+}

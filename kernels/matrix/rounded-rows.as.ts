@@ -1,0 +1,73 @@
+// Rows of x rounded to 16 bits in groups of 32: x = step · q, step = max|x| / 32767. Each thread does it once for all of its
+// panels, in its scratch. Here too is what hides the memory's latency behind the panels' arithmetic.
+//
+//   scratch      two tiles [4][8] · a word that nobody reads · rounded rows
+//   rounded row  [groups] of: 32 q as i16 · step as f32 · step · sum(q) as f32; columns beyond the last are zeros
+
+import { SCRATCH_BYTES, scratchAddress } from "../call.as";
+
+/** Bytes of a rounded group of x. */
+export const GROUP: usize = 72;
+/** Matrices from this size on are touched a panel ahead: beyond a core's own caches, lines in flight are what limits. */
+const TOUCH_BYTES: usize = 256 * 1024;
+const LINE: usize = 64;
+/** Bytes of scratch before the rounded rows: two tiles [4][8], and a word that nobody reads. */
+const TILES: usize = 272;
+const TOUCHED: usize = 256;
+
+/** Where the rounded rows lie. */
+// @ts-ignore: decorator
+@inline
+export function roundedAddress(): usize {
+  return scratchAddress() + TILES;
+}
+
+/** How many rows of x, at most four, fit the scratch when rounded. */
+export function rowsAtOnce(inputs: i32): u32 {
+  const row = <usize>((inputs + 31) >> 5) * GROUP;
+  return max<u32>(1, min<u32>(4, <u32>((SCRATCH_BYTES - TILES) / row)));
+}
+
+/** Rounds rows of x [rows][inputs] into the scratch. */
+export function roundRows(x: usize, rows: u32, inputs: i32): void {
+  let to = roundedAddress();
+  for (let row: u32 = 0; row < rows; row++) {
+    for (let left = inputs; left > 0; left -= 32, to += GROUP) {
+      const count = min(32, left);
+      roundGroup(x, count, to);
+      x += <usize>count << 2;
+    }
+  }
+}
+
+function roundGroup(x: usize, count: i32, to: usize): void {
+  const end = x + (<usize>count << 2);
+  let largest: f32 = 0;
+  for (let at = x; at < end; at += 4) largest = max(largest, abs(load<f32>(at)));
+  const step: f32 = largest / 32767;
+  const inverse: f32 = largest > 0 ? <f32>32767 / largest : 0;
+  let sum: i32 = 0;
+  let place = to;
+  for (; x < end; x += 4, place += 2) {
+    const q = <i32>max<f32>(-32767, min<f32>(32767, nearest(load<f32>(x) * inverse)));
+    store<i16>(place, <i16>q);
+    sum += q;
+  }
+  memory.fill(place, 0, to + 64 - place);
+  store<f32>(to, step, 64);
+  store<f32>(to, step * <f32>sum, 68);
+}
+
+/** Loads a word of each cache line of a panel that will be needed next. */
+export function touch(panel: usize, bytes: usize): void {
+  let sum: i32 = 0;
+  for (const end = panel + bytes; panel < end; panel += LINE) sum ^= load<i32>(panel);
+  store<i32>(scratchAddress() + TOUCHED, sum); // so that the loads are not idle
+}
+
+/** True for matrices of so many bytes that touching them ahead pays. */
+// @ts-ignore: decorator
+@inline
+export function isTouched(bytes: usize): bool {
+  return bytes >= TOUCH_BYTES;
+}
