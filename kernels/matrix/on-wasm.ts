@@ -31,6 +31,9 @@ export function perFormat(
   }));
 }
 
+/** Whether a rounded row of x fits the scratch. */
+const fits: WasmImplementation["fits"] = ({ params }) => params["inputs"]! <= MAX_FEW_INPUTS;
+
 /**
  * Few rows, many rows, and the plain one that remains where those are found wrong. With quantized weights, few rows are
  * rounded to 16 bits a group of 32, and held to `fewBound`.
@@ -41,7 +44,6 @@ export function fewManyPlain(
   fewBound: (params: Readonly<Record<string, number>>) => Bound,
 ): readonly WasmImplementation[] {
   const few = perFormat(`${name}.few-rows`, `${wasm}FewRows`, { rows: { max: 4 } });
-  const fits: WasmImplementation["fits"] = ({ params }) => params["inputs"]! <= MAX_FEW_INPUTS;
   return [
     ...few.map((one) => (one.formats!.some(isQuantized) ? { ...one, fits, bound: fewBound } : one)),
     ...perFormat(`${name}.many-rows`, `${wasm}ManyRows`, { rows: { min: 5 } }),
