@@ -1,6 +1,6 @@
 // The wasm implementations of kernels that read matrices: one function per format.
 
-import type { Bound, WasmImplementation } from "../kernel.ts";
+import type { Bound, Setting, WasmImplementation } from "../kernel.ts";
 import type { MatrixFormat } from "./matrix.ts";
 import { isQuantized } from "./quantize.ts";
 
@@ -32,7 +32,7 @@ export function perFormat(
 }
 
 /** Whether a rounded row of x fits the scratch. */
-const fits: WasmImplementation["fits"] = ({ params }) => params["inputs"]! <= MAX_FEW_INPUTS;
+const fits = ({ params }: Setting): boolean => params["inputs"]! <= MAX_FEW_INPUTS;
 
 /**
  * Few rows, many rows, and the plain one that remains where those are found wrong. With quantized weights, few rows are
