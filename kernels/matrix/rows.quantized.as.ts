@@ -1,16 +1,17 @@
-// One to four rows of x times a panel of quantized weights, each weight read once for all rows.
+// One to four rows of x times a panel of quantized weights, each weight read once for all rows; a single row is row.quantized.
 //
 // x is rounded to 16 bits (rounded-rows), so that a pair of columns of four rows of weights is one i32x4.dot_i16x8; the scales
 // of weights and x enter once a group. The sums of a group are exact: 32 · 127 · 32767 < 2^31. An int4 group's minimum enters
 // as minimum · sum(x).
 
 import { GROUP, roundedAddress } from "./rounded-rows.as";
+import { addRowInt4, addRowInt8 } from "./row.quantized.as";
 import { firstHalves, lastHalves } from "./weights.quantized.as";
 
 /** tile [row] += the dot products of a group, times the step of x. */
 // @ts-ignore: decorator
 @inline
-function finishRow(tile: usize, x: usize, a: v128, b: v128, d0: v128, d1: v128): void {
+export function finishRow(tile: usize, x: usize, a: v128, b: v128, d0: v128, d1: v128): void {
   const step = v128.load_splat<f32>(x, 64);
   v128.store(tile, f32x4.add(v128.load(tile), f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(a), d0), step)));
   v128.store(tile, f32x4.add(v128.load(tile, 16), f32x4.mul(f32x4.mul(f32x4.convert_i32x4_s(b), d1), step)), 16);
@@ -19,7 +20,7 @@ function finishRow(tile: usize, x: usize, a: v128, b: v128, d0: v128, d1: v128):
 /** tile [row] += minimum · sum of x. */
 // @ts-ignore: decorator
 @inline
-function addMinimum(tile: usize, x: usize, m0: v128, m1: v128): void {
+export function addMinimum(tile: usize, x: usize, m0: v128, m1: v128): void {
   const sum = v128.load_splat<f32>(x, 68);
   v128.store(tile, f32x4.add(v128.load(tile), f32x4.mul(m0, sum)));
   v128.store(tile, f32x4.add(v128.load(tile, 16), f32x4.mul(m1, sum)), 16);
@@ -27,11 +28,11 @@ function addMinimum(tile: usize, x: usize, m0: v128, m1: v128): void {
 
 // @ts-ignore: decorator
 @inline
-function dotAdd(sum: v128, weights: v128, x: v128): v128 {
+export function dotAdd(sum: v128, weights: v128, x: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(weights, x));
 }
 
-/** `rows` is a constant where this is called: each count of rows is compiled by itself. */
+/** `rows`, 2 to 4, is a constant where this is called: each count of rows is compiled by itself. */
 // @ts-ignore: decorator
 @inline
 function addInt8(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, tile: usize): void {
@@ -44,10 +45,8 @@ function addInt8(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, 
       const w = v128.load_ext<i8>(at), v = v128.load_ext<i8>(at, 8);
       const s0 = v128.load_splat<i32>(from);
       a0 = dotAdd(a0, w, s0), b0 = dotAdd(b0, v, s0);
-      if (rows > 1) {
-        const s1 = v128.load_splat<i32>(from + x1);
-        a1 = dotAdd(a1, w, s1), b1 = dotAdd(b1, v, s1);
-      }
+      const s1 = v128.load_splat<i32>(from + x1);
+      a1 = dotAdd(a1, w, s1), b1 = dotAdd(b1, v, s1);
       if (rows > 2) {
         const s2 = v128.load_splat<i32>(from + x2);
         a2 = dotAdd(a2, w, s2), b2 = dotAdd(b2, v, s2);
@@ -59,7 +58,7 @@ function addInt8(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, 
     }
     const d0 = firstHalves(panel), d1 = lastHalves(panel);
     finishRow(tile, x, a0, b0, d0, d1);
-    if (rows > 1) finishRow(tile + 32, x + x1, a1, b1, d0, d1);
+    finishRow(tile + 32, x + x1, a1, b1, d0, d1);
     if (rows > 2) finishRow(tile + 64, x + x2, a2, b2, d0, d1);
     if (rows > 3) finishRow(tile + 96, x + x3, a3, b3, d0, d1);
   }
@@ -80,10 +79,8 @@ function addInt4(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, 
         const w = v128.and(p, mask), v = v128.and(q, mask);
         const s0 = v128.load_splat<i32>(from);
         a0 = dotAdd(a0, w, s0), b0 = dotAdd(b0, v, s0);
-        if (rows > 1) {
-          const s1 = v128.load_splat<i32>(from + x1);
-          a1 = dotAdd(a1, w, s1), b1 = dotAdd(b1, v, s1);
-        }
+        const s1 = v128.load_splat<i32>(from + x1);
+        a1 = dotAdd(a1, w, s1), b1 = dotAdd(b1, v, s1);
         if (rows > 2) {
           const s2 = v128.load_splat<i32>(from + x2);
           a2 = dotAdd(a2, w, s2), b2 = dotAdd(b2, v, s2);
@@ -98,7 +95,7 @@ function addInt4(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, 
     const d0 = firstHalves(panel), d1 = lastHalves(panel);
     const m0 = firstHalves(panel + 16), m1 = lastHalves(panel + 16);
     finishRow(tile, x, a0, b0, d0, d1), addMinimum(tile, x, m0, m1);
-    if (rows > 1) finishRow(tile + 32, x + x1, a1, b1, d0, d1), addMinimum(tile + 32, x + x1, m0, m1);
+    finishRow(tile + 32, x + x1, a1, b1, d0, d1), addMinimum(tile + 32, x + x1, m0, m1);
     if (rows > 2) finishRow(tile + 64, x + x2, a2, b2, d0, d1), addMinimum(tile + 64, x + x2, m0, m1);
     if (rows > 3) finishRow(tile + 96, x + x3, a3, b3, d0, d1), addMinimum(tile + 96, x + x3, m0, m1);
   }
@@ -109,9 +106,6 @@ function addInt4(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, 
 function add<W>(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, tile: usize): void {
   if (isSigned<W>()) addInt8(rows, x, stride, panel, groups, tile);
   else addInt4(rows, x, stride, panel, groups, tile);
-}
-function add1<W>(x: usize, stride: usize, panel: usize, groups: i32, tile: usize): void {
-  add<W>(1, x, stride, panel, groups, tile);
 }
 function add2<W>(x: usize, stride: usize, panel: usize, groups: i32, tile: usize): void {
   add<W>(2, x, stride, panel, groups, tile);
@@ -128,8 +122,10 @@ export function addQuantized<W>(rows: u32, panel: usize, inputs: i32, tile: usiz
   const groups = (inputs + 31) >> 5;
   const stride = <usize>groups * GROUP;
   const x = roundedAddress();
-  if (rows == 1) add1<W>(x, stride, panel, groups, tile);
-  else if (rows == 2) add2<W>(x, stride, panel, groups, tile);
+  if (rows == 1) {
+    if (isSigned<W>()) addRowInt8(x, panel, groups, tile);
+    else addRowInt4(x, panel, groups, tile);
+  } else if (rows == 2) add2<W>(x, stride, panel, groups, tile);
   else if (rows == 3) add3<W>(x, stride, panel, groups, tile);
   else add4<W>(x, stride, panel, groups, tile);
 }
