@@ -95,7 +95,7 @@ describe.skipIf(!hasShared("fixtures"))(`int8 near the stored goldens (${WITHOUT
   });
   afterAll(() => device.dispose());
 
-  // Random weights of a few layers: an error of 0.6 % a weight, and no training that has made the model robust to it.
+  // Random weights of a few layers: an error of 0.5 % a weight, and no training that has made the model robust to it.
   test.each(FAMILIES)("%s: logits within a tenth of the largest, the same argmax nine times in ten", async (name) => {
     const folder = `${shared("fixtures")}/${name}`;
     const file = await openGoldens(`${folder}/golden.safetensors`);
