@@ -6,7 +6,7 @@
 
 import type { Decoder, DecoderSequence, Feed } from "../generate/decoder.ts";
 import { argmax } from "../generate/selection.ts";
-import { combine, softmax, type Schedule } from "./contrast.ts";
+import { combine, combinedArgmax, softmax, type Schedule } from "./contrast.ts";
 import type { Span } from "./spans.ts";
 import { createShareMeter, needsShares, strengthsAt, type ShareMeter, type Strength } from "./strength.ts";
 
@@ -124,10 +124,23 @@ class ContrastDecoder implements Decoder {
   }
 
   async greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array> {
-    return Uint32Array.from(await this.logits(feeds, signal), argmax);
+    const chosen = await this.#step(feeds, signal, (own, plain, seconds) => {
+      const strengths = constantStrengths(own.plan);
+      return strengths ? combinedArgmax(plain, seconds, strengths) : argmax(this.#combine(own, plain, seconds));
+    });
+    return Uint32Array.from(chosen);
   }
 
-  async logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]> {
+  logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]> {
+    return this.#step(feeds, signal, (own, plain, seconds) => this.#combine(own, plain, seconds));
+  }
+
+  /** Feeds all rows of the sequences as one batch, and makes of each sequence's logits what `finish` says. */
+  async #step<T>(
+    feeds: readonly Feed[],
+    signal: AbortSignal | undefined,
+    finish: (own: ContrastSequence, plain: Float32Array, seconds: readonly Float32Array[]) => T,
+  ): Promise<T[]> {
     const sequences = await this.#begin(feeds, signal);
     const rows: Feed[] = feeds.flatMap(({ tokens }, i) => {
       const own = sequences[i]!;
@@ -150,7 +163,7 @@ class ContrastDecoder implements Decoder {
     let at = 0;
     return sequences.map((own) => {
       const [plain, ...seconds] = logits.slice(at, (at += 1 + own.seconds.length));
-      return this.#combine(own, plain!, seconds);
+      return finish(own, plain!, seconds);
     });
   }
 
@@ -212,6 +225,12 @@ class ContrastDecoder implements Decoder {
       anchorTokens: rows.map(({ anchors }) => anchors.reduce((sum, { begin, end }) => sum + end - begin, 0)),
     });
   }
+}
+
+/** The strengths of a plan in which nothing depends on the step. */
+function constantStrengths({ rows, schedule }: ContrastPlan): readonly number[] | undefined {
+  const strengths = rows.map(({ strength }) => strength);
+  return schedule === "constant" && strengths.every((strength) => typeof strength === "number") ? strengths : undefined;
 }
 
 function ownOf(sequence: DecoderSequence): ContrastSequence | UnfedSequence {

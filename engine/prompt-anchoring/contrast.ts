@@ -8,6 +8,8 @@
 // Invariant: where every factor w_k - 1 is 0 the result is the log-softmax of l, bit for bit. Sums are in double precision;
 // nothing is allocated.
 
+import { argmax } from "../generate/selection.ts";
+
 /**
  * How the factor f = w - 1 of each group depends on the step. p are the plain row's probabilities:
  *
@@ -123,6 +125,38 @@ export function combine(
     logits[token] = sum;
   }
   return logits;
+}
+
+/**
+ * The token that {@link combine} makes the likeliest at constant strengths, without its log-softmaxes: what they take off each row
+ * shifts all tokens alike. Inputs as there; nothing is written. Of equal tokens the lowest.
+ */
+export function combinedArgmax(
+  logits: ArrayLike<number>,
+  masked: readonly ArrayLike<number>[],
+  strengths: readonly number[],
+): number {
+  const { length } = logits;
+  let [best, largest] = [0, -Infinity];
+  for (let token = 0; token < length; token++) {
+    const plain = logits[token]!;
+    if (!(plain < Infinity))
+      throw new RangeError(`the plain row: the logit of token ${token} of ${length} is ${plain}`);
+    if (plain === -Infinity) continue;
+    let sum = plain;
+    for (let group = 0; group < masked.length; group++) {
+      const other = masked[group]![token]!;
+      const factor = strengths[group]! - 1;
+      if (Number.isNaN(other)) {
+        throw new RangeError(`the masked row of group ${group}: the logit of token ${token} of ${length} is NaN`);
+      }
+      // As in `combine`: a token that only the masked row excludes follows the limit, or leaves that group out.
+      if (other === -Infinity) return argmax(combine(Float32Array.from(logits), masked, strengths));
+      sum += factor * (plain - other);
+    }
+    if (sum > largest) [best, largest] = [token, sum];
+  }
+  return best;
 }
 
 interface Scratch {

@@ -1,0 +1,31 @@
+import { describe, expect, test } from "vitest";
+import { seededRandom } from "../../kernels/index.ts";
+import { argmax } from "../generate/selection.ts";
+import { combine, combinedArgmax } from "./contrast.ts";
+
+describe("combinedArgmax", () => {
+  test("is the largest of the combined logits, for any strengths and shifts of rows", () => {
+    const random = seededRandom(11);
+    for (let round = 0; round < 300; round++) {
+      const size = 2 + random.integer(60);
+      const row = (shift: number) => Float32Array.from({ length: size }, () => shift + random.normal() * 3);
+      const logits = row(random.normal() * 20);
+      const masked = Array.from({ length: 1 + random.integer(3) }, () => row(random.normal() * 20));
+      const strengths = masked.map(() => random.normal() * 2);
+      expect(combinedArgmax(logits, masked, strengths)).toBe(argmax(combine(logits.slice(), masked, strengths)));
+    }
+  });
+
+  test("follows combine where tokens are excluded", () => {
+    const logits = Float32Array.of(1, -Infinity, 0.5, 2);
+    for (const strength of [0.5, 1, 2]) {
+      const masked = [Float32Array.of(0, 1, -Infinity, -Infinity)];
+      expect(combinedArgmax(logits, masked, [strength])).toBe(argmax(combine(logits.slice(), masked, [strength])));
+    }
+  });
+
+  test("refuses NaN", () => {
+    expect(() => combinedArgmax([1, Number.NaN], [[0, 0]], [2])).toThrow("the plain row");
+    expect(() => combinedArgmax([1, 2], [[0, Number.NaN]], [2])).toThrow("the masked row of group 0");
+  });
+});
