@@ -1,14 +1,12 @@
 // How a kernel reads its call: one 4-byte word per buffer (its address, 0 when absent), then one per parameter.
 
 /** The word at place i: an address, or a whole number. */
-// @ts-ignore: decorator
 @inline
 export function word(call: usize, i: i32): u32 {
   return load<u32>(call + (<usize>i << 2));
 }
 
 /** The f32 parameter at place i. */
-// @ts-ignore: decorator
 @inline
 export function float(call: usize, i: i32): f32 {
   return load<f32>(call + (<usize>i << 2));
@@ -18,7 +16,6 @@ export function float(call: usize, i: i32): f32 {
  * Where the share of `thread` begins when `count` things are dealt out in order; the next thread's beginning is its end.
  * A single thing is thread 0's, which need not be woken for it.
  */
-// @ts-ignore: decorator
 @inline
 export function shareBegin(count: u32, thread: i32, threads: i32): u32 {
   return <u32>((<u64>count * <u64>thread + <u64>(threads - 1)) / <u64>threads);
@@ -35,14 +32,12 @@ export function setScratch(address: usize): void {
 }
 
 /** This thread's scratch bytes. */
-// @ts-ignore: decorator
 @inline
 export function scratchAddress(): usize {
   return scratch;
 }
 
 /** a · b + c: rounded once in the relaxed modules, twice in the plain ones. */
-// @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
@@ -50,7 +45,6 @@ export function madd(a: v128, b: v128, c: v128): v128 {
 }
 
 /** The sum of the four lanes. */
-// @ts-ignore: decorator
 @inline
 export function sumLanes(v: v128): f32 {
   const pairs = f32x4.add(v, f32x4.shuffle(v, v, 2, 3, 0, 1));
@@ -58,7 +52,6 @@ export function sumLanes(v: v128): f32 {
 }
 
 /** The largest of the four lanes. */
-// @ts-ignore: decorator
 @inline
 export function maxLanes(v: v128): f32 {
   const pairs = f32x4.max(v, f32x4.shuffle(v, v, 2, 3, 0, 1));

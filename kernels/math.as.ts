@@ -5,14 +5,12 @@
 
 import { madd } from "./call.as";
 
-// @ts-ignore: decorator
 @inline
 function constant(value: f32): v128 {
   return f32x4.splat(value);
 }
 
 /** e^x; 0 below -87.33, and no larger than e^88.37. NaN stays NaN. */
-// @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
   const bounded = f32x4.min(f32x4.max(x, constant(-87.33)), constant(88.37));
@@ -31,7 +29,6 @@ export function exp4(x: v128): v128 {
 }
 
 /** tanh x */
-// @ts-ignore: decorator
 @inline
 export function tanh4(x: v128): v128 {
   const a = f32x4.abs(x);
@@ -50,7 +47,6 @@ export function tanh4(x: v128): v128 {
 }
 
 /** erfc a for a >= 0, with a small relative error in the tail too: t P(t) e^(-a²), t = 1 / (1 + 0.4 a); error 5e-8 */
-// @ts-ignore: decorator
 @inline
 function erfcOfPositive4(a: v128): v128 {
   const t = f32x4.div(constant(1), madd(constant(0.4), a, constant(1)));
@@ -66,14 +62,12 @@ function erfcOfPositive4(a: v128): v128 {
 }
 
 /** x · sigmoid(x) */
-// @ts-ignore: decorator
 @inline
 function silu4(x: v128): v128 {
   return f32x4.div(x, f32x4.add(constant(1), exp4(f32x4.neg(x))));
 }
 
 /** x · Phi(x): with e = erfc(|x| / sqrt 2) / 2, x e on the left and x - x e on the right */
-// @ts-ignore: decorator
 @inline
 function gelu4(x: v128): v128 {
   const tail = f32x4.mul(f32x4.mul(x, constant(0.5)), erfcOfPositive4(f32x4.mul(f32x4.abs(x), constant(0.70710678))));
@@ -81,7 +75,6 @@ function gelu4(x: v128): v128 {
 }
 
 /** x (1 + tanh(u)) / 2 = x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x³) */
-// @ts-ignore: decorator
 @inline
 function geluTanh4(x: v128): v128 {
   const cubic = madd(f32x4.mul(constant(0.044715), f32x4.mul(x, x)), x, x);
@@ -89,7 +82,6 @@ function geluTanh4(x: v128): v128 {
 }
 
 /** act(x) for a code of ACTIVATIONS. */
-// @ts-ignore: decorator
 @inline
 export function activate4(code: u32, x: v128): v128 {
   return code == 0 ? x : activateBy(code, x);
@@ -103,14 +95,12 @@ function activateBy(code: u32, x: v128): v128 {
 }
 
 /** cap · tanh(x / cap), or x where the cap is 0 */
-// @ts-ignore: decorator
 @inline
 export function softcap4(cap: f32, x: v128): v128 {
   return cap > 0 ? f32x4.mul(constant(cap), tanh4(f32x4.div(x, constant(cap)))) : x;
 }
 
 /** e^x of one number, by the same polynomial */
-// @ts-ignore: decorator
 @inline
 export function exp1(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);

@@ -38,7 +38,7 @@ test("01 writes a function that does what its comment says, four times", async (
   expect(bodies).toHaveLength(1 + 1 + 3);
   for (const body of bodies.slice(1)) {
     const source = body.slice(0, body.search(/^\}$/m));
-    // eslint-disable-next-line no-new-func -- the model was trained for this project; its functions are pure
+    // The model was trained for this project, and its functions are pure: they may run here.
     const total = new Function("nums", source) as (numbers: readonly number[]) => number;
     expect(total([1, 2, 3, 4, 10, 7]), source).toBe(16);
   }

@@ -4,7 +4,6 @@
 import { madd, shareBegin, word } from "../call.as";
 
 /** z [n] += weight · value */
-// @ts-ignore: decorator
 @inline
 function addScaled(z: usize, weight: f32, value: usize, n: u32): void {
   let i: usize = 0;

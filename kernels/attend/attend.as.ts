@@ -12,7 +12,6 @@ import { addValues, dotKeys } from "./attend.dots.as";
 /** Bytes of one head's scores. */
 const SCORES: usize = 512;
 
-// @ts-ignore: decorator
 @inline
 function stateOf(head: u32): usize {
   return afterKeys() + 2 * SCORES + (<usize>head << 3);

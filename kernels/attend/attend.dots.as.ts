@@ -4,7 +4,6 @@
 import { madd } from "../call.as";
 
 /** [sum a, sum b, sum c, sum d] of the lanes of four vectors. */
-// @ts-ignore: decorator
 @inline
 function sumLanes4(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(f32x4.shuffle(a, b, 0, 4, 1, 5), f32x4.shuffle(a, b, 2, 6, 3, 7));

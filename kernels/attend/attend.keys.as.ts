@@ -16,32 +16,27 @@ export const RULE: i32 = 16;
 export const BLOCK: i32 = 64;
 
 /** Where a block's addresses lie, u32 [BLOCK]; 4 more repeat the last one. */
-// @ts-ignore: decorator
 @inline
 export function keyAddresses(): usize {
   return scratchAddress();
 }
 /** Where the entries' biases lie, f32 [BLOCK + 4]; -Infinity behind the last. */
-// @ts-ignore: decorator
 @inline
 export function keyBiases(): usize {
   return scratchAddress() + 320;
 }
 /** 1 for a key of the second source, 0 for others; f32 [BLOCK + 4]. */
-// @ts-ignore: decorator
 @inline
 export function keySources(): usize {
   return scratchAddress() + 640;
 }
 /** Scratch that the gathering of keys leaves alone. */
-// @ts-ignore: decorator
 @inline
 export function afterKeys(): usize {
   return scratchAddress() + 1024;
 }
 
 /** Where the range of a row stands: begin, end, position, mark. */
-// @ts-ignore: decorator
 @inline
 export function rangeOf(call: usize, row: u32): usize {
   return <usize>word(call, 2) + (<usize>(word(call, 11) * word(call, 7) + row) << 4);
@@ -51,7 +46,6 @@ export function rangeOf(call: usize, row: u32): usize {
 export let gatheredCount: i32 = 0;
 export let nextEntry: u32 = 0;
 
-// @ts-ignore: decorator
 @inline
 function put(count: i32, address: u32, bias: f32, source: f32): void {
   const at = <usize>count << 2;

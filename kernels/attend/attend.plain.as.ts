@@ -5,7 +5,6 @@ import { exp1 } from "../math.as";
 import { gatherKeys, gatheredCount, HEAD_DIM, HEADS, keyAddresses, keyBiases, keySources, KV_HEADS, nextEntry, rangeOf, scoreOf } from "./attend.keys.as";
 
 /** The score of gathered key i for one head of the row whose q lies at `q`. */
-// @ts-ignore: decorator
 @inline
 export function gatheredScore(call: usize, head: u32, q: usize, i: i32): f32 {
   const headDim = word(call, HEAD_DIM);

@@ -21,7 +21,6 @@ export function finishGated(call: usize, row: u32, rows: u32, panel: u32, gates:
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function finishFour(call: usize, row: u32, column: u32, gate: v128, up: v128): void {
   const gateBias = <usize>word(call, 3);

@@ -17,7 +17,6 @@ const PIECE: i32 = 512;
 const PIECE_BYTES: usize = 16 * 1024;
 
 /** Where tile 0 or 1 lies: [rows of the chunk][8]. */
-// @ts-ignore: decorator
 @inline
 export function tileAddress(which: usize): usize {
   return scratchAddress() + PIECE_BYTES + which * TILE_BYTES;

@@ -1,17 +1,14 @@
 // packRows of matrix.ts for the `panels` layout, eight rows at a time by transposing vectors.
 
-// @ts-ignore: decorator
 @inline
 function rowAt(from: usize, row: i32, rows: i32, stride: usize): v128 {
   return row < rows ? v128.load(from + <usize>row * stride) : i64x2.splat(0);
 }
 
-// @ts-ignore: decorator
 @inline
 function low16(a: v128, b: v128): v128 {
   return i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
 }
-// @ts-ignore: decorator
 @inline
 function high16(a: v128, b: v128): v128 {
   return i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15);

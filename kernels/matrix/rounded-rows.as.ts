@@ -16,7 +16,6 @@ const TILES: usize = 272;
 const TOUCHED: usize = 256;
 
 /** Where the rounded rows lie. */
-// @ts-ignore: decorator
 @inline
 export function roundedAddress(): usize {
   return scratchAddress() + TILES;
@@ -66,7 +65,6 @@ export function touch(panel: usize, bytes: usize): void {
 }
 
 /** True for matrices of so many bytes that touching them ahead pays. */
-// @ts-ignore: decorator
 @inline
 export function isTouched(bytes: usize): bool {
   return bytes >= TOUCH_BYTES;

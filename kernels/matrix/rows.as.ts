@@ -136,7 +136,6 @@ export function addRows4<W>(x: usize, stride: usize, panel: usize, count: i32, t
 }
 
 /** tile [rows][8] += one to four rows of x, `stride` bytes apart, times `count` columns of a panel. */
-// @ts-ignore: decorator
 @inline
 export function addRows<W>(rows: u32, x: usize, stride: usize, panel: usize, count: i32, tile: usize): void {
   if (rows == 1) addRow1<W>(x, panel, count, tile);

@@ -9,7 +9,6 @@ import { addRowInt4, addRowInt8 } from "./row.quantized.as";
 import { firstHalves, lastHalves } from "./weights.quantized.as";
 
 /** tile [row] += the dot products of a group, times the step of x. */
-// @ts-ignore: decorator
 @inline
 export function finishRow(tile: usize, x: usize, a: v128, b: v128, d0: v128, d1: v128): void {
   const step = v128.load_splat<f32>(x, 64);
@@ -18,7 +17,6 @@ export function finishRow(tile: usize, x: usize, a: v128, b: v128, d0: v128, d1:
 }
 
 /** tile [row] += minimum · sum of x. */
-// @ts-ignore: decorator
 @inline
 export function addMinimum(tile: usize, x: usize, m0: v128, m1: v128): void {
   const sum = v128.load_splat<f32>(x, 68);
@@ -26,14 +24,12 @@ export function addMinimum(tile: usize, x: usize, m0: v128, m1: v128): void {
   v128.store(tile, f32x4.add(v128.load(tile, 16), f32x4.mul(m1, sum)), 16);
 }
 
-// @ts-ignore: decorator
 @inline
 export function dotAdd(sum: v128, weights: v128, x: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(weights, x));
 }
 
 /** `rows`, 2 to 4, is a constant where this is called: each count of rows is compiled by itself. */
-// @ts-ignore: decorator
 @inline
 function addInt8(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, tile: usize): void {
   const x1 = stride, x2 = stride * 2, x3 = stride * 3;
@@ -64,7 +60,6 @@ function addInt8(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, 
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function addInt4(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, tile: usize): void {
   const x1 = stride, x2 = stride * 2, x3 = stride * 3;
@@ -101,7 +96,6 @@ function addInt4(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, 
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function add<W>(rows: i32, x: usize, stride: usize, panel: usize, groups: i32, tile: usize): void {
   if (isSigned<W>()) addInt8(rows, x, stride, panel, groups, tile);

@@ -8,14 +8,12 @@
 import { widenInt4, widenInt8 } from "./weights.quantized.as";
 
 /** The 16 bytes from which the first four of eight weights are made. */
-// @ts-ignore: decorator
 @inline
 export function loadFirst<W>(at: usize): v128 {
   return v128.load(at);
 }
 
 /** The 16 bytes from which the last four are made: those of `loadFirst` again where a weight has two bytes. */
-// @ts-ignore: decorator
 @inline
 export function loadLast<W>(at: usize, first: v128): v128 {
   if (sizeof<W>() == 4) return v128.load(at, 16);
@@ -23,7 +21,6 @@ export function loadLast<W>(at: usize, first: v128): v128 {
 }
 
 /** The first four weights, from `loadFirst`. */
-// @ts-ignore: decorator
 @inline
 export function firstFour<W>(bits: v128): v128 {
   if (isFloat<W>()) return bits;
@@ -31,14 +28,12 @@ export function firstFour<W>(bits: v128): v128 {
 }
 
 /** The last four weights, from `loadLast`. */
-// @ts-ignore: decorator
 @inline
 export function lastFour<W>(bits: v128): v128 {
   if (isFloat<W>()) return bits;
   return fromHigh<W>(i16x8.shuffle(i16x8.splat(0), bits, 4, 12, 5, 13, 6, 14, 7, 15));
 }
 
-// @ts-ignore: decorator
 @inline
 function fromHigh<W>(high: v128): v128 {
   if (!isSigned<W>()) return high; // bf16 is the upper half of an f32
@@ -46,14 +41,12 @@ function fromHigh<W>(high: v128): v128 {
   return f32x4.mul(bits, f32x4.splat(5192296858534827628530496329220096.0));
 }
 
-// @ts-ignore: decorator
 @inline
 function half(at: usize): f32 {
   return reinterpret<f32>((<i32>(<u32>load<u16>(at) << 16) >> 3) & 0x8fffe000) * <f32>5192296858534827628530496329220096.0;
 }
 
 /** Bytes of a panel's first `columns` columns; of quantized ones, whose last group is always whole, up to a group's end. */
-// @ts-ignore: decorator
 @inline
 export function panelBytes<W>(columns: i32): usize {
   if (sizeof<W>() == 1) return <usize>((columns + 31) >> 5) * (isSigned<W>() ? 272 : 160);
@@ -61,7 +54,6 @@ export function panelBytes<W>(columns: i32): usize {
 }
 
 /** One weight of a panel: row 0..7, any column. */
-// @ts-ignore: decorator
 @inline
 export function weightOf<W>(panel: usize, row: usize, column: i32): f32 {
   if (isFloat<W>()) return load<f32>(panel + (((<usize>column << 3) + row) << 2));

@@ -3,20 +3,17 @@
 import { firstFour, lastFour } from "./weights.as";
 
 /** Eight halves as f32: the first four. */
-// @ts-ignore: decorator
 @inline
 export function firstHalves(at: usize): v128 {
   return firstFour<i16>(v128.load(at));
 }
 /** Eight halves as f32: the last four. */
-// @ts-ignore: decorator
 @inline
 export function lastHalves(at: usize): v128 {
   return lastFour<i16>(v128.load(at));
 }
 
 /** Two columns of four rows of int8, widened to 16 bits, as f32 [2][4], 32 bytes apart. */
-// @ts-ignore: decorator
 @inline
 function widenPair(pair: v128, scale: v128, to: usize): void {
   v128.store(to, f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_s(i32x4.shl(pair, 16), 16)), scale));
@@ -34,7 +31,6 @@ export function widenInt8(group: usize, to: usize): void {
 }
 
 /** Eight columns of four rows of int4 as f32 [8][4], 32 bytes apart. */
-// @ts-ignore: decorator
 @inline
 function widenBlock(block: v128, scale: v128, minimum: v128, to: usize): void {
   const mask = i32x4.splat(15);

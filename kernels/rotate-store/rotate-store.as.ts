@@ -4,7 +4,6 @@
 import { dot, float, madd, shareBegin, word } from "../call.as";
 
 /** to [n] = from · scale · weight */
-// @ts-ignore: decorator
 @inline
 function norm(from: usize, weight: usize, to: usize, n: u32, epsilon: f32): void {
   const bytes = <usize>n << 2;
@@ -34,7 +33,6 @@ function rotateHalves(x: usize, half: u32, angles: usize): void {
   for (; i < bytes; i += 4) rotatePair(x + i, x + bytes + i, angles + (i << 1));
 }
 
-// @ts-ignore: decorator
 @inline
 function rotatePair(first: usize, second: usize, angle: usize): void {
   const cos = load<f32>(angle);

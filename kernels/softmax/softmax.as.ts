@@ -34,7 +34,6 @@ function softmaxRow(x: usize, y: usize, columns: u32): void {
   for (; i < bytes; i += 4) store<f32>(y + i, load<f32>(y + i) * share);
 }
 
-// @ts-ignore: decorator
 @inline
 function sumOf(v: v128): f64 {
   const low = <f64>f32x4.extract_lane(v, 0) + <f64>f32x4.extract_lane(v, 1);

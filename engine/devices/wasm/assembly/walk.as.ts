@@ -14,12 +14,10 @@ export { setScratch } from "../../../../kernels/call.as";
 export { packPanels } from "../../../../kernels/matrix/pack.as";
 
 /** Atomics.wait on the word at `address` while it is `seen`. */
-// @ts-ignore: decorator
 @external("env", "sleep")
 declare function sleep(address: usize, seen: i32): void;
 
 /** Atomics.notify of all who sleep on the word at `address`. */
-// @ts-ignore: decorator
 @external("env", "wake")
 declare function wake(address: usize): void;
 
