@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { kernels } from "kedge/kernels";
 import { expect, test } from "vitest";
-import { kedge, spawned } from "./support/command.ts";
+import { spawned } from "./support/command.ts";
 
 interface Report {
   readonly machine: {
@@ -37,9 +37,8 @@ test("a machine without a GPU is told so in a sentence, which is no failure", as
   expect([report.ok, code]).toEqual([true, 0]);
 });
 
-// Where a software GPU driver is installed, its kernels are compiled and tried here, too: that takes a busy machine a while.
-test("facts of this process, and every kernel on the reference", { timeout: 120_000 }, async () => {
-  const report = JSON.parse((await kedge(["doctor", "--json"])).stdout) as Report;
+test("facts of the process, and every kernel on the reference", async () => {
+  const report = JSON.parse((await spawned(["doctor", "--json"], { env })).stdout) as Report;
   const { node, cores, wasm } = report.machine;
   expect(node).toBe(process.version);
   expect(cores).toBeGreaterThanOrEqual(1);
