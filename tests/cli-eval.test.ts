@@ -244,9 +244,10 @@ describe("--check-references", () => {
       failed: { id: string; outcome: { kind: string } }[];
     };
     expect([report.tasks, report.passed]).toEqual([6, 2]);
+    // A machine that is too busy to fill the memory within the deadline ends the greedy one by that: see sandbox.test.ts.
     expect(report.failed.map(({ id, outcome }) => [id, outcome.kind])).toEqual([
       ["endless", "timeout"],
-      ["greedy", "memory"],
+      ["greedy", expect.stringMatching(/^(memory|timeout)$/)],
       ["wrong", "assertion"],
       ["broken", "syntax"],
     ]);
