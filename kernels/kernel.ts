@@ -96,6 +96,16 @@ export interface Random {
   integer(below: number): number;
 }
 
+/** The numbers 0 .. count - 1 in a random order (Fisher and Yates). */
+export function shuffled(count: number, random: Random): number[] {
+  const order = Array.from({ length: count }, (_, i) => i);
+  for (let i = count - 1; i > 0; i--) {
+    const j = random.integer(i + 1);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
 export interface KernelDefinition<B extends Record<string, BufferUse>, P extends Record<string, ParamType>> {
   readonly name: string;
   /** in binding order */

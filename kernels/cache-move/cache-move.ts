@@ -1,6 +1,6 @@
 // Moves slots of a layer's cache: slot moves[i][1] becomes a copy of slot moves[i][0]. No slot is both read and written.
 
-import { defineKernel, exact } from "../kernel.ts";
+import { defineKernel, exact, shuffled } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -18,11 +18,7 @@ export const cacheMove = defineKernel({
   },
   bound: () => exact,
   inputs: ({ rows, slotCount }, random) => {
-    const order = Array.from({ length: slotCount }, (_, slot) => slot);
-    for (let i = slotCount - 1; i > 0; i--) {
-      const j = random.integer(i + 1);
-      [order[i], order[j]] = [order[j]!, order[i]!];
-    }
+    const order = shuffled(slotCount, random);
     return { moves: Uint32Array.from({ length: rows * 2 }, (_, i) => order[i]!) };
   },
   samples: [{ params: { rows: 3, slotLength: 40, slotCount: 9 } }],

@@ -4,7 +4,7 @@
 // rotation[row] holds (cos, sin) of each of the rotaryDims / 2 angles. Pair i is (i, i + rotaryDims / 2), or (2i, 2i + 1)
 // with `interleaved`.
 
-import { defineKernel } from "../kernel.ts";
+import { defineKernel, shuffled } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -71,11 +71,7 @@ export const rotateStore = defineKernel({
   },
   bound: () => ({ absolute: 4e-6, relative: 1e-5 }),
   inputs: ({ rows, list, slotCount, rotaryDims }, random) => {
-    const order = Array.from({ length: slotCount }, (_, slot) => slot);
-    for (let i = slotCount - 1; i > 0; i--) {
-      const j = random.integer(i + 1);
-      [order[i], order[j]] = [order[j]!, order[i]!];
-    }
+    const order = shuffled(slotCount, random);
     const angles = Array.from({ length: (rows * rotaryDims) / 2 }, () => random.normal() * 3);
     return {
       slots: Uint32Array.from({ length: (list + 1) * rows }, (_, i) => order[i % rows]!),
