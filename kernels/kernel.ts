@@ -41,7 +41,7 @@ export interface Setting {
   readonly present: ReadonlySet<string>;
   /** format of each matrix */
   readonly formats: Readonly<Record<string, MatrixFormat>>;
-  /** "f16", "subgroups" (WebGPU), "relaxed-simd" (wasm) */
+  /** "f16", "subgroups", "packed_4x8_integer_dot_product" (WebGPU), "relaxed-simd" (wasm) */
   readonly features: ReadonlySet<string>;
   /** lanes of a subgroup, 0 without subgroups */
   readonly subgroupSize: number;
@@ -58,6 +58,8 @@ interface ImplementationBase {
   readonly rows?: { readonly min?: number; readonly max?: number };
   /** formats of the (first) matrix that it reads; all when absent */
   readonly formats?: readonly MatrixFormat[];
+  /** on which adapters it is meant to win: by default it is passed over on the others while there is another */
+  readonly suits?: "software" | "hardware";
   /** any other condition, on everything but `rows` */
   readonly fits?: (setting: Setting) => boolean;
   /** its order of summation varies from run to run, or its result is not that of the plain variant to rounding */

@@ -1,4 +1,5 @@
-// Which implementations a call may use on this device, best first as their kernel lists them. How many rows a step has is
+// Which implementations a call may use on this device, best first as their kernel lists them, those that do not suit the
+// kind of adapter behind the others. How many rows a step has is
 // known only when it runs, so a call may keep several, which together are meant for every count of rows.
 
 import {
@@ -20,6 +21,8 @@ export type Traits = Pick<Setting, "features" | "subgroupSize" | "maxWorkgroupSi
 /** What decides which implementations are considered. */
 export interface Policy {
   readonly traits: Traits;
+  /** the adapter computes on the CPU */
+  readonly isSoftware: boolean;
   readonly isDeterministic: boolean;
   readonly implementations: (kernel: Kernel) => readonly Implementation[];
   readonly isDemoted: (implementation: WgslImplementation) => boolean;
@@ -56,8 +59,10 @@ export function chooseFor(call: Call, policy: Policy): readonly WgslImplementati
   const setting = settingOf(call, policy.traits);
   const matrix = Object.keys(call.kernel.buffers).find((name) => setting.formats[name] !== undefined);
   const format = matrix === undefined ? undefined : setting.formats[matrix];
+  const misfit = policy.isSoftware ? "hardware" : "software";
   const fitting = policy
     .implementations(call.kernel)
+    .toSorted((a, b) => Number(a.suits === misfit) - Number(b.suits === misfit))
     .filter(
       (one): one is WgslImplementation =>
         "wgsl" in one &&

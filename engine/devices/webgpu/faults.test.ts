@@ -82,6 +82,19 @@ describe("implementations that are wrong", () => {
     const [u, v] = [tensorOf(other, numbers(4)), other.createTensor("y", "f32", 4, "activations")];
     expect((await other.prepare(adding(u, u, v))).chosen).toEqual([["add.varying"]]);
   });
+
+  test("that suit another kind of adapter come after the others, and are used where there is nothing else", async () => {
+    const forHardware = { ...wrongAdd("add.hardware", rightCode), suits: "hardware" as const };
+    const forSoftware = { ...wrongAdd("add.software", rightCode), suits: "software" as const };
+    for (const [given, chosen] of [
+      [[forHardware, forSoftware], "add.software"],
+      [[forHardware], "add.hardware"],
+    ] as const) {
+      const one = await open({ implementations: () => given });
+      const [x, y] = [tensorOf(one, numbers(4)), one.createTensor("y", "f32", 4, "activations")];
+      expect((await one.prepare(adding(x, x, y))).chosen).toEqual([[chosen]]);
+    }
+  });
 });
 
 describe("a device that ends", () => {

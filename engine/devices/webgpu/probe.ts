@@ -19,6 +19,7 @@ export interface AdapterFacts {
   readonly architecture: string;
   /** it computes on the CPU: SwiftShader, llvmpipe, WARP */
   readonly isSoftware: boolean;
+  /** the adapter's, and what WGSL has here beyond its first version, as far as shaders of this project use it */
   readonly features: readonly string[];
   /** fewest and most lanes of a subgroup; 0 without subgroups */
   readonly subgroupSizes: readonly [number, number];
@@ -39,6 +40,9 @@ export const LIMITS = [
   "maxComputeWorkgroupSizeX",
   "maxComputeWorkgroupStorageSize",
 ] as const;
+
+/** The WGSL language feature with dot4I8Packed and pack4xI8: a name of WebGPU's, and what implementations `require`. */
+export const PACKED_DOT = "packed_4x8_integer_dot_product";
 
 /** Dawn ends the process when its GPU object is collected: this variable holds it for as long as we run. */
 let nodeGpu: Promise<GPU> | undefined;
@@ -84,11 +88,18 @@ export async function findAdapter(options: AdapterOptions = {}): Promise<GPUAdap
   return adapter;
 }
 
+/** What shaders may use beyond the first WGSL; empty where nobody says so. */
+export async function languageFeatures({ gpu }: AdapterOptions): Promise<Iterable<string>> {
+  const found = gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? (await nodeGpu);
+  return found?.wgslLanguageFeatures ?? [];
+}
+
 /** The facts about an adapter, or about the adapter of a device. */
 export function factsOf(
   info: Omit<GPUAdapterInfo, "__brand">,
   features: ReadonlySet<string>,
   limits: GPUSupportedLimits,
+  language: Iterable<string> = [],
 ): AdapterFacts {
   const names = [info.vendor, info.architecture, info.device, info.description].filter((name) => name !== "");
   const isSoftware =
@@ -105,7 +116,7 @@ export function factsOf(
     vendor: info.vendor,
     architecture: info.architecture,
     isSoftware,
-    features: [...features].sort(),
+    features: [...features, ...[...language].filter((feature) => feature === PACKED_DOT)].sort(),
     subgroupSizes,
     limits: Object.fromEntries(LIMITS.map((limit) => [limit, known[limit]!])),
   };
@@ -115,7 +126,10 @@ export function factsOf(
 export async function probeWebGpu(options: AdapterOptions = {}): Promise<Probe> {
   try {
     const adapter = await findAdapter(options);
-    return { isAvailable: true, ...factsOf(adapter.info, adapter.features, adapter.limits) };
+    return {
+      isAvailable: true,
+      ...factsOf(adapter.info, adapter.features, adapter.limits, await languageFeatures(options)),
+    };
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
     return { isAvailable: false, isSoftware: false, description: "no GPU adapter", reason: error.message };

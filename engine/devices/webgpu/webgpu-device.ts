@@ -35,7 +35,15 @@ import { deviceErrorOf, Faults } from "./faults.ts";
 import { GpuProgram, type ProgramHost, type ReadyCall } from "./gpu-program.ts";
 import { DeviceBuffers } from "./memory.ts";
 import { CompileError, Pipelines } from "./pipelines.ts";
-import { factsOf, findAdapter, LIMITS, type AdapterFacts, type AdapterOptions } from "./probe.ts";
+import {
+  factsOf,
+  findAdapter,
+  languageFeatures,
+  LIMITS,
+  PACKED_DOT,
+  type AdapterFacts,
+  type AdapterOptions,
+} from "./probe.ts";
 import { Staging, type GpuRead } from "./staging.ts";
 import { waitFor } from "./wait.ts";
 
@@ -65,7 +73,12 @@ export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuDev
   const { device, allowSoftware = true } = options;
   const opened = device ?? (await requestDevice(options));
   // older browsers do not say which adapter a device is on
-  const facts = factsOf(opened.adapterInfo ?? unknownAdapter, opened.features, opened.limits);
+  const facts = factsOf(
+    opened.adapterInfo ?? unknownAdapter,
+    opened.features,
+    opened.limits,
+    await languageFeatures(options),
+  );
   if (facts.isSoftware && !allowSoftware) {
     if (!device) opened.destroy();
     throw new UnsupportedError(`the only GPU adapter is ${facts.description}: use device "wasm"`);
@@ -86,7 +99,7 @@ async function requestDevice(options: AdapterOptions): Promise<GPUDevice> {
 function traitsOf({ features, subgroupSizes, limits }: AdapterFacts): Traits {
   const names = new Set<string>();
   if (features.includes("shader-f16")) names.add("f16");
-  if (features.includes("subgroups")) names.add("subgroups");
+  for (const name of ["subgroups", PACKED_DOT]) if (features.includes(name)) names.add(name);
   return {
     features: names,
     subgroupSize: subgroupSizes[1],
@@ -251,6 +264,7 @@ export class WebGpuDevice implements Device {
   ): Promise<GpuProgram> {
     const policy: Policy = {
       traits: this.#traits,
+      isSoftware: this.facts.isSoftware,
       isDeterministic: this.#options.deterministic ?? false,
       implementations: this.#options.implementations ?? ((kernel) => kernel.implementations),
       isDemoted: (one) => this.#demoted.has(one),
