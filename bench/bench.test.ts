@@ -33,12 +33,25 @@ test.each([
   [["--rounds", "0"], 2, '--rounds is "0"'],
   [["--nothing"], 2, "--nothing"],
   [["--device", "cpu"], 2, 'there is no device "cpu"'],
+  [["--quantize", "int2"], 2, '--quantize is "int2": it must be int8 or int4'],
   [["no/such/folder"], 2, "there is no folder no/such/folder"],
   [["tests"], 1, "config.json"],
 ] as const)("%j ends with %i and one sentence", { timeout: 60_000 }, (args, code, message) => {
   const { status, stderr, stdout } = bench(...args, "--rounds", "1", "--tokens", "2", ...args);
   expect(stderr).toContain(message);
   expect([status, stdout]).toEqual([code, ""]);
+});
+
+test("measures quantized weights where asked to, and says so", { timeout: 120_000 }, () => {
+  const args = ["--device", "wasm", "--quantize", "int8", "--rounds", "1", "--prompt-tokens", "8", "--tokens", "2"];
+  const asJson = bench(...args, "--json");
+  expect(asJson.status, asJson.stderr).toBe(0);
+  const { quantize, results } = JSON.parse(asJson.stdout) as { quantize: string; results: { weightBytes: number }[] };
+  expect(quantize).toBe("int8");
+  // 4.7 million parameters of 34 / 32 bytes
+  expect(results[0]!.weightBytes).toBeGreaterThan(4.9e6);
+  expect(results[0]!.weightBytes).toBeLessThan(5.1e6);
+  expect(bench(...args).stdout).toContain("8 + 2 tokens; matrices as int8");
 });
 
 test("the median of an even count is the mean of the middle two", () => {

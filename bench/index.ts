@@ -9,12 +9,13 @@ import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chooseDevice, type DeviceName } from "kedge";
+import { isQuantized, type QuantizedFormat } from "kedge/kernels";
 import manifest from "../package.json" with { type: "json" };
 import { cost } from "./cost.ts";
 import { summary, table, type Measured } from "./report.ts";
 import { work, type Assignment, type Loaded, type Report, type Round } from "./worker.ts";
 
-const USAGE = `usage: npm run bench [-- MODEL_DIR … --device wasm,webgpu --rounds 5 --prompt-tokens 256 --tokens 64 --json]`;
+const USAGE = `usage: npm run bench [-- MODEL_DIR … --device wasm,webgpu --rounds 5 --prompt-tokens 256 --tokens 64 --quantize int8 --json]`;
 const SHIPPED = "models/kedge-js-5m";
 const DEVICES: readonly string[] = ["wasm", "webgpu", "reference"] satisfies readonly DeviceName[];
 
@@ -27,6 +28,11 @@ function wholeNumber(name: string, text: string, least: number): number {
   throw new UsageError(`--${name} is "${text}": it must be a whole number of at least ${least}`);
 }
 
+function quantized(text: string): QuantizedFormat {
+  if (isQuantized(text)) return text;
+  throw new UsageError(`--quantize is "${text}": it must be int8 or int4`);
+}
+
 function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -35,6 +41,7 @@ function readArguments() {
       rounds: { type: "string", default: "5" },
       "prompt-tokens": { type: "string", default: "256" },
       tokens: { type: "string", default: "64" },
+      quantize: { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -52,6 +59,7 @@ function readArguments() {
     rounds: wholeNumber("rounds", values.rounds, 1),
     promptTokens: wholeNumber("prompt-tokens", values["prompt-tokens"], 1),
     tokens: wholeNumber("tokens", values.tokens, 2),
+    quantize: values.quantize === undefined ? undefined : quantized(values.quantize),
     isJson: values.json,
     isHelp: values.help,
   };
@@ -88,7 +96,8 @@ async function devicesAtHand(): Promise<{ devices: readonly DeviceName[]; note: 
 }
 
 async function bench(): Promise<void> {
-  const { folders, devices: asked, rounds, promptTokens, tokens, isJson, isHelp } = readArguments();
+  const { folders, devices: asked, isJson, isHelp, ...sizes } = readArguments();
+  const { rounds, promptTokens, tokens, quantize } = sizes;
   if (isHelp) return console.log(USAGE);
   const { devices, note } = asked ? { devices: asked, note: "" } : await devicesAtHand();
   const machine = {
@@ -103,7 +112,13 @@ async function bench(): Promise<void> {
   try {
     for (const folder of folders) {
       for (const device of devices) {
-        const { child, loaded } = await startWorker({ folder, device, promptTokens, tokens });
+        const { child, loaded } = await startWorker({
+          folder,
+          device,
+          promptTokens,
+          tokens,
+          ...(quantize ? { quantize } : {}),
+        });
         entries.push({ child, measured: { model: basename(resolve(folder)), device, loaded, rounds: [] } });
       }
     }
@@ -117,12 +132,16 @@ async function bench(): Promise<void> {
     for (const { child } of entries) child.kill();
   }
   const measured = entries.map((entry) => entry.measured);
-  if (isJson) return console.log(JSON.stringify({ machine, rounds, results: measured.map(summary) }, null, 2));
+  if (isJson)
+    return console.log(
+      JSON.stringify({ machine, rounds, quantize: quantize ?? null, results: measured.map(summary) }, null, 2),
+    );
   const gigabytes = (machine.memoryBytes / 1e9).toFixed(0);
   console.log(`kedge ${machine.kedge}, node ${machine.node}, ${machine.platform}`);
   console.log(`${machine.cpu}, ${machine.cores} cores, ${gigabytes} GB`);
+  const kept = quantize ? `; matrices as ${quantize}` : "";
   for (const { model, device, loaded } of measured) {
-    console.log(`${model} on ${device}: ${loaded.device}; ${loaded.promptTokens} + ${loaded.tokens} tokens`);
+    console.log(`${model} on ${device}: ${loaded.device}; ${loaded.promptTokens} + ${loaded.tokens} tokens${kept}`);
   }
   if (note !== "") console.log(`auto takes ${devices.at(-1)}: ${note}`);
   console.log(`\n${rounds} rounds, median (least–most)\n`);

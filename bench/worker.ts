@@ -2,6 +2,7 @@
 // resident memory is that of this model alone, and rounds of several models and devices can be interleaved.
 
 import { collect, loadModel, type DeviceName, type Model } from "kedge";
+import type { QuantizedFormat } from "kedge/kernels";
 
 /** What a worker is to measure; its one argument, as JSON. */
 export interface Assignment {
@@ -9,6 +10,8 @@ export interface Assignment {
   readonly device: DeviceName;
   readonly promptTokens: number;
   readonly tokens: number;
+  /** what matrices are kept as; as stored by default */
+  readonly quantize?: QuantizedFormat;
 }
 
 /** A model that is loaded and warm. */
@@ -75,10 +78,10 @@ function fail(error: unknown): void {
 }
 
 /** Works for a parent process until it hangs up. */
-export async function work({ folder, device, promptTokens, tokens }: Assignment): Promise<void> {
+export async function work({ folder, device, promptTokens, tokens, quantize }: Assignment): Promise<void> {
   try {
     const begin = performance.now();
-    const model = await loadModel(folder, { device });
+    const model = await loadModel(folder, { device, ...(quantize ? { quantize } : {}) });
     const seconds = (performance.now() - begin) / 1000;
     // Half of a short context for each, if it does not hold what was asked for.
     const most = Math.floor(model.contextLength / 2);

@@ -3,6 +3,7 @@
 
 import type { Command } from "commander";
 import type { CapturedTensor, Model } from "kedge";
+import type { QuantizedFormat } from "kedge/kernels";
 import {
   fileSource,
   FormatError,
@@ -58,7 +59,12 @@ export const verify: Verb = {
       return await withModel(found, options, terminal, async ({ model, name }) => {
         const goldens = await readGoldens(file, model.config);
         const compared = await terminal.withBar((bar) => compare(model, file, goldens, bar, terminal.signal));
-        return tell(terminal, { model: name, device: model.device.name, ...compared, goldens }, given.json === true);
+        const { device, quantized } = model;
+        return tell(
+          terminal,
+          { model: name, device: device.name, quantized, ...compared, goldens },
+          given.json === true,
+        );
       });
     } finally {
       await bytes.close();
@@ -91,7 +97,7 @@ async function compare(
     }
     if (row.greedy) await compareGreedy(model, file, row, greedy, signal);
   }
-  const share = shareOf(model.device.name);
+  const share = shareOf(model.device.name, model.quantized);
   return { verdicts: [...tallies.values()].map((tally) => tally.verdict(share, model.config.layers)), greedy };
 }
 
@@ -197,6 +203,8 @@ async function compareGreedy(
 interface Outcome {
   readonly model: string;
   readonly device: string;
+  /** what the weights are kept as; null: as stored */
+  readonly quantized: QuantizedFormat | null;
   readonly verdicts: readonly Verdict[];
   readonly greedy: GreedyCount;
   readonly goldens: Goldens;
@@ -204,14 +212,16 @@ interface Outcome {
 
 /** Prints the outcome and returns the exit code. */
 function tell(terminal: Terminal, outcome: Outcome, isJson: boolean): number {
-  const { model, device, verdicts, greedy, goldens } = outcome;
+  const { model, device, quantized, verdicts, greedy, goldens } = outcome;
   const first = firstMissed(verdicts);
-  const isGreedyRight = greedy.matched === greedy.of;
+  const isGreedyRight = quantized !== null || greedy.matched === greedy.of;
+  const bounds = quantized ? `${quantized} weights` : "weights as stored";
   const ok = first === undefined && isGreedyRight;
   if (isJson) {
     terminal.printJson({
       model,
       device,
+      bounds,
       ok,
       tensors: verdicts.map(({ name, largest, bound, ok: isMet }) => ({ name, largest, bound, ok: isMet })),
       greedy: greedy.of === 0 ? null : greedy,
@@ -223,7 +233,9 @@ function tell(terminal: Terminal, outcome: Outcome, isJson: boolean): number {
     const rows = [...verdicts].sort(byName).map(({ name, largest, bound, ok: isMet }) => {
       return [name, format.small(largest), format.small(bound), mark(isMet)];
     });
-    if (greedy.of > 0) rows.push(["greedy", `${greedy.matched} of ${greedy.of}`, "all", mark(isGreedyRight)]);
+    if (greedy.of > 0)
+      rows.push(["greedy", `${greedy.matched} of ${greedy.of}`, quantized ? "any" : "all", mark(isGreedyRight)]);
+    terminal.note(`bounds are those of ${bounds} on ${device}`);
     terminal.print(...format.table([["tensor", "largest difference", "bound", ""], ...rows], [1, 2]));
     if (goldens.notCompared.length > 0) terminal.note(`not compared: ${goldens.notCompared.join(", ")}`);
   }

@@ -94,6 +94,8 @@ export class Model implements AsyncDisposable {
   /** null for a folder without a tokenizer: prompts are then tokens */
   readonly tokenizer: Tokenizer | null;
   readonly device: Device;
+  /** what matrices are kept as, null for as stored; with int4, embedding and head are int8 */
+  readonly quantized: QuantizedFormat | null;
   /** things worth knowing about this model here, a sentence each */
   readonly notes: readonly string[];
   /** most tokens of a sequence */
@@ -105,12 +107,19 @@ export class Model implements AsyncDisposable {
   #lineBreaks: AnchorChooser | undefined;
 
   /** Use {@link loadModel}. */
-  constructor(parts: { engine: Engine; tokenizer: Tokenizer | null; notes: readonly string[]; ownsDevice: boolean }) {
+  constructor(parts: {
+    engine: Engine;
+    tokenizer: Tokenizer | null;
+    quantized: QuantizedFormat | null;
+    notes: readonly string[];
+    ownsDevice: boolean;
+  }) {
     this.#engine = parts.engine;
     this.config = parts.engine.config;
     this.device = parts.engine.device;
     this.contextLength = parts.engine.contextLength;
     this.tokenizer = parts.tokenizer;
+    this.quantized = parts.quantized;
     this.notes = parts.notes;
     this.#ownsDevice = parts.ownsDevice;
     this.#looker = new Looker(parts.engine);
@@ -372,7 +381,8 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       ...(signal ? { signal } : {}),
       onProgress: (done, of) => report("kernels", done, of, "kernels"),
     });
-    return new Model({ engine, tokenizer, ownsDevice, notes: notesOn(config, tokenizer, unused, options.quantize) });
+    const notes = notesOn(config, tokenizer, unused, options.quantize);
+    return new Model({ engine, tokenizer, ownsDevice, quantized: options.quantize ?? null, notes });
   } catch (error) {
     if (ownsDevice) await device?.dispose();
     throw error;
