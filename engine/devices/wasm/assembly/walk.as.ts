@@ -21,8 +21,11 @@ declare function sleep(address: usize, seen: i32): void;
 @external("env", "wake")
 declare function wake(address: usize): void;
 
-/** Turns of a waiting loop before a thread sleeps: some tens of microseconds. */
-const SPINS: i32 = 8000;
+/**
+ * Turns of a waiting loop before a thread sleeps: a tenth of a millisecond at a turn a cycle. Waking a thread can take longer
+ * than a call, so that threads that sleep too soon wake each other all the time.
+ */
+const SPINS: i32 = 400_000;
 const TABLE: usize = 4;
 const BEGIN: usize = 8;
 const END: usize = 12;
