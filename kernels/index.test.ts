@@ -41,6 +41,6 @@ test("add, select-rows and cache-move do what they say", () => {
   );
   expect([...y]).toEqual([3, 4, 3, 4]);
   const cache = Float64Array.of(1, 2, 3, 4, 5, 6);
-  cacheMove.reference({ moves: Uint32Array.of(2, 0), cache }, { rows: 1, slotLength: 2, slotCount: 3 });
+  cacheMove.reference({ moves: Uint32Array.of(2, 0), cache }, { rows: 1, kvHeads: 1, headDim: 1, slotCount: 3 });
   expect([...cache]).toEqual([5, 6, 3, 4, 5, 6]);
 });

@@ -81,6 +81,15 @@ export {
   type WasmImplementation,
   type WgslImplementation,
 } from "./kernel.ts";
+export {
+  cacheFormats,
+  headWords,
+  packHeads,
+  slotBytes,
+  unpackHeads,
+  type CacheFormat,
+  type CachePacking,
+} from "./cache/cache.ts";
 export { f16ToF32 } from "./matrix/float16.ts";
 export { isQuantized, roundToFormat, type QuantizedFormat } from "./matrix/quantize.ts";
 export {

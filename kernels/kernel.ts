@@ -10,12 +10,28 @@
 //         (its address, 0 when absent), then one per parameter, in order. Every thread runs it; each does its share.
 //   A buffer that a call writes is bound only once in that call: WebGPU forbids reading and writing one buffer in a dispatch.
 //   A matrix arrives packed by `kernels/matrix`, in the layout of the device ("rows" on WebGPU, "panels" on wasm).
+//   A cache [slots, 2, kvHeads, headDim], by the parameters of these names, is packed by `kernels/cache`, in one format for all
+//   caches of a call; `sizes` counts its numbers. References see them as numbers, and round what they write as the format does.
 
+import type { CacheFormat } from "./cache/cache.ts";
 import type { MatrixFormat } from "./matrix/matrix.ts";
 
-/** How a kernel uses a buffer. f32 unless it says u32; `optional` ones may be absent; a `matrix` holds packed weights. */
+/**
+ * How a kernel uses a buffer. f32 unless it says u32; `optional` ones may be absent; a `matrix` holds packed weights, a `cache`
+ * keys and values packed as `kernels/cache` says.
+ */
 export type BufferUse =
-  "read" | "read optional" | "read u32" | "write" | "write u32" | "read-write" | "matrix" | "matrix optional";
+  | "read"
+  | "read optional"
+  | "read u32"
+  | "write"
+  | "write u32"
+  | "read-write"
+  | "matrix"
+  | "matrix optional"
+  | "cache"
+  | "cache optional"
+  | "cache read-write";
 
 /** The type of a scalar parameter. */
 export type ParamType = "u32" | "f32";
@@ -31,7 +47,7 @@ type ArrayFor<Use extends BufferUse> = Use extends `${string} u32`
 
 /** One number per parameter. */
 export type ParamsOf<P extends Record<string, ParamType>> = { readonly [K in keyof P]: number };
-/** One array per buffer; matrices are dense and row-major here. */
+/** One array per buffer; matrices are dense and row-major here, caches are numbers. */
 export type ArraysOf<B extends Record<string, BufferUse>> = { readonly [K in keyof B]: ArrayFor<B[K]> };
 
 /** What a device tells an implementation that asks whether it fits, and how to specialise it. */
@@ -39,8 +55,8 @@ export interface Setting {
   readonly params: Readonly<Record<string, number>>;
   /** the optional buffers that are present */
   readonly present: ReadonlySet<string>;
-  /** format of each matrix */
-  readonly formats: Readonly<Record<string, MatrixFormat>>;
+  /** format of each matrix and cache */
+  readonly formats: Readonly<Record<string, MatrixFormat | CacheFormat>>;
   /** "f16", "subgroups", "packed_4x8_integer_dot_product" (WebGPU), "relaxed-simd" (wasm) */
   readonly features: ReadonlySet<string>;
   /** lanes of a subgroup, 0 without subgroups */
@@ -56,8 +72,8 @@ interface ImplementationBase {
   readonly requires: readonly string[];
   /** for which counts of `params.rows` it is meant; both ends included */
   readonly rows?: { readonly min?: number; readonly max?: number };
-  /** formats of the (first) matrix that it reads; all when absent */
-  readonly formats?: readonly MatrixFormat[];
+  /** formats of the (first) matrix or cache that it takes; all when absent */
+  readonly formats?: readonly (MatrixFormat | CacheFormat)[];
   /** on which adapters it is meant to win: by default it is passed over on the others while there is another */
   readonly suits?: "software" | "hardware";
   /** any other condition, on everything but `rows` */
@@ -119,8 +135,8 @@ export interface KernelDefinition<B extends Record<string, BufferUse>, P extends
   readonly matrices?: (params: ParamsOf<P>) => Readonly<Record<string, readonly [number, number]>>;
   /** the parameters of the call that handles matrix rows begin..end only, for matrices split over several buffers */
   readonly piece?: (params: ParamsOf<P>, begin: number, end: number) => ParamsOf<P>;
-  /** the definition, in plain loops */
-  readonly reference: (buffers: ArraysOf<B>, params: ParamsOf<P>) => void;
+  /** the definition, in plain loops; what it writes to a cache it rounds to `cacheFormat`, f32 by default */
+  readonly reference: (buffers: ArraysOf<B>, params: ParamsOf<P>, cacheFormat?: CacheFormat) => void;
   readonly bound: (params: ParamsOf<P>) => Bound;
   /** inputs that must be more than random numbers (indices, lists); the rest is filled with normal values */
   readonly inputs?: (params: ParamsOf<P>, random: Random) => Partial<Record<keyof B & string, Floats | Uint32Array>>;
@@ -152,6 +168,7 @@ export interface Kernel {
   reference(
     buffers: Readonly<Record<string, Floats | Uint32Array | undefined>>,
     params: Readonly<Record<string, number>>,
+    cacheFormat?: CacheFormat,
   ): void;
   bound(params: Readonly<Record<string, number>>): Bound;
   inputs?(

@@ -48,7 +48,7 @@ describe("a trial", () => {
   });
 
   it("holds what a kernel leaves alone in a buffer that it reads and writes", () => {
-    const moving = makeTrial(cacheMove, { params: { rows: 1, slotLength: 4, slotCount: 3 } }, seededRandom(2));
+    const moving = makeTrial(cacheMove, { params: { rows: 1, kvHeads: 1, headDim: 2, slotCount: 3 } }, seededRandom(2));
     const [from, to] = [...moving.arrays["moves"]!];
     const other = 3 - from! - to!;
     const got = answers(moving);

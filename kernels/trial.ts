@@ -4,6 +4,7 @@
 // Every array is SLACK numbers longer than the kernel was told, and outputs begin as POISON: what the reference leaves
 // alone, inside a buffer or behind it, must come back untouched, and what lies behind an input spoils any sum it enters.
 
+import { headWords, packHeads, storageStep, unpackHeads, type CacheFormat, type CachePacking } from "./cache/cache.ts";
 import type { Bound, Floats, Kernel, Random, Sample } from "./kernel.ts";
 import { decodeWeights, type MatrixFormat, type StoredFormat } from "./matrix/matrix.ts";
 import { isQuantized, roundToFormat, type QuantizedFormat } from "./matrix/quantize.ts";
@@ -32,6 +33,8 @@ export interface Trial {
   /** contents before the run, SLACK included, of every buffer that is present and no matrix */
   readonly arrays: Readonly<Record<string, Float32Array | Uint32Array>>;
   readonly matrices: Readonly<Record<string, TrialMatrix>>;
+  /** how each cache is packed; its array holds words, as f32 where that is its format */
+  readonly packings: Readonly<Record<string, CachePacking>>;
   /** contents after the run, SLACK included, of every buffer that the kernel writes */
   readonly wanted: Readonly<Record<string, Float64Array | Uint32Array>>;
 }
@@ -59,7 +62,7 @@ export function seededRandom(seed: number): Random {
   };
 }
 
-/** Inputs for `kernel` at a sample, and its reference's outputs. Matrices hold weights that `format` holds exactly. */
+/** Inputs for `kernel` at a sample, and its reference's outputs. Matrices and caches hold numbers that `format` holds exactly. */
 export function makeTrial(
   kernel: Kernel,
   sample: Sample,
@@ -79,6 +82,8 @@ export function makeTrial(
   const matrices: Record<string, TrialMatrix> = {};
   const wanted: Record<string, Float64Array | Uint32Array> = {};
   const reads: Record<string, Floats | Uint32Array> = {};
+  const packings: Record<string, CachePacking> = {};
+  const packed: Record<string, Uint32Array> = {};
 
   for (const [name, use] of Object.entries(kernel.buffers)) {
     if (sample.absent?.includes(name)) continue;
@@ -90,6 +95,15 @@ export function makeTrial(
       const weights = decodeWeights(stored, bytes);
       matrices[name] = { rows, columns, format: stored, bytes, ...(isQuantized(format) ? { quantize: format } : {}) };
       reads[name] = Float64Array.from(isQuantized(format) ? roundToFormat(format, weights, columns) : weights);
+      continue;
+    }
+    if (use.startsWith("cache")) packings[name] = { format: format as CacheFormat, headDim: params["headDim"]! };
+    const packing = packings[name];
+    if (packing && packing.format !== "f32") {
+      const words = packHeads(packing, randomNumbers(size, random));
+      reads[name] = Float64Array.from(unpackHeads(packing, words));
+      arrays[name] = withSlack(words);
+      if (use.includes("write")) packed[name] = arrays[name];
       continue;
     }
     const isWord = use.endsWith("u32");
@@ -104,8 +118,10 @@ export function makeTrial(
     reads[name] = exact.subarray(0, size);
     if (use.includes("write")) wanted[name] = exact;
   }
-  kernel.reference(reads, params);
-  return { kernel, params, arrays, matrices, wanted };
+  const formats = Object.values(packings).map((packing) => packing.format);
+  kernel.reference(reads, params, formats[0]);
+  for (const name of Object.keys(packed)) wanted[name] = withSlack(packHeads(packings[name]!, reads[name] as Floats));
+  return { kernel, params, arrays, matrices, packings, wanted };
 }
 
 /**
@@ -113,13 +129,19 @@ export function makeTrial(
  * otherwise the first number that is not. `got` holds the outputs, with or without their slack.
  */
 export function compare(
-  { arrays, wanted }: Trial,
+  { arrays, packings, wanted }: Trial,
   got: Readonly<Record<string, Float32Array | Uint32Array>>,
   bound: Bound,
 ): Violation | null {
   for (const [buffer, wants] of Object.entries(wanted)) {
     const before = arrays[buffer]!;
     const gots = got[buffer] ?? [];
+    const packing = packings[buffer];
+    if (packing && packing.format !== "f32") {
+      const wrong = compareHeads(packing, before as Uint32Array, wants as Uint32Array, gots as Uint32Array, bound);
+      if (wrong) return { buffer, ...wrong };
+      continue;
+    }
     const length = Math.max(gots.length, wants.length - SLACK);
     for (let index = 0; index < length; index++) {
       const [value, want] = [gots[index] ?? Number.NaN, wants[index]!];
@@ -130,6 +152,56 @@ export function compare(
     }
   }
   return null;
+}
+
+/**
+ * Numbers of packed heads: as `compare`, a number that was written may also lie a step of its format off, because one that
+ * comes out a little different may be rounded the other way. What is behind the heads, and heads left alone, are the same words.
+ */
+function compareHeads(
+  packing: CachePacking,
+  before: Uint32Array,
+  wants: Uint32Array,
+  gots: Uint32Array,
+  bound: Bound,
+): Omit<Violation, "buffer"> | null {
+  const perHead = headWords(packing);
+  const heads = Math.floor((wants.length - SLACK) / perHead);
+  for (let index = 0; index < Math.max(gots.length, heads * perHead); index++) {
+    const head = Math.floor(index / perHead);
+    const [begin, end] = [head * perHead, (head + 1) * perHead];
+    const isLeftAlone = head >= heads || wants.subarray(begin, end).every((word, i) => word === before[begin + i]);
+    if (isLeftAlone && gots[index] !== wants[index]) {
+      return { index, got: gots[index] ?? Number.NaN, want: wants[index]! };
+    }
+    if (isLeftAlone || index > begin) continue;
+    const want = unpackHeads(packing, wants.subarray(begin, end));
+    const got = unpackHeads(packing, gots.subarray(begin, end));
+    for (const [i, value] of want.entries()) {
+      const step = storageStep(packing.format, want, i);
+      const isNear = Math.abs(got[i]! - value) <= bound.absolute + bound.relative * Math.abs(value) + STEP_ROOM * step;
+      if (!isNear) return { index: begin, got: got[i]!, want: value };
+    }
+  }
+  return null;
+}
+
+/** A number may be a step off, whose size may itself be rounded the other way. */
+const STEP_ROOM = 1 + 2 ** -6;
+
+function withSlack(words: Uint32Array): Uint32Array {
+  const longer = new Uint32Array(words.length + SLACK).fill(POISON_WORD);
+  longer.set(words);
+  return longer;
+}
+
+/** Normal numbers, none so small that an adapter may take it for zero when it is stored as f16. */
+function randomNumbers(length: number, random: Random): Float32Array {
+  const least = 2 ** -10;
+  return Float32Array.from({ length }, () => {
+    const number = random.normal();
+    return Math.abs(number) < least ? least : number;
+  });
 }
 
 /** Normal weights in a stored format; one in sixteen is small enough to be subnormal as f16. */

@@ -147,6 +147,7 @@ it("kedge/kernels exports these names", () => {
     attendWithPattern
     boundOf
     bytesPerWeight
+    cacheFormats
     cacheMove
     compare
     decodeWeights
@@ -155,6 +156,7 @@ it("kedge/kernels exports these names", () => {
     erf
     f16ToF32
     gatedLinear
+    headWords
     isQuantized
     isVisible
     kernels
@@ -163,6 +165,7 @@ it("kedge/kernels exports these names", () => {
     linear
     makeTrial
     matrixByteLength
+    packHeads
     packRows
     paddedColumns
     rmsNorm
@@ -170,12 +173,15 @@ it("kedge/kernels exports these names", () => {
     roundToFormat
     seededRandom
     selectRows
+    slotBytes
     softmax
     sumHeads
     tokenLogProb
     type ActivationName
     type Bound
     type BufferUse
+    type CacheFormat
+    type CachePacking
     type Floats
     type Implementation
     type Kernel
@@ -195,6 +201,7 @@ it("kedge/kernels exports these names", () => {
     type VisibilityParams
     type WasmImplementation
     type WgslImplementation
+    unpackHeads
     "
   `);
 });

@@ -3,6 +3,7 @@
 //
 // Room: a pool that is full grows by half; one that has more than 2 · live + 64 slots is compacted and shrunk.
 
+import { headWords, type CachePacking } from "../../kernels/index.ts";
 import type { Device, Tensor } from "../devices/device.ts";
 
 /** A move of one slot's contents. */
@@ -18,6 +19,7 @@ export class SlotPool {
   /** one per layer of the pool, [slots, 2, kvHeads, headDim] */
   readonly caches: readonly Tensor[];
   readonly #device: Device;
+  /** words of a slot in one layer */
   readonly #slotLength: number;
   readonly #maxSlots: number;
   #counts = new Uint32Array(SPARE_SLOTS);
@@ -26,13 +28,15 @@ export class SlotPool {
   #used = 0;
   #live = 0;
 
-  /** A pool over these layers; `slotLength` is the count of numbers in a slot of one layer. */
-  constructor(device: Device, layers: readonly number[], slotLength: number, maxSlots: number) {
+  /** A pool over these layers, of so many heads packed in this way. */
+  constructor(device: Device, layers: readonly number[], kvHeads: number, packing: CachePacking, maxSlots: number) {
+    const slotLength = 2 * kvHeads * headWords(packing);
+    const type = packing.format === "f32" ? "f32" : "u32";
     this.#device = device;
     this.#slotLength = slotLength;
     this.#maxSlots = maxSlots;
     this.caches = layers.map((layer) =>
-      device.createTensor(`blocks.${layer}.attn.cache`, "f32", SPARE_SLOTS * slotLength, "cache"),
+      device.createTensor(`blocks.${layer}.attn.cache`, type, SPARE_SLOTS * slotLength, "cache", packing),
     );
   }
 
@@ -46,7 +50,7 @@ export class SlotPool {
 
   /** Bytes of one slot over the pool's layers. */
   get slotBytes(): number {
-    return this.#slotLength * this.caches.length * Float32Array.BYTES_PER_ELEMENT;
+    return this.#slotLength * this.caches.length * Uint32Array.BYTES_PER_ELEMENT;
   }
 
   /** True if the pool has more slots than it should keep for those alive. */

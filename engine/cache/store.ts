@@ -4,7 +4,7 @@
 //
 // Everything the store does to the device (growing, moving, shrinking) takes effect in the order of the calls, between steps.
 
-import { cacheMove } from "../../kernels/index.ts";
+import { cacheMove, type CacheFormat } from "../../kernels/index.ts";
 import type { Device, Executable, Tensor, Write } from "../devices/device.ts";
 import { ProgramBuilder, variable } from "../devices/program.ts";
 import type { CacheBytes, CacheStatistics } from "./bytes.ts";
@@ -21,6 +21,8 @@ export interface CacheShape {
   readonly layers: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** what a number is kept as, f32 by default */
+  readonly format?: CacheFormat;
   /** each layer keeps its own keys */
   readonly isPerLayer: boolean;
   /** most slots of a pool */
@@ -77,7 +79,7 @@ export class CacheStore {
   /** of all lists, [*, 4] */
   readonly entries: Tensor;
   readonly #device: Device;
-  readonly #slotLength: number;
+  readonly #heads: { readonly kvHeads: number; readonly headDim: number };
   readonly #regions = new RangeAllocator(FIRST_ENTRIES);
   readonly #open = new Set<StoredSequence>();
   readonly #moves: Tensor;
@@ -89,13 +91,13 @@ export class CacheStore {
   #fedTokens = 0;
   #statistics = { steps: 0, live: 0, peak: 0, fed: 0, fedPeak: 0 };
 
-  constructor(device: Device, { layers, kvHeads, headDim, isPerLayer, maxSlots }: CacheShape) {
+  constructor(device: Device, { layers, kvHeads, headDim, format = "f32", isPerLayer, maxSlots }: CacheShape) {
     const all = Array.from({ length: layers }, (_, layer) => layer);
     this.#device = device;
     this.isPerLayer = isPerLayer;
-    this.#slotLength = 2 * kvHeads * headDim;
+    this.#heads = { kvHeads, headDim };
     this.pools = (isPerLayer ? all.map((layer) => [layer]) : [all]).map(
-      (own) => new SlotPool(device, own, this.#slotLength, maxSlots),
+      (own) => new SlotPool(device, own, kvHeads, { format, headDim }, maxSlots),
     );
     this.caches = this.pools.flatMap(({ caches }) => caches);
     this.entries = device.createTensor("cache.entries", "u32", FIRST_ENTRIES * ENTRY_WORDS, "activations");
@@ -117,7 +119,7 @@ export class CacheStore {
             cacheMove,
             `${cache.label}.move`,
             { moves: this.#moves, cache },
-            { rows: variable("moves"), slotLength: this.#slotLength, slotCount: variable("slotCount") },
+            { rows: variable("moves"), ...this.#heads, slotCount: variable("slotCount") },
           );
         }
         return this.#device.prepare(builder.build(), signal ? { signal } : {});

@@ -3,7 +3,7 @@
 //
 // Order: writes, runs and reads of one device take effect in the order in which they were called, without awaiting each other.
 
-import type { Implementation, QuantizedFormat, StoredFormat } from "../../kernels/index.ts";
+import type { CachePacking, Implementation, QuantizedFormat, StoredFormat } from "../../kernels/index.ts";
 import type { Call, Program } from "./program.ts";
 import type { Matrix, Tensor, TensorRole } from "./tensor.ts";
 
@@ -85,8 +85,8 @@ export interface Device {
   /** variants found wrong by the known-answer tests so far */
   readonly demotions: readonly Demotion[];
 
-  /** A tensor of zeros. Throws a DeviceError when there is no room. */
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole): Tensor;
+  /** A tensor of zeros; with `packing` one of keys and values, whose words are u32 in any format but f32. Throws a DeviceError when there is no room. */
+  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor;
   /** Grows or shrinks a tensor; keeps the numbers that fit, the rest are zeros. */
   resize(tensor: Tensor, length: number): void;
   destroy(tensor: Tensor | Matrix): void;

@@ -59,12 +59,12 @@ export async function runTrial(
   trial: Trial,
   implementation?: Implementation,
 ): Promise<Violation | null | "not made for this"> {
-  const { kernel, arrays, matrices, params, wanted } = trial;
+  const { kernel, arrays, matrices, packings, params, wanted } = trial;
   const buffers: Record<string, Tensor | Matrix> = {};
   try {
     for (const [name, array] of Object.entries(arrays)) {
       const type = array instanceof Uint32Array ? "u32" : "f32";
-      const tensor = device.createTensor(`trial.${name}`, type, array.length, "activations");
+      const tensor = device.createTensor(`trial.${name}`, type, array.length, "activations", packings[name]);
       buffers[name] = tensor;
       device.write({ tensor, data: array });
     }

@@ -21,10 +21,10 @@ export const attendPattern = defineKernel({
   name: "attend-pattern",
   buffers: {
     q: "read",
-    cache: "read",
+    cache: "cache",
     ranges: "read u32",
     entries: "read u32",
-    sourceCache: "read optional",
+    sourceCache: "cache optional",
     headParams: "read optional",
     pattern: "write",
   },

@@ -28,10 +28,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> q: array<f32>;                  // [rows, heads, head_dim]
-@group(0) @binding(1) var<storage, read> cache: array<f32>;              // [slots, 2, kv_heads, head_dim]
+@group(0) @binding(1) var<storage, read> cache: array<Cached>;           // [slots, 2, kv_heads] heads
 @group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;       // [lists, rows]: begin, end, position, mark
 @group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;      // [entry_count]: slot, position, mark, bits of the bias
-@group(0) @binding(4) var<storage, read> source_cache: array<f32>;       // as cache
+@group(0) @binding(4) var<storage, read> source_cache: array<Cached>;    // as cache
 @group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of biases
 @group(0) @binding(6) var<storage, read_write> pattern: array<u32>;      // [rows, heads, columns + source_columns]
 @group(0) @binding(7) var<uniform> params: Params;
@@ -62,13 +62,9 @@ fn main(
     let entry = entries[min(place, params.entry_count - 1u)];
     var bits = MINUS_INFINITY;
     if (place < range.y && select(is_visible(range, entry), is_source_visible(range, entry), is_source)) {
-      let key = (entry.x * 2u * params.kv_heads + kv_head) * params.head_dim;
+      let key = key_begin(entry.x, kv_head);
       var dot = 0.0;
-      if (is_source) {
-        for (var i = 0u; i < params.head_dim; i++) { dot += q[from_q + i] * source_cache[key + i]; }
-      } else {
-        for (var i = 0u; i < params.head_dim; i++) { dot += q[from_q + i] * cache[key + i]; }
-      }
+      for (var i = 0u; i < params.head_dim; i++) { dot += q[from_q + i] * cached(key, i, is_source); }
       let score = score_of(dot, entry, head, is_source);
       let new_peak = max(peak, score);
       total = total * exp(peak - new_peak) + exp(score - new_peak);

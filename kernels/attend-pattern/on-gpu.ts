@@ -1,18 +1,19 @@
 import visible from "../attend/visible.wgsl?raw";
+import { cacheFormats } from "../cache/cache.ts";
+import { attentionRead, singlesPreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
 import code from "./attend-pattern.wgsl?raw";
 
-/** A workgroup per row and head. */
-export const gpu: readonly WgslImplementation[] = [
-  {
-    name: "attend-pattern",
-    wgsl: visible + code,
-    requires: [],
-    constants: ({ present }) => ({
-      HAS_SOURCE: present.has("sourceCache"),
-      HAS_HEAD_PARAMS: present.has("headParams"),
-    }),
-    workgroups: ({ params: { rows, heads } }) => spread(rows! * heads!),
-  },
-];
+/** A workgroup per row and head, for each format. */
+export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
+  name: `attend-pattern.${format}`,
+  wgsl: visible + singlesPreludes[format] + attentionRead + code,
+  requires: [],
+  formats: [format],
+  constants: ({ present }) => ({
+    HAS_SOURCE: present.has("sourceCache"),
+    HAS_HEAD_PARAMS: present.has("headParams"),
+  }),
+  workgroups: ({ params: { rows, heads } }) => spread(rows! * heads!),
+}));

@@ -11,10 +11,10 @@ export const attendWithPattern = defineKernel({
   name: "attend-with-pattern",
   buffers: {
     pattern: "read",
-    cache: "read",
+    cache: "cache",
     ranges: "read u32",
     entries: "read u32",
-    sourceCache: "read optional",
+    sourceCache: "cache optional",
     z: "write",
   },
   params: {

@@ -16,10 +16,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> pattern: array<f32>;        // [rows, heads, columns + source_columns]
-@group(0) @binding(1) var<storage, read> cache: array<f32>;          // [slots, 2, kv_heads, head_dim]
+@group(0) @binding(1) var<storage, read> cache: array<Cached>;       // [slots, 2, kv_heads] heads
 @group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;   // [lists, rows]: begin, end, position, mark
 @group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;  // [entry_count]: slot, position, mark, bits of the bias
-@group(0) @binding(4) var<storage, read> source_cache: array<f32>;   // as cache
+@group(0) @binding(4) var<storage, read> source_cache: array<Cached>;  // as cache
 @group(0) @binding(5) var<storage, read_write> z: array<f32>;        // [rows, heads, head_dim]
 @group(0) @binding(6) var<uniform> params: Params;
 
@@ -34,13 +34,13 @@ fn main(
   if (row_head >= params.rows * params.heads) { return; }
   let range = ranges[params.list * params.rows + row_head / params.heads];
   let kv_head = row_head % params.heads / (params.heads / params.kv_heads);
-  let within = kv_head * params.head_dim + place % params.head_dim;
+  let i = place % params.head_dim;
   let line = row_head * (params.columns + params.source_columns);
   var sum = 0.0;
   for (var entry = range.x; entry < range.y; entry++) {
-    let value = (entries[entry].x * 2u + 1u) * params.kv_heads * params.head_dim + within;
-    sum += pattern[line + entry - range.x] * cache[value];
-    if (HAS_SOURCE) { sum += pattern[line + params.columns + entry - range.x] * source_cache[value]; }
+    let value = value_begin(entries[entry].x, kv_head);
+    sum += pattern[line + entry - range.x] * cached(value, i, false);
+    if (HAS_SOURCE) { sum += pattern[line + params.columns + entry - range.x] * cached(value, i, true); }
   }
   z[place] = sum;
 }

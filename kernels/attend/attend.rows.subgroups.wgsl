@@ -27,19 +27,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<f32>>;             // [rows, heads, head_dim / 4]
-@group(0) @binding(1) var<storage, read> cache: array<vec4<f32>>;         // [slots, 2, kv_heads, head_dim / 4]
+@group(0) @binding(1) var<storage, read> cache: array<Cached>;            // [slots, 2, kv_heads] heads
 @group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;        // [lists, rows]: begin, end, position, mark
 @group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;       // [entry_count]: slot, position, mark, bits of the bias
-@group(0) @binding(4) var<storage, read> source_cache: array<vec4<f32>>;  // as cache
+@group(0) @binding(4) var<storage, read> source_cache: array<Cached>;     // as cache
 @group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;   // [heads]: bias of the source, scale of biases
 @group(0) @binding(6) var<storage, read_write> z: array<vec4<f32>>;       // [rows, heads, head_dim / 4]
 @group(0) @binding(7) var<uniform> params: Params;
-
-/// Group i of the key or value that begins at group `begin` of the cache, or of the source's.
-fn cached(begin: u32, i: u32, is_source: bool) -> vec4<f32> {
-  if (HAS_SOURCE && is_source) { return source_cache[begin + i]; }
-  return cache[begin + i];
-}
 
 /// True for the rows that see the entry's key.
 fn seen_by(all: array<vec4<u32>, 4>, place: u32, entry: vec4<u32>, is_source: bool) -> vec4<bool> {
@@ -111,7 +105,7 @@ fn main(
         let seen = seen_by(all, begin + lane, entry, is_source);
         if (!subgroupAny(any(seen))) { continue; }
 
-        let key = (entry.x * 2u * params.kv_heads + kv_head) * groups;
+        let key = key_begin(entry.x, kv_head);
         var dots = vec4<f32>();
         for (var i = 0u; i < groups; i++) {
           dots += cached(key, i, is_source) * mat4x4<f32>(q[q0 + i], q[q1 + i], q[q2 + i], q[q3 + i]);
@@ -129,7 +123,7 @@ fn main(
         s1 = mat4x4<f32>(s1[0] * shrink.x, s1[1] * shrink.y, s1[2] * shrink.z, s1[3] * shrink.w);
         s2 = mat4x4<f32>(s2[0] * shrink.x, s2[1] * shrink.y, s2[2] * shrink.z, s2[3] * shrink.w);
         s3 = mat4x4<f32>(s3[0] * shrink.x, s3[1] * shrink.y, s3[2] * shrink.z, s3[3] * shrink.w);
-        let value_here = key + params.kv_heads * groups;
+        let value_here = value_begin(entry.x, kv_head);
         for (var i = 0u; i < min(lanes, union_end - begin); i++) {
           let w = subgroupShuffle(weights, i);
           let value = subgroupShuffle(value_here, i);

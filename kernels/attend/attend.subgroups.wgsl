@@ -27,19 +27,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4<f32>>;             // [rows, heads, head_dim / 4]
-@group(0) @binding(1) var<storage, read> cache: array<vec4<f32>>;         // [slots, 2, kv_heads, head_dim / 4]
+@group(0) @binding(1) var<storage, read> cache: array<Cached>;            // [slots, 2, kv_heads] heads
 @group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;        // [lists, rows]: begin, end, position, mark
 @group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;       // [entry_count]: slot, position, mark, bits of the bias
-@group(0) @binding(4) var<storage, read> source_cache: array<vec4<f32>>;  // as cache
+@group(0) @binding(4) var<storage, read> source_cache: array<Cached>;     // as cache
 @group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;   // [heads]: bias of the source, scale of biases
 @group(0) @binding(6) var<storage, read_write> z: array<vec4<f32>>;       // [rows, heads, head_dim / 4]
 @group(0) @binding(7) var<uniform> params: Params;
-
-/// Group i of the key or value that begins at group `begin` of the cache, or of the source's.
-fn cached(begin: u32, i: u32, is_source: bool) -> vec4<f32> {
-  if (HAS_SOURCE && is_source) { return source_cache[begin + i]; }
-  return cache[begin + i];
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -75,7 +69,7 @@ fn main(
         else { is_seen = is_seen && is_visible(range, entry); }
         if (!subgroupAny(is_seen)) { continue; }
 
-        let key = (entry.x * 2u * params.kv_heads + kv_head) * groups;
+        let key = key_begin(entry.x, kv_head);
         var products = vec4<f32>();
         for (var i = 0u; i < groups; i++) { products += q[from_q + i] * cached(key, i, is_source); }
         let score = select(LOWEST, score_of(dot(products, vec4<f32>(1.0)), entry, head, is_source), is_seen);
@@ -88,7 +82,7 @@ fn main(
         s1 *= shrink;
         s2 *= shrink;
         s3 *= shrink;
-        let value_here = key + params.kv_heads * groups;
+        let value_here = value_begin(entry.x, kv_head);
         for (var i = 0u; i < min(lanes, range.y - begin); i++) {
           let w = subgroupShuffle(weight, i);
           let value = subgroupShuffle(value_here, i);

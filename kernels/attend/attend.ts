@@ -140,10 +140,10 @@ export const attend = defineKernel({
   name: "attend",
   buffers: {
     q: "read",
-    cache: "read",
+    cache: "cache",
     ranges: "read u32",
     entries: "read u32",
-    sourceCache: "read optional",
+    sourceCache: "cache optional",
     headParams: "read optional",
     z: "write",
   },

@@ -25,19 +25,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> q: array<f32>;                  // [rows, heads, head_dim]
-@group(0) @binding(1) var<storage, read> cache: array<f32>;              // [slots, 2, kv_heads, head_dim]
+@group(0) @binding(1) var<storage, read> cache: array<Cached>;           // [slots, 2, kv_heads] heads
 @group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;       // [lists, rows]: begin, end, position, mark
 @group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;      // [entry_count]: slot, position, mark, bits of the bias
-@group(0) @binding(4) var<storage, read> source_cache: array<f32>;       // as cache
+@group(0) @binding(4) var<storage, read> source_cache: array<Cached>;    // as cache
 @group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of biases
 @group(0) @binding(6) var<storage, read_write> z: array<f32>;            // [rows, heads, head_dim]
 @group(0) @binding(7) var<uniform> params: Params;
-
-/// Number i of the cache, or of the source's.
-fn cached(i: u32, is_source: bool) -> f32 {
-  if (HAS_SOURCE && is_source) { return source_cache[i]; }
-  return cache[i];
-}
 
 var<workgroup> scores: array<f32, LANES>;
 var<workgroup> weights: array<f32, LANES>;
@@ -69,10 +63,10 @@ fn main(
       else { is_seen = is_seen && is_visible(range, entry); }
       var score = LOWEST;
       if (is_seen) {
-        let key = (entry.x * 2u * params.kv_heads + kv_head) * params.head_dim;
+        let key = key_begin(entry.x, kv_head);
         var dot = 0.0;
         for (var i = 0u; i < params.head_dim; i++) {
-          dot += q[from_q + i] * cached(key + i, source == 1u);
+          dot += q[from_q + i] * cached(key, i, source == 1u);
         }
         score = score_of(dot, entry, head, source == 1u);
       }
@@ -81,7 +75,7 @@ fn main(
       var new_peak = peak;
       for (var i = 0u; i < LANES; i++) { new_peak = max(new_peak, scores[i]); }
       weights[lane] = select(0.0, exp(score - new_peak), is_seen);
-      values[lane] = ((entry.x * 2u + 1u) * params.kv_heads + kv_head) * params.head_dim;
+      values[lane] = value_begin(entry.x, kv_head);
       workgroupBarrier();
       let shrink = exp(peak - new_peak);
       peak = new_peak;
@@ -93,7 +87,7 @@ fn main(
         total += weight;
         for (var i = 0u; i < 4u; i++) {
           let dim = first_dim + i * LANES;
-          if (dim < params.head_dim) { sums[i] += weight * cached(values[key] + dim, source == 1u); }
+          if (dim < params.head_dim) { sums[i] += weight * cached(values[key], dim, source == 1u); }
         }
       }
     }

@@ -1,3 +1,5 @@
+import { cacheFormats } from "../cache/cache.ts";
+import { attentionRead, foursPreludes, singlesPreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
 import type { Setting, WgslImplementation } from "../kernel.ts";
 import rowsOfFour from "./attend.rows.subgroups.wgsl?raw";
@@ -16,30 +18,38 @@ function workgroupsOf({ params: { rows, heads, headDim } }: Setting, dims: numbe
   return [x, y, Math.ceil(headDim! / dims)];
 }
 
-/** A subgroup per row and head, or per four rows and head where there are many, else a workgroup per row and head. */
-export const gpu: readonly WgslImplementation[] = [
+const hasWholeGroups = ({ params }: Setting) => params["headDim"]! % 4 === 0;
+
+/**
+ * A subgroup per row and head, or per four rows and head where there are many, else a workgroup per row and head: each for
+ * every format of the cache.
+ */
+export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format): readonly WgslImplementation[] => [
   {
-    name: "attend.rows.subgroups",
-    wgsl: visible + rowsOfFour,
+    name: `attend.rows.subgroups.${format}`,
+    wgsl: visible + foursPreludes[format] + attentionRead + rowsOfFour,
     requires: ["subgroups"],
+    formats: [format],
     rows: { min: 5 },
-    fits: ({ params }) => params["headDim"]! % 4 === 0,
+    fits: hasWholeGroups,
     constants: (setting) => ({ WORKGROUP: setting.subgroupSize, ...sources(setting) }),
     workgroups: (setting) => workgroupsOf(setting, 16 * setting.subgroupSize, 4),
   },
   {
-    name: "attend.subgroups",
-    wgsl: visible + subgroups,
+    name: `attend.subgroups.${format}`,
+    wgsl: visible + foursPreludes[format] + attentionRead + subgroups,
     requires: ["subgroups"],
-    fits: ({ params }) => params["headDim"]! % 4 === 0,
+    formats: [format],
+    fits: hasWholeGroups,
     constants: (setting) => ({ WORKGROUP: setting.subgroupSize, ...sources(setting) }),
     workgroups: (setting) => workgroupsOf(setting, 16 * setting.subgroupSize),
   },
   {
-    name: "attend",
-    wgsl: visible + plain,
+    name: `attend.${format}`,
+    wgsl: visible + singlesPreludes[format] + attentionRead + plain,
     requires: [],
+    formats: [format],
     constants: sources,
     workgroups: (setting) => workgroupsOf(setting, 256),
   },
-];
+]);

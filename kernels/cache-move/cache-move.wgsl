@@ -1,13 +1,14 @@
-// cache[moves[row].to] = cache[moves[row].from], one number a lane.
+// The words of slot moves[row].to = those of slot moves[row].from, one a lane.
 
 struct Params {
   rows: u32,
-  slot_length: u32,
+  kv_heads: u32,
+  head_dim: u32,
   slot_count: u32,
 }
 
 @group(0) @binding(0) var<storage, read> moves: array<vec2<u32>>;  // [rows], (from, to)
-@group(0) @binding(1) var<storage, read_write> cache: array<f32>;  // [slot_count, slot_length]
+@group(0) @binding(1) var<storage, read_write> cache: array<u32>;  // [slot_count, 2, kv_heads] heads, as words
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -17,8 +18,9 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let place = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * 64u + lane;
-  if (place >= params.rows * params.slot_length) { return; }
-  let move_here = moves[place / params.slot_length];
-  let within = place % params.slot_length;
-  cache[move_here.y * params.slot_length + within] = cache[move_here.x * params.slot_length + within];
+  let slot_length = 2u * params.kv_heads * head_length();
+  if (place >= params.rows * slot_length) { return; }
+  let move_here = moves[place / slot_length];
+  let within = place % slot_length;
+  cache[move_here.y * slot_length + within] = cache[move_here.x * slot_length + within];
 }

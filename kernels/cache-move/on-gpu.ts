@@ -1,13 +1,15 @@
+import { cacheFormats, headWords } from "../cache/cache.ts";
+import { singlesPreludes } from "../cache/preludes.ts";
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
 import wgsl from "./cache-move.wgsl?raw";
 
-/** One number a lane. */
-export const gpu: readonly WgslImplementation[] = [
-  {
-    name: "cache-move",
-    wgsl,
-    requires: [],
-    workgroups: ({ params }) => spreadLanes(params["rows"]! * params["slotLength"]!),
-  },
-];
+/** One word a lane, for each format. */
+export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
+  name: `cache-move.${format}`,
+  wgsl: singlesPreludes[format] + wgsl,
+  requires: [],
+  formats: [format],
+  workgroups: ({ params: { rows, kvHeads, headDim } }) =>
+    spreadLanes(rows! * 2 * kvHeads! * headWords({ format, headDim: headDim! })),
+}));

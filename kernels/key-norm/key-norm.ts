@@ -7,7 +7,7 @@ import { wasm } from "./on-wasm.ts";
 
 export const keyNorm = defineKernel({
   name: "key-norm",
-  buffers: { cache: "read", slots: "read u32", y: "write" },
+  buffers: { cache: "cache", slots: "read u32", y: "write" },
   // slots [lists, rows], cache [slotCount, 2, kvHeads, headDim]
   params: { rows: "u32", kvHeads: "u32", headDim: "u32", list: "u32", slotCount: "u32" },
   sizes: ({ rows, kvHeads, headDim, list, slotCount }) => ({

@@ -8,8 +8,8 @@ struct Params {
   slot_count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> cache: array<f32>;    // [slot_count, 2, kv_heads, head_dim]
-@group(0) @binding(1) var<storage, read> slots: array<u32>;    // [lists, rows]
+@group(0) @binding(0) var<storage, read> cache: array<Cached>;  // [slot_count, 2, kv_heads] heads
+@group(0) @binding(1) var<storage, read> slots: array<u32>;     // [lists, rows]
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows]
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -21,12 +21,13 @@ fn main(
 ) {
   let row = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * 64u + lane;
   if (row >= params.rows) { return; }
-  let begin = slots[params.list * params.rows + row] * 2u * params.kv_heads * params.head_dim;
+  let slot = slots[params.list * params.rows + row];
   var total = 0.0;
   for (var head = 0u; head < params.kv_heads; head++) {
+    let key = key_begin(slot, head);
     var squares = 0.0;
     for (var i = 0u; i < params.head_dim; i++) {
-      let value = cache[begin + head * params.head_dim + i];
+      let value = decoded(cache[codes_at(key, i)], cache[scale_at(key, i)], i);
       squares += value * value;
     }
     total += sqrt(squares);

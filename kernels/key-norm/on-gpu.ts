@@ -1,8 +1,14 @@
+import { cacheFormats } from "../cache/cache.ts";
+import { singlesPreludes } from "../cache/preludes.ts";
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
 import wgsl from "./key-norm.wgsl?raw";
 
-/** One row a lane. */
-export const gpu: readonly WgslImplementation[] = [
-  { name: "key-norm", wgsl, requires: [], workgroups: ({ params }) => spreadLanes(params["rows"]!) },
-];
+/** One row a lane, for each format. */
+export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
+  name: `key-norm.${format}`,
+  wgsl: singlesPreludes[format] + wgsl,
+  requires: [],
+  formats: [format],
+  workgroups: ({ params }) => spreadLanes(params["rows"]!),
+}));

@@ -1,19 +1,23 @@
-import { spreadLanes } from "../dispatch.ts";
+import { cacheFormats } from "../cache/cache.ts";
+import { storePreludes } from "../cache/preludes.ts";
+import { spread } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
 import wgsl from "./rotate-store.wgsl?raw";
 
-/** One element a lane. */
-export const gpu: readonly WgslImplementation[] = [
-  {
-    name: "rotate-store",
-    wgsl,
-    requires: [],
-    constants: ({ present }) => ({
-      HAS_ROTATION: present.has("rotation"),
-      HAS_Q_NORM: present.has("qNorm"),
-      HAS_K_NORM: present.has("kNorm"),
-    }),
-    workgroups: ({ params: { rows, heads, kvHeads, headDim } }) =>
-      spreadLanes(rows! * (heads! + 2 * kvHeads!) * headDim!),
-  },
-];
+/** Lanes of a workgroup, numbers of a head that it takes. */
+const LANES = 64;
+
+/** One element a lane, for each format. */
+export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
+  name: `rotate-store.${format}`,
+  wgsl: storePreludes[format] + wgsl,
+  requires: [],
+  formats: [format],
+  constants: ({ present }) => ({
+    HAS_ROTATION: present.has("rotation"),
+    HAS_Q_NORM: present.has("qNorm"),
+    HAS_K_NORM: present.has("kNorm"),
+  }),
+  workgroups: ({ params: { rows, heads, kvHeads, headDim } }) =>
+    spread(rows! * (heads! + 2 * kvHeads!) * Math.ceil(headDim! / LANES)),
+}));

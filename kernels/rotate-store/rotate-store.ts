@@ -1,9 +1,10 @@
 // After the fused projection qkv = [heads of q | kvHeads of k | kvHeads of v] of each row:
 //   q, k are normed per head (if qNorm, kNorm), their first rotaryDims dimensions rotated (arXiv 2104.09864) by the row's
-//   angles, and q goes to `q`, k and v into the row's slot of the layer's cache [slots, 2, kvHeads, headDim].
+//   angles, and q goes to `q`, k and v into the row's slot of the layer's cache [slots, 2, kvHeads, headDim], as its format keeps them.
 // rotation[row] holds (cos, sin) of each of the rotaryDims / 2 angles. Pair i is (i, i + rotaryDims / 2), or (2i, 2i + 1)
 // with `interleaved`.
 
+import { roundHead } from "../cache/cache.ts";
 import { defineKernel, shuffled } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -17,7 +18,7 @@ export const rotateStore = defineKernel({
     qNorm: "read optional",
     kNorm: "read optional",
     q: "write",
-    cache: "read-write",
+    cache: "cache read-write",
   },
   // `slots` is [lists, rows]: layers may keep their own lists of slots; `list` is this layer's.
   params: {
@@ -40,7 +41,7 @@ export const rotateStore = defineKernel({
     q: rows * heads * headDim,
     cache: slotCount * 2 * kvHeads * headDim,
   }),
-  reference({ qkv, rotation, slots, qNorm, kNorm, q, cache }, params) {
+  reference({ qkv, rotation, slots, qNorm, kNorm, q, cache }, params, cacheFormat = "f32") {
     const { rows, heads, kvHeads, headDim, rotaryDims, interleaved, list, epsilon } = params;
     const half = rotaryDims / 2;
     for (let row = 0; row < rows; row++) {
@@ -64,8 +65,12 @@ export const rotateStore = defineKernel({
             x[second] = b * cos + a * sin;
           }
         }
-        if (head < heads) q.set(x, (row * heads + head) * headDim);
-        else cache.set(x, slot + (head - heads) * headDim);
+        if (head < heads) {
+          q.set(x, (row * heads + head) * headDim);
+        } else {
+          roundHead(cacheFormat, x);
+          cache.set(x, slot + (head - heads) * headDim);
+        }
       }
     }
   },

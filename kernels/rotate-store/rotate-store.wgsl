@@ -1,5 +1,8 @@
-// Norms, rotates and stores one row's heads of q, k and v: one element a lane. A lane that rotates reads its pair's other half
-// itself, and with a norm adds up its whole head: head_dim reads of one address for all lanes of a head, and no barrier.
+// Norms, rotates and stores one row's heads of q, k and v: a workgroup takes 64 numbers of a head, one a lane. A lane that
+// rotates reads its pair's other half itself, and with a norm adds up its whole head: head_dim reads of one address for all
+// lanes. Numbers of k and v meet in `slice`, from where the cache's format stores them.
+
+const LANES = 64u;
 
 override HAS_ROTATION: bool;
 override HAS_Q_NORM: bool;
@@ -23,8 +26,10 @@ struct Params {
 @group(0) @binding(3) var<storage, read> q_norm: array<f32>;          // [head_dim]
 @group(0) @binding(4) var<storage, read> k_norm: array<f32>;          // [head_dim]
 @group(0) @binding(5) var<storage, read_write> q: array<f32>;         // [rows, heads, head_dim]
-@group(0) @binding(6) var<storage, read_write> cache: array<f32>;     // [slot_count, 2, kv_heads, head_dim]
+@group(0) @binding(6) var<storage, read_write> cache: array<Cached>;  // [slot_count, 2, kv_heads] heads
 @group(0) @binding(7) var<uniform> params: Params;
+
+var<workgroup> slice: array<f32, LANES>;
 
 /// Element i of the head that begins at `head_begin`, normed: scale is 1 / root mean square, or 1 where there is no norm.
 fn element(head_begin: u32, i: u32, scale: f32, is_query: bool) -> f32 {
@@ -34,22 +39,25 @@ fn element(head_begin: u32, i: u32, scale: f32, is_query: bool) -> f32 {
   return value;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) workgroup_id: vec3<u32>,
   @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let place = (workgroup_id.x + workgroup_id.y * num_workgroups.x) * 64u + lane;
+  let place = workgroup_id.x + workgroup_id.y * num_workgroups.x;
+  let slices = (params.head_dim + LANES - 1u) / LANES;
   let all_heads = params.heads + 2u * params.kv_heads;
-  let i = place % params.head_dim;
-  let head = place / params.head_dim % all_heads;
-  let row = place / params.head_dim / all_heads;
+  let first = place % slices * LANES;
+  let head = place / slices % all_heads;
+  let row = place / slices / all_heads;
   if (row >= params.rows) { return; }
 
-  let head_begin = place - i;
+  let head_begin = (row * all_heads + head) * params.head_dim;
   let is_query = head < params.heads;
-  var value = qkv[place];
+  let is_inside = first + lane < params.head_dim;
+  let i = select(0u, first + lane, is_inside);
+  var value = qkv[head_begin + i];
   if (head < params.heads + params.kv_heads) {
     var scale = 1.0;
     if ((HAS_Q_NORM && is_query) || (HAS_K_NORM && !is_query)) {
@@ -69,9 +77,11 @@ fn main(
     }
   }
   if (is_query) {
-    q[(row * params.heads + head) * params.head_dim + i] = value;
-  } else {
-    let slot = slots[params.list * params.rows + row];
-    cache[(slot * 2u * params.kv_heads + head - params.heads) * params.head_dim + i] = value;
+    if (is_inside) { q[(row * params.heads + head) * params.head_dim + i] = value; }
+    return;
   }
+  slice[lane] = select(0.0, value, is_inside);
+  workgroupBarrier();
+  // the heads of a slot's values follow those of its keys
+  store_slice(key_begin(slots[params.list * params.rows + row], head - params.heads), first, lane);
 }

@@ -1,7 +1,15 @@
 // The oracle: every kernel's reference, in f64, one call after the other. Slow on purpose.
 // Tensors of f32 are kept as f64, so that nothing is rounded between kernels.
 
-import { decodeWeights, roundToFormat, type Floats } from "../../../kernels/index.ts";
+import {
+  decodeWeights,
+  headWords,
+  packHeads,
+  roundToFormat,
+  unpackHeads,
+  type CachePacking,
+  type Floats,
+} from "../../../kernels/index.ts";
 import {
   DeviceError,
   type Device,
@@ -17,8 +25,10 @@ import {
   type Write,
 } from "../device.ts";
 import { resolveParams, type Call, type Program } from "../program.ts";
+import { numbersIn } from "../tensor.ts";
 
 interface ReferenceTensor extends Tensor {
+  /** of a cache the numbers that its words stand for */
   values: Float64Array | Uint32Array;
 }
 interface ReferenceMatrix extends Matrix {
@@ -43,8 +53,9 @@ export class ReferenceDevice implements Device {
   #queue: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
 
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole): Tensor {
-    const tensor: ReferenceTensor = { label, type, role, length, values: this.#allocate(label, type, length) };
+  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
+    const tensor: ReferenceTensor = { label, type, role, length, packing, values: new Float64Array() };
+    tensor.values = this.#allocate(tensor);
     this.#tensors.add(tensor);
     return tensor;
   }
@@ -52,8 +63,8 @@ export class ReferenceDevice implements Device {
   resize(tensor: Tensor, length: number): void {
     const held = this.#held(tensor);
     void this.#enqueue(() => {
-      const values = this.#allocate(tensor.label, tensor.type, length);
-      values.set(held.values.subarray(0, length));
+      const values = this.#allocate({ ...held, length });
+      values.set(held.values.subarray(0, values.length));
       held.values = values;
     });
     (held as { length: number }).length = length;
@@ -142,7 +153,9 @@ export class ReferenceDevice implements Device {
       }
       arrays[name] = values.subarray(0, needed);
     }
-    call.kernel.reference(arrays, params);
+    const formats = Object.entries(call.buffers).map(([, buffer]) => (buffer as Tensor | undefined)?.packing?.format);
+    const cacheFormat = formats.find((format) => format !== undefined);
+    call.kernel.reference(arrays, params, cacheFormat);
   }
 
   /** The numbers are copied now, the tensor changes in turn. */
@@ -152,19 +165,36 @@ export class ReferenceDevice implements Device {
         `writing ${data.length} numbers at ${offset} runs past tensor "${tensor.label}" of ${tensor.length}`,
       );
     }
-    const copy = data.slice();
-    return () => this.#held(tensor).values.set(copy, offset);
+    const { packing } = tensor;
+    if (!packing || packing.format === "f32") {
+      const copy = data.slice();
+      return () => this.#held(tensor).values.set(copy, offset);
+    }
+    const numbers = unpackHeads(packing, Uint32Array.from(data));
+    const at = this.#numbersBefore(tensor.label, packing, offset, offset + data.length);
+    return () => this.#held(tensor).values.set(numbers, at);
   }
 
   #copyOut({ tensor, begin, end }: Read): Float32Array | Uint32Array {
-    const { values } = this.#held(tensor);
+    const { values, packing } = this.#held(tensor);
+    if (packing && packing.format !== "f32") {
+      const [from, to] = [begin, end].map((at) => this.#numbersBefore(tensor.label, packing, at, end));
+      return packHeads(packing, values.subarray(from, to));
+    }
     return values instanceof Uint32Array ? values.slice(begin, end) : Float32Array.from(values.subarray(begin, end));
   }
 
-  #allocate(label: string, type: "f32" | "u32", length: number): Float64Array | Uint32Array {
-    return type === "u32"
-      ? this.#room(label, length, (count) => new Uint32Array(count))
-      : this.#room(label, length, (count) => new Float64Array(count));
+  /** How many numbers the words before `begin` stand for. Throws a RangeError where begin..end are not whole heads. */
+  #numbersBefore(label: string, packing: CachePacking, begin: number, end: number): number {
+    const perHead = headWords(packing);
+    if (begin % perHead === 0 && end % perHead === 0) return (begin / perHead) * packing.headDim;
+    throw new RangeError(`words ${begin}..${end} of cache "${label}" are not whole heads of ${perHead} words`);
+  }
+
+  #allocate(tensor: Tensor): Float64Array | Uint32Array {
+    return tensor.type === "u32" && !tensor.packing
+      ? this.#room(tensor.label, tensor.length, (count) => new Uint32Array(count))
+      : this.#room(tensor.label, numbersIn(tensor), (count) => new Float64Array(count));
   }
 
   #room<T>(label: string, length: number, make: (length: number) => T): T {

@@ -15,6 +15,7 @@ import {
   type WasmImplementation,
 } from "../../../kernels/index.ts";
 import type { Call } from "../program.ts";
+import { bufferFormat } from "../tensor.ts";
 import type { Choice } from "./wasm-program.ts";
 
 /** What decides which implementations are considered. */
@@ -33,7 +34,8 @@ function settingOf({ kernel, buffers, params }: Call, features: ReadonlySet<stri
   for (const [name, buffer] of Object.entries(buffers)) {
     if (buffer === undefined) continue;
     present.add(name);
-    if ("format" in buffer) formats[name] = buffer.format;
+    const format = bufferFormat(buffer);
+    if (format !== undefined) formats[name] = format;
   }
   const known = Object.keys(kernel.params).map((name) => {
     const value = params[name];
@@ -43,11 +45,12 @@ function settingOf({ kernel, buffers, params }: Call, features: ReadonlySet<stri
   return { params: Object.fromEntries(known), present, formats, features, ...limits };
 }
 
-/** The format of a call's matrices, by which implementations are told apart; the first one's, undefined without any. */
+/** The format of a call's matrices or caches, by which implementations are told apart; the first one's, undefined without any. */
 export function formatOf({ kernel, buffers }: Call): MatrixFormat | undefined {
   for (const name of Object.keys(kernel.buffers)) {
     const buffer = buffers[name];
-    if (buffer !== undefined && "format" in buffer) return buffer.format;
+    const format = buffer && bufferFormat(buffer);
+    if (format !== undefined) return format;
   }
   return undefined;
 }

@@ -8,6 +8,7 @@
 
 import {
   bytesPerWeight,
+  type CachePacking,
   type Implementation,
   type Kernel,
   isQuantized,
@@ -136,12 +137,12 @@ class WasmDevice implements Device {
     this.#options = options;
   }
 
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole): Tensor {
+  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
     this.#crew.throwIfEnded();
     const byteLength = length * 4;
     const address = this.#allocate(label, byteLength);
     this.#crew.order({ kind: "zero", address, byteLength });
-    const tensor: Tensor = { label, type, length, role };
+    const tensor: Tensor = { label, type, length, role, packing };
     this.#held.set(tensor, { address, byteLength });
     return tensor;
   }
@@ -363,7 +364,7 @@ class WasmDevice implements Device {
       }
       for (const [name, array] of Object.entries(trial.arrays)) {
         const type = array instanceof Uint32Array ? "u32" : "f32";
-        const tensor = this.createTensor(label, type, array.length, "activations");
+        const tensor = this.createTensor(label, type, array.length, "activations", trial.packings[name]);
         buffers[name] = tensor;
         this.write({ tensor, data: array });
       }

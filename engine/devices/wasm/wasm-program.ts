@@ -7,6 +7,7 @@
 import type { Kernel, WasmImplementation } from "../../../kernels/index.ts";
 import { DeviceError, type Executable, type Matrix, type Tensor } from "../device.ts";
 import type { Call, Program, Value } from "../program.ts";
+import { numbersIn } from "../tensor.ts";
 
 /** The implementations of one call: of several, the first whose range holds the step's rows. */
 export type Choice = readonly WasmImplementation[];
@@ -185,7 +186,7 @@ export class WasmProgram implements Executable {
         for (const call of calls) {
           const buffer = call.buffers[name];
           if (buffer === undefined) continue;
-          const length = "length" in buffer ? buffer.length : buffer.rows * buffer.columns;
+          const length = numbersIn(buffer);
           if (length < needed) {
             throw new DeviceError(
               "failed",

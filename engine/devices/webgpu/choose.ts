@@ -14,6 +14,7 @@ import {
   type WgslImplementation,
 } from "../../../kernels/index.ts";
 import type { Call } from "../program.ts";
+import { bufferFormat } from "../tensor.ts";
 
 /** What the device is like, as implementations ask. */
 export type Traits = Pick<Setting, "features" | "subgroupSize" | "maxWorkgroupSize" | "maxWorkgroupBytes">;
@@ -44,7 +45,8 @@ export function settingOf(
   for (const [name, buffer] of Object.entries(buffers)) {
     if (buffer === undefined) continue;
     present.add(name);
-    if ("format" in buffer) formats[name] = buffer.format;
+    const format = bufferFormat(buffer);
+    if (format !== undefined) formats[name] = format;
   }
   const known = Object.keys(kernel.params).map((name) => {
     const value = params[name];
@@ -57,9 +59,9 @@ export function settingOf(
 /** The implementations that a call will use: for any count of rows the first one meant for it. Empty when none is left. */
 export function chooseFor(call: Call, policy: Policy): readonly WgslImplementation[] {
   const setting = settingOf(call, policy.traits);
-  const matrix = Object.keys(call.kernel.buffers).find((name) => setting.formats[name] !== undefined);
-  const format = matrix === undefined ? undefined : setting.formats[matrix];
   const misfit = policy.isSoftware ? "hardware" : "software";
+  const kept = Object.keys(call.kernel.buffers).find((name) => setting.formats[name] !== undefined);
+  const format = kept === undefined ? undefined : setting.formats[kept];
   const fitting = policy
     .implementations(call.kernel)
     .toSorted((a, b) => Number(a.suits === misfit) - Number(b.suits === misfit))
@@ -88,8 +90,8 @@ export function trialsFor(kernel: Kernel, implementation: WgslImplementation, tr
     const { rows } = sample.params;
     const params = rows === undefined ? sample.params : { ...sample.params, rows: Math.min(max, Math.max(min, rows)) };
     const present = new Set(Object.keys(kernel.buffers).filter((name) => !sample.absent?.includes(name)));
-    const matrices = Object.keys(kernel.matrices?.(params) ?? {});
-    const formats = Object.fromEntries(matrices.map((name) => [name, format]));
+    const kept = Object.entries(kernel.buffers).filter(([, use]) => /^(matrix|cache)/.test(use));
+    const formats = Object.fromEntries(kept.map(([name]) => [name, format]));
     if (implementation.fits?.({ params, present, formats, ...traits }) === false) return [];
     return [makeTrial(kernel, { ...sample, params }, seededRandom(index + 1), { format })];
   });

@@ -8,6 +8,7 @@
 import type { Setting, WgslImplementation } from "../../../kernels/index.ts";
 import { DeviceError, type Executable, type Matrix, type Tensor } from "../device.ts";
 import type { Call, Program } from "../program.ts";
+import { numbersIn } from "../tensor.ts";
 import { isForRows } from "./choose.ts";
 import { USAGE } from "./constants.ts";
 import type { GpuMatrix, GpuTensor, MatrixPiece } from "./memory.ts";
@@ -272,7 +273,7 @@ function checkSizes({ kernel, buffers, label }: Call, params: Readonly<Record<st
   for (const name of Object.keys(kernel.buffers)) {
     const buffer = buffers[name];
     if (!buffer) continue;
-    const length = "format" in buffer ? buffer.rows * buffer.columns : buffer.length;
+    const length = numbersIn(buffer);
     const needed = sizes[name]!;
     if (length >= needed) continue;
     throw new DeviceError(

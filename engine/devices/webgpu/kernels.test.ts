@@ -26,12 +26,12 @@ afterAll(() => device.dispose());
 
 /** Runs a trial with one implementation and says what is wrong; undefined where the implementation is not meant for it. */
 async function run(trial: Trial, implementation: WgslImplementation): Promise<string | null | undefined> {
-  const { kernel, arrays, matrices, params, wanted } = trial;
+  const { kernel, arrays, matrices, packings, params, wanted } = trial;
   const buffers: Record<string, Tensor | Matrix> = {};
   try {
     for (const [name, data] of Object.entries(arrays)) {
       const type = data instanceof Uint32Array ? "u32" : "f32";
-      const tensor = device.createTensor(name, type, data.length, "activations");
+      const tensor = device.createTensor(name, type, data.length, "activations", packings[name]);
       buffers[name] = tensor;
       device.write({ tensor, data });
     }

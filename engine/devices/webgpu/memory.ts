@@ -3,7 +3,7 @@
 // A shader sees one buffer through one binding, and bindings have a limit. A matrix larger than that is split by rows into
 // several buffers; a tensor that large is refused. Sizes are rounded up to 16 bytes.
 
-import { isQuantized, matrixByteLength, packRows } from "../../../kernels/index.ts";
+import { isQuantized, matrixByteLength, packRows, type CachePacking } from "../../../kernels/index.ts";
 import {
   DeviceError,
   type DeviceMemory,
@@ -62,8 +62,14 @@ export class DeviceBuffers {
     this.maxBytes = maxBytes;
   }
 
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole): GpuTensor {
-    const tensor = { label, type, length, role, buffer: this.#buffer(label, length) };
+  createTensor(
+    label: string,
+    type: "f32" | "u32",
+    length: number,
+    role: TensorRole,
+    packing?: CachePacking,
+  ): GpuTensor {
+    const tensor = { label, type, length, role, packing, buffer: this.#buffer(label, length) };
     this.#tensors.add(tensor);
     return tensor;
   }

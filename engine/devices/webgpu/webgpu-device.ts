@@ -7,6 +7,7 @@
 import { UnsupportedError } from "../../../loaders/index.ts";
 import {
   boundOf,
+  type CachePacking,
   compare,
   type Implementation,
   type Kernel,
@@ -161,9 +162,9 @@ export class WebGpuDevice implements Device {
     });
   }
 
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole): Tensor {
+  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
     this.#faults.throwIfEnded();
-    return this.#buffers.createTensor(label, type, length, role);
+    return this.#buffers.createTensor(label, type, length, role, packing);
   }
 
   resize(tensor: Tensor, length: number): void {
@@ -361,13 +362,13 @@ export class WebGpuDevice implements Device {
   }
 
   async #runTrial(trial: Trial, implementation: WgslImplementation): Promise<string | null> {
-    const { kernel, arrays, matrices, params, wanted } = trial;
+    const { kernel, arrays, matrices, packings, params, wanted } = trial;
     const buffers: Record<string, Tensor | Matrix> = {};
     let executable: GpuProgram | undefined;
     try {
       for (const [name, data] of Object.entries(arrays)) {
         const type = data instanceof Uint32Array ? "u32" : "f32";
-        const tensor = this.createTensor(`trial.${name}`, type, data.length, "activations");
+        const tensor = this.createTensor(`trial.${name}`, type, data.length, "activations", packings[name]);
         buffers[name] = tensor;
         this.write({ tensor, data });
       }
