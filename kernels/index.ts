@@ -91,13 +91,15 @@ export {
   type CachePacking,
 } from "./cache/cache.ts";
 export { f16ToF32 } from "./matrix/float16.ts";
-export { isQuantized, roundToFormat, type QuantizedFormat } from "./matrix/quantize.ts";
+export { GROUP_COLUMNS, isQuantized, roundToFormat, type QuantizedFormat } from "./matrix/quantize.ts";
+export { decodeQuantizedRows, planesOf, quantizeRows, type Planes } from "./matrix/quantized-rows.ts";
 export {
   bytesPerWeight,
   decodeWeights,
   matrixByteLength,
   packRows,
   paddedColumns,
+  storedByteLength,
   type MatrixFormat,
   type MatrixLayout,
   type MatrixShape,

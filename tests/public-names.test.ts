@@ -135,6 +135,7 @@ it("kedge/kernels exports these names", () => {
     "
     ACTIVATIONS
     DENSE
+    GROUP_COLUMNS
     PATTERN_KINDS
     POISON
     SLACK
@@ -150,6 +151,7 @@ it("kedge/kernels exports these names", () => {
     cacheFormats
     cacheMove
     compare
+    decodeQuantizedRows
     decodeWeights
     defineKernel
     embed
@@ -168,6 +170,8 @@ it("kedge/kernels exports these names", () => {
     packHeads
     packRows
     paddedColumns
+    planesOf
+    quantizeRows
     rmsNorm
     rotateStore
     roundToFormat
@@ -175,6 +179,7 @@ it("kedge/kernels exports these names", () => {
     selectRows
     slotBytes
     softmax
+    storedByteLength
     sumHeads
     tokenLogProb
     type ActivationName
@@ -189,6 +194,7 @@ it("kedge/kernels exports these names", () => {
     type MatrixLayout
     type MatrixShape
     type ParamType
+    type Planes
     type QuantizedFormat
     type Random
     type Sample

@@ -3,7 +3,7 @@
 //
 // Order: writes, runs and reads of one device take effect in the order in which they were called, without awaiting each other.
 
-import type { CachePacking, Implementation, QuantizedFormat, StoredFormat } from "../../kernels/index.ts";
+import type { CachePacking, Implementation, MatrixFormat, QuantizedFormat } from "../../kernels/index.ts";
 import type { Call, Program } from "./program.ts";
 import type { Matrix, Tensor, TensorRole } from "./tensor.ts";
 
@@ -12,16 +12,16 @@ export type { Matrix, Tensor, TensorRole } from "./tensor.ts";
 /** The devices by name. */
 export type DeviceName = "reference" | "wasm" | "webgpu";
 
-/** Where a matrix's numbers come from: whole rows, row-major, as stored. */
+/** Where a matrix's numbers come from: whole rows as stored, row-major, or of a quantized format in planes (kernels/matrix/quantized-rows.ts). */
 export interface MatrixSource {
   readonly label: string;
   readonly rows: number;
   readonly columns: number;
-  readonly format: StoredFormat;
-  /** what the device makes of them as it packs them; they stay as stored by default */
+  readonly format: MatrixFormat;
+  /** what the device makes of them as it packs them; they stay as stored by default, and where they are quantized already */
   readonly quantize?: QuantizedFormat;
-  /** bytes of rows begin..end, in a buffer of their own that the device may hand on to a worker */
-  read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** bytes of rows begin..end; `into` offers room for exactly them, and where it is taken the result is `into` */
+  read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Numbers going to, or coming from, a tensor. */

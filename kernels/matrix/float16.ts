@@ -16,7 +16,7 @@ export function f32ToF16(value: number): number {
   const bits = word[0]!;
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude > 0x7f800000) return 0x7e00; // the sign of a NaN is the processor's choice
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
   if (magnitude < 0x38800000) {
     // subnormal as a half: in f32, 0.5 and more step by 2^-24 as such halves do

@@ -3,11 +3,13 @@
 //   rows    row-major; each row is padded with zeros to a multiple of 32 columns
 //   panels  eight rows side by side: [ceil(rows / 8)][columns][8], missing rows are zeros
 //
-// Quantized formats (quantize.ts) are made of stored rows while packing, and have orders of their own (pack-quantized.ts).
+// Quantized formats (quantize.ts) are made of stored rows while packing, or come as such (quantized-rows.ts), and are packed in
+// orders of their own (pack-quantized.ts).
 
 import { f16Table } from "./float16.ts";
 import { packQuantized, quantizedStride } from "./pack-quantized.ts";
 import { isQuantized, type QuantizedFormat } from "./quantize.ts";
+import { planesOf, quantizeRows } from "./quantized-rows.ts";
 
 /** Formats a safetensors file can store weights in. */
 export type StoredFormat = "f32" | "f16" | "bf16";
@@ -22,8 +24,8 @@ export interface MatrixShape {
   readonly columns: number;
   readonly format: MatrixFormat;
   readonly layout: MatrixLayout;
-  /** what its rows come as, where `format` is a quantized one; f32 by default */
-  readonly stored?: StoredFormat;
+  /** what its rows come as, where `format` is a quantized one; f32 by default, and `format` itself for rows as in quantized-rows.ts */
+  readonly stored?: MatrixFormat;
 }
 
 /** Rows in a panel. */
@@ -46,6 +48,11 @@ export function bytesPerWeight(format: MatrixFormat): number {
     default:
       return format satisfies never;
   }
+}
+
+/** Bytes of rows as a file keeps them: row-major, or the planes of quantized-rows.ts. */
+export function storedByteLength(format: MatrixFormat, rows: number, columns: number): number {
+  return isQuantized(format) ? planesOf(format, rows, columns).byteLength : rows * columns * bytesPerWeight(format);
 }
 
 /** Columns of a row as the `rows` layout stores it. */
@@ -88,7 +95,8 @@ export function packRows(
 ): void {
   const { columns, format, layout, stored = "f32" } = shape;
   if (isQuantized(format)) {
-    packQuantized({ columns, format, layout }, decodeWeights(stored, source), begin - targetBegin, target);
+    const rows = isQuantized(stored) ? source : quantizeRows(format, decodeWeights(stored, source), columns);
+    packQuantized({ columns, format, layout }, rows, begin - targetBegin, target);
     return;
   }
   const from = cells(format, source);

@@ -7,7 +7,8 @@
 //           int4: [4 blocks of 8 columns][2 halves of 4 rows][4 rows][2], each 16 bits with the codes of columns i, i + 2, i + 4, i + 6
 
 import { f16Table } from "./float16.ts";
-import { emptyGroup, GROUP_COLUMNS, quantizeGroup, type QuantizedFormat, type QuantizedGroup } from "./quantize.ts";
+import { GROUP_COLUMNS, type QuantizedFormat, type QuantizedGroup } from "./quantize.ts";
+import { forEachGroup, planesOf } from "./quantized-rows.ts";
 
 /** A quantized matrix, or the part of one that a buffer holds. */
 export interface QuantizedShape {
@@ -27,20 +28,47 @@ export function quantizedStride({ columns, format, layout }: QuantizedShape): nu
   return format === "int4" ? groups * 20 : (groups * 8 + Math.ceil(groups / 2)) * 4;
 }
 
-/** Quantizes whole rows [*, columns] and writes them from row `place` of `target` on; a panel's first row clears the panel. */
-export function packQuantized(shape: QuantizedShape, weights: Float32Array, place: number, target: Uint8Array): void {
-  const { columns, format } = shape;
+/** Writes whole quantized rows (quantized-rows.ts) from row `place` of `target` on; a panel's first row clears the panel. */
+export function packQuantized(shape: QuantizedShape, bytes: Uint8Array, place: number, target: Uint8Array): void {
+  const { columns, format, layout } = shape;
+  const rows = bytes.byteLength / planesOf(format, 1, columns).byteLength;
   const stride = quantizedStride(shape);
-  const group = emptyGroup();
+  const isAligned = (bytes.byteOffset | target.byteOffset | target.byteLength) % 4 === 0;
+  if (layout === "rows" && columns % GROUP_COLUMNS === 0 && isAligned) {
+    packWholeGroups(format, bytes, rows, columns, target.subarray(place * stride));
+    return;
+  }
   const write = writerOf(shape);
-  for (let line = 0; line < weights.length; line += columns, place++) {
-    const isPanel = shape.layout === "panels";
-    const base = (isPanel ? Math.floor(place / PANEL_ROWS) : place) * stride;
-    if (!isPanel || place % PANEL_ROWS === 0) target.fill(0, base, base + stride);
-    for (let begin = 0; begin < columns; begin += GROUP_COLUMNS) {
-      const end = Math.min(columns, begin + GROUP_COLUMNS);
-      quantizeGroup(format, weights, line + begin, line + end, group);
-      write(target, base, begin / GROUP_COLUMNS, place % PANEL_ROWS, group);
+  forEachGroup(format, bytes, rows, columns, (row, index, group) => {
+    const at = place + row;
+    const isPanel = layout === "panels";
+    const base = (isPanel ? Math.floor(at / PANEL_ROWS) : at) * stride;
+    if (index === 0 && (!isPanel || at % PANEL_ROWS === 0)) target.fill(0, base, base + stride);
+    write(target, base, index, at % PANEL_ROWS, group);
+  });
+}
+
+/** The layout `rows` of rows without a broken group: words are copied as they are, scales put between them. */
+function packWholeGroups(
+  format: QuantizedFormat,
+  bytes: Uint8Array,
+  rows: number,
+  columns: number,
+  target: Uint8Array,
+): void {
+  const { groups, minima, scales } = planesOf(format, rows, columns);
+  const from = new Uint32Array(bytes.buffer, bytes.byteOffset, minima >> 2);
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 1);
+  const to = new Uint32Array(target.buffer, target.byteOffset, target.byteLength >> 2);
+  const words = format === "int8" ? 8 : 4;
+  let [source, place, half] = [0, 0, 0];
+  for (let row = 0; row < rows; row++) {
+    for (let group = 0; group < groups; group++, half++) {
+      const scale = halves[(scales >> 1) + half]!;
+      if (format === "int4") to[place++] = scale | (halves[(minima >> 1) + half]! << 16);
+      else if (group % 2 === 1) to[place - words - 1]! |= scale << 16;
+      else to[place++] = scale;
+      for (const end = source + words; source < end; source++) to[place++] = from[source]!;
     }
   }
 }

@@ -1,7 +1,11 @@
 // packRows of matrix.ts for the `panels` layout, eight rows at a time by transposing vectors.
+// Call of what threads do together: from, rows, columns, bytes of a weight, to.
 
+import { shareBegin, word } from "../call.as";
+
+/** 16 bytes of a row; zeros where there is none. */
 @inline
-function rowAt(from: usize, row: i32, rows: i32, stride: usize): v128 {
+export function rowAt(from: usize, row: i32, rows: i32, stride: usize): v128 {
   return row < rows ? v128.load(from + <usize>row * stride) : i64x2.splat(0);
 }
 
@@ -15,7 +19,7 @@ function high16(a: v128, b: v128): v128 {
 }
 
 /** Eight columns of eight rows of 2-byte weights: three rounds of interleaving row i with row i + 4 transpose them. */
-function pack16(from: usize, rows: i32, stride: usize, to: usize): void {
+export function pack16(from: usize, rows: i32, stride: usize, to: usize): void {
   const r0 = rowAt(from, 0, rows, stride), r1 = rowAt(from, 1, rows, stride), r2 = rowAt(from, 2, rows, stride);
   const r3 = rowAt(from, 3, rows, stride), r4 = rowAt(from, 4, rows, stride), r5 = rowAt(from, 5, rows, stride);
   const r6 = rowAt(from, 6, rows, stride), r7 = rowAt(from, 7, rows, stride);
@@ -40,7 +44,7 @@ function pack32(from: usize, rows: i32, stride: usize, to: usize): void {
 }
 
 /** Packs row-major rows [rows][columns] of 2- or 4-byte weights into panels; rows missing in the last are zeros. */
-export function packPanels(from: usize, rows: i32, columns: i32, weightBytes: i32, to: usize): void {
+function packPanels(from: usize, rows: i32, columns: i32, weightBytes: i32, to: usize): void {
   const stride = <usize>columns * <usize>weightBytes;
   for (; rows > 0; rows -= 8, from += stride << 3) {
     let column = 0;
@@ -61,4 +65,15 @@ export function packPanels(from: usize, rows: i32, columns: i32, weightBytes: i3
       }
     }
   }
+}
+
+/** packPanels, each thread some of the panels. */
+export function packStored(call: usize, thread: i32, threads: i32): void {
+  const rows = word(call, 1);
+  const panels = (rows + 7) >> 3;
+  const begin = shareBegin(panels, thread, threads) << 3;
+  const end = min(rows, shareBegin(panels, thread + 1, threads) << 3);
+  if (begin >= end) return;
+  const offset = <usize>begin * <usize>word(call, 2) * <usize>word(call, 3); // as long packed as it is stored
+  packPanels(<usize>word(call, 0) + offset, end - begin, word(call, 2), word(call, 3), <usize>word(call, 4) + offset);
 }

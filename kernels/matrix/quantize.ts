@@ -5,6 +5,9 @@
 //
 // Scales and minima are halves. scale · q is exact in f32 and the sum is rounded once, so that every device decodes the
 // same numbers. Columns beyond the matrix's last have q = 0; an int4 group there decodes to its minimum, which kernels leave out.
+//
+// This file is the definition. Its arithmetic is f32 throughout, and sums over a group are made in four lanes (of weights i,
+// i + 4, ...), so that quantize.as.ts can give the same bits with vectors of four.
 
 import { f16Table, f32ToF16 } from "./float16.ts";
 
@@ -15,7 +18,17 @@ export type QuantizedFormat = "int8" | "int4";
 export const GROUP_COLUMNS = 32;
 const LARGEST_HALF = 65504;
 /** Steps into which the range of an int4 group is tried to be cut; more than 15 clips both ends a little. */
-const TRIED_STEPS = [13.8, 14.4, 15, 15.6, 16.2] as const;
+const TRIED_STEPS = [13.8, 14.4, 15, 15.6, 16.2].map(Math.fround);
+
+const f32 = Math.fround;
+/** Storing into these rounds to f32. */
+const centered = new Float32Array(GROUP_COLUMNS);
+const [sumsW, sumsQW] = [new Float32Array(4), new Float32Array(4)];
+
+/** The sum of four lanes, in the order of the vector kernels. */
+function sumLanes(lanes: Float32Array): number {
+  return f32(f32(lanes[0]! + lanes[2]!) + f32(lanes[1]! + lanes[3]!));
+}
 
 /** One group: its whole numbers, and the bits of its halves. */
 export interface QuantizedGroup {
@@ -50,13 +63,18 @@ export function quantizeGroup(
 function quantizeInt8(weights: Float32Array, begin: number, end: number, group: QuantizedGroup): void {
   let largest = 0;
   for (let i = begin; i < end; i++) largest = Math.max(largest, Math.abs(weights[i]!));
-  group.scale = f32ToF16(Math.min(largest / 127, LARGEST_HALF));
+  group.scale = f32ToF16(Math.min(f32(largest / 127), LARGEST_HALF));
   const scale = f16Table()[group.scale]!;
   if (scale === 0) return;
-  const inverse = 1 / scale;
+  const inverse = f32(1 / scale);
   for (let i = begin; i < end; i++) {
-    group.codes[i - begin] = Math.max(-127, Math.min(127, Math.floor(weights[i]! * inverse + 0.5)));
+    group.codes[i - begin] = Math.max(-127, Math.min(127, Math.floor(f32(f32(weights[i]! * inverse) + 0.5))));
   }
+}
+
+/** What an int4 code is at a place 0..16 between least and most. */
+function codeAt(place: number): number {
+  return place >= 15 ? 15 : place > 0 ? Math.floor(place) : 0;
 }
 
 /**
@@ -70,38 +88,44 @@ function quantizeInt4(weights: Float32Array, begin: number, end: number, group: 
     most = Math.max(most, weights[i]!);
   }
   const count = end - begin;
-  const center = (least + most) / 2;
-  let [bestScale, bestMinimum, bestGain] = [(most - least) / 15, least, -1];
+  const center = f32(f32(least + most) * 0.5);
+  const range = f32(most - least);
+  sumsW.fill(0);
+  for (let i = 0; i < count; i++) {
+    const w = f32(weights[begin + i]! - center);
+    centered[i] = w;
+    sumsW[i & 3]! += w;
+  }
+  const sumW = sumLanes(sumsW);
+  let [bestScale, bestMinimum, bestGain] = [f32(range / 15), least, -1];
   for (const steps of TRIED_STEPS) {
-    const inverse = steps / (most - least);
-    const shift = 8 - center * inverse;
-    let [sumQ, sumQQ, sumW, sumQW] = [0, 0, 0, 0];
-    for (let i = begin; i < end; i++) {
+    const inverse = f32(steps / range);
+    let [sumQ, sumQQ] = [0, 0]; // whole numbers below 2^24: exact
+    sumsQW.fill(0);
+    for (let i = 0; i < count; i++) {
+      const w = centered[i]!;
       // 7.5 is the middle of 0..15, and half a step more rounds
-      const place = weights[i]! * inverse + shift;
-      const q = place >= 16 ? 15 : place > 0 ? Math.floor(place) : 0;
-      const w = weights[i]! - center;
+      const q = codeAt(f32(f32(w * inverse) + 8));
       sumQ += q;
       sumQQ += q * q;
-      sumW += w;
-      sumQW += q * w;
+      sumsQW[i & 3]! += f32(q * w);
     }
+    const sumQW = sumLanes(sumsQW);
     const spread = count * sumQQ - sumQ * sumQ;
     if (!(spread > 0)) continue;
-    const scale = (count * sumQW - sumQ * sumW) / spread;
-    const minimum = (sumW - scale * sumQ) / count;
-    const gain = scale * sumQW + minimum * sumW; // what the fit takes off the sum of squares
-    if (gain > bestGain) [bestScale, bestMinimum, bestGain] = [scale, minimum + center, gain];
+    const scale = f32(f32(f32(count * sumQW) - f32(sumQ * sumW)) / spread);
+    const minimum = f32(f32(sumW - f32(scale * sumQ)) / count);
+    const gain = f32(f32(scale * sumQW) + f32(minimum * sumW)); // what the fit takes off the sum of squares
+    if (gain > bestGain) [bestScale, bestMinimum, bestGain] = [scale, f32(minimum + center), gain];
   }
   const halves = f16Table();
   group.scale = f32ToF16(Math.min(bestScale, LARGEST_HALF));
   group.minimum = f32ToF16(Math.max(-LARGEST_HALF, Math.min(LARGEST_HALF, bestMinimum)));
   const [scale, minimum] = [halves[group.scale]!, halves[group.minimum]!];
   if (scale === 0) return;
-  const inverse = 1 / scale;
+  const inverse = f32(1 / scale);
   for (let i = begin; i < end; i++) {
-    const place = (weights[i]! - minimum) * inverse + 0.5;
-    group.codes[i - begin] = place >= 16 ? 15 : place > 0 ? Math.floor(place) : 0;
+    group.codes[i - begin] = codeAt(f32(f32(f32(weights[i]! - minimum) * inverse) + 0.5));
   }
 }
 

@@ -2,8 +2,10 @@
 // Tensors of f32 are kept as f64, so that nothing is rounded between kernels.
 
 import {
+  decodeQuantizedRows,
   decodeWeights,
   headWords,
+  isQuantized,
   packHeads,
   roundToFormat,
   unpackHeads,
@@ -83,7 +85,7 @@ export class ReferenceDevice implements Device {
     const step = Math.max(1, Math.floor(PIECE_BYTES / (columns * 4)));
     for (let begin = 0; begin < rows; begin += step) {
       const bytes = await source.read(begin, Math.min(rows, begin + step), signal);
-      const stored = decodeWeights(format, bytes);
+      const stored = isQuantized(format) ? decodeQuantizedRows(format, bytes, columns) : decodeWeights(format, bytes);
       values.set(quantize ? roundToFormat(quantize, stored, columns) : stored, begin * columns);
     }
     this.#throwIfDisposed();

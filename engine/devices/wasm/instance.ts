@@ -7,7 +7,6 @@ export interface WalkFunctions {
   heapBase(): number;
   scratchBytes(): number;
   setScratch(address: number): void;
-  packPanels(from: number, rows: number, columns: number, weightBytes: number, to: number): void;
   replay(table: number, begin: number, end: number, threads: number, control: number): void;
   serve(thread: number, threads: number, control: number): void;
 }
@@ -24,7 +23,7 @@ export const STATIC_BYTES = 16384;
 /** Scratch that the device gives each thread. */
 export const SCRATCH_BYTES = 65536;
 
-const walkFunctions = new Set(["heapBase", "scratchBytes", "setScratch", "packPanels", "replay", "serve"]);
+const walkFunctions = new Set(["heapBase", "scratchBytes", "setScratch", "replay", "serve"]);
 
 /** Instantiates the module on a memory. Throws when it needs more static data or scratch than the device leaves it. */
 export function instantiate(module: WasmModule, memory: WasmMemory, scratch: number): Instance {

@@ -10,13 +10,7 @@ import {
   type Sample,
   type WasmImplementation,
 } from "../../../kernels/kernel.ts";
-import {
-  bytesPerWeight,
-  matrixByteLength,
-  packRows,
-  type MatrixFormat,
-  type StoredFormat,
-} from "../../../kernels/matrix/matrix.ts";
+import { matrixByteLength, packRows, type MatrixFormat } from "../../../kernels/matrix/matrix.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
 import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
 import { STATIC_BYTES } from "./instance.ts";
@@ -24,8 +18,7 @@ import { hasRelaxedSimd, webAssembly } from "./platform.ts";
 
 const PAGE = 65536;
 const modules = ["kedge-relaxed.wasm", "kedge-simd.wasm"] as const;
-const storedFormats: readonly StoredFormat[] = ["f32", "f16", "bf16"];
-const formats: readonly MatrixFormat[] = [...storedFormats, "int8", "int4"];
+const formats: readonly MatrixFormat[] = ["f32", "f16", "bf16", "int8", "int4"];
 type KernelFunction = (call: number, thread: number, threads: number) => void;
 
 expect(hasRelaxedSimd()).toBe(true);
@@ -42,20 +35,10 @@ async function open(file: string) {
   > & {
     heapBase(): number;
     setScratch(address: number): void;
-    packPanels(from: number, rows: number, columns: number, weightBytes: number, to: number): void;
   };
   functions.setScratch(PAGE);
   return {
     functions,
-    /** `byteLength` bytes from where the panels begin, zeros before */
-    pack(source: Uint8Array, rows: number, columns: number, weightBytes: number, byteLength: number): Uint8Array {
-      const [from, to] = [16 * PAGE, 32 * PAGE];
-      new Uint8Array(memory.buffer, from, source.length + 64).fill(0xee).set(source);
-      const target = new Uint8Array(memory.buffer, to, byteLength).fill(0x99);
-      target.fill(0, byteLength - 32);
-      functions.packPanels(from, rows, columns, weightBytes, to);
-      return target.slice();
-    },
     run(trial: Trial, implementation: WasmImplementation, threads: number) {
       let next = 16 * PAGE;
       const place = (byteLength: number) => {
@@ -118,19 +101,6 @@ const opened = await Promise.all(modules.map(async (file) => [file, await open(f
 describe.each(opened)("%s", (_file, module) => {
   it("leaves everything above the first page to the device", () => {
     expect(module.functions.heapBase()).toBeLessThanOrEqual(STATIC_BYTES);
-  });
-
-  it.each(storedFormats)("packs %s weights into panels as kernels/matrix does", (format) => {
-    for (const rows of [1, 3, 4, 5, 7, 8, 9, 12, 23]) {
-      for (const columns of [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 40]) {
-        const shape = { rows, columns, format, layout: "panels" } as const;
-        const weightBytes = bytesPerWeight(format);
-        const source = Uint8Array.from({ length: rows * columns * weightBytes }, (_, i) => (i * 73 + 11) % 256);
-        const want = new Uint8Array(matrixByteLength(shape) + 32);
-        packRows(shape, source, 0, want.subarray(0, -32));
-        expect(module.pack(source, rows, columns, weightBytes, want.length)).toEqual(want);
-      }
-    }
   });
 
   describe.each(kernelShapes.map((entry) => [entry.kernel.name, entry] as const))("%s", (_name, { kernel, shapes }) => {

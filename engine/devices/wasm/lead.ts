@@ -8,6 +8,9 @@ import { type Port, webAssembly, type WasmMemory } from "./platform.ts";
 /** Word of the control block that says which call is being made. */
 const PLACE_WORD = 4;
 
+/** Where in the control block the program of one packing call is written; walk.as.ts uses what lies before it. */
+const PACK_TABLE_BYTES = 512;
+
 /** What a worker says when it can go no further: in a run, with the place of the call being made, the same for all threads. */
 export function fatal(error: unknown, { memory, control }: Pick<Start, "memory" | "control">, isRunning: boolean) {
   const place = isRunning ? new Uint32Array(memory!.buffer, control, PLACE_WORD + 1)[PLACE_WORD]! : -1;
@@ -79,10 +82,12 @@ export class Lead {
       case "read":
         return [this.#read(request)];
       case "pack": {
-        const { address, staging, rows, columns, weightBytes, words } = request;
-        this.#words(staging, words.length).set(words);
-        this.#instance!.functions.packPanels(staging, rows, columns, weightBytes, address);
-        return [words];
+        const { record, staging, words } = request;
+        if (words) this.#words(staging, words.length).set(words);
+        const table = this.#start.control + PACK_TABLE_BYTES;
+        this.#words(table, 1 + record.length).set([table + 4, ...record]);
+        this.#replay(table, 0, 1, this.#start.threads);
+        return words ? [words] : [];
       }
       case "run": {
         request.writes.forEach((placed) => this.#write(placed));

@@ -1,5 +1,6 @@
 // What the caller's thread and the workers say to each other. Orders are carried out in the order in which they were sent;
-// addresses are bytes into the workers' linear memory, which the caller's thread divides up but never reads or writes.
+// addresses are bytes into the workers' linear memory, which the caller's thread divides up but never reads or writes, except for
+// rows that wait to be packed (intake.ts).
 
 import type { WasmMemory, WasmModule } from "./platform.ts";
 
@@ -48,17 +49,15 @@ export type Order =
 /** An order that is answered by its id. */
 export type Request =
   | ({ readonly kind: "read" } & Wanted)
-  /** whole rows of a matrix, to be packed */
+  /** whole rows of a matrix, to be packed by all threads */
   | {
       readonly kind: "pack";
-      readonly address: number;
-      /** room in the memory for the rows as they come */
+      /** the packing function's place in the function table, and its call's words */
+      readonly record: Uint32Array;
+      /** where the rows lie, or are to be put */
       readonly staging: number;
-      readonly rows: number;
-      readonly columns: number;
-      readonly weightBytes: number;
-      /** the rows' bytes and room to spare; comes back with the answer, to be used again */
-      readonly words: Uint32Array;
+      /** the rows' bytes and room to spare where the memory is the lead's own; come back with the answer, to be used again */
+      readonly words: Uint32Array | undefined;
     }
   | {
       readonly kind: "run";

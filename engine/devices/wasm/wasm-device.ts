@@ -7,11 +7,9 @@
 // processor likes.
 
 import {
-  bytesPerWeight,
   type CachePacking,
   type Implementation,
   type Kernel,
-  isQuantized,
   matrixByteLength,
   type MatrixFormat,
   type Trial,
@@ -38,7 +36,7 @@ import { chooseFor, formatOf, judge, type Policy, trialsFor } from "./choose.ts"
 import { Crew } from "./crew.ts";
 import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { loadModule } from "./module.ts";
-import { quantizedPieces, throwUnlessWhole } from "./pieces.ts";
+import { fillPanels, type IntakeHost } from "./intake.ts";
 import { canShareMemory, defaultThreads, PAGE_BYTES, webAssembly, type WasmMemory } from "./platform.ts";
 import { type Choice, programWords, WasmProgram } from "./wasm-program.ts";
 
@@ -59,8 +57,6 @@ export interface WasmOptions {
 const CONTROL_BYTES = 1024;
 /** Addresses stay below 2^32 even one past the end of a buffer. */
 const LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
-/** Bytes of a matrix that are read and packed at a time. */
-const PIECE_BYTES = 4 << 20;
 /** How long a kernel is replayed after its known-answer test, so that its first real use runs as well-compiled code. */
 const WARM_MILLISECONDS = 2;
 
@@ -113,6 +109,7 @@ class WasmDevice implements Device {
   readonly #allocator: Allocator;
   readonly #features: ReadonlySet<string>;
   readonly #options: WasmOptions;
+  readonly #intake: IntakeHost;
   readonly #held = new Map<Tensor | Matrix, Held>();
   readonly #programs = new Set<WasmProgram>();
   /** known-answer tests by implementation and format, passed or under way */
@@ -135,6 +132,12 @@ class WasmDevice implements Device {
     this.description = description;
     this.#features = new Set(isRelaxed ? ["relaxed-simd"] : []);
     this.#options = options;
+    this.#intake = {
+      crew,
+      memory,
+      allocate: (label, byteLength) => this.#allocate(label, byteLength),
+      free: (address, byteLength) => this.#allocator.free(address, byteLength),
+    };
   }
 
   createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
@@ -179,12 +182,7 @@ class WasmDevice implements Device {
     const byteLength = matrixByteLength({ rows, columns, format, layout: "panels" });
     const address = this.#allocate(label, byteLength);
     try {
-      if (isQuantized(format)) {
-        for await (const { offset, data } of quantizedPieces(source, format, signal)) {
-          this.#crew.throwIfEnded();
-          this.#crew.order({ kind: "write", address: address + offset, data }, [data.buffer]);
-        }
-      } else await this.#fill(source, address, signal);
+      await fillPanels(this.#intake, source, address, signal);
     } catch (error) {
       this.#allocator.free(address, byteLength);
       throw error;
@@ -192,36 +190,6 @@ class WasmDevice implements Device {
     const matrix: Matrix = { label, rows, columns, format, byteLength };
     this.#held.set(matrix, { address, byteLength });
     return matrix;
-  }
-
-  /** Reads whole panels, packs them where they belong; a piece is read while the one before it is packed. */
-  async #fill(source: MatrixSource, address: number, signal: AbortSignal | undefined): Promise<void> {
-    const { label, rows, columns, format } = source;
-    const weightBytes = bytesPerWeight(format);
-    const rowBytes = columns * weightBytes;
-    const step = 8 * Math.max(1, Math.floor(PIECE_BYTES / (8 * rowBytes)));
-    const words = Math.ceil((Math.min(rows, step) * rowBytes) / 4);
-    const staging = this.#allocate(label, words * 4);
-    const piece = { kind: "pack", staging, columns, weightBytes } as const;
-    // one piece is read while the other is packed; the lead gives the room back
-    let spare = Promise.resolve(new Uint32Array(words));
-    let packing = Promise.resolve(new Uint32Array(words));
-    try {
-      for (let begin = 0; begin < rows; begin += step) {
-        const end = Math.min(rows, begin + step);
-        const [bytes, room] = await Promise.all([source.read(begin, end, signal), spare]);
-        signal?.throwIfAborted();
-        throwUnlessWhole(label, begin, end, bytes.byteLength, rowBytes);
-        new Uint8Array(room.buffer).set(bytes);
-        const place = { address: address + begin * rowBytes, rows: end - begin, words: room };
-        const packed = this.#crew.request({ ...piece, ...place }, () => `packing "${label}"`, [room.buffer]);
-        [spare, packing] = [packing, packed.then(([back]) => back as Uint32Array<ArrayBuffer>)];
-        packing.catch(() => undefined);
-      }
-      await packing;
-    } finally {
-      this.#allocator.free(staging, words * 4);
-    }
   }
 
   write({ tensor, data, offset = 0 }: Write): void {

@@ -173,7 +173,8 @@ export class DeviceBuffers {
     const { rows, columns, format: stored } = source;
     const format = source.quantize ?? stored;
     const shape = { rows, columns, format, stored, layout: "rows" } as const;
-    const room = isQuantized(format) ? QUANTIZED_WEIGHTS / columns : UPLOAD_BYTES / rowBytes;
+    const isMade = isQuantized(format) && !isQuantized(stored);
+    const room = isMade ? QUANTIZED_WEIGHTS / columns : UPLOAD_BYTES / rowBytes;
     const step = Math.max(1, Math.floor(room));
     const { queue } = this.#device;
     let queued = 0;

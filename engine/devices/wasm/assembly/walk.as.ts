@@ -3,7 +3,7 @@
 //
 // control block, by word: 0 run number (helpers sleep on it), 1 table, 2 begin, 3 end, 4 place of the call being made,
 // and, each on a cache line of its own, 16 threads that arrived, 32 barriers passed (threads sleep on it), 48 how many do,
-// 64 how many sleep on the run number.
+// 64 how many sleep on the run number. From byte 512 on, the lead keeps the program of a packing call (lead.ts).
 
 // Sleeping and waking go through the caller's Atomics: the baseline compiler of Node 20 gives memory.atomic.wait32 a wrong
 // address where that is not a parameter of the function.
@@ -11,7 +11,6 @@
 import { SCRATCH_BYTES } from "../../../../kernels/call.as";
 
 export { setScratch } from "../../../../kernels/call.as";
-export { packPanels } from "../../../../kernels/matrix/pack.as";
 
 /** Atomics.wait on the word at `address` while it is `seen`. */
 @external("env", "sleep")
