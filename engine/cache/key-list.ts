@@ -54,6 +54,15 @@ export class KeyList {
     this.changedFrom = Math.min(this.changedFrom, key);
   }
 
+  /** Drops the newest keys. Returns their slots, the newest first. */
+  drop(count: number): number[] {
+    const dropped = Array.from({ length: count }, (_, i) => this.slot(this.length - 1 - i));
+    for (const values of this.statistics.values()) values.fill(0, this.length - count, this.length);
+    this.length -= count;
+    this.changedFrom = Math.min(this.changedFrom, this.length);
+    return dropped;
+  }
+
   /** Keeps the keys at these ascending indices. Returns the slots of the others. */
   keep(indices: ArrayLike<number>): number[] {
     const dropped: number[] = [];

@@ -48,6 +48,11 @@ export class SlotPool {
     return this.#live;
   }
 
+  /** Slots that can be taken before the pool must grow. */
+  get room(): number {
+    return Math.min(this.slotCount, this.#maxSlots) - this.#live;
+  }
+
   /** Bytes of one slot over the pool's layers. */
   get slotBytes(): number {
     return this.#slotLength * this.caches.length * Uint32Array.BYTES_PER_ELEMENT;

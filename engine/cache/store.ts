@@ -42,6 +42,8 @@ export class StoredSequence {
   /** number of the segment that the next token belongs to */
   segment = 0;
   readonly lists: readonly KeyList[];
+  /** of its newest tokens, those that have been fed ahead and may be taken back */
+  ahead = 0;
   /** all tokens fed, forks sharing what they have in common */
   readonly fed: FedRun[] = [];
   isOpen = true;
@@ -86,6 +88,8 @@ export class CacheStore {
   #movers: readonly Executable[] = [];
   #preparing: Promise<void> | undefined;
   #failure: unknown;
+  /** tokens fed ahead, of all sequences */
+  #ahead = 0;
   #peakBytes = 0;
   /** tokens fed to sequences that are open, those that forks share counted once */
   #fedTokens = 0;
@@ -131,11 +135,15 @@ export class CacheStore {
     return this.#regions.length;
   }
 
-  /** Bytes of keys and values over all layers. */
+  /** Bytes of keys and values over all layers; tokens fed ahead are not there yet. */
   bytes(): CacheBytes {
     const sum = (count: (pool: SlotPool) => number) =>
       this.pools.reduce((total, pool) => total + count(pool) * pool.slotBytes, 0);
-    return { live: sum(({ live }) => live), allocated: sum(({ slotCount }) => slotCount), peak: this.#peakBytes };
+    return {
+      live: sum(({ live }) => live - this.#ahead),
+      allocated: sum(({ slotCount }) => slotCount),
+      peak: this.#peakBytes,
+    };
   }
 
   /** Bytes over the steps since {@link resetStatistics}. */
@@ -185,6 +193,7 @@ export class CacheStore {
   /** Gives the sequence's keys back. Closing twice does nothing. */
   close(sequence: StoredSequence): void {
     if (!sequence.isOpen) return;
+    this.takeBack(sequence);
     sequence.isOpen = false;
     this.#open.delete(sequence);
     for (const run of sequence.fed) if (--run.holders === 0) this.#fedTokens -= run.tokens;
@@ -204,10 +213,11 @@ export class CacheStore {
   }
 
   /**
-   * Appends tokens' keys to sequences and says what the step must write. A sequence may appear once.
+   * Appends tokens' keys to sequences and says what the step must write. A sequence may appear once. Tokens fed ahead count
+   * only when they are confirmed; until then they can be taken back, and nothing else may be done with their sequences.
    * Throws a RangeError, before anything is changed, when a pool would have more slots than it may.
    */
-  append(parts: readonly AppendedPart[]): StepPlan {
+  append(parts: readonly AppendedPart[], isAhead = false): StepPlan {
     if (this.#failure !== undefined) throw this.#failure;
     const rows = parts.reduce((sum, { anchors }) => sum + anchors.length, 0);
     for (const pool of this.pools) pool.checkRoom(rows);
@@ -239,13 +249,38 @@ export class CacheStore {
     for (const { sequence, anchors } of parts) {
       sequence.length += anchors.length;
       sequence.segment += anchors.filter(Boolean).length;
-      this.#feed(sequence, anchors.length);
+      sequence.ahead += anchors.length;
+      this.#ahead += anchors.length;
+      if (!isAhead) this.#confirm(sequence, anchors.length);
     }
-    const { live } = this.bytes();
-    this.#peakBytes = Math.max(this.#peakBytes, live);
-    this.#statistics.peak = Math.max(this.#statistics.peak, live);
-    this.#statistics.fedPeak = Math.max(this.#statistics.fedPeak, this.#fedTokens);
+    if (!isAhead) this.#countPeak();
     return { rows, slots, ranges, writes, longest };
+  }
+
+  /** Steps of one token of each of these sequences that can be appended before anything on the device must grow. */
+  stepsOfRoom(sequences: readonly StoredSequence[]): number {
+    const ofPools = this.pools.map(({ room }) => Math.floor(room / sequences.length));
+    const ofLists = sequences.flatMap(({ lists }) => lists.map(({ capacity, length }) => capacity - length));
+    return Math.min(...ofPools, ...ofLists);
+  }
+
+  /** Counts the oldest token fed ahead of each of these sequences, which were fed together: a step. */
+  confirm(sequences: readonly StoredSequence[]): void {
+    for (const sequence of sequences) this.#confirm(sequence, 1);
+    this.#countPeak();
+    this.countStep();
+  }
+
+  /** Gives back the tokens fed ahead: all is as if they had never been fed. */
+  takeBack(sequence: StoredSequence): void {
+    const { ahead, lists } = sequence;
+    if (ahead === 0) return;
+    for (const [i, list] of lists.entries()) {
+      for (const slot of list.drop(ahead)) this.pools[i]!.release(slot);
+    }
+    sequence.length -= ahead;
+    sequence.ahead = 0;
+    this.#ahead -= ahead;
   }
 
   dispose(): void {
@@ -253,6 +288,19 @@ export class CacheStore {
     for (const pool of this.pools) pool.dispose();
     this.#device.destroy(this.entries);
     this.#device.destroy(this.#moves);
+  }
+
+  #confirm(sequence: StoredSequence, tokens: number): void {
+    sequence.ahead -= tokens;
+    this.#ahead -= tokens;
+    this.#feed(sequence, tokens);
+  }
+
+  #countPeak(): void {
+    const { live } = this.bytes();
+    this.#peakBytes = Math.max(this.#peakBytes, live);
+    this.#statistics.peak = Math.max(this.#statistics.peak, live);
+    this.#statistics.fedPeak = Math.max(this.#statistics.fedPeak, this.#fedTokens);
   }
 
   /** Takes account of tokens that a dense cache would keep. */

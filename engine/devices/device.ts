@@ -37,10 +37,18 @@ export interface Read {
   readonly end: number;
 }
 
-/** One replay of a prepared program. */
+/** The first `length` numbers of one tensor, copied to the beginning of another of its type. */
+export interface Copy {
+  readonly from: Tensor;
+  readonly to: Tensor;
+  readonly length: number;
+}
+
+/** One replay of a prepared program: writes, copies, calls, reads. */
 export interface Step {
   readonly variables: Readonly<Record<string, number>>;
   readonly writes?: readonly Write[];
+  readonly copies?: readonly Copy[];
   readonly reads?: readonly Read[];
   /** first and one past the last call to replay; the whole program by default */
   readonly begin?: number;
@@ -98,12 +106,26 @@ export interface Device {
 
   /** Chooses implementations and makes pipelines. The first use of each implementation is its known-answer test. */
   prepare(program: Program, options?: PrepareOptions): Promise<Executable>;
-  /** Writes, replays, reads. The arrays read come in the order of `reads`. Rejects with a DeviceError. */
-  run(executable: Executable, step: Step): Promise<(Float32Array | Uint32Array)[]>;
+  /**
+   * Writes, copies, replays, reads; of several steps one after the other, and the caller hears of them once, when all are done.
+   * The arrays read come in the order of the steps and their `reads`. Rejects with a DeviceError.
+   */
+  run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]>;
 
   memory(): DeviceMemory;
   /** Ends the device; pending calls reject with a DeviceError. */
   dispose(): Promise<void>;
+}
+
+/** Throws a RangeError unless the copy's tensors are of one type and hold its numbers. */
+export function checkCopy({ from, to, length }: Copy): void {
+  if (from.type !== to.type) {
+    throw new RangeError(`tensor "${from.label}" holds ${from.type}, "${to.label}" ${to.type}: they cannot be copied`);
+  }
+  for (const tensor of [from, to]) {
+    if (length <= tensor.length) continue;
+    throw new RangeError(`tensor "${tensor.label}" has ${tensor.length} numbers; ${length} cannot be copied`);
+  }
 }
 
 /** The device was lost, ran out of memory, or refused; `kind` says which. Opening a new engine is possible after any of them. */

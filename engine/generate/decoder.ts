@@ -32,4 +32,10 @@ export interface Decoder {
   logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]>;
   /** The same, but the device picks the largest logit of each feed: only token numbers are read back. */
   greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array>;
+  /**
+   * As `greedy`, at most `steps` times: each answer is fed for the next, on the device, before the caller has seen it. Whoever
+   * ends the iteration early takes back the steps beyond the answers given; until it ends, the sequences are not to be fed,
+   * forked or closed. It may end after fewer steps, but gives one answer at least.
+   */
+  greedyRun?(feeds: readonly Feed[], steps: number, signal?: AbortSignal): AsyncGenerator<Uint32Array, void, undefined>;
 }

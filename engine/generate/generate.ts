@@ -121,41 +121,69 @@ async function* steps(run: Run): AsyncGenerator<Piece, void, undefined> {
     let feeds: Feed[] = prompts.map((tokens) => ({ sequence: keep(decoder.open()), tokens }));
     let rows: Row[] | undefined;
     while (feeds.length > 0) {
-      const answers = await ask(run, feeds);
-      // One answer a prompt at first, shared by its samples; then one a row.
-      const answerOf = rows === undefined ? (row: Row) => answers[row.prompt] : (_: Row, i: number) => answers[i];
-      rows ??= feeds.flatMap((feed, prompt) => begin(run, feed, prompt, (past) => keep(decoder.fork(past))));
-      // All tokens are chosen before any piece is handed out: the caller may use the decoder in between.
-      const pieces: Piece[] = [];
-      for (const [i, row] of rows.entries()) {
-        const [token, logProb] = await choose(run, row, answerOf(row, i));
-        const piece = row.accept(token, logProb);
-        if (piece !== undefined) pieces.push(piece);
-        if (row.finishReason !== undefined) close(row.sequence);
+      let last: readonly Piece[] = [];
+      for await (const answers of ask(run, feeds, rows)) {
+        // One answer a prompt at first, shared by its samples; then one a row.
+        const answerOf = rows === undefined ? (row: Row) => answers[row.prompt] : (_: Row, i: number) => answers[i];
+        rows ??= feeds.flatMap((feed, prompt) => begin(run, feed, prompt, (past) => keep(decoder.fork(past))));
+        // All tokens are chosen before any piece is handed out: the caller may use the decoder in between.
+        const pieces: Piece[] = [];
+        for (const [i, row] of rows.entries()) {
+          const [token, logProb] = await choose(run, row, answerOf(row, i));
+          const piece = row.accept(token, logProb);
+          if (piece !== undefined) pieces.push(piece);
+        }
+        if (rows.some((row) => row.finishReason !== undefined)) {
+          last = pieces;
+          break; // what was computed beyond is taken back, then rows that have ended are closed
+        }
+        yield* show(pieces, signal);
       }
-      rows = rows.filter((row) => row.finishReason === undefined);
+      for (const row of rows!) if (row.finishReason !== undefined) close(row.sequence);
+      rows = rows!.filter((row) => row.finishReason === undefined);
       feeds = rows.map((row) => ({ sequence: row.sequence, tokens: row.tokens.slice(-1) }));
-      for (const piece of pieces) {
-        signal?.throwIfAborted();
-        yield piece;
-      }
+      yield* show(last, signal);
     }
   } finally {
     for (const sequence of open) close(sequence);
   }
 }
 
-/** The decoder's answer to each feed: a token where it chooses, logits otherwise. */
-async function ask(run: Run, feeds: readonly Feed[]): Promise<ArrayLike<number | Float32Array>> {
-  const { decoder, sampler, signal, logProbs, logitsHook } = run;
-  signal?.throwIfAborted();
-  const choosesItself = sampler.isGreedy && !sampler.adjusts && logitsHook === undefined && logProbs === undefined;
-  const answers = choosesItself ? await decoder.greedy(feeds, signal) : await decoder.logits(feeds, signal);
-  signal?.throwIfAborted();
-  if (answers.length !== feeds.length) {
-    throw new Error(`the decoder gave ${answers.length} answers to ${feeds.length} feeds`);
+function* show(pieces: readonly Piece[], signal: AbortSignal | undefined): Generator<Piece, void, undefined> {
+  for (const piece of pieces) {
+    signal?.throwIfAborted();
+    yield piece;
   }
-  return answers;
+}
+
+/** An answer to each feed: a token where the decoder chooses, logits otherwise. */
+type Answers = ArrayLike<number | Float32Array>;
+
+/** The decoder's answers; those to the tokens that it chose itself may follow, as long as no row must end. */
+async function* ask(
+  run: Run,
+  feeds: readonly Feed[],
+  rows: readonly Row[] | undefined,
+): AsyncGenerator<Answers, void, undefined> {
+  const { decoder, signal } = run;
+  signal?.throwIfAborted();
+  if (!letsDecoderChoose(run)) yield checked(run, feeds, await decoder.logits(feeds, signal));
+  else if (rows === undefined || decoder.greedyRun === undefined) {
+    yield checked(run, feeds, await decoder.greedy(feeds, signal));
+  } else {
+    const most = Math.min(...rows.map(({ tokensLeft }) => tokensLeft));
+    for await (const answers of decoder.greedyRun(feeds, most, signal)) yield checked(run, feeds, answers);
+  }
+}
+
+function letsDecoderChoose({ sampler, logProbs, logitsHook }: Run): boolean {
+  return sampler.isGreedy && !sampler.adjusts && logitsHook === undefined && logProbs === undefined;
+}
+
+function checked({ signal }: Run, feeds: readonly Feed[], answers: Answers): Answers {
+  signal?.throwIfAborted();
+  if (answers.length === feeds.length) return answers;
+  throw new Error(`the decoder gave ${answers.length} answers to ${feeds.length} feeds`);
 }
 
 /** The rows of a prompt whose tokens have been fed: the first takes the sequence, the others fork it. */

@@ -96,6 +96,12 @@ export class Row {
     return this.#finishReason;
   }
 
+  /** Tokens that it can still have. */
+  get tokensLeft(): number {
+    const { maxTokens, contextLength } = this.#rules;
+    return Math.min(maxTokens + this.promptLength, contextLength) - this.tokens.length;
+  }
+
   /** Appends a chosen token; returns a piece if there is something to show or the row has ended. */
   accept(token: number, logProb?: ChosenLogProb): Piece | undefined {
     this.tokens.push(token);

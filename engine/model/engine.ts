@@ -7,12 +7,12 @@ import type { CachePolicy } from "../cache/policies/policy.ts";
 import { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, Read, Write } from "../devices/device.ts";
 import type { Decoder, DecoderSequence, Feed } from "../generate/decoder.ts";
-import type { WatchableDecoder } from "../prompt-anchoring/contrast-decoder.ts";
 import { Activations } from "./activations.ts";
 import { cutIntoChunks, type Chunk, type Part } from "./chunks.ts";
 import { applyPolicy, type SequenceRows, type StepWeights } from "./eviction.ts";
 import { resolveKeeping, type Keeping } from "./keeping.ts";
 import { Rotation } from "./rotation.ts";
+import { giveSteps, isForeseeable, Pace, planAhead, type AheadLimits } from "./run-ahead.ts";
 import { EngineSequence } from "./sequence.ts";
 import { recordForward, type Recording, type RecordOptions } from "./transformer.ts";
 import type { ModelWeights } from "./weights.ts";
@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly maxSlots?: number | undefined;
   /** rows of a prefill step; the device's preference by default */
   readonly chunkRows?: number | undefined;
+  /** how many greedy steps are run before their tokens are read; for tests */
+  readonly ahead?: AheadLimits | undefined;
 }
 
 /** How a sequence is opened. */
@@ -68,6 +70,7 @@ export class Engine implements Decoder {
   #perLayer: CacheStore | undefined;
   readonly #prepared = new Map<string, Promise<Prepared>>();
   readonly #modelsOwn: Keeping;
+  readonly #pace: Pace;
   /** the step or pass at hand; the next waits for it */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -81,6 +84,7 @@ export class Engine implements Decoder {
     this.activations = new Activations(device, config, this.chunkRows);
     this.#rotation = config.rotary ? new Rotation(config.rotary) : undefined;
     this.#modelsOwn = resolveKeeping(config);
+    this.#pace = new Pace(options.ahead);
   }
 
   /** Sets up the cache and activations, and prepares the forward pass. */
@@ -143,29 +147,6 @@ export class Engine implements Decoder {
     return new EngineSequence(this.#storeOf(keeping).open(), keeping);
   }
 
-  /** This engine, but sequences are opened with these options. */
-  opening(options: OpenOptions): WatchableDecoder {
-    const last = this.config.layers - 1;
-    return {
-      openWatched: (onAttention) => {
-        const sequence = this.open({ ...options, watchedLayers: [last] });
-        sequence.onAttention = ({ position, positions, weights }) => {
-          const byPosition = new Float32Array(position + 1);
-          for (const [key, at] of positions.entries()) byPosition[at] = weights.get(last)![key]!;
-          onAttention(position, byPosition);
-        };
-        return sequence;
-      },
-      vocabSize: this.vocabSize,
-      contextLength: this.contextLength,
-      open: () => this.open(options),
-      fork: (sequence) => this.fork(sequence),
-      close: (sequence) => this.close(sequence),
-      logits: (feeds, signal) => this.logits(feeds, signal),
-      greedy: (feeds, signal) => this.greedy(feeds, signal),
-    };
-  }
-
   fork(sequence: DecoderSequence): EngineSequence {
     const own = this.#own(sequence);
     const copy = new EngineSequence(this.#storeOf(own.keeping).fork(own.stored), own.keeping);
@@ -201,6 +182,29 @@ export class Engine implements Decoder {
       },
     }));
     return tokens;
+  }
+
+  async *greedyRun(
+    feeds: readonly Feed[],
+    steps: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint32Array, void, undefined> {
+    const [chunk, ...more] = this.#chunks(feeds);
+    const most = Math.min(steps, this.#pace.stepsOf(feeds.length));
+    const { keeping } = chunk!.parts[0]!.sequence;
+    const isDecoding = more.length === 0 && feeds.every(({ tokens }) => tokens.length === 1);
+    if (most === 1 || !isDecoding || !isForeseeable(keeping)) {
+      yield await this.#pace.time(1, () => this.greedy(feeds, signal));
+      return;
+    }
+    const { recording, executable } = await this.#ready(keeping);
+    const store = this.#storeOf(keeping);
+    const chosen = await this.exclusive(async () => {
+      signal?.throwIfAborted();
+      const planned = planAhead(this, store, chunk!, most, recording.greedy);
+      return this.#pace.time(planned.length, () => this.device.run(executable, ...planned));
+    });
+    yield* giveSteps(store, chunk!.parts, chosen as Uint32Array[], signal);
   }
 
   /** Log-probabilities of tokens[1..] given what comes before each, [tokens.length - 1]. */
@@ -246,9 +250,9 @@ export class Engine implements Decoder {
 
   /**
    * Appends tokens to sequences kept in one way, and gathers what the step must write. Room for `outputs` rows of logits is made,
-   * and for patterns if the step makes any. To be followed at once by the step's run.
+   * and for patterns if the step makes any. To be followed at once by the step's run. Fed ahead, tokens are on the device already.
    */
-  plan(parts: readonly Part[], outputs: number, hasPatterns: boolean): StepInputs {
+  plan(parts: readonly Part[], outputs: number, hasPatterns: boolean, isAhead = false): StepInputs {
     const { ports } = this.activations;
     const { keeping } = parts[0]!.sequence;
     for (const { sequence, tokens } of parts) this.#check(tokens, sequence.length);
@@ -261,6 +265,7 @@ export class Engine implements Decoder {
         sequence: sequence.stored,
         anchors: tokens.map((token, offset) => keeping.isAnchor(token, sequence.length + offset)),
       })),
+      isAhead,
     );
     const { rows, longest: columns } = plan;
     this.activations.reserve({ rows, outputs, lines: hasPatterns ? rows * columns : 0 });

@@ -31,6 +31,7 @@ import { planAnchoring, planContrast, type AnchoredPrompt, type PlannedPrompt } 
 import { ChatSession } from "./chat.ts";
 import { EmbeddingTable } from "./embeddings.ts";
 import { Engine } from "./engine.ts";
+import { openedDecoder } from "./opened-decoder.ts";
 import { Looker, type LookOptions, type LookResult } from "./look.ts";
 import { loadWeights } from "./weights.ts";
 
@@ -140,7 +141,7 @@ export class Model implements AsyncDisposable {
     options: ModelGenerateOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
     const { cache, anchoring, contrast, onNote, ...rest } = options;
-    const decoder = this.#engine.opening({ policy: this.policyFor(cache, onNote) });
+    const decoder = openedDecoder(this.#engine, { policy: this.policyFor(cache, onNote) });
     const generateOptions = { endTokens: this.config.endTokenIds, ...rest };
     const text = textOf(this.tokenizer);
     if (!anchoring && !contrast) {
@@ -203,7 +204,7 @@ export class Model implements AsyncDisposable {
   chat(options: ChatOptions & { readonly system?: string; readonly cache?: CachePolicy } = {}): ChatSession {
     if (!this.tokenizer) throw new UnsupportedError("a chat needs a tokenizer; this model's folder has none");
     const { cache, ...rest } = options;
-    const decoder = this.#engine.opening({ policy: this.policyFor(cache) });
+    const decoder = openedDecoder(this.#engine, { policy: this.policyFor(cache) });
     return new ChatSession(decoder, this.tokenizer, textOf(this.tokenizer), this.config.endTokenIds, rest);
   }
 
@@ -274,7 +275,7 @@ export class Model implements AsyncDisposable {
 
   /** Logits after a planned prompt. */
   async #nextLogits({ ids, plan }: PlannedPrompt, signal: AbortSignal | undefined): Promise<Float32Array> {
-    const decoder = contrastDecoder(this.#engine.opening({}), [plan]);
+    const decoder = contrastDecoder(openedDecoder(this.#engine, {}), [plan]);
     const sequence = decoder.open();
     try {
       const [logits] = await decoder.logits([{ sequence, tokens: ids }], signal);

@@ -13,6 +13,7 @@ import {
   type Floats,
 } from "../../../kernels/index.ts";
 import {
+  checkCopy,
   DeviceError,
   type Device,
   type DeviceMemory,
@@ -109,10 +110,19 @@ export class ReferenceDevice implements Device {
     return Promise.resolve({ program, chosen: program.calls.map(() => ["reference"]), dispose: () => undefined });
   }
 
-  run({ program }: Executable, step: Step): Promise<(Float32Array | Uint32Array)[]> {
+  async run({ program }: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {
+    const runs = steps.map((step) => this.#runStep(program, step));
+    return (await Promise.all(runs)).flat();
+  }
+
+  #runStep(program: Program, step: Step): Promise<(Float32Array | Uint32Array)[]> {
     const writes = (step.writes ?? []).map((write) => this.#pendingWrite(write));
+    for (const copy of step.copies ?? []) checkCopy(copy);
     return this.#enqueue(async () => {
       for (const apply of writes) apply();
+      for (const { from, to, length } of step.copies ?? []) {
+        this.#held(to).values.set(this.#held(from).values.subarray(0, length));
+      }
       let turn = performance.now();
       for (const call of program.calls.slice(step.begin ?? 0, step.end ?? program.calls.length)) {
         this.#replay(call, step.variables);

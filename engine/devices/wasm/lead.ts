@@ -2,7 +2,7 @@
 // walk along. It alone writes the memory between runs.
 
 import { instantiate, type Instance } from "./instance.ts";
-import type { FromWorker, Order, Placed, Request, Start, ToWorker, Wanted } from "./messages.ts";
+import type { FromWorker, Order, Placed, Replay, Request, Start, ToWorker, Wanted } from "./messages.ts";
 import { type Port, webAssembly, type WasmMemory } from "./platform.ts";
 
 /** Word of the control block that says which call is being made. */
@@ -89,12 +89,8 @@ export class Lead {
         this.#replay(table, 0, 1, this.#start.threads);
         return words ? [words] : [];
       }
-      case "run": {
-        request.writes.forEach((placed) => this.#write(placed));
-        this.#patch(request.pairs);
-        this.#replay(request.table, request.begin, request.end, this.#start.threads);
-        return request.reads.map((wanted) => this.#read(wanted));
-      }
+      case "run":
+        return this.#run(request.table, request.steps);
       case "warm": {
         const end = performance.now() + request.milliseconds;
         do this.#replay(request.table, 0, 1, 1);
@@ -104,6 +100,31 @@ export class Lead {
       default:
         return request satisfies never;
     }
+  }
+
+  #run(table: number, steps: readonly Replay[]): Uint32Array[] {
+    let total = 0;
+    for (const { reads } of steps) for (const { length } of reads) total += length;
+    const read = new Uint32Array(total);
+    let next = 0;
+    for (const { begin, end, pairs, writes, copies, reads } of steps) {
+      const words = new Uint32Array(this.#memory.buffer);
+      for (let at = 0; at < writes.length;) {
+        const [to, from] = [writes[at]! >>> 2, at + 2];
+        at = from + writes[at + 1]!;
+        words.set(writes.subarray(from, at), to);
+      }
+      for (let i = 0; i < copies.length; i += 3) {
+        this.#bytes(copies[i + 1]!, copies[i + 2]!).set(this.#bytes(copies[i]!, copies[i + 2]!));
+      }
+      this.#patch(pairs);
+      this.#replay(table, begin, end, this.#start.threads);
+      for (const { address, length } of reads) {
+        read.set(this.#words(address, length), next);
+        next += length;
+      }
+    }
+    return total > 0 ? [read] : [];
   }
 
   #replay(table: number, begin: number, end: number, threads: number): void {

@@ -23,6 +23,18 @@ export interface Placed {
   readonly address: number;
   readonly data: Float32Array | Uint32Array;
 }
+/** One replay of calls begin..end. */
+export interface Replay {
+  readonly begin: number;
+  readonly end: number;
+  /** pairs of (address, word) that the step's variables change */
+  readonly pairs: Uint32Array;
+  /** what is written, one after the other: address, count, words. One array, because each costs microseconds to hand over */
+  readonly writes: Uint32Array;
+  /** from, to and bytes of each copy */
+  readonly copies: readonly number[];
+  readonly reads: readonly Wanted[];
+}
 /** A place in memory to read from. */
 export interface Wanted {
   readonly address: number;
@@ -62,11 +74,8 @@ export type Request =
   | {
       readonly kind: "run";
       readonly table: number;
-      readonly begin: number;
-      readonly end: number;
-      readonly pairs: Uint32Array;
-      readonly writes: readonly Placed[];
-      readonly reads: readonly Wanted[];
+      /** one after the other; what they read comes in one array of words */
+      readonly steps: readonly Replay[];
     }
   /** replays one call, on the lead alone, for some time: until the engine has compiled its kernel well */
   | { readonly kind: "warm"; readonly table: number; readonly milliseconds: number };

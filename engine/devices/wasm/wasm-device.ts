@@ -16,6 +16,7 @@ import {
   type WasmImplementation,
 } from "../../../kernels/index.ts";
 import {
+  checkCopy,
   type Demotion,
   type Device,
   DeviceError,
@@ -34,10 +35,12 @@ import type { Program } from "../program.ts";
 import { Allocator } from "./allocator.ts";
 import { chooseFor, formatOf, judge, type Policy, trialsFor } from "./choose.ts";
 import { Crew } from "./crew.ts";
+import type { Replay } from "./messages.ts";
 import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { loadModule } from "./module.ts";
 import { fillPanels, type IntakeHost } from "./intake.ts";
-import { canShareMemory, defaultThreads, PAGE_BYTES, webAssembly, type WasmMemory } from "./platform.ts";
+import { canShareMemory, defaultThreads, PAGE_BYTES, type WasmMemory } from "./platform.ts";
+import { LIMIT_BYTES, shareMemory } from "./shared-memory.ts";
 import { type Choice, programWords, WasmProgram } from "./wasm-program.ts";
 
 /** Settings of the wasm device. */
@@ -55,8 +58,6 @@ export interface WasmOptions {
 }
 
 const CONTROL_BYTES = 1024;
-/** Addresses stay below 2^32 even one past the end of a buffer. */
-const LIMIT_BYTES = 2 ** 32 - PAGE_BYTES;
 /** How long a kernel is replayed after its known-answer test, so that its first real use runs as well-compiled code. */
 const WARM_MILLISECONDS = 2;
 
@@ -79,24 +80,6 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   const names = [`wasm, ${threads} thread${threads === 1 ? "" : "s"}`, `${isRelaxed ? "relaxed" : "plain"} SIMD`];
   if (!canShareMemory()) names.push("one thread because this page is not cross-origin isolated");
   return new WasmDevice(crew, memory, { begin, end: pages * PAGE_BYTES, limit }, names.join(", "), isRelaxed, options);
-}
-
-/** A shared memory of as large a maximum as the engine grants, up to `wanted` bytes. */
-function shareMemory(pages: number, wanted: number): { memory: WasmMemory; limit: number } {
-  let maximum = Math.max(pages, Math.min(65536, Math.floor(wanted / PAGE_BYTES)));
-  for (;;) {
-    try {
-      const memory = new webAssembly.Memory({ initial: pages, maximum, shared: true });
-      return { memory, limit: Math.min(wanted, maximum * PAGE_BYTES, LIMIT_BYTES) };
-    } catch (cause) {
-      if (maximum <= pages) {
-        throw new DeviceError("out-of-memory", `wasm: the engine refuses ${pages * PAGE_BYTES} bytes of memory`, {
-          cause,
-        });
-      }
-      maximum = Math.max(pages, Math.floor(maximum / 2));
-    }
-  }
 }
 
 class WasmDevice implements Device {
@@ -256,27 +239,58 @@ class WasmDevice implements Device {
     return executable;
   }
 
-  async run(executable: Executable, step: Step): Promise<(Float32Array | Uint32Array)[]> {
+  async run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {
     if (!(executable instanceof WasmProgram) || !this.#programs.has(executable)) {
       this.#crew.throwIfEnded();
       throw new DeviceError("failed", `"${executable.program.label}" was not prepared by this device, or disposed of`);
     }
     const { calls } = executable.program;
-    const { begin = 0, end = calls.length } = step;
-    if (begin < 0 || end > calls.length) {
-      throw new RangeError(`${executable.program.label}: calls ${begin}..${end} of ${calls.length}`);
+    const replays: Replay[] = [];
+    try {
+      for (const step of steps) replays.push(this.#replay(executable, step));
+    } catch (error) {
+      // the program counts on what its earlier steps were to change
+      for (const { pairs } of replays) this.#crew.order({ kind: "patch", pairs });
+      throw error;
     }
-    const writes = (step.writes ?? []).map(({ tensor, data, offset = 0 }) => {
-      const { address } = this.#placeIn(tensor, offset, offset + data.length);
-      return { address, data };
+    const [words] = await this.#crew.request(
+      { kind: "run", table: executable.address, steps: replays },
+      (place) => `${calls[place]?.label ?? executable.program.label} (${calls[place]?.kernel.name ?? "run"})`,
+      replays.map(({ writes }) => writes.buffer as ArrayBuffer),
+    );
+    let next = 0;
+    return replays.flatMap(({ reads }) =>
+      reads.map(({ length, type }) => {
+        const begin = words!.byteOffset + next * 4;
+        next += length;
+        return type === "u32"
+          ? new Uint32Array(words!.buffer, begin, length)
+          : new Float32Array(words!.buffer, begin, length);
+      }),
+    );
+  }
+
+  /** A step as the lead makes it: places in memory instead of tensors. */
+  #replay(program: WasmProgram, step: Step): Replay {
+    const { calls, label } = program.program;
+    const { begin = 0, end = calls.length, writes = [], copies = [] } = step;
+    if (begin < 0 || end > calls.length) throw new RangeError(`${label}: calls ${begin}..${end} of ${calls.length}`);
+    let total = 0;
+    for (const { data } of writes) total += 2 + data.length;
+    const words = new Uint32Array(total);
+    let next = 0;
+    for (const { tensor, data, offset = 0 } of writes) {
+      words[next++] = this.#placeIn(tensor, offset, offset + data.length).address;
+      words[next++] = data.length;
+      words.set(data instanceof Uint32Array ? data : new Uint32Array(data.buffer, data.byteOffset, data.length), next);
+      next += data.length;
+    }
+    const placed = copies.flatMap((copy) => {
+      checkCopy(copy);
+      return [this.#heldOf(copy.from).address, this.#heldOf(copy.to).address, copy.length * 4];
     });
     const reads = (step.reads ?? []).map((read) => this.#placeIn(read.tensor, read.begin, read.end));
-    const pairs = executable.prepareStep(step.variables);
-    const arrays = await this.#crew.request(
-      { kind: "run", table: executable.address, begin, end, pairs, writes, reads },
-      (place) => `${calls[place]?.label ?? executable.program.label} (${calls[place]?.kernel.name ?? "run"})`,
-    );
-    return [...arrays];
+    return { begin, end, pairs: program.prepareStep(step.variables), writes: words, copies: placed, reads };
   }
 
   memory(): DeviceMemory {

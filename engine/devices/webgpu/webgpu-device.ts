@@ -15,6 +15,7 @@ import {
   type WgslImplementation,
 } from "../../../kernels/index.ts";
 import {
+  checkCopy,
   DeviceError,
   type Demotion,
   type Device,
@@ -45,7 +46,7 @@ import {
   type AdapterFacts,
   type AdapterOptions,
 } from "./probe.ts";
-import { Staging, type GpuRead } from "./staging.ts";
+import { Staging, type GpuRead, type StagedReads } from "./staging.ts";
 import { waitFor } from "./wait.ts";
 
 /** How `openWebGpu` opens a device. */
@@ -195,11 +196,11 @@ export class WebGpuDevice implements Device {
 
   async read(read: Read): Promise<Float32Array | Uint32Array> {
     const fetched = await this.#faults.guard(async () => {
-      const reads = [this.#checkedRead(read)];
+      const staged = this.#staging.stage([this.#checkedRead(read)]);
       const encoder = this.#device.createCommandEncoder();
-      const fetch = this.#staging.stage(encoder, reads);
+      staged.encode(encoder, 1);
       this.#device.queue.submit([encoder.finish()]);
-      return fetch();
+      return staged.fetch();
     });
     return fetched[0]!;
   }
@@ -208,7 +209,7 @@ export class WebGpuDevice implements Device {
     return this.#faults.guard(() => this.#prepare(program, options, true));
   }
 
-  run(executable: Executable, step: Step): Promise<(Float32Array | Uint32Array)[]> {
+  run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {
     return this.#faults.guard(async () => {
       const program = executable as GpuProgram;
       if (!this.#programs.has(program)) {
@@ -218,20 +219,36 @@ export class WebGpuDevice implements Device {
         );
       }
       this.#buffers.throwIfRoomless();
-      const { variables, writes = [], reads = [], begin = 0, end = program.program.calls.length } = step;
-      const checked = reads.map((read) => this.#checkedRead(read));
-      for (const write of writes) this.write(write);
-      program.update(variables, begin, end);
-      const encoder = this.#device.createCommandEncoder({ label: program.program.label });
-      const pass = encoder.beginComputePass({ label: program.program.label });
-      program.encode(pass, begin, end);
-      pass.end();
-      const fetch = reads.length > 0 ? this.#staging.stage(encoder, checked) : undefined;
-      this.#device.queue.submit([encoder.finish()]);
-      if (fetch) return fetch();
+      const reads = steps.flatMap((step) => (step.reads ?? []).map((read) => this.#checkedRead(read)));
+      const staged = reads.length > 0 ? this.#staging.stage(reads) : undefined;
+      try {
+        for (const step of steps) this.#submit(program, step, staged);
+      } catch (error) {
+        staged?.drop();
+        throw error;
+      }
+      if (staged) return staged.fetch();
       await waitFor(this.#device.queue.onSubmittedWorkDone());
       return [];
     });
+  }
+
+  /** One step: one command buffer, submitted. */
+  #submit(program: GpuProgram, step: Step, staged: StagedReads | undefined): void {
+    const { variables, writes = [], copies = [], reads = [], begin = 0, end = program.program.calls.length } = step;
+    for (const write of writes) this.write(write);
+    program.update(variables, begin, end);
+    const encoder = this.#device.createCommandEncoder({ label: program.program.label });
+    for (const copy of copies) {
+      checkCopy(copy);
+      const [from, to] = [this.#buffers.held(copy.from), this.#buffers.held(copy.to)];
+      encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, copy.length * 4);
+    }
+    const pass = encoder.beginComputePass({ label: program.program.label });
+    program.encode(pass, begin, end);
+    pass.end();
+    staged?.encode(encoder, reads.length);
+    this.#device.queue.submit([encoder.finish()]);
   }
 
   memory(): DeviceMemory {
