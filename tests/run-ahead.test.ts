@@ -79,6 +79,30 @@ const CASES: readonly Case[] = [
   { name: "small keys", prompts: [prompt], options: { maxTokens: 30 }, policy: policies.keyNorm(8) },
 ];
 
+/** Every piece with the cache as it is when the piece comes, and the cache at the end. */
+async function trace(
+  engine: Engine,
+  { prompts, policy }: Pick<Case, "prompts" | "policy">,
+  options: GenerateOptions,
+  onPiece: (piece: Piece, count: number) => "go on" | "break" = () => "go on",
+): Promise<unknown[]> {
+  engine.resetCacheStatistics();
+  const seen: unknown[] = [];
+  const cache = () => ({ ...engine.cacheBytes(), statistics: engine.cacheStatistics() });
+  try {
+    for await (const piece of generate(openedDecoder(engine, { policy }), textOf, prompts, options)) {
+      seen.push({ piece, cache: cache() });
+      if (onPiece(piece, seen.length) === "break") break;
+    }
+  } catch (error) {
+    seen.push(String(error));
+  }
+  return [...seen, cache()];
+}
+
+/** Breaks off after nine pieces. */
+const breakOff = (_: Piece, count: number) => (count === 9 ? "break" : "go on");
+
 describe.each(DEVICES)("on %s", (name) => {
   let device: Device;
   let single: Engine;
@@ -93,27 +117,6 @@ describe.each(DEVICES)("on %s", (name) => {
     ahead.dispose();
     await device.dispose();
   });
-
-  /** Every piece with the cache as it is when the piece comes, and the cache at the end. */
-  async function trace(
-    engine: Engine,
-    { prompts, policy }: Pick<Case, "prompts" | "policy">,
-    options: GenerateOptions,
-    onPiece: (piece: Piece, count: number) => "go on" | "break" = () => "go on",
-  ): Promise<unknown[]> {
-    engine.resetCacheStatistics();
-    const seen: unknown[] = [];
-    const cache = () => ({ ...engine.cacheBytes(), statistics: engine.cacheStatistics() });
-    try {
-      for await (const piece of generate(openedDecoder(engine, { policy }), textOf, prompts, options)) {
-        seen.push({ piece, cache: cache() });
-        if (onPiece(piece, seen.length) === "break") break;
-      }
-    } catch (error) {
-      seen.push(String(error));
-    }
-    return [...seen, cache()];
-  }
 
   async function optionsOf({ prompts, options }: Case): Promise<GenerateOptions> {
     if (typeof options !== "function") return options;
@@ -147,7 +150,6 @@ describe.each(DEVICES)("on %s", (name) => {
     expect(got).toEqual(wanted);
     expect(wanted!.at(-2)).toBe("Error: enough");
     expect(wanted).toHaveLength(10);
-    const breakOff = (_: Piece, count: number) => (count === 9 ? "break" : "go on");
     const broken = await trace(single, { prompts: several }, { maxTokens: 30 }, breakOff);
     expect(await trace(ahead, { prompts: several }, { maxTokens: 30 }, breakOff)).toEqual(broken);
     expect(ahead.cacheBytes().live).toBe(0);
