@@ -37,9 +37,10 @@ function device(text: string): DeviceChoice {
   throw new UsageError(`--device is "${text}": wanted ${DEVICES.slice(0, -1).join(", ")} or ${DEVICES.at(-1)}`);
 }
 
-function quantized(text: string): QuantizedFormat {
+/** The format that the option called `name` says. */
+export function quantized(name: string, text: string): QuantizedFormat {
   if (isQuantized(text)) return text;
-  throw new UsageError(`--quantize is "${text}": wanted int8 or int4`);
+  throw new UsageError(`${name} is "${text}": wanted int8 or int4`);
 }
 
 function stop(text: string, earlier: readonly string[] | undefined): readonly string[] {
@@ -66,7 +67,9 @@ export interface DeviceArguments {
 
 /** Adds --quantize. */
 export function addQuantize(command: Command): Command {
-  return command.option("--quantize <format>", "keep the weights as int8 or int4 (default: as stored)", quantized);
+  return command.option("--quantize <format>", "keep the weights as int8 or int4 (default: as stored)", (text) =>
+    quantized("--quantize", text),
+  );
 }
 
 /** Adds --device, --threads, --deterministic and --quantize. */

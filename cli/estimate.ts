@@ -2,8 +2,8 @@
 
 import type { Command } from "commander";
 import { estimate as estimateMemory } from "kedge";
-import type { MatrixFormat, QuantizedFormat } from "kedge/kernels";
-import { FormatError, loadConfig, openWeights, readJson, type TensorInfo } from "kedge/loaders";
+import { isQuantized, type MatrixFormat, type QuantizedFormat } from "kedge/kernels";
+import { FormatError, loadConfig, openWeights, quantizationOf, readJson, type Weights } from "kedge/loaders";
 import { addJson, addQuantize, UsageError, whole } from "./arguments.ts";
 import { dtypeTotals } from "./checkpoint.ts";
 import * as format from "./format.ts";
@@ -46,9 +46,12 @@ export const estimate: Verb = {
     if (context > contextLength) {
       throw new UsageError(`--context is ${context}, but this model's holds ${contextLength} tokens`);
     }
-    const { kind, from } = given.quantize
-      ? { kind: given.quantize, from: "quantized at load" }
-      : await storedFormat(found, terminal);
+    const stored = given.quantize && found.where === "hub" ? undefined : await storedFormat(found, terminal);
+    if (given.quantize && stored && isQuantized(stored.kind) && stored.kind !== given.quantize) {
+      throw new UsageError(`--quantize is ${given.quantize}, but the weights are quantized to ${stored.kind} already`);
+    }
+    const isMade = given.quantize !== undefined && stored?.kind !== given.quantize;
+    const { kind, from } = isMade ? { kind: given.quantize, from: "quantized at load" } : stored!;
     const { parameters, weights, cache, cachePerToken } = estimateMemory(config, kind, context);
     if (given.json) {
       terminal.printJson({
@@ -82,9 +85,9 @@ export const estimate: Verb = {
   },
 };
 
-/** The format of most of the weights' bytes; f32 for anything else. */
-export function weightFormat(tensors: Iterable<TensorInfo>): MatrixFormat {
-  return FORMATS[dtypeTotals(tensors)[0]?.[0] ?? ""] ?? "f32";
+/** What the weights are quantized to, else the format of most of their bytes; f32 for anything else. */
+export function weightFormat(checkpoint: Pick<Weights, "tensors" | "metadata">): MatrixFormat {
+  return quantizationOf(checkpoint) ?? FORMATS[dtypeTotals(checkpoint.tensors.values())[0]?.[0] ?? ""] ?? "f32";
 }
 
 /** What the weights are stored as, and how that is known. From the Hub a header would cost the whole download. */
@@ -96,7 +99,7 @@ async function storedFormat(
     try {
       const checkpoint = await openWeights(folder, terminal.signal);
       await checkpoint.close();
-      return { kind: weightFormat(checkpoint.tensors.values()), from: "as stored" };
+      return { kind: weightFormat(checkpoint), from: "as stored" };
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       terminal.warn(`note: the weights cannot be read, so this is by config.json: ${error.message}`);

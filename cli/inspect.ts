@@ -75,8 +75,9 @@ async function inspectModel(path: string, terminal: Terminal): Promise<Inspected
   try {
     const tensors = [...checkpoint.tensors.values()];
     const config = await configOrNull(() => loadConfig(folder, terminal.signal), terminal);
-    const memory = config && estimate(config, weightFormat(tensors));
-    return { name: folder.name, files: checkpoint.files, tensors, metadata: new Map(), config, memory };
+    const memory = config && estimate(config, weightFormat(checkpoint));
+    const metadata = new Map([...checkpoint.metadata.values()].flatMap((entries) => [...entries]));
+    return { name: folder.name, files: checkpoint.files, tensors, metadata, config, memory };
   } finally {
     await checkpoint.close();
   }

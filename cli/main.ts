@@ -12,6 +12,7 @@ import { doctor } from "./doctor.ts";
 import { estimate } from "./estimate.ts";
 import { evaluateVerb } from "./eval.ts";
 import { inspect } from "./inspect.ts";
+import { quantize } from "./quantize.ts";
 import { run } from "./run.ts";
 import { Terminal, type Streams } from "./terminal.ts";
 import { tune } from "./tune.ts";
@@ -19,7 +20,19 @@ import type { Verb } from "./verb.ts";
 import { verify } from "./verify.ts";
 
 /** Every verb, in the order of the help. */
-const VERBS: readonly Verb[] = [run, chat, inspect, estimate, verify, attention, evaluateVerb, tune, doctor, bench];
+const VERBS: readonly Verb[] = [
+  run,
+  chat,
+  inspect,
+  estimate,
+  quantize,
+  verify,
+  attention,
+  evaluateVerb,
+  tune,
+  doctor,
+  bench,
+];
 
 const EXAMPLES = `
 Examples:
@@ -27,6 +40,7 @@ Examples:
   kedge chat HuggingFaceTB/SmolLM2-135M-Instruct
   kedge inspect path/to/model                  what is in the files
   kedge estimate path/to/model --context 4096  memory, before anything is loaded
+  kedge quantize path/to/model smaller --format int8
   kedge verify path/to/model --device webgpu   this machine against golden tensors
   kedge doctor                                 what this machine can do
 

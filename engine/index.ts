@@ -64,6 +64,7 @@ export {
   type ModelSource,
   type Prompt,
 } from "./model/model.ts";
+export { quantizeModel, type QuantizedModel, type QuantizeModelOptions } from "./model/quantize-model.ts";
 export { tapNames, type CapturedTensor } from "./model/taps.ts";
 export {
   collect,

@@ -11,9 +11,10 @@ export interface ByteSource {
   readonly byteLength: number;
   /**
    * Reads the bytes `begin..end` (half-open). The result may share memory with the source: do not write into it.
+   * `into` offers room for exactly these bytes; where it is taken, it is the result, and otherwise it stays as it was.
    * Throws {@link FormatError} when the bytes are not there, and the signal's reason when it is aborted.
    */
-  read(begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
+  read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
   /** Lets go of the file or the memory; reading afterwards throws. */
   close(): Promise<void>;
 }
@@ -136,11 +137,16 @@ export async function fileSource(path: string): Promise<ByteSource> {
   return {
     name: path,
     byteLength,
-    async read(begin, end, signal) {
+    async read(begin, end, signal, into) {
       signal?.throwIfAborted();
       checkOpen(path, isOpen);
       checkRange(path, byteLength, begin, end);
-      const bytes = allocateBytes(path, end - begin);
+      const bytes = into ?? allocateBytes(path, end - begin);
+      if (bytes.byteLength !== end - begin) {
+        throw new RangeError(
+          `${path}: ${end - begin} bytes were asked for, and room was given for ${bytes.byteLength}`,
+        );
+      }
       let filled = 0;
       while (filled < bytes.byteLength) {
         const wanted = Math.min(bytes.byteLength - filled, BYTES_PER_READ);

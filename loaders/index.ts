@@ -24,6 +24,18 @@ export {
   type TensorValues,
 } from "./safetensors.ts";
 export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float16.ts";
+export { planSafetensors, type PlannedTensor, type SafetensorsPlan } from "./safetensors-plan.ts";
+export {
+  checkHalves,
+  findQuantized,
+  quantizationOf,
+  quantizedMetadata,
+  quantizedTensors,
+  QUANTIZED_VERSION,
+  type QuantizedKind,
+  type QuantizedTensors,
+} from "./quantized.ts";
+export { createFolder, type FolderWriter } from "./folder-writer.ts";
 export { openWeights, type WeightInfo, type Weights } from "./shards.ts";
 export {
   FAMILIES,

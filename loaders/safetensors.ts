@@ -6,6 +6,7 @@ import type { ByteSource } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float16.ts";
 import { DTYPE_BITS, MAX_HEADER_BYTES, parseHeader, quote, type Dtype, type TensorInfo } from "./safetensors-header.ts";
+import { planSafetensors } from "./safetensors-plan.ts";
 
 export type { Dtype, TensorInfo } from "./safetensors-header.ts";
 
@@ -37,9 +38,17 @@ export interface SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
   /**
    * Reads the stored bytes of a tensor, or the part `beginByte..endByte` of them (half-open, counted from the tensor's
-   * first byte). They may share memory with the source: do not write into them.
+   * first byte). They may share memory with the source: do not write into them. `into` is as for {@link ByteSource.read}.
    */
-  readBytes(name: string, beginByte?: number, endByte?: number, signal?: AbortSignal): Promise<Uint8Array>;
+  readBytes(
+    name: string,
+    beginByte?: number,
+    endByte?: number,
+    signal?: AbortSignal,
+    into?: Uint8Array,
+  ): Promise<Uint8Array>;
+  /** As `readBytes`, of tensors that lie one right behind the other in the file, in this order; null if they do not. */
+  readSpan(names: readonly string[], signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> | null;
   /**
    * Reads a tensor's values. They may share memory with the source: do not write into them.
    * Throws {@link UnsupportedError} for a dtype without a JavaScript array (F8 and smaller, C64).
@@ -93,7 +102,7 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
     byteLength,
     tensors,
     metadata,
-    async readBytes(name, beginByte = 0, endByte, readSignal) {
+    async readBytes(name, beginByte = 0, endByte, readSignal, into) {
       const info = find(name);
       const end = endByte ?? info.byteLength;
       if (!(beginByte >= 0 && beginByte <= end && end <= info.byteLength)) {
@@ -101,7 +110,12 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
           `${file}: tensor ${quote(name)} has ${info.byteLength} bytes; ${beginByte}..${end} is no part of them`,
         );
       }
-      return source.read(info.begin + beginByte, info.begin + end, readSignal);
+      return source.read(info.begin + beginByte, info.begin + end, readSignal, into);
+    },
+    readSpan(names, readSignal, into) {
+      const infos = names.map(find);
+      if (infos.some(({ begin }, i) => i > 0 && begin !== infos[i - 1]!.end)) return null;
+      return source.read(infos[0]!.begin, infos.at(-1)!.end, readSignal, into);
     },
     async readTensor(name, readSignal) {
       const info = find(name);
@@ -204,36 +218,19 @@ export function writeSafetensors(
   const sorted = [...tensors].sort(
     (a, b) => order.indexOf(b.dtype) - order.indexOf(a.dtype) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
   );
-  const pairs = metadata instanceof Map ? [...metadata] : Object.entries(metadata);
-  // Built as text, member by member: an object would move names that look like numbers to the front.
-  const members: string[] = [];
-  if (pairs.length > 0) {
-    members.push(
-      `"__metadata__":{${pairs.map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`).join(",")}}`,
-    );
-  }
-  const parts: Uint8Array[] = [];
-  let offset = 0;
+  const { head, places, byteLength } = planSafetensors(sorted, metadata);
+  const file = new Uint8Array(byteLength);
+  file.set(head);
   for (const { name, dtype, shape, values } of sorted) {
     const bytes = toBytes(dtype, values);
-    const offsets = [offset, offset + bytes.byteLength];
-    members.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: offsets })}`);
-    parts.push(bytes);
-    offset += bytes.byteLength;
-  }
-  const json = `{${members.join(",")}}`;
-  const headerBytes = new TextEncoder().encode(json);
-  const headerLength = Math.ceil(headerBytes.byteLength / 8) * 8;
-  const file = new Uint8Array(8 + headerLength + offset);
-  // The reader judges what was written: shapes, spans and names are checked in one place only.
-  parseHeader("the file to be written", json, 8 + headerLength, file.byteLength);
-  new DataView(file.buffer).setUint32(0, headerLength, true);
-  file.set(headerBytes, 8);
-  file.fill(0x20, 8 + headerBytes.byteLength, 8 + headerLength);
-  let at = 8 + headerLength;
-  for (const part of parts) {
-    file.set(part, at);
-    at += part.byteLength;
+    const { begin, end } = places.get(name)!;
+    if (bytes.byteLength !== end - begin) {
+      const told = `tensor ${quote(name)} is ${dtype} [${shape.join(",")}], ${end - begin} bytes`;
+      throw new FormatError("the file to be written", `${told}, but its values take ${bytes.byteLength}`, {
+        tensor: name,
+      });
+    }
+    file.set(bytes, begin);
   }
   return file;
 }

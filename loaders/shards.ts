@@ -25,8 +25,18 @@ export interface Weights {
   readonly files: readonly string[];
   /** Bytes of all tensors together, headers not counted. */
   readonly totalByteLength: number;
+  /** Each file's metadata. */
+  readonly metadata: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** As {@link SafetensorsFile.readBytes}. */
-  readBytes(name: string, beginByte?: number, endByte?: number, signal?: AbortSignal): Promise<Uint8Array>;
+  readBytes(
+    name: string,
+    beginByte?: number,
+    endByte?: number,
+    signal?: AbortSignal,
+    into?: Uint8Array,
+  ): Promise<Uint8Array>;
+  /** As {@link SafetensorsFile.readSpan}; null, too, if they are in several files. */
+  readSpan(names: readonly string[], signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> | null;
   /** As {@link SafetensorsFile.readTensor}. */
   readTensor(name: string, signal?: AbortSignal): Promise<Tensor>;
   close(): Promise<void>;
@@ -120,8 +130,13 @@ function gather(
     tensors,
     files,
     totalByteLength,
-    async readBytes(name, beginByte, endByte, signal) {
-      return holder(name).readBytes(name, beginByte, endByte, signal);
+    metadata: new Map([...opened].map(([file, { metadata }]) => [file, metadata])),
+    async readBytes(name, beginByte, endByte, signal, into) {
+      return holder(name).readBytes(name, beginByte, endByte, signal, into);
+    },
+    readSpan(names, signal, into) {
+      const [first, ...others] = names.map(holder);
+      return others.some((file) => file !== first) ? null : first!.readSpan(names, signal, into);
     },
     async readTensor(name, signal) {
       return holder(name).readTensor(name, signal);

@@ -46,6 +46,7 @@ it("kedge exports these names", () => {
     parsePolicy
     policies
     probeWebGpu
+    quantizeModel
     selfTest
     sparsityOf
     studyAttention
@@ -106,6 +107,8 @@ it("kedge exports these names", () => {
     type Probe
     type Program
     type Prompt
+    type QuantizeModelOptions
+    type QuantizedModel
     type Schedule
     type Score
     type SelfTestResult
@@ -217,16 +220,20 @@ it("kedge/loaders exports these names", () => {
     "
     FAMILIES
     FormatError
+    QUANTIZED_VERSION
     StreamDecoder
     UnsupportedError
     bf16ToF32
     blobSource
     bufferSource
+    checkHalves
+    createFolder
     f16ToF32
     f32ToBf16
     f32ToF16
     fileSource
     filesFolder
+    findQuantized
     httpFolder
     httpSource
     hubFolder
@@ -239,6 +246,10 @@ it("kedge/loaders exports these names", () => {
     openWeights
     parseConfig
     parseRotary
+    planSafetensors
+    quantizationOf
+    quantizedMetadata
+    quantizedTensors
     readJson
     readText
     type Activation
@@ -251,13 +262,18 @@ it("kedge/loaders exports these names", () => {
     type Dtype
     type Family
     type FolderFiles
+    type FolderWriter
     type HttpOptions
     type HubOptions
     type ModelConfig
     type ModelFolder
+    type PlannedTensor
+    type QuantizedKind
+    type QuantizedTensors
     type Rotary
     type RotaryShape
     type SafetensorsFile
+    type SafetensorsPlan
     type Tensor
     type TensorInfo
     type TensorToWrite

@@ -33,6 +33,7 @@ import { EmbeddingTable } from "./embeddings.ts";
 import { Engine } from "./engine.ts";
 import { openedDecoder } from "./opened-decoder.ts";
 import { Looker, type LookOptions, type LookResult } from "./look.ts";
+import { notesOn, quantizationFor } from "./notes.ts";
 import { loadWeights } from "./weights.ts";
 
 /** What is being done while a model loads. */
@@ -51,7 +52,7 @@ export interface LoadOptions extends DeviceOptions {
   readonly contextLength?: number;
   /** most tokens kept by all sequences together */
   readonly maxCachedTokens?: number;
-  /** keep matrices as int8 or int4 in groups of 32, made while loading; as stored by default. See docs/numerics.md */
+  /** keep matrices as int8 or int4 in groups of 32, made while loading; as stored by default, quantized files included. See docs/numerics.md */
   readonly quantize?: QuantizedFormat;
   /** rows of one prefill step; the device's preference by default */
   readonly chunkRows?: number;
@@ -365,6 +366,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const tokenizer = (await hasTokenizer(folder)) ? await loadTokenizer(folder, signal) : null;
   report("files", 2, 3, "weights");
   const checkpoint = await openWeights(folder, signal);
+  const quantized = await quantizationFor(checkpoint, folder.name, options.quantize);
   let device: Device | undefined;
   const ownsDevice = typeof options.device !== "object";
   try {
@@ -382,8 +384,8 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       ...(signal ? { signal } : {}),
       onProgress: (done, of) => report("kernels", done, of, "kernels"),
     });
-    const notes = notesOn(config, tokenizer, unused, options.quantize);
-    return new Model({ engine, tokenizer, ownsDevice, quantized: options.quantize ?? null, notes });
+    const notes = notesOn(config, tokenizer, unused, quantized);
+    return new Model({ engine, tokenizer, ownsDevice, quantized: quantized.format, notes });
   } catch (error) {
     if (ownsDevice) await device?.dispose();
     throw error;
@@ -394,27 +396,4 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
 
 async function hasTokenizer(folder: ModelFolder): Promise<boolean> {
   return (await folder.has("tokenizer.json")) || (await folder.has("vocab.json"));
-}
-
-function notesOn(
-  config: ModelConfig,
-  tokenizer: Tokenizer | null,
-  unused: readonly string[],
-  quantize: QuantizedFormat | undefined,
-): string[] {
-  const notes: string[] = [];
-  if (quantize !== undefined) {
-    const outer = quantize === "int4" ? ", embedding and head as int8" : "";
-    notes.push(
-      `matrices are kept as ${quantize}${outer}, rounded from what is stored: results differ from the stored model's`,
-    );
-  }
-  if (unused.length > 0) {
-    const some = unused.slice(0, 3).join(", ");
-    notes.push(`${unused.length} tensors of the checkpoint are not part of this family and were left out: ${some}`);
-  }
-  if (tokenizer && tokenizer.vocabSize > config.vocabSize) {
-    notes.push(`the tokenizer knows ${tokenizer.vocabSize} tokens, the model ${config.vocabSize}`);
-  }
-  return notes;
 }

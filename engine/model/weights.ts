@@ -1,10 +1,11 @@
 // A checkpoint's tensors -> the weights of the forward pass, on the device: matrices packed as it wants them, norms and biases
 // as f32. The family says what each tensor is called; every shape is checked before anything is read.
 
-import type { QuantizedFormat, StoredFormat } from "../../kernels/index.ts";
-import { FormatError, UnsupportedError, type ModelConfig, type Weights as Checkpoint } from "../../loaders/index.ts";
-import type { Device, Matrix, MatrixSource, Tensor } from "../devices/device.ts";
-import { families, type Family, type RowRun } from "./families/index.ts";
+import { isQuantized, storedByteLength, type QuantizedFormat } from "../../kernels/index.ts";
+import { FormatError, quantizationOf, type ModelConfig, type Weights as Checkpoint } from "../../loaders/index.ts";
+import type { Device, Matrix, Tensor } from "../devices/device.ts";
+import { CheckpointReader, type WeightSource } from "./checkpoint-reader.ts";
+import { families, type Family } from "./families/index.ts";
 
 export interface NormWeights {
   readonly weight: Tensor;
@@ -42,10 +43,13 @@ export interface ModelWeights {
   readonly all: readonly (Tensor | Matrix)[];
 }
 
+/** What weights are put on: a device, or what stands for one while the tensors of a checkpoint are listed. */
+export type WeightHost = Pick<Device, "createTensor" | "write" | "destroy"> & {
+  createMatrix(source: WeightSource, signal?: AbortSignal): Promise<Matrix>;
+};
+
 /** Tensors loaded so far, by bytes of the checkpoint. */
 export type WeightProgress = (loadedBytes: number, totalBytes: number, tensor: string) => void;
-
-const FORMATS: Readonly<Record<string, StoredFormat>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 
 /**
  * What a matrix is quantized to, undefined for as stored. The embedding and the head, where an error is made for every token
@@ -66,117 +70,9 @@ function findPrefix(checkpoint: Checkpoint, family: Family, file: string): strin
   throw new FormatError(file, `has no token embedding: looked for ${names.map((name) => `"${name}"`).join(" and ")}`);
 }
 
-/** Reads tensors of one checkpoint, checking each against the shape that the configuration asks for. */
-class CheckpointReader {
-  /** names of tensors that were used */
-  readonly used = new Set<string>();
-  readonly #checkpoint: Checkpoint;
-  readonly #file: string;
-
-  constructor(checkpoint: Checkpoint, file: string) {
-    this.#checkpoint = checkpoint;
-    this.#file = file;
-  }
-
-  /** Checks that a tensor is there, of a float type, and of this shape. */
-  check(name: string, shape: readonly number[]): StoredFormat {
-    const info = this.#checkpoint.tensors.get(name);
-    if (!info) {
-      throw new FormatError(this.#file, `has no tensor "${name}" [${shape.join(",")}], which config.json calls for`, {
-        tensor: name,
-      });
-    }
-    if (info.shape.length !== shape.length || info.shape.some((size, axis) => size !== shape[axis])) {
-      throw new FormatError(
-        info.file,
-        `tensor "${name}" has shape [${info.shape.join(",")}], but config.json calls for [${shape.join(",")}]`,
-        { tensor: name },
-      );
-    }
-    const format = FORMATS[info.dtype];
-    if (!format) {
-      throw new UnsupportedError(`${info.file}: tensor "${name}" is ${info.dtype}; weights must be F32, F16 or BF16`);
-    }
-    this.used.add(name);
-    return format;
-  }
-
-  /** A vector as f32. */
-  async vector(name: string, shape: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
-    this.check(name, shape);
-    const { values } = await this.#checkpoint.readTensor(name, signal);
-    return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
-  }
-
-  /** Rows of one or several [*, columns] matrices, one run after the other, read when asked for. */
-  rows(label: string, sources: readonly { name: string; rows: number; runs?: readonly RowRun[] }[], columns: number) {
-    const runs = sources.flatMap(({ name, rows, runs: own = [{ begin: 0, count: rows }] }) => {
-      const format = this.check(name, [rows, columns]);
-      return own.map((run) => ({ name, format, ...run }));
-    });
-    const format = runs[0]!.format;
-    const odd = runs.find((run) => run.format !== format);
-    if (odd) {
-      throw new UnsupportedError(
-        `${this.#file}: "${odd.name}" is ${odd.format} and "${runs[0]!.name}" ${format}; fused matrices must share a type`,
-      );
-    }
-    const rowBytes = columns * (format === "f32" ? 4 : 2);
-    const total = runs.reduce((sum, run) => sum + run.count, 0);
-    const read = async (begin: number, end: number, signal?: AbortSignal): Promise<Uint8Array> => {
-      const pieces: Promise<Uint8Array>[] = [];
-      let first = 0;
-      for (const run of runs) {
-        const from = Math.max(begin, first);
-        const to = Math.min(end, first + run.count);
-        if (from < to) {
-          const row = run.begin + from - first;
-          pieces.push(this.#checkpoint.readBytes(run.name, row * rowBytes, (row + to - from) * rowBytes, signal));
-        }
-        first += run.count;
-      }
-      const parts = await Promise.all(pieces);
-      return joinBytes(parts);
-    };
-    return { label, rows: total, columns, format, read } satisfies MatrixSource;
-  }
-
-  /** A matrix that is stored [columns, rows], turned over in memory on its first read. */
-  transposed(label: string, name: string, rows: number, columns: number): MatrixSource {
-    const format = this.check(name, [columns, rows]);
-    const size = format === "f32" ? 4 : 2;
-    let turned: Promise<Uint8Array> | undefined;
-    const turn = async (signal?: AbortSignal) => {
-      const bytes = (await this.#checkpoint.readBytes(name, 0, rows * columns * size, signal)).slice();
-      const Cells = size === 4 ? Uint32Array : Uint16Array;
-      const from = new Cells(bytes.buffer);
-      const to = new Cells(rows * columns);
-      for (let column = 0; column < columns; column++) {
-        for (let row = 0; row < rows; row++) to[row * columns + column] = from[column * rows + row]!;
-      }
-      return new Uint8Array(to.buffer);
-    };
-    const read = async (begin: number, end: number, signal?: AbortSignal) => {
-      turned ??= turn(signal);
-      return (await turned).slice(begin * columns * size, end * columns * size);
-    };
-    return { label, rows, columns, format, read };
-  }
-}
-
-function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
-}
-
 /** Puts a model's weights on the device. Throws a FormatError for tensors that are missing or of another shape. */
 export async function loadWeights(
-  device: Device,
+  device: WeightHost,
   checkpoint: Checkpoint,
   config: ModelConfig,
   options: {
@@ -185,11 +81,11 @@ export async function loadWeights(
     onProgress?: WeightProgress | undefined;
     signal?: AbortSignal | undefined;
   },
-): Promise<{ weights: ModelWeights; unused: string[] }> {
+): Promise<{ weights: ModelWeights; unused: string[]; used: ReadonlySet<string> }> {
   const { file, quantize, signal, onProgress } = options;
   const family = families[config.family];
   const prefix = findPrefix(checkpoint, family, file);
-  const reader = new CheckpointReader(checkpoint, file);
+  const reader = new CheckpointReader(checkpoint, file, quantizationOf(checkpoint) !== null);
   const made: (Tensor | Matrix)[] = [];
   let loadedBytes = 0;
 
@@ -212,11 +108,11 @@ export async function loadWeights(
     progress(label, checkpoint.tensors.get(name)!.byteLength);
     return held;
   };
-  const matrix = async (source: MatrixSource, isEmbeddingOrHead = false) => {
-    const format = quantizedFormatOf(quantize, isEmbeddingOrHead);
+  const matrix = async (source: WeightSource, isEmbeddingOrHead = false) => {
+    const format = isQuantized(source.format) ? undefined : quantizedFormatOf(quantize, isEmbeddingOrHead);
     const held = await device.createMatrix(format ? { ...source, quantize: format } : source, signal);
     made.push(held);
-    progress(source.label, source.rows * source.columns * (source.format === "f32" ? 4 : 2));
+    progress(source.label, storedByteLength(source.format, source.rows, source.columns));
     return held;
   };
   const norm = async (label: string, name: string, size: number): Promise<NormWeights> => ({
@@ -225,7 +121,7 @@ export async function loadWeights(
   });
   const linear = async (label: string, name: string, rows: number, columns: number, hasBias: boolean) => {
     const weight = `${name}.weight`;
-    const source = family.isTransposed
+    const source = reader.isTurned(family, weight)
       ? reader.transposed(label, weight, rows, columns)
       : reader.rows(label, [{ name: weight, rows }], columns);
     return {
@@ -242,7 +138,7 @@ export async function loadWeights(
     if ("fused" in names) {
       const name = prefix + names.fused.replace("{i}", String(i));
       const order = names.order(config);
-      const source = family.isTransposed
+      const source = reader.isTurned(family, `${name}.weight`)
         ? reader.transposed(label, `${name}.weight`, qkvRows, dim)
         : reader.rows(label, [{ name: `${name}.weight`, rows: qkvRows, runs: order }], dim);
       const reorder = (values: Float32Array) =>
@@ -320,12 +216,12 @@ export async function loadWeights(
       ? embedding
       : await matrix(reader.rows("head", [{ name: headName, rows: vocabSize }], dim), true);
     const bias = family.hasHeadBias ? await tensor("head.bias", `${family.head}.bias`, [vocabSize]) : undefined;
-    if (config.tiedEmbeddings) reader.used.add(headName);
+    const spare = config.tiedEmbeddings ? headName : undefined;
     const unused = [...checkpoint.tensors.keys()].filter(
-      (name) => !reader.used.has(name) && !family.ignored?.test(name),
+      (name) => !reader.used.has(name) && name !== spare && !family.ignored?.test(name),
     );
     const weights = { embedding, positions, layers, finalNorm, head: { weight: head, bias }, all: made };
-    return { weights, unused };
+    return { weights, unused, used: reader.used };
   } catch (error) {
     for (const thing of made) device.destroy(thing);
     throw error;

@@ -1,0 +1,60 @@
+// What is worth knowing about a model once it is loaded: what its weights are kept as, and what of its files goes unused.
+
+import type { QuantizedFormat } from "../../kernels/index.ts";
+import {
+  quantizationOf,
+  UnsupportedError,
+  type ModelConfig,
+  type Tokenizer,
+  type Weights,
+} from "../../loaders/index.ts";
+
+/** What matrices are kept as, and whether the files have them so. */
+export interface Quantization {
+  readonly format: QuantizedFormat | null;
+  readonly isStored: boolean;
+}
+
+/** Throws an UnsupportedError where the files are quantized to another format than is asked for. */
+export async function quantizationFor(
+  checkpoint: Weights,
+  name: string,
+  asked?: QuantizedFormat,
+): Promise<Quantization> {
+  let stored: QuantizedFormat | null;
+  try {
+    stored = quantizationOf(checkpoint);
+    if (stored && asked && asked !== stored) {
+      throw new UnsupportedError(
+        `${name}: its weights are quantized to ${stored} already; quantize is "${asked}": leave it out, or load the model that they were made of`,
+      );
+    }
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+  return { format: stored ?? asked ?? null, isStored: stored !== null };
+}
+
+/** What is worth knowing, a sentence each. */
+export function notesOn(
+  config: ModelConfig,
+  tokenizer: Tokenizer | null,
+  unused: readonly string[],
+  { format, isStored }: Quantization,
+): string[] {
+  const notes: string[] = [];
+  if (format !== null) {
+    const outer = format === "int4" ? ", embedding and head as int8" : "";
+    const from = isStored ? "as the files have them" : "rounded from what is stored";
+    notes.push(`matrices are kept as ${format}${outer}, ${from}: results differ from the original model's`);
+  }
+  if (unused.length > 0) {
+    const some = unused.slice(0, 3).join(", ");
+    notes.push(`${unused.length} tensors of the checkpoint are not part of this family and were left out: ${some}`);
+  }
+  if (tokenizer && tokenizer.vocabSize > config.vocabSize) {
+    notes.push(`the tokenizer knows ${tokenizer.vocabSize} tokens, the model ${config.vocabSize}`);
+  }
+  return notes;
+}
