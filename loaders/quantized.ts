@@ -52,7 +52,7 @@ export function quantizedTensors(
     : [{ name, dtype: "U8", shape: [rows, Math.ceil(columns / 2)] }, { name: `${name}.minima`, ...halves }, scales];
 }
 
-function told(kind: string | undefined): string {
+function inWords(kind: string | undefined): string {
   return kind === undefined ? "not quantized" : `quantized to ${kind}`;
 }
 
@@ -86,7 +86,7 @@ export function quantizationOf({ metadata }: Pick<Weights, "metadata">): Quantiz
       }
     }
     if (found && found.kind !== kind) {
-      throw new FormatError(file, `is ${told(kind)}, but ${found.file} is ${told(found.kind)}`);
+      throw new FormatError(file, `is ${inWords(kind)}, but ${found.file} is ${inWords(found.kind)}`);
     }
     found = { file, kind };
   }
