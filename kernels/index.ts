@@ -18,6 +18,7 @@ import { rotateStore } from "./rotate-store/rotate-store.ts";
 import { selectRows } from "./select-rows/select-rows.ts";
 import { softmax } from "./softmax/softmax.ts";
 import { sumHeads } from "./sum-heads/sum-heads.ts";
+import { topK } from "./top-k/top-k.ts";
 import { tokenLogProb } from "./token-log-prob/token-log-prob.ts";
 
 /** Every kernel of a decoder. */
@@ -36,6 +37,7 @@ export const kernels: readonly Kernel[] = [
   add,
   activate,
   argmax,
+  topK,
   tokenLogProb,
   cacheMove,
   sumHeads,
@@ -61,6 +63,7 @@ export {
   softmax,
   sumHeads,
   tokenLogProb,
+  topK,
 };
 export { ACTIVATIONS, activate as activation, erf, type ActivationName } from "./activation.ts";
 export { PATTERN_KINDS } from "./attend-pattern/attend-pattern.ts";

@@ -27,6 +27,8 @@ import { activate } from "./activate/activate.ts";
 import { shapes as activateShapes } from "./activate/activate.shapes.ts";
 import { argmax } from "./argmax/argmax.ts";
 import { shapes as argmaxShapes } from "./argmax/argmax.shapes.ts";
+import { topK } from "./top-k/top-k.ts";
+import { shapes as topKShapes } from "./top-k/top-k.shapes.ts";
 import { tokenLogProb } from "./token-log-prob/token-log-prob.ts";
 import { shapes as tokenLogProbShapes } from "./token-log-prob/token-log-prob.shapes.ts";
 import { cacheMove } from "./cache-move/cache-move.ts";
@@ -59,6 +61,7 @@ export const kernelShapes: readonly KernelShapes[] = [
   { kernel: add, shapes: addShapes },
   { kernel: activate, shapes: activateShapes },
   { kernel: argmax, shapes: argmaxShapes },
+  { kernel: topK, shapes: topKShapes },
   { kernel: tokenLogProb, shapes: tokenLogProbShapes },
   { kernel: cacheMove, shapes: cacheMoveShapes },
   { kernel: sumHeads, shapes: sumHeadsShapes },

@@ -4,6 +4,7 @@
 import { loadModel, type Device, type Model } from "kedge";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Engine } from "../engine/model/engine.ts";
+import { tokenLogProbs } from "../engine/model/token-log-probs.ts";
 import { loadWeights } from "../engine/model/weights.ts";
 import { openWeights, parseConfig, readJson } from "kedge/loaders";
 import { DEVICES, testDevice } from "./support/devices.ts";
@@ -125,7 +126,7 @@ describe.each(DEVICES)("on %s", (name) => {
 
   test("log-probabilities of tokens are those of the logits before them", async () => {
     const tokens = randomTokens(80, 30);
-    const scored = await engine.tokenLogProbs(tokens);
+    const scored = await tokenLogProbs(engine, tokens);
     expect(scored).toHaveLength(79);
     for (const at of [1, 40, 79]) {
       const logits = await logitsOf(tokens.slice(0, at), at);

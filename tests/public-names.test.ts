@@ -185,6 +185,7 @@ it("kedge/kernels exports these names", () => {
     storedByteLength
     sumHeads
     tokenLogProb
+    topK
     type ActivationName
     type Bound
     type BufferUse

@@ -15,6 +15,24 @@ export interface Feed {
   readonly promptLength?: number;
 }
 
+/** The largest logits of a row, the largest first; of equal ones the lower token first. */
+export interface Largest {
+  readonly tokens: Uint32Array;
+  readonly logits: Float32Array;
+  /** about Σ exp((logit - largest) / temperature) over the whole row; NaN or Infinity if a logit is no number */
+  readonly total: number;
+}
+
+/** What is drawn from a row's largest logits. */
+export interface LargestOptions {
+  readonly temperature: number;
+  /** false: the whole row is wanted after all */
+  readonly isEnough: (largest: Largest) => boolean;
+}
+
+/** How many of the largest logits a decoder gives, at most. */
+export const LARGEST_COUNT = 64;
+
 export interface Decoder {
   readonly vocabSize: number;
   readonly contextLength: number;
@@ -38,4 +56,6 @@ export interface Decoder {
    * forked or closed. It may end after fewer steps, but gives one answer at least.
    */
   greedyRun?(feeds: readonly Feed[], steps: number, signal?: AbortSignal): AsyncGenerator<Uint32Array, void, undefined>;
+  /** As `logits`, but of a row whose largest are enough no more than those is read back. */
+  largest?(feeds: readonly Feed[], options: LargestOptions, signal?: AbortSignal): Promise<(Largest | Float32Array)[]>;
 }

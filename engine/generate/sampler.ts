@@ -10,6 +10,7 @@
 // It is the order of transformers' logits processors. Among equal logits the lower token counts as the larger. One random number is drawn
 // a token, and the tokens that stay are walked in the order of the vocabulary: a filter that removes nothing changes nothing.
 
+import { LARGEST_COUNT, type Largest } from "./decoder.ts";
 import type { Random } from "./random.ts";
 import { argmax, selectLargest, selectMass } from "./selection.ts";
 
@@ -34,6 +35,9 @@ export interface SamplingOptions {
   /** added to the logits of these tokens; finite, or -Infinity to forbid a token */
   readonly logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
 }
+
+/** How far the sum of a row's weights, as the decoder gives it, may be off; ten times what its kernel is held to. */
+const TOTAL_TOLERANCE = 1e-4;
 
 /** Of every token in prompt or text, how many times it was generated: 0 for one that only the prompt has. */
 export type TokenCounts = ReadonlyMap<number, number>;
@@ -66,7 +70,9 @@ export class Sampler {
   readonly adjusts: boolean;
   /** whether `adjust` looks at the counts */
   readonly needsCounts: boolean;
-  readonly #temperature: number;
+  /** whether a row's largest logits can be enough to choose from */
+  readonly drawsFromLargest: boolean;
+  readonly temperature: number;
   readonly #topK: number;
   readonly #topP: number;
   readonly #minP: number;
@@ -104,7 +110,7 @@ export class Sampler {
       check(isFinite(value) || value === -Infinity, `logitBias of token ${token}`, value, "finite or -Infinity");
       return [token, value];
     });
-    this.#temperature = temperature;
+    this.temperature = temperature;
     this.#topK = topK < vocabSize ? topK : 0;
     this.#topP = topP;
     this.#minP = minP;
@@ -114,6 +120,8 @@ export class Sampler {
     this.isGreedy = temperature === 0;
     this.needsCounts = repetitionPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0;
     this.adjusts = this.needsCounts || this.#bias.length > 0;
+    const isFiltered = this.#topK === 0 ? topP < 1 || minP > 0 : this.#topK <= LARGEST_COUNT;
+    this.drawsFromLargest = isFiltered && !this.isGreedy && !this.adjusts;
   }
 
   /** Applies bias and penalties to logits [vocabSize], in place. */
@@ -137,12 +145,58 @@ export class Sampler {
       throw new RangeError(`there are ${logits.length} logits for a vocabulary of ${this.vocabSize} tokens`);
     }
     if (this.isGreedy) return argmax(logits);
-    if (this.#weights.length === 0) {
-      this.#weights = new Float64Array(this.vocabSize);
-      this.#tokens = new Uint32Array(this.#topK === 0 ? this.vocabSize : this.#topK);
-    }
+    this.#makeRoom();
     const count = this.#topK === 0 ? this.#keepOfAll(logits) : this.#keepOfLargest(logits);
     return this.#draw(count, random());
+  }
+
+  /** Whether `pickFromLargest` can choose as `pick` would from the whole row. */
+  isEnough(largest: Largest): boolean {
+    return this.#keptOf(largest) !== undefined;
+  }
+
+  /** What `pick` would choose from the whole row, of which `isEnough` holds; draws one random number. */
+  pickFromLargest(largest: Largest, random: Random): number {
+    const { tokens, logits } = largest;
+    const kept = this.#keptOf(largest);
+    if (kept === undefined) throw new RangeError(`the ${tokens.length} largest logits are not enough to choose from`);
+    this.#makeRoom();
+    for (let i = 0; i < kept; i++) {
+      const token = tokens[i] as number;
+      this.#tokens[i] = token;
+      this.#weights[token] = this.#weightOf(logits, i, logits[0] as number);
+    }
+    this.#tokens.subarray(0, kept).sort();
+    return this.#draw(kept, random());
+  }
+
+  /** How many of the largest stay; undefined if that cannot be told without the rest, or a logit is no number. */
+  #keptOf({ logits, total }: Largest): number | undefined {
+    const first = logits[0] as number;
+    if (!(first > -Infinity && total < Infinity)) return undefined;
+    const count = this.#topK === 0 ? logits.length : Math.min(this.#topK, logits.length);
+    let [low, high] = [total * (1 - TOTAL_TOLERANCE), total * (1 + TOTAL_TOLERANCE)];
+    if (this.#topK !== 0) {
+      // the probabilities are those among the topK, which are all here
+      low = 0;
+      for (let i = 0; i < count; i++) low += this.#weightOf(logits, i, first);
+      high = low;
+    }
+    let mass = 0;
+    for (let i = 0; i < count; i++) {
+      const weight = this.#weightOf(logits, i, first);
+      if (weight === 0 || weight < this.#minP) return i;
+      if (this.#topP < 1 && mass >= this.#topP * low) return mass >= this.#topP * high ? i : undefined;
+      mass += weight;
+    }
+    if (this.#topK !== 0) return count;
+    return this.#topP < 1 && mass >= this.#topP * high ? count : undefined;
+  }
+
+  #makeRoom(): void {
+    if (this.#weights.length > 0) return;
+    this.#weights = new Float64Array(this.vocabSize);
+    this.#tokens = new Uint32Array(this.#topK === 0 ? this.vocabSize : this.#topK);
   }
 
   /** Steps 4 to 7 with topK: the tokens that stay, in the order of the vocabulary; returns their number. */
@@ -181,7 +235,11 @@ export class Sampler {
   }
 
   #weigh(logits: Float32Array, token: number, largest: number): number {
-    return (this.#weights[token] = Math.exp(((logits[token] as number) - largest) / this.#temperature));
+    return (this.#weights[token] = this.#weightOf(logits, token, largest));
+  }
+
+  #weightOf(logits: Float32Array, index: number, largest: number): number {
+    return Math.exp(((logits[index] as number) - largest) / this.temperature);
   }
 
   /** Lists the tokens of at least this weight, and more than none. */

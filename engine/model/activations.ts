@@ -81,6 +81,11 @@ export class Activations {
     return this.#make(name, "outputs", width, "f32");
   }
 
+  /** [outputs, width], whole numbers */
+  outputWords(name: string, width: number): Tensor {
+    return this.#make(name, "outputs", width, "u32");
+  }
+
   /** [rows, columns]: a layer's attention summed over heads, read back for policies */
   weights(layer: number): Tensor {
     return this.#make(`weights.${layer}`, "lines", 1, "f32");
@@ -125,7 +130,9 @@ export class Activations {
   /** Makes room for a step. */
   reserve(room: Room): void {
     for (const unit of ["rows", "outputs", "lines"] as const) {
-      if (room[unit] > this.#room[unit]) this.#refit(unit, room[unit]);
+      if (room[unit] <= this.#room[unit]) continue;
+      // Lines grow with every token: half as much again, so that not every token makes tensors anew.
+      this.#refit(unit, unit === "lines" ? Math.max(room[unit], Math.ceil(this.#room[unit] * 1.5)) : room[unit]);
     }
   }
 

@@ -113,6 +113,9 @@ export class ChatSession implements Disposable {
       close: (sequence) => decoder.close(sequence),
       logits: (feeds, signal) => decoder.logits(lacking(feeds), signal),
       greedy: (feeds, signal) => decoder.greedy(lacking(feeds), signal),
+      ...(decoder.largest && {
+        largest: (feeds, choice, signal) => decoder.largest!(lacking(feeds), choice, signal),
+      }),
       ...(decoder.greedyRun && {
         greedyRun: (feeds, steps, signal) => decoder.greedyRun!(lacking(feeds), steps, signal),
       }),

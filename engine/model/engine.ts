@@ -6,11 +6,12 @@ import { joinBytes, joinStatistics, type CacheBytes, type CacheStatistics } from
 import type { CachePolicy } from "../cache/policies/policy.ts";
 import { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, Read, Write } from "../devices/device.ts";
-import type { Decoder, DecoderSequence, Feed } from "../generate/decoder.ts";
+import type { Decoder, DecoderSequence, Feed, Largest, LargestOptions } from "../generate/decoder.ts";
 import { Activations } from "./activations.ts";
 import { cutIntoChunks, type Chunk, type Part } from "./chunks.ts";
 import { applyPolicy, type SequenceRows, type StepWeights } from "./eviction.ts";
 import { resolveKeeping, type Keeping } from "./keeping.ts";
+import { largestOf } from "./largest.ts";
 import { Rotation } from "./rotation.ts";
 import { giveSteps, isForeseeable, Pace, planAhead, type AheadLimits } from "./run-ahead.ts";
 import { EngineSequence } from "./sequence.ts";
@@ -51,8 +52,26 @@ export interface StepInputs {
   readonly variables: Record<string, number>;
 }
 
-/** What to read when rows' logits are there. */
-type Reading = (chunk: Chunk) => { read: Read; take: (data: Float32Array | Uint32Array) => void };
+/** Numbers read from the device. */
+type Numbers = Float32Array | Uint32Array;
+
+/** What to read of a step, and what becomes of it. */
+export interface Reading {
+  readonly reads: readonly Read[];
+  /** what to read beside, once `reads` are there */
+  readonly more?: (data: readonly Numbers[]) => readonly Read[];
+  readonly take: (data: readonly Numbers[], more: readonly Numbers[]) => void;
+}
+
+/** A step to be made: the mark of the recording says how far. */
+export interface StepOrder {
+  readonly parts: readonly Part[];
+  readonly outputs: number;
+  readonly mark: "body" | "logits" | "greedy" | "scored" | "largest";
+  readonly writes: readonly Write[];
+  readonly variables?: Readonly<Record<string, number>>;
+  readonly signal: AbortSignal | undefined;
+}
 
 const DEFAULT_MAX_SLOTS = 1 << 20;
 
@@ -162,9 +181,10 @@ export class Engine implements Decoder {
   async logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]> {
     const { vocabSize } = this.config;
     const results: Float32Array[] = [];
-    await this.#feed(feeds, signal, "logits", ({ outputs }) => ({
-      read: { tensor: this.activations.outputs("logits", vocabSize), begin: 0, end: outputs.length * vocabSize },
-      take: (data) => {
+    const tensor = this.activations.outputs("logits", vocabSize);
+    await this.feed(feeds, signal, "logits", {}, ({ outputs }) => ({
+      reads: [{ tensor, begin: 0, end: outputs.length * vocabSize }],
+      take: ([data]) => {
         for (const [i, { feed }] of outputs.entries()) {
           results[feed] = (data as Float32Array).subarray(i * vocabSize, (i + 1) * vocabSize);
         }
@@ -175,13 +195,17 @@ export class Engine implements Decoder {
 
   async greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array> {
     const tokens = new Uint32Array(feeds.length);
-    await this.#feed(feeds, signal, "greedy", ({ outputs }) => ({
-      read: { tensor: this.activations.ports.best, begin: 0, end: outputs.length },
-      take: (data) => {
-        for (const [i, { feed }] of outputs.entries()) tokens[feed] = data[i]!;
+    await this.feed(feeds, signal, "greedy", {}, ({ outputs }) => ({
+      reads: [{ tensor: this.activations.ports.best, begin: 0, end: outputs.length }],
+      take: ([data]) => {
+        for (const [i, { feed }] of outputs.entries()) tokens[feed] = data![i]!;
       },
     }));
     return tokens;
+  }
+
+  largest(feeds: readonly Feed[], options: LargestOptions, signal?: AbortSignal): Promise<(Largest | Float32Array)[]> {
+    return largestOf(this, feeds, options, signal);
   }
 
   async *greedyRun(
@@ -205,35 +229,6 @@ export class Engine implements Decoder {
       return this.#pace.time(planned.length, () => this.device.run(executable, ...planned));
     });
     yield* giveSteps(store, chunk!.parts, chosen as Uint32Array[], signal);
-  }
-
-  /** Log-probabilities of tokens[1..] given what comes before each, [tokens.length - 1]. */
-  async tokenLogProbs(
-    tokens: readonly number[],
-    options: OpenOptions & { signal?: AbortSignal } = {},
-  ): Promise<Float32Array> {
-    const { signal } = options;
-    const { outputRows, targets, logProbs } = this.activations.ports;
-    const result = new Float32Array(Math.max(0, tokens.length - 1));
-    const sequence = this.open(options);
-    sequence.promptLength = result.length;
-    try {
-      for (let begin = 0; begin < result.length; begin += this.chunkRows) {
-        const count = Math.min(result.length - begin, this.chunkRows);
-        const chunk: Part[] = [{ sequence, tokens: tokens.slice(begin, begin + count) }];
-        const writes = [
-          { tensor: outputRows, data: Uint32Array.from({ length: count }, (_, row) => row) },
-          { tensor: targets, data: Uint32Array.from(tokens.slice(begin + 1, begin + 1 + count)) },
-        ];
-        const read = { tensor: logProbs, begin: 0, end: count };
-        const [values] = await this.#step(chunk, count, "scored", writes, [read], signal);
-        result.set(values as Float32Array, begin);
-      }
-      return result;
-    } finally {
-      this.close(sequence);
-      await this.exclusive(() => this.shrink());
-    }
   }
 
   /** Runs a task that must not be interleaved with other steps of this engine. */
@@ -304,46 +299,43 @@ export class Engine implements Decoder {
     for (const weight of this.weights.all) this.device.destroy(weight);
   }
 
-  /** Feeds in chunks, sequences kept in one way together; the chunks in which feeds end are read, by what `reading` says. */
-  async #feed(
+  /**
+   * Feeds in chunks, sequences kept in one way together, with variables of the caller's; the chunks in which feeds end are read, by
+   * what `reading` says.
+   */
+  async feed(
     feeds: readonly Feed[],
     signal: AbortSignal | undefined,
-    mark: "logits" | "greedy",
-    reading: Reading,
+    mark: "logits" | "greedy" | "largest",
+    variables: Readonly<Record<string, number>>,
+    reading: (chunk: Chunk) => Reading,
   ): Promise<void> {
     for (const chunk of this.#chunks(feeds)) {
       const { outputs, parts } = chunk;
       if (outputs.length === 0) {
-        await this.#step(parts, 0, "body", [], [], signal);
+        await this.step({ parts, outputs: 0, mark: "body", writes: [], signal });
         continue;
       }
       const rows = { tensor: this.activations.ports.outputRows, data: Uint32Array.from(outputs, ({ row }) => row) };
-      const { read, take } = reading(chunk);
-      const [values] = await this.#step(parts, outputs.length, mark, [rows], [read], signal);
-      take(values!);
+      const step = { parts, outputs: outputs.length, mark, writes: [rows], variables, signal };
+      await this.step(step, reading(chunk));
     }
     signal?.throwIfAborted();
   }
 
   /** One step: its rows are appended, computed up to a mark of the recording, and the policies act. */
-  async #step(
-    parts: readonly Part[],
-    outputs: number,
-    mark: "body" | "logits" | "greedy" | "scored",
-    writes: readonly Write[],
-    reads: readonly Read[],
-    signal: AbortSignal | undefined,
-  ): Promise<(Float32Array | Uint32Array)[]> {
+  async step({ parts, outputs, mark, writes, signal, ...step }: StepOrder, reading?: Reading): Promise<void> {
     const { keeping } = parts[0]!.sequence;
-    const { recording, executable } = await this.#ready(keeping);
-    return this.exclusive(async () => {
+    const { recording, executable } = await this.#ready(keeping, {}, mark === "largest");
+    await this.exclusive(async () => {
       signal?.throwIfAborted();
       const { weighedLayers } = keeping;
       const inputs = this.plan(parts, outputs, weighedLayers.length > 0);
       const { rows, columns, variables } = inputs;
       const normLayers = keeping.wantsKeyNorms ? Array.from({ length: this.config.layers }, (_, i) => i) : [];
+      const reads = reading?.reads ?? [];
       const values = await this.device.run(executable, {
-        variables,
+        variables: { ...variables, ...step.variables },
         writes: [...inputs.writes, ...writes],
         reads: [
           ...reads,
@@ -352,7 +344,9 @@ export class Engine implements Decoder {
         ],
         end: recording[mark],
       });
+      const own = values.slice(0, reads.length);
       const more = values.slice(reads.length) as Float32Array[];
+      const further = await Promise.all((reading?.more?.(own) ?? []).map((read) => this.device.read(read)));
       const byLayer = (layers: readonly number[], offset: number) =>
         new Map(layers.map((layer, i) => [layer, more[offset + i]!]));
       this.#applyPolicies(parts, {
@@ -360,7 +354,7 @@ export class Engine implements Decoder {
         keyNorms: byLayer(normLayers, weighedLayers.length),
         columns,
       });
-      return values.slice(0, reads.length);
+      reading?.take(own, further);
     });
   }
 
@@ -407,13 +401,16 @@ export class Engine implements Decoder {
   #ready(
     keeping: Keeping,
     options: { signal?: AbortSignal; onProgress?: (done: number, of: number) => void } = {},
+    wantsLargest = false,
   ): Promise<Prepared> {
     const { isPerLayer, weighedLayers, wantsKeyNorms } = keeping;
-    const key = JSON.stringify([isPerLayer, weighedLayers, wantsKeyNorms]);
+    const key = JSON.stringify([isPerLayer, weighedLayers, wantsKeyNorms, wantsLargest]);
     const held = this.#prepared.get(key);
     if (held) return held;
     const store = this.#storeOf(keeping);
-    const made = store.prepare().then(() => this.prepare(store, { weighedLayers, wantsKeyNorms }, options));
+    const made = store
+      .prepare()
+      .then(() => this.prepare(store, { weighedLayers, wantsKeyNorms, wantsLargest }, options));
     this.#prepared.set(key, made);
     made.catch(() => this.#prepared.delete(key));
     return made;

@@ -33,6 +33,7 @@ import { EmbeddingTable } from "./embeddings.ts";
 import { Engine } from "./engine.ts";
 import { openedDecoder } from "./opened-decoder.ts";
 import { Looker, type LookOptions, type LookResult } from "./look.ts";
+import { tokenLogProbs } from "./token-log-probs.ts";
 import { notesOn, quantizationFor } from "./notes.ts";
 import { loadWeights } from "./weights.ts";
 
@@ -218,7 +219,7 @@ export class Model implements AsyncDisposable {
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
     const { cache, signal } = options;
     const policy = this.policyFor(cache);
-    return score(await this.#engine.tokenLogProbs(tokens, { policy, ...(signal && { signal }) }));
+    return score(await tokenLogProbs(this.#engine, tokens, { policy, ...(signal && { signal }) }));
   }
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */

@@ -23,6 +23,7 @@ export function openedDecoder(engine: Engine, options: OpenOptions): WatchableDe
     close: (sequence) => engine.close(sequence),
     logits: (feeds, signal) => engine.logits(feeds, signal),
     greedy: (feeds, signal) => engine.greedy(feeds, signal),
+    largest: (feeds, choice, signal) => engine.largest(feeds, choice, signal),
     greedyRun: (feeds, steps, signal) => engine.greedyRun(feeds, steps, signal),
   };
 }

@@ -66,3 +66,11 @@ export function tapMatcher(patterns: readonly string[], names: readonly string[]
   }
   return (name) => wanted.has(name);
 }
+
+/** Which taps an open recording is for. */
+export interface Look {
+  /** wanted or hooked: only scores and patterns cost extra calls, so only they are asked about */
+  readonly wants: (name: string) => boolean;
+  /** replaced by a hook: attention then goes through the replaced pattern */
+  readonly edits: (name: string) => boolean;
+}

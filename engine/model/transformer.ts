@@ -35,7 +35,8 @@ import type { Tensor } from "../devices/device.ts";
 import { ProgramBuilder, variable, type Program } from "../devices/program.ts";
 import type { Activations } from "./activations.ts";
 import { families } from "./families/index.ts";
-import type { Tap } from "./taps.ts";
+import { recordLargest } from "./largest.ts";
+import type { Look, Tap } from "./taps.ts";
 import type { LayerWeights, LinearWeights, ModelWeights, NormWeights } from "./weights.ts";
 
 /** What the forward pass is recorded from. */
@@ -46,14 +47,6 @@ export interface TransformerParts {
   readonly activations: Activations;
 }
 
-/** Which taps an open recording is for. */
-export interface Look {
-  /** wanted or hooked: only scores and patterns cost extra calls, so only they are asked about */
-  readonly wants: (name: string) => boolean;
-  /** replaced by a hook: attention then goes through the replaced pattern */
-  readonly edits: (name: string) => boolean;
-}
-
 /** What a recording does beside the forward pass. */
 export interface RecordOptions {
   /** taps, for looking inside */
@@ -62,6 +55,8 @@ export interface RecordOptions {
   readonly weighedLayers?: readonly number[];
   /** the norms of new keys are left in `activations.keyNorms(layer)` */
   readonly wantsKeyNorms?: boolean;
+  /** ends with the largest logits, to sample from, in place of the one largest and log-probabilities */
+  readonly wantsLargest?: boolean;
 }
 
 /** A recorded forward pass. The marks count calls: replay up to one of them to stop there. */
@@ -76,6 +71,8 @@ export interface Recording {
   readonly greedy: number;
   /** the targets' log-probabilities are in `logProbs` */
   readonly scored: number;
+  /** the largest logits are there (see largest.ts) */
+  readonly largest: number;
 }
 
 const rows = variable("rows");
@@ -104,12 +101,13 @@ class ForwardRecorder {
   readonly #look: Look | undefined;
   readonly #weighed: ReadonlySet<number>;
   readonly #wantsKeyNorms: boolean;
+  readonly #wantsLargest: boolean;
   readonly #family;
   readonly #builder: ProgramBuilder;
   readonly #taps: Tap[] = [];
 
   constructor({ config, weights, store, activations }: TransformerParts, options: RecordOptions) {
-    const { look, weighedLayers = [], wantsKeyNorms = false } = options;
+    const { look, weighedLayers = [], wantsKeyNorms = false, wantsLargest = false } = options;
     this.#config = config;
     this.#weights = weights;
     this.#store = store;
@@ -117,6 +115,7 @@ class ForwardRecorder {
     this.#look = look;
     this.#weighed = new Set(weighedLayers);
     this.#wantsKeyNorms = wantsKeyNorms;
+    this.#wantsLargest = wantsLargest;
     this.#family = families[config.family];
     this.#builder = new ProgramBuilder(look ? "forward, open" : "forward");
   }
@@ -352,7 +351,7 @@ class ForwardRecorder {
   }
 
   /** From the last residual to logits, for the rows in `outputRows`. */
-  #finish(x: Tensor): { body: number; logits: number; greedy: number; scored: number } {
+  #finish(x: Tensor): Omit<Recording, "program" | "taps"> {
     const { dim, vocabSize, logitSoftcap } = this.#config;
     const { outputRows, targets, best, logProbs } = this.#activations.ports;
     const body = this.#builder.calls.length;
@@ -366,11 +365,16 @@ class ForwardRecorder {
     const { head } = this.#weights;
     this.#linear("head", head, normed, undefined, logits, ACTIVATIONS.none, logitSoftcap ?? 0, outputs);
     const atLogits = this.#builder.calls.length;
+    const marks = { body, logits: atLogits };
+    if (this.#wantsLargest) {
+      recordLargest(this.#builder, this.#activations, logits, vocabSize);
+      return { ...marks, greedy: atLogits, scored: atLogits, largest: this.#builder.calls.length };
+    }
     const list = { rows: outputs, columns: vocabSize };
     this.#builder.call(argmax, "head.best", { x: logits, best }, list);
     const greedy = this.#builder.calls.length;
     this.#builder.call(tokenLogProb, "head.logProbs", { logits, targets, y: logProbs }, list);
-    return { body, logits: atLogits, greedy, scored: this.#builder.calls.length };
+    return { ...marks, greedy, scored: this.#builder.calls.length, largest: atLogits };
   }
 
   #norm(label: string, norm: NormWeights, x: Tensor, y: Tensor, residual?: Tensor, count = rows): Tensor {

@@ -1,0 +1,109 @@
+// The k largest of a row in order: a workgroup per row. A number's bits make a key that is ordered as the numbers are, and behind
+// the key stands the column, the lower the larger: so no two are equal. The smallest that belongs to the k is found digit by
+// digit, eight bits at a time: its key, then, only if more of that key are there than needed, its column. Each turn counts, for
+// the digit at hand, the columns that agree in all digits before it; the digit in whose count the k-th lies is the one. Then
+// the k are gathered in any order, and each goes to the place that is the number of those above it.
+
+const LANES = 256u;
+
+struct Params {
+  rows: u32,
+  columns: u32,
+  k: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;                // [rows, columns]
+@group(0) @binding(1) var<storage, read_write> values: array<f32>;     // [rows, k]
+@group(0) @binding(2) var<storage, read_write> column_of: array<u32>;  // [rows, k]
+@group(0) @binding(3) var<storage, read_write> total: array<f32>;      // [rows]
+@group(0) @binding(4) var<uniform> params: Params;
+
+var<workgroup> counts: array<atomic<u32>, 256>;
+var<workgroup> digit: u32;
+// how many of those that agree so far are still wanted, and how many there are
+var<workgroup> wanted: u32;
+var<workgroup> agreeing: u32;
+var<workgroup> gathered: atomic<u32>;
+var<workgroup> keys: array<u32, LANES>;
+var<workgroup> columns: array<u32, LANES>;
+var<workgroup> sums: array<f32, LANES>;
+
+// Ordered as the numbers are; -0 is 0.
+fn key_of(value: f32) -> u32 {
+  let bits = bitcast<u32>(select(value, 0.0, value == 0.0));
+  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = workgroup_id.x + workgroup_id.y * num_workgroups.x;
+  if (row >= params.rows) { return; }
+  let base = row * params.columns;
+  var key = 0u;     // of the smallest that belongs to the k, as far as it is known
+  var column = 0u;  // of the same, with its bits turned round
+  if (lane == 0u) {
+    wanted = params.k;
+    agreeing = params.columns;
+    atomicStore(&gathered, 0u);
+  }
+  for (var turn = 0u; turn < 8u; turn++) {
+    atomicStore(&counts[lane], 0u);
+    if (workgroupUniformLoad(&wanted) == workgroupUniformLoad(&agreeing)) { break; }
+    let shift = 24u - 8u * (turn % 4u);
+    let known = select(0xffffffffu << (shift + 8u), 0u, shift == 24u);
+    for (var i = lane; i < params.columns; i += LANES) {
+      let own = key_of(x[base + i]);
+      if (turn < 4u) {
+        if ((own & known) == key) { atomicAdd(&counts[(own >> shift) & 255u], 1u); }
+      } else if (own == key && (~i & known) == column) {
+        atomicAdd(&counts[(~i >> shift) & 255u], 1u);
+      }
+    }
+    workgroupBarrier();
+    if (lane == 0u) {
+      var above = 0u;
+      var at = 255u;
+      while (above + atomicLoad(&counts[at]) < wanted) {
+        above += atomicLoad(&counts[at]);
+        at--;
+      }
+      digit = at;
+      wanted -= above;
+      agreeing = atomicLoad(&counts[at]);
+    }
+    let found = workgroupUniformLoad(&digit) << shift;
+    if (turn < 4u) { key |= found; } else { column |= found; }
+  }
+  for (var i = lane; i < params.columns; i += LANES) {
+    let own = key_of(x[base + i]);
+    if (own > key || (own == key && ~i >= column)) {
+      let at = atomicAdd(&gathered, 1u);
+      keys[at] = own;
+      columns[at] = i;
+    }
+  }
+  workgroupBarrier();
+  var largest = 0u;
+  if (lane < params.k) {
+    var place = 0u;
+    for (var i = 0u; i < params.k; i++) {
+      if (keys[i] > keys[lane] || (keys[i] == keys[lane] && columns[i] < columns[lane])) { place++; }
+    }
+    values[row * params.k + place] = x[base + columns[lane]];
+    column_of[row * params.k + place] = columns[lane];
+  }
+  for (var i = 1u; i < params.k; i++) { if (keys[i] > keys[largest]) { largest = i; } }
+  let peak = x[base + columns[largest]];
+  var sum = 0.0;
+  for (var i = lane; i < params.columns; i += LANES) { sum += exp((x[base + i] - peak) * params.scale); }
+  sums[lane] = sum;
+  workgroupBarrier();
+  if (lane > 0u) { return; }
+  for (var i = 1u; i < LANES; i++) { sum += sums[i]; }
+  total[row] = sum;
+}
