@@ -363,15 +363,19 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const folder = openFolder(source);
   report("files", 0, 3, "config.json");
   const config = await loadConfig(folder, signal);
-  report("files", 1, 3, "tokenizer");
-  const tokenizer = (await hasTokenizer(folder)) ? await loadTokenizer(folder, signal) : null;
-  report("files", 2, 3, "weights");
+  report("files", 1, 3, "weights");
   const checkpoint = await openWeights(folder, signal);
   const quantized = await quantizationFor(checkpoint, folder.name, options.quantize);
-  let device: Device | undefined;
+  report("files", 2, 3, "tokenizer");
   const ownsDevice = typeof options.device !== "object";
+  // workers start and kernels compile while the tokenizer is read
+  const opening = typeof options.device === "object" ? options.device : openDevice(options.device, options);
+  const [opened, read] = await Promise.allSettled([opening, readTokenizer(folder, signal)]);
+  const device = opened.status === "fulfilled" ? opened.value : undefined;
   try {
-    device = typeof options.device === "object" ? options.device : await openDevice(options.device, options);
+    if (read.status === "rejected") throw read.reason;
+    if (!device) throw (opened as PromiseRejectedResult).reason;
+    const tokenizer = read.value;
     const { weights, unused } = await loadWeights(device, checkpoint, config, {
       file: folder.name,
       quantize: options.quantize,
@@ -395,6 +399,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   }
 }
 
-async function hasTokenizer(folder: ModelFolder): Promise<boolean> {
-  return (await folder.has("tokenizer.json")) || (await folder.has("vocab.json"));
+async function readTokenizer(folder: ModelFolder, signal?: AbortSignal): Promise<Tokenizer | null> {
+  const hasTokenizer = (await folder.has("tokenizer.json")) || (await folder.has("vocab.json"));
+  return hasTokenizer ? loadTokenizer(folder, signal) : null;
 }

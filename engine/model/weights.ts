@@ -70,6 +70,30 @@ function findPrefix(checkpoint: Checkpoint, family: Family, file: string): strin
   throw new FormatError(file, `has no token embedding: looked for ${names.map((name) => `"${name}"`).join(" and ")}`);
 }
 
+/** Layers that are loaded at the same time: so that files are read while the device packs what came before. */
+const LAYERS_AT_ONCE = 4;
+
+/** Makes 0..count, a few at a time. Where one fails, it waits for those under way: nobody may still be reading then. */
+async function inOrder<T>(count: number, atOnce: number, make: (i: number) => Promise<T>): Promise<T[]> {
+  const made: T[] = [];
+  let next = 0;
+  let hasFailed = false;
+  const work = async () => {
+    while (next < count && !hasFailed) {
+      const i = next++;
+      try {
+        made[i] = await make(i);
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: Math.min(atOnce, count) }, work));
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  return made;
+}
+
 /** Puts a model's weights on the device. Throws a FormatError for tensors that are missing or of another shape. */
 export async function loadWeights(
   device: WeightHost,
@@ -208,8 +232,7 @@ export async function loadWeights(
     const positions = family.positions
       ? await tensor("positions", `${prefix}${family.positions}.weight`, [config.contextLength, dim])
       : undefined;
-    const layers: LayerWeights[] = [];
-    for (let i = 0; i < config.layers; i++) layers.push(await layer(i));
+    const layers = await inOrder(config.layers, LAYERS_AT_ONCE, layer);
     const finalNorm = await norm("ln_final", prefix + family.finalNorm, dim);
     const headName = `${family.head}.weight`;
     const head = config.tiedEmbeddings
