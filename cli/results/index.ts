@@ -2,13 +2,14 @@
 // npm run results: measures what the documentation claims of anchors, and writes docs/results.md. The models will be replaced by
 // better trained ones: everything in the file is measured anew.
 //
-//   npm run results -- [--smollm2 FOLDER --humaneval FILE [--humaneval-limit N]] [--limit N] [--out FILE]
+//   npm run results -- [--smollm2 FOLDER --humaneval FILE [--humaneval-limit N]] [--limit N] [--only formats] [--out FILE]
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { anchorAttention, untrainedPolicies } from "./anchor-attention.ts";
 import { ReportContext } from "./context.ts";
+import { formats } from "./formats.ts";
 import { dilution, exactness, groupsAndNeglect, tuning } from "./prompt-anchoring.ts";
 import { smolLm2 } from "./smollm2.ts";
 import { sparsity } from "./sparsity.ts";
@@ -18,6 +19,7 @@ interface Options {
   readonly humaneval?: string;
   readonly humanevalLimit: string;
   readonly limit?: string;
+  readonly only?: string;
   readonly out: string;
 }
 
@@ -26,30 +28,48 @@ const options = new Command("results")
   .option("--humaneval <file>", "HumanEval-X JavaScript, .jsonl or .jsonl.gz")
   .option("--humaneval-limit <n>", "its first n tasks", "164")
   .option("--limit <n>", "only the first n tasks of each shipped set")
+  .addOption(new Option("--only <section>", "measure one section anew and leave the others").choices(["formats"]))
   .option("--out <file>", "where to write", "docs/results.md")
   .parse()
   .opts<Options>();
 
 const log = (line: string) => void process.stderr.write(`${line}\n`);
 const context = await ReportContext.open(log, options.limit === undefined ? undefined : Number(options.limit));
+const smollm2 =
+  options.smollm2 !== undefined && options.humaneval !== undefined
+    ? { folder: options.smollm2, humaneval: options.humaneval, limit: Number(options.humanevalLimit) }
+    : undefined;
 try {
-  const sections = [await anchorAttention(context), await untrainedPolicies(context)];
-  const { strength, text } = await tuning(context);
-  sections.push(
-    text,
-    await groupsAndNeglect(context, strength),
-    await dilution(context, strength),
-    await exactness(context),
-    await sparsity(context),
-  );
-  if (options.smollm2 !== undefined && options.humaneval !== undefined) {
-    const limit = Number(options.humanevalLimit);
-    sections.push(await smolLm2(context, { folder: options.smollm2, humaneval: options.humaneval, limit }));
+  if (options.only === "formats") {
+    const section = await formats(context, smollm2);
+    writeFileSync(options.out, withSection(readFileSync(options.out, "utf8"), section));
+  } else {
+    const sections = [await anchorAttention(context), await untrainedPolicies(context)];
+    const { strength, text } = await tuning(context);
+    sections.push(
+      text,
+      await groupsAndNeglect(context, strength),
+      await dilution(context, strength),
+      await exactness(context),
+      await sparsity(context),
+      await formats(context, smollm2),
+    );
+    if (smollm2) sections.push(await smolLm2(context, smollm2));
+    writeFileSync(options.out, `${heading(context)}\n\n${sections.join("\n\n")}\n`);
   }
-  writeFileSync(options.out, `${heading(context)}\n\n${sections.join("\n\n")}\n`);
   log(`wrote ${options.out}`);
 } finally {
   await context.dispose();
+}
+
+/** The report with this section in place of the one that begins alike, or at its end. */
+function withSection(report: string, section: string): string {
+  const title = section.slice(0, section.indexOf(":"));
+  const parts = report.trimEnd().split(/\n\n(?=## )/);
+  const place = parts.findIndex((part) => part.startsWith(title));
+  if (place < 0) parts.push(section);
+  else parts[place] = section;
+  return `${parts.join("\n\n")}\n`;
 }
 
 function heading({ models, isCut }: ReportContext): string {
