@@ -1,14 +1,7 @@
 // A model's folder -> a folder of the same model with quantized matrices, which then load as they are. Layout of the files:
 // loaders/quantized.ts. The numbers are those that quantizing at load gives, to the bit.
 
-import {
-  decodeWeights,
-  isQuantized,
-  planesOf,
-  quantizeRows,
-  type QuantizedFormat,
-  type StoredFormat,
-} from "../../kernels/index.ts";
+import { decodeWeights, isQuantized, planesOf, type QuantizedFormat, type StoredFormat } from "../../kernels/index.ts";
 import {
   createFolder,
   FormatError,
@@ -138,6 +131,9 @@ async function listTensors(
     },
   };
   const { unused, used } = await loadWeights(host, checkpoint, config, { file, quantize, signal });
+  // layers are listed as they come; files are in the order of the checkpoint, whatever that was
+  const places = new Map([...checkpoint.tensors.keys()].map((name, i) => [name, i]));
+  jobs.sort((a, b) => places.get(a.name)! - places.get(b.name)!);
   const matrices = new Set(jobs.map(({ name }) => name));
   return { jobs, vectors: [...used].filter((name) => !matrices.has(name)), leftOut: unused };
 }
@@ -250,11 +246,14 @@ async function* quantizedPieces(
     ? reader.transposed(name, name, rows, columns)
     : reader.rows(name, [{ name, rows }], columns);
   const step = Math.max(1, Math.floor(PIECE_WEIGHTS / columns));
+  const { openQuantizer } = await import("../devices/wasm/quantizer.ts");
+  const quantizer = await openQuantizer();
   for (let row = 0; row < rows; row += step) {
     const end = Math.min(rows, row + step);
     signal?.throwIfAborted();
     const stored = await source.read(row, end, signal);
-    const weights = decodeWeights(source.format as StoredFormat, stored);
+    const kept = source.format as StoredFormat;
+    const weights = decodeWeights(kept, stored);
     const odd = weights.findIndex((weight) => !Number.isFinite(weight));
     if (odd >= 0) {
       const place = `row ${row + Math.floor(odd / columns)}, column ${odd % columns}`;
@@ -262,7 +261,7 @@ async function* quantizedPieces(
         tensor: name,
       });
     }
-    const bytes = quantizeRows(format, weights, columns);
+    const bytes = quantizer(format, kept, stored, columns);
     const { groups, codeBytes, minima, scales } = planesOf(format, end - row, columns);
     const codes = { bytes: bytes.subarray(0, minima), rowBytes: codeBytes };
     const base = { bytes: bytes.subarray(minima, scales), rowBytes: groups * 2 };

@@ -5,7 +5,7 @@
 
 import { scratchAddress, shareBegin, word } from "../call.as";
 import { pack16, rowAt } from "./pack.as";
-import { CODES, GROUP_BYTES, MINIMUM, quantizeInt4, quantizeInt8, SCALE } from "./quantize.as";
+import { CODES, MINIMUM, quantizeInt4, quantizeInt8, SCALE } from "./quantize.as";
 import { storedGroup } from "./weights.stored.as";
 
 /** Stored as the format has it: nothing is to be quantized. */
@@ -49,7 +49,7 @@ function packCodes(isInt8: bool, from: usize, rows: i32, stride: usize, to: usiz
 
 /** 32 codes of a byte each as 16 bytes of two. */
 @inline
-function joinNibbles(codes: usize, to: usize): void {
+export function joinNibbles(codes: usize, to: usize): void {
   const a = v128.load(codes), b = v128.load(codes, 16), mask = i16x8.splat(255);
   const x = v128.and(v128.or(a, i16x8.shr_u(a, 4)), mask), y = v128.and(v128.or(b, i16x8.shr_u(b, 4)), mask);
   v128.store(to, i8x16.narrow_i16x8_u(x, y));

@@ -16,6 +16,8 @@ export interface Instance {
   readonly functions: WalkFunctions;
   readonly kernels: readonly string[];
   readonly tableBase: number;
+  /** a kernel's function by its name */
+  named(kernel: string): (call: number, thread: number, threads: number) => void;
 }
 
 /** The module's static data ends below this; the device's own blocks begin here. */
@@ -49,5 +51,6 @@ export function instantiate(module: WasmModule, memory: WasmMemory, scratch: num
   const tableBase = exports.table.grow(kernels.length);
   kernels.forEach((name, i) => exports.table.set(tableBase + i, exports[name]));
   functions.setScratch(scratch);
-  return { functions, kernels, tableBase };
+  const named = (kernel: string) => exports[kernel] as ReturnType<Instance["named"]>;
+  return { functions, kernels, tableBase, named };
 }

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { f32ToF16 } from "../../../kernels/matrix/float16.ts";
 import {
   bytesPerWeight,
+  decodeWeights,
   matrixByteLength,
   packRows,
   type MatrixFormat,
@@ -15,6 +16,7 @@ import type { QuantizedFormat } from "../../../kernels/matrix/quantize.ts";
 import { quantizeRows } from "../../../kernels/matrix/quantized-rows.ts";
 import { seededRandom } from "../../../kernels/trial.ts";
 import { hasRelaxedSimd, webAssembly } from "./platform.ts";
+import { openQuantizer } from "./quantizer.ts";
 
 const PAGE = 65536;
 const [FROM, TO, CALL] = [16 * PAGE, 64 * PAGE, 2 * PAGE];
@@ -142,5 +144,22 @@ describe.each(opened)("%s", (_file, pack) => {
         { numRuns: 2000 },
       );
     });
+  });
+});
+
+describe.each(quantizedFormats)("the quantizer of the caller's thread: %s", (format) => {
+  it.each(storedFormats)("makes of %s rows the planes of the definition", async (stored) => {
+    const quantizer = await openQuantizer();
+    for (const [rows, columns] of [
+      [1, 1],
+      [3, 31],
+      [9, 75],
+      [40, 3200],
+      [7, 64],
+    ] as const) {
+      const source = store(normalWeights(rows * columns, rows), stored);
+      const want = quantizeRows(format, decodeWeights(stored, source), columns);
+      expect(quantizer(format, stored, source, columns)).toEqual(want);
+    }
   });
 });

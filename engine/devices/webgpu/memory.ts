@@ -3,7 +3,13 @@
 // A shader sees one buffer through one binding, and bindings have a limit. A matrix larger than that is split by rows into
 // several buffers; a tensor that large is refused. Sizes are rounded up to 16 bytes.
 
-import { isQuantized, matrixByteLength, packRows, type CachePacking } from "../../../kernels/index.ts";
+import {
+  isQuantized,
+  matrixByteLength,
+  packRows,
+  type CachePacking,
+  type MatrixFormat,
+} from "../../../kernels/index.ts";
 import {
   DeviceError,
   type DeviceMemory,
@@ -44,6 +50,14 @@ const QUEUED_BYTES = 64 << 20;
 /** Bytes of the buffer for `length` numbers of four bytes. */
 export function tensorBytes(length: number): number {
   return Math.max(1, Math.ceil((length * 4) / BUFFER_STEP)) * BUFFER_STEP;
+}
+
+/** What makes quantized rows of stored ones; undefined where they stay as they are. */
+async function quantizerFor(format: MatrixFormat, stored: MatrixFormat) {
+  if (!isQuantized(format) || isQuantized(stored)) return undefined;
+  const { openQuantizer } = await import("../wasm/quantizer.ts");
+  const quantizer = await openQuantizer();
+  return (bytes: Uint8Array, columns: number) => quantizer(format, stored, bytes, columns);
 }
 
 /** Makes, resizes, counts and destroys the buffers of one device. */
@@ -172,9 +186,9 @@ export class DeviceBuffers {
   ): Promise<void> {
     const { rows, columns, format: stored } = source;
     const format = source.quantize ?? stored;
-    const shape = { rows, columns, format, stored, layout: "rows" } as const;
-    const isMade = isQuantized(format) && !isQuantized(stored);
-    const room = isMade ? QUANTIZED_WEIGHTS / columns : UPLOAD_BYTES / rowBytes;
+    const quantize = await quantizerFor(format, stored);
+    const shape = { rows, columns, format, stored: quantize ? format : stored, layout: "rows" } as const;
+    const room = quantize ? QUANTIZED_WEIGHTS / columns : UPLOAD_BYTES / rowBytes;
     const step = Math.max(1, Math.floor(room));
     const { queue } = this.#device;
     let queued = 0;
@@ -185,7 +199,7 @@ export class DeviceBuffers {
         const bytes = await source.read(begin, end, signal);
         this.#faults.throwIfEnded();
         const packed = new Uint8Array((end - begin) * rowBytes);
-        packRows(shape, bytes, begin, packed, begin);
+        packRows(shape, quantize ? quantize(bytes, columns) : bytes, begin, packed, begin);
         queue.writeBuffer(piece.buffer, (begin - piece.begin) * rowBytes, packed);
         queued += packed.byteLength;
         if (queued < QUEUED_BYTES) continue;
