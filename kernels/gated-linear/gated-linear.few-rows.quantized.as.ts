@@ -1,21 +1,21 @@
 // gated-linear for one to four rows and quantized weights, as linear.few-rows.quantized. Call words: gated-linear.finish.
 
 import { scratchAddress, shareBegin, word } from "../call.as";
-import { isTouched, roundRows, rowsAtOnce, touch } from "../matrix/rounded-rows.as";
+import { isBeyondCaches, roundRows, rowsAtOnce, touch } from "../matrix/rounded-rows.as";
 import { addQuantized } from "../matrix/rows.quantized.as";
 import { panelBytes } from "../matrix/weights.as";
 import { finishGated } from "./gated-linear.finish.as";
 
-function fewRows<W>(call: usize, thread: i32, threads: i32): void {
+function fewRows<W>(call: usize, thread: i32, threads: i32, isAhead: bool): void {
   const rows = word(call, 6);
   const inputs = <i32>word(call, 7);
   const panels = (word(call, 8) + 7) >> 3;
   const bytes = panelBytes<W>(inputs);
-  const isAhead = isTouched(bytes * <usize>panels);
   const gates = scratchAddress();
   const ups = gates + 128;
   const begin = shareBegin(panels, thread, threads);
   const end = shareBegin(panels, thread + 1, threads);
+  const isTouching = isAhead && isBeyondCaches(bytes * <usize>panels);
   const step = rowsAtOnce(inputs);
   for (let row: u32 = 0; row < rows; row += step) {
     const count = min(step, rows - row);
@@ -25,9 +25,9 @@ function fewRows<W>(call: usize, thread: i32, threads: i32): void {
     for (let panel = begin; panel < end; panel++, gate += bytes, up += bytes) {
       const isLast = panel + 1 == end;
       memory.fill(gates, 0, 256);
-      if (isAhead && !isLast) touch(gate + bytes, bytes);
+      if (isTouching && !isLast) touch(gate + bytes, bytes);
       addQuantized<W>(count, gate, inputs, gates);
-      if (isAhead && !isLast) touch(up + bytes, bytes);
+      if (isTouching && !isLast) touch(up + bytes, bytes);
       addQuantized<W>(count, up, inputs, ups);
       finishGated(call, row, count, panel, gates, ups);
     }
@@ -35,8 +35,14 @@ function fewRows<W>(call: usize, thread: i32, threads: i32): void {
 }
 
 export function gatedLinearFewRowsInt8(call: usize, thread: i32, threads: i32): void {
-  fewRows<i8>(call, thread, threads);
+  fewRows<i8>(call, thread, threads, false);
 }
 export function gatedLinearFewRowsInt4(call: usize, thread: i32, threads: i32): void {
-  fewRows<u8>(call, thread, threads);
+  fewRows<u8>(call, thread, threads, false);
+}
+export function gatedLinearFewRowsAheadInt8(call: usize, thread: i32, threads: i32): void {
+  fewRows<i8>(call, thread, threads, true);
+}
+export function gatedLinearFewRowsAheadInt4(call: usize, thread: i32, threads: i32): void {
+  fewRows<u8>(call, thread, threads, true);
 }

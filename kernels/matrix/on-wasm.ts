@@ -34,9 +34,12 @@ export function perFormat(
 /** Whether a rounded row of x fits the scratch. */
 const fits = ({ params }: Setting): boolean => params["inputs"]! <= MAX_FEW_INPUTS;
 
+const isOfQuantized = ({ formats: [format] = [] }: WasmImplementation): boolean =>
+  format !== undefined && isQuantized(format);
+
 /**
  * Few rows, many rows, and the plain one that remains where those are found wrong. With quantized weights, few rows are
- * rounded to 16 bits a group of 32, and held to `fewBound`.
+ * rounded to 16 bits a group of 32, and held to `fewBound`; a second variant loads the next panel ahead.
  */
 export function fewManyPlain(
   name: string,
@@ -44,8 +47,10 @@ export function fewManyPlain(
   fewBound: (params: Readonly<Record<string, number>>) => Bound,
 ): readonly WasmImplementation[] {
   const few = perFormat(`${name}.few-rows`, `${wasm}FewRows`, { rows: { max: 4 } });
+  const ahead = perFormat(`${name}.few-rows.ahead`, `${wasm}FewRowsAhead`, { rows: { max: 4 }, isAhead: true });
   return [
-    ...few.map((one) => (one.formats!.some(isQuantized) ? { ...one, fits, bound: fewBound } : one)),
+    ...few.map((one) => (isOfQuantized(one) ? { ...one, fits, bound: fewBound } : one)),
+    ...ahead.filter(isOfQuantized).map((one) => ({ ...one, fits, bound: fewBound })),
     ...perFormat(`${name}.many-rows`, `${wasm}ManyRows`, { rows: { min: 5 } }),
     ...perFormat(`${name}.plain`, `${wasm}Plain`),
   ];

@@ -8,7 +8,7 @@ import { SCRATCH_BYTES, scratchAddress } from "../call.as";
 
 /** Bytes of a rounded group of x. */
 export const GROUP: usize = 72;
-/** Matrices from this size on are touched a panel ahead: beyond a core's own caches, lines in flight are what limits. */
+/** Matrices from this size on may be touched a panel ahead; smaller ones stay in a core's own caches. */
 const TOUCH_BYTES: usize = 256 * 1024;
 const LINE: usize = 64;
 /** Bytes of scratch before the rounded rows: two tiles [4][8], and a word that nobody reads. */
@@ -64,8 +64,8 @@ export function touch(panel: usize, bytes: usize): void {
   store<i32>(scratchAddress() + TOUCHED, sum); // so that the loads are not idle
 }
 
-/** True for matrices of so many bytes that touching them ahead pays. */
+/** True for matrices of so many bytes that touching them ahead can pay. */
 @inline
-export function isTouched(bytes: usize): bool {
+export function isBeyondCaches(bytes: usize): bool {
   return bytes >= TOUCH_BYTES;
 }

@@ -24,6 +24,8 @@ export interface Policy {
   readonly isDeterministic: boolean;
   readonly implementations: (kernel: Kernel) => readonly Implementation[];
   readonly isDemoted: (implementation: WasmImplementation) => boolean;
+  /** whether implementations that load ahead come before those that do not */
+  readonly isAhead: boolean;
   readonly only: ((call: Call, implementation: Implementation) => boolean) | undefined;
 }
 
@@ -70,7 +72,8 @@ export function chooseFor(call: Call, policy: Policy): Choice {
         (one.formats === undefined || (format !== undefined && one.formats.includes(format))) &&
         (one.fits?.(setting) ?? true) &&
         (policy.only?.(call, one) ?? true),
-    );
+    )
+    .toSorted((a, b) => (Number(b.isAhead ?? false) - Number(a.isAhead ?? false)) * (policy.isAhead ? 1 : -1));
   const meantFor = (rows: number) =>
     fitting.find((one) => rows >= (one.rows?.min ?? 1) && rows <= (one.rows?.max ?? Number.POSITIVE_INFINITY));
   const { rows } = call.params;

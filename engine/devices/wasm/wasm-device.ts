@@ -32,6 +32,7 @@ import {
   type Write,
 } from "../device.ts";
 import type { Program } from "../program.ts";
+import { isSecondWorth, streamOf } from "./ahead.ts";
 import { Allocator } from "./allocator.ts";
 import { chooseFor, formatOf, judge, type Policy, trialsFor } from "./choose.ts";
 import { Crew } from "./crew.ts";
@@ -98,6 +99,8 @@ class WasmDevice implements Device {
   /** known-answer tests by implementation and format, passed or under way */
   readonly #tests = new Map<string, Promise<void>>();
   readonly #demoted = new Set<string>();
+  /** whether loading weights ahead pays; undefined until measured */
+  #isAhead: boolean | undefined;
   #pages: number;
 
   constructor(
@@ -190,13 +193,50 @@ class WasmDevice implements Device {
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
     const { signal, onProgress, only } = options;
-    const policy: Policy = {
+    const policy = this.#policy(await this.#isWorthAhead(program, signal), only);
+    const choices = await this.#choose(program, policy, signal, onProgress);
+    return this.#encode(program, choices);
+  }
+
+  #policy(isAhead: boolean, only?: PrepareOptions["only"]): Policy {
+    return {
       features: this.#features,
       isDeterministic: this.#options.deterministic === true,
       implementations: this.#options.implementations ?? ((kernel) => kernel.implementations),
       isDemoted: ({ name }) => this.#demoted.has(name),
+      isAhead,
       only,
     };
+  }
+
+  /** Whether loading weights ahead pays: measured once, with the first program that reads enough of them. */
+  async #isWorthAhead(program: Program, signal: AbortSignal | undefined): Promise<boolean> {
+    if (this.#options.deterministic === true) return false;
+    if (this.#isAhead !== undefined) return this.#isAhead;
+    const stream = streamOf(program, (...tensor) => this.createTensor(...tensor));
+    if (stream === undefined) return false;
+    const ways: WasmProgram[] = [];
+    try {
+      for (const isAhead of [false, true]) {
+        const choices = await this.#choose(stream.program, this.#policy(isAhead), signal);
+        ways.push(this.#encode(stream.program, choices));
+      }
+      const run = (way: WasmProgram) => () => this.run(way, { variables: {} });
+      this.#isAhead = await isSecondWorth([run(ways[0]!), run(ways[1]!)]);
+      return this.#isAhead;
+    } finally {
+      for (const way of ways) way.dispose();
+      for (const tensor of stream.tensors) this.destroy(tensor);
+    }
+  }
+
+  /** The implementations of each call, all right on this machine. */
+  async #choose(
+    program: Program,
+    policy: Policy,
+    signal?: AbortSignal,
+    onProgress?: PrepareOptions["onProgress"],
+  ): Promise<Choice[]> {
     const choices: Choice[] = [];
     for (const [i, call] of program.calls.entries()) {
       signal?.throwIfAborted();
@@ -217,7 +257,7 @@ class WasmDevice implements Device {
       }
       onProgress?.(i + 1, program.calls.length);
     }
-    return this.#encode(program, choices);
+    return choices;
   }
 
   #encode(program: Program, choices: readonly Choice[]): WasmProgram {

@@ -21,10 +21,11 @@ declare function sleep(address: usize, seen: i32): void;
 declare function wake(address: usize): void;
 
 /**
- * Turns of a waiting loop before a thread sleeps: a tenth of a millisecond at a turn a cycle. Waking a thread can take longer
- * than a call, so that threads that sleep too soon wake each other all the time.
+ * Turns of a waiting loop before a thread sleeps: ten microseconds at a turn a cycle. Waking a thread takes longer than most
+ * calls, so that threads that sleep too soon wake each other all the time; where others want the cores, long turns are what a
+ * barrier costs.
  */
-const SPINS: i32 = 400_000;
+const SPINS: i32 = 40_000;
 const TABLE: usize = 4;
 const BEGIN: usize = 8;
 const END: usize = 12;
