@@ -31,5 +31,9 @@ export const shapes: readonly Shape[] = [
       params: { rows, inputs: 33, outputs: 19, outputBegin, outputStride: 40, activation: ACTIVATIONS.silu },
     })),
   ),
+  ...[25, 33, 64, 65].flatMap((rows) => [plain(rows, 32, 5), plain(rows, 96, 35)]),
+  plain(26, 36, 70),
+  ...[1, 2, 3, 4].flatMap((rows) => [plain(rows, 32, 3), plain(rows, 288, 33)]),
+  ...[1, 2, 31].map((rows) => ({ params: { ...plain(rows, 64, 19).params, outputBegin: 8, outputStride: 40 } })),
   ...[1, 2, 7].map((rows) => plain(rows, 576, 1536)),
 ];

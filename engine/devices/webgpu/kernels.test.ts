@@ -93,7 +93,7 @@ describe("on the GPU", () => {
       [],
     );
     const traits = {
-      features: new Set(["subgroups"]),
+      features: new Set(["subgroups", "packed_4x8_integer_dot_product"]),
       subgroupSize: 4,
       maxWorkgroupSize: 256,
       maxWorkgroupBytes: 16384,

@@ -1,0 +1,180 @@
+// The WGSL implementations of kernels that multiply x by matrices: loops that are the same for all of them, and for each
+// format, between what a kernel says of its matrices (`lines.wgsl`, `epilogue.wgsl`) and its plain variant for any shape.
+
+import { spread, spreadLanes } from "../dispatch.ts";
+import type { Bound, Setting, WgslImplementation } from "../kernel.ts";
+import activation from "../activate/activation.wgsl?raw";
+import blocks from "./blocks.wgsl?raw";
+import lines from "./lines.wgsl?raw";
+import type { MatrixFormat } from "./matrix.ts";
+import { dotPreludes, gpuFormats, unpackPreludes } from "./preludes.ts";
+import { isQuantized } from "./quantize.ts";
+import rowDots from "./row.dots.wgsl?raw";
+import rowSplit from "./row.split.wgsl?raw";
+import rowSubgroups from "./row.subgroups.wgsl?raw";
+import rowsSubgroups from "./rows.subgroups.wgsl?raw";
+import tilesBroadcast from "./tiles.broadcast.wgsl?raw";
+import tiles from "./tiles.wgsl?raw";
+
+/** What differs between the kernels. */
+export interface MatrixKernel {
+  readonly name: string;
+  /** bindings and lines, see `linear/lines.wgsl` */
+  readonly lines: string;
+  /** how a sum becomes an output: the functions that `lines` calls */
+  readonly epilogue: string;
+  /** the shader for any shape, with bindings of its own */
+  readonly plain: string;
+  /** outputs of a quad, the QUAD of `lines` */
+  readonly quad: number;
+  /** whether the matrices suit these shaders at all */
+  readonly fits?: (setting: Setting) => boolean;
+  /** the overrides of `epilogue` */
+  readonly constants: (setting: Setting) => Readonly<Record<string, boolean>>;
+  /** the bound where x is rounded to int8, see docs/numerics.md */
+  readonly roundedBound: (params: Readonly<Record<string, number>>) => Bound;
+}
+
+/** The WGSL language feature with dot4I8Packed. */
+const PACKED_DOT = "packed_4x8_integer_dot_product";
+/** Lanes of a workgroup that splits one row. */
+const SPLIT_LANES = 128;
+/** Rows, and lines, of a workgroup that goes through workgroup memory. */
+const BLOCK = 64;
+/** Rows of a lane that hands x round. */
+const BROADCAST_ROWS = 16;
+
+/** Lanes in a workgroup of subgroups: a few subgroups where they are small, whose dispatch would cost more than their work. */
+const subgroupLanes = ({ subgroupSize }: Setting) => Math.max(32, subgroupSize);
+/** Lanes in a workgroup of tiles: few on adapters that compute in narrow vectors. */
+const tileLanes = ({ subgroupSize }: Setting) => (subgroupSize === 0 ? 64 : Math.max(16, subgroupSize));
+
+const outputsOf = ({ params }: Setting) => params["outputs"]!;
+
+/** All variants of a kernel, best first for each format. */
+export function matrixVariants(kernel: MatrixKernel): readonly WgslImplementation[] {
+  return gpuFormats.flatMap((format) => variants(kernel, format));
+}
+
+function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImplementation[] {
+  const { name, quad, constants } = kernel;
+  const own = activation + kernel.epilogue;
+  const prelude = unpackPreludes[format] + own + kernel.lines + lines;
+  const hasWhole =
+    (columns: number) =>
+    (setting: Setting): boolean =>
+      (kernel.fits?.(setting) ?? true) && setting.params["inputs"]! % columns === 0;
+  const base = { formats: [format], fits: hasWhole(4) };
+
+  /** A variant whose subgroups take `quads` quads each. */
+  const bySubgroups = (quads: number) => {
+    const outputs = (setting: Setting) => (subgroupLanes(setting) / setting.subgroupSize) * quads * quad;
+    return {
+      requires: ["subgroups"],
+      constants: (setting: Setting) => ({
+        WORKGROUP: subgroupLanes(setting),
+        OUTPUTS: outputs(setting),
+        ...constants(setting),
+      }),
+      workgroups: (setting: Setting) => spread(Math.ceil(outputsOf(setting) / outputs(setting))),
+    };
+  };
+  const dots: readonly WgslImplementation[] = isQuantized(format)
+    ? [
+        {
+          ...bySubgroups(4),
+          name: `${name}.row.dots.${format}`,
+          wgsl: prelude + dotPreludes[format] + rowDots,
+          requires: ["subgroups", PACKED_DOT],
+          formats: [format],
+          rows: { max: 1 },
+          fits: hasWhole(32),
+          isNondeterministic: true,
+          bound: kernel.roundedBound,
+        },
+      ]
+    : [];
+
+  return [
+    {
+      ...base,
+      name: `${name}.row.split.${format}`,
+      wgsl: prelude + rowSplit,
+      requires: ["subgroups"],
+      suits: "hardware",
+      rows: { max: 1 },
+      constants: (setting) => ({ WORKGROUP: SPLIT_LANES, ...constants(setting) }),
+      workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / quad)),
+    },
+    {
+      ...base,
+      ...bySubgroups(2),
+      name: `${name}.row.subgroups.${format}`,
+      wgsl: prelude + rowSubgroups,
+      rows: { max: 1 },
+    },
+    ...dots, // behind what is as fast on wider subgroups and does not round x: for measured choice
+    {
+      ...base,
+      ...bySubgroups(2),
+      name: `${name}.rows.subgroups.${format}`,
+      wgsl: prelude + rowsSubgroups,
+      rows: { min: 2, max: 4 },
+    },
+    {
+      ...base,
+      name: `${name}.blocks.${format}`,
+      wgsl: prelude + blocks,
+      requires: [],
+      suits: "hardware",
+      rows: { min: 17 }, // fewer leave most of a block empty
+      constants,
+      workgroups: (setting) => [
+        Math.ceil(outputsOf(setting) / ((BLOCK / 4) * quad)),
+        Math.ceil(setting.params["rows"]! / BLOCK),
+        1,
+      ],
+    },
+    {
+      ...base,
+      name: `${name}.tiles.broadcast.${format}`,
+      wgsl: prelude + tilesBroadcast,
+      requires: ["subgroups"],
+      suits: "software",
+      rows: { min: 25 },
+      fits: (setting) => hasWhole(32)(setting) && setting.subgroupSize >= 4,
+      constants: (setting) => ({
+        WORKGROUP: setting.subgroupSize,
+        STEP: setting.subgroupSize < 8 ? 4 : 8,
+        ...constants(setting),
+      }),
+      workgroups: (setting) => [
+        Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad)),
+        Math.ceil(setting.params["rows"]! / BROADCAST_ROWS),
+        1,
+      ],
+    },
+    {
+      ...base,
+      name: `${name}.tiles.${format}`,
+      wgsl: prelude + tiles,
+      requires: [],
+      rows: { min: 2 },
+      constants: (setting) => ({ WORKGROUP: tileLanes(setting), ...constants(setting) }),
+      workgroups: (setting) => [
+        Math.ceil(outputsOf(setting) / (tileLanes(setting) * 2 * quad)),
+        Math.ceil(setting.params["rows"]! / 4),
+        1,
+      ],
+    },
+    {
+      name: `${name}.${format}`,
+      wgsl: unpackPreludes[format] + own + kernel.plain,
+      requires: [],
+      formats: [format],
+      ...(kernel.fits ? { fits: kernel.fits } : {}),
+      constants,
+      workgroups: ({ params }) => spreadLanes(Math.ceil(params["rows"]! / 4) * params["outputs"]!),
+    },
+  ];
+}
