@@ -141,7 +141,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       wgsl: prelude + tilesBroadcast,
       requires: ["subgroups"],
       suits: "software",
-      rows: { min: 25 },
+      rows: { min: 49 }, // at 32 it still loses to `tiles`
       fits: (setting) => hasWhole(32)(setting) && setting.subgroupSize >= 4,
       constants: (setting) => ({
         WORKGROUP: setting.subgroupSize,
