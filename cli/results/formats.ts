@@ -62,7 +62,7 @@ model that was never quantized. int8, which has no minimum, cannot hold those va
 
 ${table([HEAD, ...likenesses.map(rowOf)])}
 
-${command(...VARIANTS.filter(({ options }) => options.quantize).map(({ options }) => `npx kedge run SmolLM2-135M-Instruct --quantize ${options.quantize} "function add("`))}`;
+${command(`npm run results -- --only formats --smollm2 ${folder.split("/").at(-1)} --humaneval ${file}`)}`;
 }
 
 const HEAD = ["", "weights", "perplexity", "of stored", "same next token", "divergence"];
