@@ -1,6 +1,8 @@
 // Which bytes of the linear memory are taken: a list of free ranges in order of address, neighbours always joined. First fit.
 // It divides up addresses only; growing the memory itself is the caller's, through `grow`.
 
+import { DeviceError } from "../device.ts";
+
 /** Every block begins at a multiple of this, and takes a multiple of it. */
 export const ALIGNMENT = 64;
 
@@ -46,6 +48,16 @@ export class Allocator {
     if (address < this.#end) this.#free.pop();
     this.#end = address + size;
     return address;
+  }
+
+  /** As `allocate`; throws a DeviceError that says for what where there is no room. */
+  take(label: string, byteLength: number): number {
+    const address = this.allocate(byteLength);
+    if (address !== undefined) return address;
+    throw new DeviceError(
+      "out-of-memory",
+      `wasm: "${label}" needs ${byteLength} bytes together; ${this.freeBytes} are free`,
+    );
   }
 
   /** Gives back what `allocate(byteLength)` handed out. */

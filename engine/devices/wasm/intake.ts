@@ -12,6 +12,7 @@ import {
   storedByteLength,
 } from "../../../kernels/index.ts";
 import { DeviceError, type MatrixSource } from "../device.ts";
+import type { Allocator } from "./allocator.ts";
 import type { Crew } from "./crew.ts";
 import type { WasmMemory } from "./platform.ts";
 
@@ -20,8 +21,7 @@ export interface IntakeHost {
   readonly crew: Crew;
   /** the shared memory; undefined where the lead has its own */
   readonly memory: WasmMemory | undefined;
-  allocate(label: string, byteLength: number): number;
-  free(address: number, byteLength: number): void;
+  readonly allocator: Allocator;
 }
 
 /** Bytes of a matrix that are read and packed at a time. */
@@ -34,7 +34,7 @@ const PACKERS = { int8: "packInt8", int4: "packInt4" } as const;
 
 /** Reads the source and packs it, quantized if it says so, into the panels at `address`. */
 export async function fillPanels(
-  { crew, memory, allocate, free }: IntakeHost,
+  { crew, memory, allocator }: IntakeHost,
   source: MatrixSource,
   address: number,
   signal: AbortSignal | undefined,
@@ -49,7 +49,7 @@ export async function fillPanels(
   const step = 8 * Math.max(1, Math.floor(PIECE_BYTES / bytesOf(8)));
   const roomBytes = Math.ceil((bytesOf(Math.min(rows, step)) + SLACK_BYTES) / 16) * 16;
   const count = rows > step ? 2 : 1;
-  const staging = allocate(`room to pack "${label}"`, roomBytes * count);
+  const staging = allocator.take(`room to pack "${label}"`, roomBytes * count);
   const rooms = Array.from({ length: count }, (_, i) => ({
     address: staging + i * roomBytes,
     bytes: memory ? new Uint8Array(memory.buffer, staging + i * roomBytes, roomBytes) : new Uint8Array(roomBytes),
@@ -80,7 +80,7 @@ export async function fillPanels(
     await Promise.all(rooms.map(({ isFree }) => isFree));
   } finally {
     await Promise.allSettled(rooms.map(({ isFree }) => isFree));
-    free(staging, roomBytes * count);
+    allocator.free(staging, roomBytes * count);
   }
 }
 

@@ -118,18 +118,13 @@ class WasmDevice implements Device {
     this.description = description;
     this.#features = new Set(isRelaxed ? ["relaxed-simd"] : []);
     this.#options = options;
-    this.#intake = {
-      crew,
-      memory,
-      allocate: (label, byteLength) => this.#allocate(label, byteLength),
-      free: (address, byteLength) => this.#allocator.free(address, byteLength),
-    };
+    this.#intake = { crew, memory, allocator: this.#allocator };
   }
 
   createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
     this.#crew.throwIfEnded();
     const byteLength = length * 4;
-    const address = this.#allocate(label, byteLength);
+    const address = this.#allocator.take(label, byteLength);
     this.#crew.order({ kind: "zero", address, byteLength });
     const tensor: Tensor = { label, type, length, role, packing };
     this.#held.set(tensor, { address, byteLength });
@@ -142,7 +137,7 @@ class WasmDevice implements Device {
     const from = held.address;
     const before = held.byteLength;
     const byteLength = length * 4;
-    const to = this.#allocate(tensor.label, byteLength);
+    const to = this.#allocator.take(tensor.label, byteLength);
     const kept = Math.min(before, byteLength);
     this.#crew.order({ kind: "move", from, to, byteLength: kept, zeros: byteLength - kept });
     this.#allocator.free(from, before);
@@ -166,7 +161,7 @@ class WasmDevice implements Device {
     const { label, rows, columns } = source;
     const format = source.quantize ?? source.format;
     const byteLength = matrixByteLength({ rows, columns, format, layout: "panels" });
-    const address = this.#allocate(label, byteLength);
+    const address = this.#allocator.take(label, byteLength);
     try {
       await fillPanels(this.#intake, source, address, signal);
     } catch (error) {
@@ -263,7 +258,7 @@ class WasmDevice implements Device {
   #encode(program: Program, choices: readonly Choice[]): WasmProgram {
     this.#crew.throwIfEnded();
     const byteLength = programWords(program) * 4;
-    const address = this.#allocate(program.label, byteLength);
+    const address = this.#allocator.take(program.label, byteLength);
     const executable = new WasmProgram(
       program,
       choices,
@@ -410,15 +405,6 @@ class WasmDevice implements Device {
       executable?.dispose();
       for (const buffer of Object.values(buffers)) this.destroy(buffer);
     }
-  }
-
-  #allocate(label: string, byteLength: number): number {
-    const address = this.#allocator.allocate(byteLength);
-    if (address === undefined) {
-      const free = this.#allocator.freeBytes;
-      throw new DeviceError("out-of-memory", `wasm: "${label}" needs ${byteLength} bytes together; ${free} are free`);
-    }
-    return address;
   }
 
   /** Makes the memory reach `end`; false where the engine refuses. Without sharing, the lead finds out only later. */
