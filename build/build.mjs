@@ -34,7 +34,7 @@ function sourceHash() {
     if (!existsSync(join(root, folder))) continue;
     const files = readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, file));
     for (const file of files.sort()) {
-      const isSource = /\.(ts|mjs|json|wgsl)$/.test(file) && !/\.(test|as)\.ts$/.test(file);
+      const isSource = /\.(ts|mjs|json|wgsl|gl\.js)$/.test(file) && !/\.(test|as)\.ts$/.test(file);
       if (isSource && !file.includes("node_modules")) add(file);
     }
   }

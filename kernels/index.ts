@@ -82,6 +82,11 @@ export {
   type Setting,
   type TypedKernel,
   type WasmImplementation,
+  type WebGlFunction,
+  type WebGlImplementation,
+  type WebGlPass,
+  type WebGlPlan,
+  type WebGlRegion,
   type WgslImplementation,
 } from "./kernel.ts";
 export {

@@ -8,8 +8,11 @@
 //         learns of it through an override that the implementation sets in `constants`. Matrices are array<u32> (or vec4<u32>).
 //   wasm  the exported function (call: usize, thread: i32, threads: i32): void finds at `call` one 4-byte word per buffer
 //         (its address, 0 when absent), then one per parameter, in order. Every thread runs it; each does its share.
+//   WebGL a list of passes, each a JavaScript function as text (files *.gl.js) that gpu.js makes a fragment shader of. A texture
+//         keeps four consecutive numbers a texel: x[i] is texel i of buffer x, and what the function returns is the texel that
+//         its thread stands for. See WebGlPass.
 //   A buffer that a call writes is bound only once in that call: WebGPU forbids reading and writing one buffer in a dispatch.
-//   A matrix arrives packed by `kernels/matrix`, in the layout of the device ("rows" on WebGPU, "panels" on wasm).
+//   A matrix arrives packed by `kernels/matrix`, in the layout of the device ("rows" on WebGPU and WebGL, "panels" on wasm).
 //   A cache [slots, 2, kvHeads, headDim], by the parameters of these names, is packed by `kernels/cache`, in one format for all
 //   caches of a call; `sizes` counts its numbers. References see them as numbers, and round what they write as the format does.
 
@@ -100,7 +103,62 @@ export interface WasmImplementation extends ImplementationBase {
   readonly isAhead?: boolean;
 }
 
-export type Implementation = WgslImplementation | WasmImplementation;
+/** A function in JavaScript that passes call, with the types that gpu.js is to give it. */
+export interface WebGlFunction {
+  readonly source: string;
+  /** one for each argument; Float is the type of every result */
+  readonly types: readonly ("Float" | "Integer")[];
+}
+
+/** Numbers first..end of a buffer, which a pass writes. */
+export interface WebGlRegion {
+  readonly begin: number;
+  readonly end: number;
+  /** what the pass finds in its argument `shift`: how far the line it reads from lies from the line it writes */
+  readonly shift?: number;
+}
+
+/**
+ * One drawing: the text of `function name(…) { … return [a, b, c, d]; }`. Its arguments are found by their names: buffers and
+ * temporaries (an absent one is a texel of zeros), `<buffer>Bits` (its integers taken for the bits of f32), parameters, numbers
+ * of the plan, `shift`. `this.constants` are the call's fixed parameters and what `constants` adds.
+ */
+export interface WebGlPass {
+  /** the buffer or temporary written */
+  readonly writes: string;
+  readonly source: string;
+  readonly functions?: readonly WebGlFunction[];
+  /** of this pass alone */
+  readonly constants?: (setting: Setting) => Readonly<Record<string, number>>;
+  /** texels in a line: `this.thread.x` counts within it and `this.thread.y` lines; without it `this.thread.x` counts all texels */
+  readonly line?: (numbers: Readonly<Record<string, number>>) => number;
+  /** buffers read number by number: gpu.js computes in f32, which counts to 2^24 */
+  readonly numbered?: readonly string[];
+}
+
+/** What the host works out for a run: from its parameters, and the integers that it wrote into buffers itself. */
+export interface WebGlPlan {
+  readonly numbers?: Readonly<Record<string, number>>;
+  /** texels of textures that live as long as the call */
+  readonly temporaries?: Readonly<Record<string, number>>;
+  /** what is written of each buffer; all that the kernel's `sizes` say without it */
+  readonly regions?: Readonly<Record<string, readonly WebGlRegion[]>>;
+}
+
+/** Passes drawn one after the other. None may read what it writes. */
+export interface WebGlImplementation extends ImplementationBase {
+  readonly webgl: readonly WebGlPass[];
+  readonly constants?: (setting: Setting) => Readonly<Record<string, number>>;
+  /** the numbers of the plan that passes take as arguments */
+  readonly numbers?: Readonly<Record<string, "Integer" | "Float">>;
+  readonly plan?: (
+    params: Readonly<Record<string, number>>,
+    words: (buffer: string) => Uint32Array,
+    present: ReadonlySet<string>,
+  ) => WebGlPlan;
+}
+
+export type Implementation = WgslImplementation | WasmImplementation | WebGlImplementation;
 
 /** How far a result may lie from the reference: |got - want| <= absolute + relative |want|. */
 export interface Bound {

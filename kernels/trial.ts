@@ -13,7 +13,8 @@ import { isQuantized, roundToFormat, type QuantizedFormat } from "./matrix/quant
 export const SLACK = 16;
 /** What outputs and the slack hold before a run; exact in f32, and in no sensible result. */
 export const POISON = -(2 ** 100);
-const POISON_WORD = 0xdeadbeef;
+/** below 2^24, so that devices which keep integers in f32 give it back */
+const POISON_WORD = 0xc0ffee;
 
 /** Random weights as a file would hold them: rows x columns in `format`, row-major. */
 export interface TrialMatrix {

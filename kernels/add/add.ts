@@ -3,6 +3,7 @@
 import { defineKernel, elementwise } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const add = defineKernel({
   name: "add",
@@ -14,5 +15,5 @@ export const add = defineKernel({
   },
   bound: () => elementwise,
   samples: [{ params: { rows: 3, dim: 21 } }, { params: { rows: 1, dim: 64 } }],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

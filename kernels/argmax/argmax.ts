@@ -3,6 +3,7 @@
 import { defineKernel, exact } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const argmax = defineKernel({
   name: "argmax",
@@ -29,5 +30,5 @@ export const argmax = defineKernel({
     x: Float64Array.from({ length: rows * columns }, () => random.integer(9) - 12),
   }),
   samples: [{ params: { rows: 3, columns: 261 } }, { params: { rows: 1, columns: 1 } }],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

@@ -6,6 +6,7 @@ import { DENSE } from "../attend/visible.ts";
 import { defineKernel } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const attendWithPattern = defineKernel({
   name: "attend-with-pattern",
@@ -88,5 +89,5 @@ export const attendWithPattern = defineKernel({
       },
     },
   ],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

@@ -12,6 +12,7 @@
 import { defineKernel, type Floats, type Random } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 import { DENSE, isVisible, VISIBILITY_PARAMS, type VisibilityParams } from "./visible.ts";
 
 /** Parameters common to the kernels that walk a row's keys. */
@@ -176,5 +177,5 @@ export const attend = defineKernel({
   bound: ({ headDim }) => ({ absolute: 4e-6 * Math.sqrt(headDim), relative: 2e-5 }),
   inputs: attentionInputs,
   samples: ATTENTION_SAMPLES,
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

@@ -4,6 +4,7 @@
 import { defineKernel } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const embed = defineKernel({
   name: "embed",
@@ -74,5 +75,5 @@ export const embed = defineKernel({
       absent: ["positionTable", "vectors"],
     },
   ],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

@@ -4,6 +4,7 @@ import { ACTIVATIONS, activate } from "../activation.ts";
 import { defineKernel } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const gatedLinear = defineKernel({
   name: "gated-linear",
@@ -70,5 +71,5 @@ export const gatedLinear = defineKernel({
       absent: ["gateBias", "upBias"],
     },
   ],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

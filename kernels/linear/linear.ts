@@ -6,6 +6,7 @@ import { ACTIVATIONS, activate } from "../activation.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const linear = defineKernel({
   name: "linear",
@@ -80,5 +81,5 @@ export const linear = defineKernel({
       absent: ["bias", "residual"],
     },
   ],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

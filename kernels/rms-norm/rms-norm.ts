@@ -4,6 +4,7 @@
 import { defineKernel } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const rmsNorm = defineKernel({
   name: "rms-norm",
@@ -26,5 +27,5 @@ export const rmsNorm = defineKernel({
     { params: { rows: 3, dim: 64, epsilon: 1e-5, weightOffset: 0 }, absent: ["residual"] },
     { params: { rows: 2, dim: 37, epsilon: 1e-6, weightOffset: 1 } },
   ],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

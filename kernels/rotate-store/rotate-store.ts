@@ -8,6 +8,7 @@ import { roundHead } from "../cache/cache.ts";
 import { defineKernel, shuffled } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const rotateStore = defineKernel({
   name: "rotate-store",
@@ -112,5 +113,5 @@ export const rotateStore = defineKernel({
       },
     },
   ],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

@@ -3,6 +3,7 @@
 import { defineKernel } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const softmax = defineKernel({
   name: "softmax",
@@ -27,5 +28,5 @@ export const softmax = defineKernel({
     ),
   }),
   samples: [{ params: { rows: 4, columns: 33 } }, { params: { rows: 2, columns: 1 } }],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

@@ -4,6 +4,7 @@
 import { defineKernel, sumBound } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
+import { webgl } from "./on-webgl.ts";
 
 export const sumHeads = defineKernel({
   name: "sum-heads",
@@ -24,5 +25,5 @@ export const sumHeads = defineKernel({
     { params: { rows: 3, heads: 4, columns: 21, stride: 21 } },
     { params: { rows: 2, heads: 3, columns: 5, stride: 10 } },
   ],
-  implementations: [...gpu, ...wasm],
+  implementations: [...gpu, ...wasm, ...webgl],
 });

@@ -1,0 +1,31 @@
+// Four numbers of the pattern, of any lines: scores (`hidden`, which is -Infinity, where there is none) or their softmax.
+
+function attendPattern(scores, lines, columns, columnTexels, scoreTexels, hidden) {
+  const width = columns * (1 + this.constants.hasSource);
+  let result = [0.0, 0.0, 0.0, 0.0];
+  for (let j = 0; j < 4; j++) {
+    const n = this.thread.x * 4 + j;
+    const line = quotient(n, width);
+    let column = n - line * width;
+    let at = line * scoreTexels;
+    if (column >= columns) {
+      column = column - columns;
+      at = at + columnTexels;
+    }
+    let score = -3.4e38;
+    const texel = Math.floor(column / 4);
+    if (texel < columnTexels) {
+      const four = scores[at + texel];
+      score = four[column - texel * 4];
+    }
+    if (this.constants.kind > 0) {
+      const sums = lines[line];
+      if (score > -3.3e38) result[j] = Math.exp(score - sums[0]) / sums[1];
+    } else if (score > -3.3e38) {
+      result[j] = score;
+    } else {
+      result[j] = hidden;
+    }
+  }
+  return result;
+}

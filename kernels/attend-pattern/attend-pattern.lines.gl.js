@@ -1,0 +1,20 @@
+// Of each line of scores: its largest, and the sum of exponentials relative to it.
+
+function attendPatternLines(scores, scoreTexels) {
+  const at = this.thread.y * scoreTexels;
+  let largest = -3.4e38;
+  let total = 0.0;
+  for (let i = 0; i < scoreTexels; i++) {
+    const four = scores[at + i];
+    for (let j = 0; j < 4; j++) {
+      const score = four[j];
+      if (score > largest) {
+        total = total * Math.exp(Math.max(largest - score, -100.0)) + 1.0;
+        largest = score;
+      } else if (score > -3.3e38) {
+        total = total + Math.exp(score - largest);
+      }
+    }
+  }
+  return [largest, total, 0, 0];
+}

@@ -1,0 +1,8 @@
+// floor(a / b) for whole numbers below 2^24, right where a driver's division is an ulp or two off.
+
+function quotient(a, b) {
+  let whole = Math.floor(a / b);
+  if (whole * b > a) whole = whole - 1.0;
+  if ((whole + 1.0) * b <= a) whole = whole + 1.0;
+  return whole;
+}

@@ -1,0 +1,17 @@
+import type { WebGlImplementation } from "../kernel.ts";
+import { quotientFunction } from "../webgl-functions.ts";
+import lines from "./softmax.lines.gl.js?raw";
+import source from "./softmax.gl.js?raw";
+
+/** A thread a row finds its sum, then a thread a texel. */
+export const webgl: readonly WebGlImplementation[] = [
+  {
+    name: "softmax.webgl",
+    requires: [],
+    plan: ({ rows }) => ({ temporaries: { lines: rows! } }),
+    webgl: [
+      { writes: "lines", source: lines, line: () => 1, numbered: ["x"] },
+      { writes: "y", source, functions: [quotientFunction], numbered: ["x"] },
+    ],
+  },
+];

@@ -1,0 +1,19 @@
+// Of each row: its largest number, and the sum of exponentials relative to it. A row of nothing but -Infinity sums to 0.
+
+function softmaxLines(x, columns) {
+  const at = this.thread.y * columns;
+  let largest = -3.4e38;
+  let total = 0;
+  for (let i = 0; i < columns; i++) {
+    const texel = Math.floor((at + i) / 4);
+    const four = x[texel];
+    const value = four[at + i - texel * 4];
+    if (value > largest) {
+      total = total * Math.exp(Math.max(largest - value, -100.0)) + 1.0;
+      largest = value;
+    } else if (value > -3.4e38) {
+      total = total + Math.exp(value - largest);
+    }
+  }
+  return [largest, total, 0, 0];
+}
