@@ -10,7 +10,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const DEVICES: readonly DeviceChoice[] = ["auto", "wasm", "webgpu", "reference"];
+const DEVICES: readonly DeviceChoice[] = ["auto", "wasm", "webgpu", "webgl", "reference"];
 
 /** A parser of whole numbers min..max, of the option called `name`. */
 export function whole(name: string, min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -75,7 +75,7 @@ export function addQuantize(command: Command): Command {
 /** Adds --device, --threads, --deterministic and --quantize. */
 export function addDevice(command: Command): Command {
   command
-    .option("-d, --device <name>", "auto, wasm, webgpu or reference", device, "auto")
+    .option("-d, --device <name>", "auto, wasm, webgpu, webgl or reference", device, "auto")
     .option("--threads <n>", "threads of wasm (default: as many as help)", whole("--threads", 1, 256))
     .option("--deterministic", "the same sums in the same order on every machine");
   return addQuantize(command);

@@ -18,7 +18,7 @@ export interface Loaded {
 /** The options of loading that the arguments stand for. Throws a UsageError for those that do not go together. */
 export function loadOptions(given: DeviceArguments & { readonly context?: number }): LoadOptions {
   const { device, threads, deterministic, quantize, context } = given;
-  if (threads !== undefined && (device === "webgpu" || device === "reference")) {
+  if (threads !== undefined && device !== undefined && device !== "auto" && device !== "wasm") {
     throw new UsageError(`--threads ${threads} is for the device wasm; --device is "${device}"`);
   }
   return {

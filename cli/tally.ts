@@ -12,6 +12,7 @@
 // tokens are then told and not judged: one that changes, changes all that follow.
 // NaN, and infinities that the golden tensor does not have, are never within a bound.
 
+import type { DeviceName } from "kedge";
 import type { QuantizedFormat } from "kedge/kernels";
 import type { GoldenKind } from "./golden.ts";
 
@@ -88,7 +89,7 @@ export class Tally {
 const QUANTIZED_SHARES = { int8: 0.1, int4: 0.5 } as const satisfies Record<QuantizedFormat, number>;
 
 /** The share of a tensor's magnitude by which a device may be off, with weights as stored or quantized. */
-export function shareOf(device: "reference" | "wasm" | "webgpu", quantized: QuantizedFormat | null): number {
+export function shareOf(device: DeviceName, quantized: QuantizedFormat | null): number {
   if (quantized) return QUANTIZED_SHARES[quantized];
   return device === "reference" ? 2e-5 : 1e-4;
 }

@@ -10,7 +10,7 @@ import type { Matrix, Tensor, TensorRole } from "./tensor.ts";
 export type { Matrix, Tensor, TensorRole } from "./tensor.ts";
 
 /** The devices by name. */
-export type DeviceName = "reference" | "wasm" | "webgpu";
+export type DeviceName = "reference" | "wasm" | "webgpu" | "webgl";
 
 /** Where a matrix's numbers come from: whole rows as stored, row-major, or of a quantized format in planes (kernels/matrix/quantized-rows.ts). */
 export interface MatrixSource {
@@ -104,6 +104,8 @@ export interface Device {
   write(write: Write): void;
   read(read: Read): Promise<Float32Array | Uint32Array>;
 
+  /** Why this device cannot run a program, in words; null if it can. A device without it runs every program. */
+  refusal?(program: Program): string | null;
   /** Chooses implementations and makes pipelines. The first use of each implementation is its known-answer test. */
   prepare(program: Program, options?: PrepareOptions): Promise<Executable>;
   /**

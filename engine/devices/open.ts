@@ -1,9 +1,11 @@
-// Opening a device by name, and what `auto` takes: a hardware GPU if there is one, else wasm. Software adapters are never
-// chosen by themselves. Each device's code is loaded when it is asked for.
+// Opening a device by name, and what `auto` takes: a hardware GPU if there is one, through WebGPU or else through WebGL2; wasm
+// otherwise. Software adapters are never chosen by themselves. Each device's code is loaded when it is asked for.
 
 import { UnsupportedError } from "../../loaders/index.ts";
 import type { Device, DeviceName } from "./device.ts";
 import type { WasmOptions } from "./wasm/wasm-device.ts";
+import type { WebGlProbe } from "./webgl/probe.ts";
+import type { WebGlOptions } from "./webgl/webgl-device.ts";
 import type { WebGpuOptions } from "./webgpu/webgpu-device.ts";
 
 /** A device by name, or `auto`. */
@@ -18,11 +20,13 @@ export interface DeviceOptions {
   /** settings of `webgpu`, a device of the caller's own among them */
   readonly webgpu?: WebGpuOptions;
   readonly wasm?: WasmOptions;
+  /** settings of `webgl`, a context of the caller's own among them */
+  readonly webgl?: WebGlOptions;
 }
 
 /** What `auto` takes on this machine, and why. */
 export interface Choice {
-  readonly name: "webgpu" | "wasm";
+  readonly name: "webgpu" | "webgl" | "wasm";
   readonly reason: string;
 }
 
@@ -30,11 +34,19 @@ export interface Choice {
 export async function chooseDevice(options: DeviceOptions = {}): Promise<Choice> {
   const { probeWebGpu } = await import("./webgpu/probe.ts");
   const probe = await probeWebGpu(options.webgpu);
-  if (!probe.isAvailable) return { name: "wasm", reason: probe.reason };
-  if (probe.isSoftware) {
-    return { name: "wasm", reason: `the only GPU adapter, ${probe.description}, is a software one` };
-  }
-  return { name: "webgpu", reason: `there is a GPU: ${probe.description}` };
+  if (probe.isAvailable && !probe.isSoftware) return { name: "webgpu", reason: `there is a GPU: ${probe.description}` };
+  const lack = probe.isAvailable ? `the only GPU adapter, ${probe.description}, is a software one` : probe.reason;
+  if (!("OffscreenCanvas" in globalThis || "document" in globalThis)) return { name: "wasm", reason: lack };
+  const { probeWebGl } = await import("./webgl/probe.ts");
+  return chooseWithoutWebGpu(lack, probeWebGl());
+}
+
+/** What `auto` takes in a browser that lacks a hardware WebGPU for the reason `lack`. */
+export function chooseWithoutWebGpu(lack: string, webgl: WebGlProbe): Choice {
+  if (!webgl.isAvailable) return { name: "wasm", reason: lack };
+  if (webgl.isSoftware)
+    return { name: "wasm", reason: `${lack}, and WebGL2's ${webgl.description} a software renderer` };
+  return { name: "webgl", reason: `there is a GPU through WebGL2: ${webgl.description}; ${lack}` };
 }
 
 /** Opens a device. Throws an UnsupportedError when this machine has none of that name. */
@@ -42,6 +54,13 @@ export async function openDevice(choice: DeviceChoice = "auto", options: DeviceO
   const { threads, deterministic } = options;
   const common = deterministic === undefined ? {} : { deterministic };
   const name = choice === "auto" ? (await chooseDevice(options)).name : choice;
+  if (choice === "auto" && name === "webgl") {
+    // gpu.js is an optional package
+    return openDevice(name, options).catch((error: unknown) => {
+      if (error instanceof UnsupportedError) return openDevice("wasm", options);
+      throw error;
+    });
+  }
   switch (name) {
     case "reference": {
       const { ReferenceDevice } = await import("./reference/reference-device.ts");
@@ -55,9 +74,13 @@ export async function openDevice(choice: DeviceChoice = "auto", options: DeviceO
       const { openWebGpu } = await import("./webgpu/webgpu-device.ts");
       return openWebGpu({ ...options.webgpu, ...common });
     }
+    case "webgl": {
+      const { openWebGl } = await import("./webgl/webgl-device.ts");
+      return openWebGl(options.webgl);
+    }
     default:
       throw new UnsupportedError(
-        `there is no device "${String(name satisfies never)}": use "auto", "webgpu", "wasm" or "reference"`,
+        `there is no device "${String(name satisfies never)}": use "auto", "webgpu", "webgl", "wasm" or "reference"`,
       );
   }
 }

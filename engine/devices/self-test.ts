@@ -27,7 +27,7 @@ export interface SelfTestResult {
 /** The implementations of a kernel that a device by this name can have. */
 function implementationsFor(device: Device, kernel: Kernel): readonly (Implementation | undefined)[] {
   if (device.name === "reference") return [undefined];
-  const kind = device.name === "wasm" ? "wasm" : "wgsl";
+  const kind = { wasm: "wasm", webgpu: "wgsl", webgl: "webgl" }[device.name];
   return kernel.implementations.filter((implementation) => kind in implementation);
 }
 

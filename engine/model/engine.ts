@@ -5,7 +5,7 @@ import type { ModelConfig } from "../../loaders/index.ts";
 import { joinBytes, joinStatistics, type CacheBytes, type CacheStatistics } from "../cache/bytes.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
 import { CacheStore } from "../cache/store.ts";
-import type { Device, Executable, Read, Write } from "../devices/device.ts";
+import { type Device, DeviceError, type Executable, type Read, type Write } from "../devices/device.ts";
 import type { Decoder, DecoderSequence, Feed, Largest, LargestOptions } from "../generate/decoder.ts";
 import { Activations } from "./activations.ts";
 import { cutIntoChunks, type Chunk, type Part } from "./chunks.ts";
@@ -204,8 +204,18 @@ export class Engine implements Decoder {
     return tokens;
   }
 
-  largest(feeds: readonly Feed[], options: LargestOptions, signal?: AbortSignal): Promise<(Largest | Float32Array)[]> {
-    return largestOf(this, feeds, options, signal);
+  async largest(
+    feeds: readonly Feed[],
+    options: LargestOptions,
+    signal?: AbortSignal,
+  ): Promise<(Largest | Float32Array)[]> {
+    try {
+      return await largestOf(this, feeds, options, signal);
+    } catch (error) {
+      // the device has no kernel that chooses: the caller does, from whole rows
+      if (error instanceof DeviceError && error.kind === "unfit") return this.logits(feeds, signal);
+      throw error;
+    }
   }
 
   async *greedyRun(

@@ -33,6 +33,7 @@ import { EmbeddingTable } from "./embeddings.ts";
 import { Engine } from "./engine.ts";
 import { openedDecoder } from "./opened-decoder.ts";
 import { Looker, type LookOptions, type LookResult } from "./look.ts";
+import { fitFor } from "./rehearsal.ts";
 import { tokenLogProbs } from "./token-log-probs.ts";
 import { notesOn, quantizationFor } from "./notes.ts";
 import { loadWeights } from "./weights.ts";
@@ -371,21 +372,24 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   // workers start and kernels compile while the tokenizer is read
   const opening = typeof options.device === "object" ? options.device : openDevice(options.device, options);
   const [opened, read] = await Promise.allSettled([opening, readTokenizer(folder, signal)]);
-  const device = opened.status === "fulfilled" ? opened.value : undefined;
+  let device = opened.status === "fulfilled" ? opened.value : undefined;
   try {
     if (read.status === "rejected") throw read.reason;
     if (!device) throw (opened as PromiseRejectedResult).reason;
     const tokenizer = read.value;
-    const { weights, unused } = await loadWeights(device, checkpoint, config, {
-      file: folder.name,
-      quantize: options.quantize,
-      onProgress: (done, of, detail) => report("weights", done, of, detail),
-      signal,
-    });
-    const engine = await Engine.create(device, config, weights, {
+    const weightOptions = { file: folder.name, quantize: options.quantize, signal };
+    const engineOptions = {
       contextLength: options.contextLength,
       maxSlots: options.maxCachedTokens,
       chunkRows: options.chunkRows,
+    };
+    device = await fitFor(device, { checkpoint, config, weightOptions, engineOptions }, options.device, options);
+    const { weights, unused } = await loadWeights(device, checkpoint, config, {
+      ...weightOptions,
+      onProgress: (done, of, detail) => report("weights", done, of, detail),
+    });
+    const engine = await Engine.create(device, config, weights, {
+      ...engineOptions,
       ...(signal ? { signal } : {}),
       onProgress: (done, of) => report("kernels", done, of, "kernels"),
     });

@@ -1,0 +1,63 @@
+// Every WebGL implementation of every kernel, in every shape of its table and every format that it reads, against the f64
+// reference in headless Chromium (SwiftShader). The page is minified, as users' pages are. Nothing beside the outputs may be
+// written.
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kernels } from "../../../kernels/index.ts";
+import { openScriptPage, type ScriptPage } from "../../../tests/support/webgl-page.ts";
+import { implementationsOf, trialsFor } from "./choose.ts";
+
+const script = /* js */ `
+  import { kernelShapes } from "/kernels/shapes.ts";
+  import { makeTrial, seededRandom } from "/kernels/index.ts";
+  import { runTrial } from "/engine/devices/self-test.ts";
+  import { openWebGl } from "/engine/devices/webgl/webgl-device.ts";
+  const device = await openWebGl();
+  globalThis.device = device;
+  globalThis.runShapes = async (kernelName, name) => {
+    const { kernel, shapes } = kernelShapes.find(({ kernel }) => kernel.name === kernelName);
+    const implementation = kernel.implementations.find((one) => one.name === name);
+    const wrong = [];
+    let right = 0;
+    for (const format of implementation.formats ?? ["f32"]) {
+      for (const [index, sample] of shapes.entries()) {
+        if (format !== "f32" && index % 7 > 0) continue;
+        const trial = makeTrial(kernel, sample, seededRandom(index), { format });
+        const outcome = await runTrial(device, trial, implementation);
+        if (outcome === null) right++;
+        else if (outcome !== "not made for this") wrong.push(JSON.stringify([format, sample, outcome]));
+      }
+    }
+    return { right, wrong, demotions: device.demotions.filter(({ implementation }) => implementation === name) };
+  };`;
+
+const cases = kernels.flatMap((kernel) =>
+  implementationsOf(kernel).map((implementation) => ({ kernel, implementation })),
+);
+
+describe("in Chromium", () => {
+  let page: ScriptPage;
+  beforeAll(async () => {
+    page = await openScriptPage(script);
+  });
+  afterAll(() => page?.close());
+
+  test.each(cases.map(({ kernel, implementation }) => [implementation.name, kernel.name]))(
+    "%s agrees with the reference",
+    async (name, kernel) => {
+      const call = `runShapes(${JSON.stringify(kernel)}, ${JSON.stringify(name)})`;
+      const { right, wrong, demotions } = await page.run<{ right: number; wrong: string[]; demotions: unknown[] }>(
+        call,
+      );
+      expect(demotions).toEqual([]);
+      expect(wrong.slice(0, 5)).toEqual([]);
+      expect(right).toBeGreaterThan(0);
+    },
+    60_000,
+  );
+});
+
+test("every implementation has a known-answer test", () => {
+  const untried = cases.filter(({ kernel, implementation }) => trialsFor(kernel, implementation).length === 0);
+  expect(untried.map(({ implementation }) => implementation.name)).toEqual([]);
+});
