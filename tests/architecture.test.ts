@@ -13,7 +13,7 @@ function projectSources(): Sources {
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((file) => join(folder, String(file))))
     .map((path) => path.split(sep).join("/"))
-    .filter((path) => /\.(ts|wgsl)$/.test(path) && !path.includes("node_modules/"));
+    .filter((path) => /\.(ts|wgsl|gl\.js)$/.test(path) && !path.includes("node_modules/"));
   return Object.fromEntries(paths.map((path) => [path, readFileSync(join(root, path), "utf8")]));
 }
 
@@ -41,6 +41,7 @@ describe("the rules", () => {
       export const load = [add, open]; // GPUDevice, "kedge/engine/x.ts"`,
     "engine/devices/device.ts": `export interface Device { readonly name: "GPUDevice" }`,
     "engine/devices/webgpu/buffers.ts": `export const make = (device: GPUDevice): GPUBuffer => device.createBuffer({ size: 4, usage: 1 });`,
+    "engine/devices/webgl/gpu-js.ts": `export const load = (gl: WebGL2RenderingContext) => [gl, import("gpu.js")];`,
     "engine/cache/store.ts": `import type { Device } from "../devices/device.ts"; export const slots = (device: Device) => device;`,
     "engine/cache/policies/window.ts": `import { slots } from "../store.ts"; export const keep = slots;`,
     "cli/run.ts": `import { load } from "kedge"; import { add } from "kedge/kernels"; import manifest from "../package.json" with { type: "json" };
@@ -88,6 +89,8 @@ describe("the rules", () => {
       "mentions GPUAdapter",
     ],
     ["WebGPU's constants outside their folder", "engine/a.ts", `globalThis.GPUBufferUsage;`, "mentions GPUBufferUsage"],
+    ["WebGL's types outside their folder", "engine/a.ts", `export type A = WebGL2RenderingContext;`, "mentions WebGL2"],
+    ["gpu.js outside the folder of webgl", "kernels/a.ts", `await import("gpu.js");`, "mentions gpu.js"],
     [
       "a policy names a device's type",
       "engine/cache/policies/a.ts",

@@ -210,6 +210,11 @@ it("kedge/kernels exports these names", () => {
     type Violation
     type VisibilityParams
     type WasmImplementation
+    type WebGlFunction
+    type WebGlImplementation
+    type WebGlPass
+    type WebGlPlan
+    type WebGlRegion
     type WgslImplementation
     unpackHeads
     "

@@ -91,6 +91,16 @@ const gpuRule: Rule = ({ path, folder, identifiers }) => {
   return names.map((name) => `${path} mentions ${name}: only engine/devices/webgpu/ mentions GPU… types`);
 };
 
+/** WebGL's types and gpu.js stay in one folder, which is loaded only when it is asked for. */
+const webglRule: Rule = ({ path, identifiers, imports }) => {
+  if (isBelow(path, "engine/devices/webgl")) return [];
+  const names = [...identifiers].filter((name) => /^WebGL[A-Z0-9]/.test(name));
+  const requests = imports.map(({ request }) => request).filter((request) => /^gpu\.js(\/|$)/.test(request));
+  return [...names, ...requests].map(
+    (name) => `${path} mentions ${name}: only engine/devices/webgl/ mentions WebGL… types and gpu.js`,
+  );
+};
+
 /** Pure parts name no device themselves, and reach none through the values that they import. */
 const pureRule: Rule = (file, files) => {
   if (!pureFolders.some((start) => file.path.startsWith(start))) return [];
@@ -125,7 +135,7 @@ const indexRule: Rule = ({ path, stray }) =>
     ? [`${path} has "${stray}": it is explicit named exports, nothing else`]
     : [];
 
-const boundRules = [aloneRule, engineRule, outsideRule, gpuRule, pureRule, indexRule];
+const boundRules = [aloneRule, engineRule, outsideRule, gpuRule, webglRule, pureRule, indexRule];
 const rules = [sizeRule, nameRule];
 
 /**
@@ -157,7 +167,7 @@ export function violations(sources: Sources): readonly string[] {
 /** Kernel implementations that are longer than they should be, longest first: worth a look, not a failure. */
 export function longKernels(sources: Sources): readonly string[] {
   return Object.entries(sources)
-    .filter(([path]) => /^kernels\/[^/]+\/.*\.(wgsl|as\.ts)$/.test(path))
+    .filter(([path]) => /^kernels\/[^/]+\/.*\.(wgsl|as\.ts|gl\.js)$/.test(path))
     .map(([path, text]) => ({ path, lines: countLines(text) }))
     .filter(({ lines }) => lines > KERNEL_LINE_LIMIT)
     .sort((a, b) => b.lines - a.lines)
