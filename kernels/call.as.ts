@@ -22,7 +22,7 @@ export function shareBegin(count: u32, thread: i32, threads: i32): u32 {
 }
 
 /** Bytes that each thread has to itself for intermediate results; the device gives them out through `setScratch`. */
-export const SCRATCH_BYTES: usize = 64 * 1024;
+export const SCRATCH_BYTES: usize = 256 * 1024;
 
 let scratch: usize = 0;
 

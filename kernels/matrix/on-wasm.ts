@@ -38,19 +38,21 @@ const isOfQuantized = ({ formats: [format] = [] }: WasmImplementation): boolean 
   format !== undefined && isQuantized(format);
 
 /**
- * Few rows, many rows, and the plain one that remains where those are found wrong. With quantized weights, few rows are
- * rounded to 16 bits a group of 32, and held to `fewBound`; a second variant loads the next panel ahead.
+ * Few rows, many rows, and the plain one that remains where those are found wrong. With quantized weights, rows are
+ * rounded to 16 bits a group of 32, and held to `roundedBound`; of few rows a second variant loads the next panel ahead.
  */
 export function fewManyPlain(
   name: string,
   wasm: string,
-  fewBound: (params: Readonly<Record<string, number>>) => Bound,
+  roundedBound: (params: Readonly<Record<string, number>>) => Bound,
 ): readonly WasmImplementation[] {
   const few = perFormat(`${name}.few-rows`, `${wasm}FewRows`, { rows: { max: 4 } });
   const ahead = perFormat(`${name}.few-rows.ahead`, `${wasm}FewRowsAhead`, { rows: { max: 4 }, isAhead: true });
+  const rounded = perFormat(`${name}.many-rows.rounded`, `${wasm}ManyRowsRounded`, { rows: { min: 5 } });
   return [
-    ...few.map((one) => (isOfQuantized(one) ? { ...one, fits, bound: fewBound } : one)),
-    ...ahead.filter(isOfQuantized).map((one) => ({ ...one, fits, bound: fewBound })),
+    ...few.map((one) => (isOfQuantized(one) ? { ...one, fits, bound: roundedBound } : one)),
+    ...ahead.filter(isOfQuantized).map((one) => ({ ...one, fits, bound: roundedBound })),
+    ...rounded.filter(isOfQuantized).map((one) => ({ ...one, fits, bound: roundedBound })),
     ...perFormat(`${name}.many-rows`, `${wasm}ManyRows`, { rows: { min: 5 } }),
     ...perFormat(`${name}.plain`, `${wasm}Plain`),
   ];

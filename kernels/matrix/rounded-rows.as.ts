@@ -4,7 +4,7 @@
 //   scratch      two tiles [4][8] · a word that nobody reads · rounded rows
 //   rounded row  [groups] of: 32 q as i16 · step as f32 · step · sum(q) as f32; columns beyond the last are zeros
 
-import { SCRATCH_BYTES, scratchAddress } from "../call.as";
+import { maxLanes, SCRATCH_BYTES, scratchAddress, sumLanes } from "../call.as";
 
 /** Bytes of a rounded group of x. */
 export const GROUP: usize = 72;
@@ -27,19 +27,49 @@ export function rowsAtOnce(inputs: i32): u32 {
   return max<u32>(1, min<u32>(4, <u32>((SCRATCH_BYTES - TILES) / row)));
 }
 
-/** Rounds rows of x [rows][inputs] into the scratch. */
-export function roundRows(x: usize, rows: u32, inputs: i32): void {
-  let to = roundedAddress();
+/** Rounds rows of x [rows][inputs], to `to`. */
+export function roundRows(x: usize, rows: u32, inputs: i32, to: usize): void {
   for (let row: u32 = 0; row < rows; row++) {
     for (let left = inputs; left > 0; left -= 32, to += GROUP) {
       const count = min(32, left);
-      roundGroup(x, count, to);
+      if (count == 32) roundWhole(x, to);
+      else roundPart(x, count, to);
       x += <usize>count << 2;
     }
   }
 }
 
-function roundGroup(x: usize, count: i32, to: usize): void {
+/** Eight numbers of a group, times `inverse`, as i16: adding 1.5 · 2^23 rounds, and leaves the number in the lowest bits. */
+@inline
+function roundEight(x: usize, inverse: v128): v128 {
+  const shift = f32x4.splat(12582912);
+  const first = f32x4.add(f32x4.mul(v128.load(x), inverse), shift);
+  const last = f32x4.add(f32x4.mul(v128.load(x, 16), inverse), shift);
+  return i16x8.shuffle(first, last, 0, 2, 4, 6, 8, 10, 12, 14);
+}
+
+/** A group of 32, as roundPart. */
+function roundWhole(x: usize, to: usize): void {
+  let most = f32x4.splat(0);
+  for (let at = x; at < x + 128; at += 32) {
+    most = f32x4.max(most, f32x4.max(f32x4.abs(v128.load(at)), f32x4.abs(v128.load(at, 16))));
+  }
+  const largest = maxLanes(most);
+  const step: f32 = largest / 32767;
+  const inverse = f32x4.splat(largest > 0 ? <f32>32767 / largest : 0);
+  const ones = i16x8.splat(1);
+  let sums = i32x4.splat(0);
+  for (let i: usize = 0; i < 64; i += 16) {
+    const eight = roundEight(x + (i << 1), inverse);
+    v128.store(to + i, eight);
+    sums = i32x4.add(sums, i32x4.dot_i16x8_s(eight, ones));
+  }
+  store<f32>(to, step, 64);
+  store<f32>(to, step * sumLanes(f32x4.convert_i32x4_s(sums)), 68);
+}
+
+/** A last group of fewer columns. */
+function roundPart(x: usize, count: i32, to: usize): void {
   const end = x + (<usize>count << 2);
   let largest: f32 = 0;
   for (let at = x; at < end; at += 4) largest = max(largest, abs(load<f32>(at)));
