@@ -87,4 +87,13 @@ export { parseAnchorArgument, type Anchor, type Span } from "./prompt-anchoring/
 export { byNeglect, type Strength, type StrengthFunction } from "./prompt-anchoring/strength.ts";
 export { escapeAnchorTags, hasAnchorTags, parseAnchorTags } from "./prompt-anchoring/tags.ts";
 export { tuneStrength, type TuneOptions, type TuneResult, type TuneState } from "./prompt-anchoring/tune.ts";
+export type { Clock } from "./timing/kernel-run.ts";
+export { spreadOf, type Spread } from "./timing/spread.ts";
+export {
+  implementationsOn,
+  STREAM_BYTES,
+  timeKernel,
+  type KernelTiming,
+  type TimeKernelOptions,
+} from "./timing/time-kernel.ts";
 export { FormatError, UnsupportedError } from "../loaders/index.ts";

@@ -66,6 +66,7 @@ export {
   topK,
 };
 export { ACTIVATIONS, activate as activation, erf, type ActivationName } from "./activation.ts";
+export type { Cost, CostSetting } from "./cost.ts";
 export { PATTERN_KINDS } from "./attend-pattern/attend-pattern.ts";
 export { DENSE, isVisible, type VisibilityParams } from "./attend/visible.ts";
 export {
@@ -75,6 +76,7 @@ export {
   type BufferUse,
   type Floats,
   type Implementation,
+  type Inputs,
   type Kernel,
   type ParamType,
   type Random,
@@ -115,11 +117,13 @@ export {
 } from "./matrix/matrix.ts";
 export {
   compare,
+  errorOf,
   makeTrial,
   POISON,
   seededRandom,
   SLACK,
   type Trial,
+  type TrialError,
   type TrialMatrix,
   type Violation,
 } from "./trial.ts";

@@ -17,6 +17,7 @@
 //   caches of a call; `sizes` counts its numbers. References see them as numbers, and round what they write as the format does.
 
 import type { CacheFormat } from "./cache/cache.ts";
+import type { Cost, CostSetting } from "./cost.ts";
 import type { MatrixFormat } from "./matrix/matrix.ts";
 
 /**
@@ -47,6 +48,9 @@ type ArrayFor<Use extends BufferUse> = Use extends `${string} u32`
   : Use extends `${string} optional`
     ? Floats | undefined
     : Floats;
+
+/** Contents of buffers by name. */
+export type Inputs = Readonly<Record<string, Floats | Uint32Array | undefined>>;
 
 /** One number per parameter. */
 export type ParamsOf<P extends Record<string, ParamType>> = { readonly [K in keyof P]: number };
@@ -198,6 +202,8 @@ export interface KernelDefinition<B extends Record<string, BufferUse>, P extends
   /** the definition, in plain loops; what it writes to a cache it rounds to `cacheFormat`, f32 by default */
   readonly reference: (buffers: ArraysOf<B>, params: ParamsOf<P>, cacheFormat?: CacheFormat) => void;
   readonly bound: (params: ParamsOf<P>) => Bound;
+  /** operations and bytes of a call (cost.ts); `inputs` are the contents of its lists, where what is computed depends on them */
+  readonly cost?: (params: ParamsOf<P>, setting: CostSetting, inputs?: Inputs) => Cost;
   /** inputs that must be more than random numbers (indices, lists); the rest is filled with normal values */
   readonly inputs?: (params: ParamsOf<P>, random: Random) => Partial<Record<keyof B & string, Floats | Uint32Array>>;
   /** small settings for the known-answer test at start; `absent` names optional buffers left out */
@@ -231,6 +237,7 @@ export interface Kernel {
     cacheFormat?: CacheFormat,
   ): void;
   bound(params: Readonly<Record<string, number>>): Bound;
+  cost?(params: Readonly<Record<string, number>>, setting: CostSetting, inputs?: Inputs): Cost;
   inputs?(
     params: Readonly<Record<string, number>>,
     random: Random,

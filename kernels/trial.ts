@@ -5,7 +5,7 @@
 // alone, inside a buffer or behind it, must come back untouched, and what lies behind an input spoils any sum it enters.
 
 import { headWords, packHeads, storageStep, unpackHeads, type CacheFormat, type CachePacking } from "./cache/cache.ts";
-import type { Bound, Floats, Kernel, Random, Sample } from "./kernel.ts";
+import type { Bound, Floats, Inputs, Kernel, Random, Sample } from "./kernel.ts";
 import { decodeWeights, type MatrixFormat, type StoredFormat } from "./matrix/matrix.ts";
 import { isQuantized, roundToFormat, type QuantizedFormat } from "./matrix/quantize.ts";
 
@@ -48,6 +48,14 @@ export interface Violation {
   readonly want: number;
 }
 
+/** How far outputs lie from the reference at most. */
+export interface TrialError {
+  /** |got - want|; NaN where a number is not one */
+  readonly largest: number;
+  /** the same as a share of what the bound allows there: at most 1 where all is right, Infinity where nothing may differ */
+  readonly ofBound: number;
+}
+
 /** A repeatable source of numbers: a 32-bit state through Mulberry's mix, normals by Box and Muller. */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
@@ -63,12 +71,22 @@ export function seededRandom(seed: number): Random {
   };
 }
 
+/** How a trial is made. */
+export interface TrialOptions {
+  /** of its matrices and caches */
+  readonly format?: MatrixFormat;
+  /** false: the reference is not run, and nothing is known of the outputs; for timing large shapes */
+  readonly isAnswered?: boolean;
+  /** contents of buffers, in place of the kernel's own inputs or random numbers */
+  readonly inputs?: Inputs;
+}
+
 /** Inputs for `kernel` at a sample, and its reference's outputs. Matrices and caches hold numbers that `format` holds exactly. */
 export function makeTrial(
   kernel: Kernel,
   sample: Sample,
   random: Random,
-  { format = "f32" }: { readonly format?: MatrixFormat } = {},
+  { format = "f32", isAnswered = true, inputs = {} }: TrialOptions = {},
 ): Trial {
   const params = Object.fromEntries(
     Object.entries(sample.params).map(([name, value]) => [
@@ -78,7 +96,7 @@ export function makeTrial(
   );
   const sizes = kernel.sizes(params);
   const shapes = kernel.matrices?.(params) ?? {};
-  const given = kernel.inputs?.(params, random) ?? {};
+  const given = { ...kernel.inputs?.(params, random), ...inputs };
   const arrays: Record<string, Float32Array | Uint32Array> = {};
   const matrices: Record<string, TrialMatrix> = {};
   const wanted: Record<string, Float64Array | Uint32Array> = {};
@@ -117,8 +135,9 @@ export function makeTrial(
     arrays[name] = array;
     const exact = array instanceof Uint32Array ? array.slice() : Float64Array.from(array);
     reads[name] = exact.subarray(0, size);
-    if (use.includes("write")) wanted[name] = exact;
+    if (use.includes("write") && isAnswered) wanted[name] = exact;
   }
+  if (!isAnswered) return { kernel, params, arrays, matrices, packings, wanted };
   const formats = Object.values(packings).map((packing) => packing.format);
   kernel.reference(reads, params, formats[0]);
   for (const name of Object.keys(packed)) wanted[name] = withSlack(packHeads(packings[name]!, reads[name] as Floats));
@@ -203,6 +222,34 @@ function randomNumbers(length: number, random: Random): Float32Array {
     const number = random.normal();
     return Math.abs(number) < least ? least : number;
   });
+}
+
+/** The largest error of outputs, slack left out; of packed heads that of their numbers, a step of their format allowed. */
+export function errorOf(
+  { packings, wanted }: Trial,
+  got: Readonly<Record<string, Float32Array | Uint32Array>>,
+  bound: Bound,
+): TrialError {
+  let [largest, ofBound] = [0, 0];
+  for (const [buffer, wants] of Object.entries(wanted)) {
+    const packing = packings[buffer];
+    const isPacked = packing !== undefined && packing.format !== "f32";
+    const [numbers, gots] = [wants, got[buffer] ?? []].map((all) => {
+      const own = all.slice(0, wants.length - SLACK);
+      return isPacked ? unpackHeads(packing, own as Uint32Array) : own;
+    }) as [Floats, Floats];
+    for (let i = 0; i < numbers.length; i++) {
+      const want = numbers[i]!;
+      const error = gots[i] === want ? 0 : Math.abs((gots[i] ?? Number.NaN) - want);
+      if (error === 0) continue;
+      if (Number.isNaN(error)) return { largest: Number.NaN, ofBound: Number.POSITIVE_INFINITY };
+      const head = isPacked ? i - (i % packing.headDim) : 0;
+      const step = isPacked ? storageStep(packing.format, numbers.subarray(head, head + packing.headDim), i - head) : 0;
+      largest = Math.max(largest, error);
+      ofBound = Math.max(ofBound, error / (bound.absolute + bound.relative * Math.abs(want) + STEP_ROOM * step));
+    }
+  }
+  return { largest, ofBound };
 }
 
 /** Normal weights in a stored format; one in sixteen is small enough to be subnormal as f16. */

@@ -21,6 +21,7 @@ it("kedge exports these names", () => {
     FormatError
     POLICY_FORMS
     ProgramBuilder
+    STREAM_BYTES
     TOKEN_CLASSES
     UnsupportedError
     anchorsAtLineBreaks
@@ -36,6 +37,7 @@ it("kedge exports these names", () => {
     estimate
     gini
     hasAnchorTags
+    implementationsOn
     lineBreakTokenIds
     loadModel
     massByClass
@@ -49,8 +51,10 @@ it("kedge exports these names", () => {
     quantizeModel
     selfTest
     sparsityOf
+    spreadOf
     studyAttention
     tapNames
+    timeKernel
     tokenClass
     tuneStrength
     type AdapterFacts
@@ -73,6 +77,7 @@ it("kedge exports these names", () => {
     type Choice
     type ChosenLogProb
     type ClassShares
+    type Clock
     type ContrastOptions
     type Demotion
     type Device
@@ -88,6 +93,7 @@ it("kedge exports these names", () => {
     type Generation
     type Hook
     type HookedTensor
+    type KernelTiming
     type KeyView
     type LayerStudy
     type LoadOptions
@@ -114,6 +120,7 @@ it("kedge exports these names", () => {
     type SelfTestResult
     type Span
     type Sparsity
+    type Spread
     type StandIn
     type Step
     type StopState
@@ -121,6 +128,7 @@ it("kedge exports these names", () => {
     type StrengthFunction
     type Summary
     type Tensor
+    type TimeKernelOptions
     type TokenClass
     type TokenLogProb
     type TuneOptions
@@ -159,6 +167,7 @@ it("kedge/kernels exports these names", () => {
     defineKernel
     embed
     erf
+    errorOf
     f16ToF32
     gatedLinear
     headWords
@@ -191,8 +200,11 @@ it("kedge/kernels exports these names", () => {
     type BufferUse
     type CacheFormat
     type CachePacking
+    type Cost
+    type CostSetting
     type Floats
     type Implementation
+    type Inputs
     type Kernel
     type MatrixFormat
     type MatrixLayout
@@ -205,6 +217,7 @@ it("kedge/kernels exports these names", () => {
     type Setting
     type StoredFormat
     type Trial
+    type TrialError
     type TrialMatrix
     type TypedKernel
     type Violation

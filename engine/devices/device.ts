@@ -67,6 +67,8 @@ export interface Executable {
 export interface PrepareOptions {
   /** keeps, of the implementations that fit a call, those it returns true for; used by tests and benches to force one */
   readonly only?: (call: Call, implementation: Implementation) => boolean;
+  /** false: implementations that had no known-answer test yet are taken without one, by who checks their results */
+  readonly isTested?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
 }
@@ -100,6 +102,8 @@ export interface Device {
   destroy(tensor: Tensor | Matrix): void;
   /** Reads the source piece by piece and packs it; the file's bytes are never all in memory beside the packed ones. */
   createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix>;
+  /** The same weights once more, packed as they are; absent where a device cannot copy. Throws a DeviceError when there is no room. */
+  copyMatrix?(matrix: Matrix): Matrix;
 
   write(write: Write): void;
   read(read: Read): Promise<Float32Array | Uint32Array>;
@@ -113,6 +117,12 @@ export interface Device {
    * The arrays read come in the order of the steps and their `reads`. Rejects with a DeviceError.
    */
   run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]>;
+
+  /**
+   * Runs as `run` does, without reading, and says how many seconds the device was at it by its own clock.
+   * Absent where it has none: WebGPU adapters have one with the feature "timestamp-query".
+   */
+  timeRun?(executable: Executable, step: Omit<Step, "reads">): Promise<number>;
 
   memory(): DeviceMemory;
   /** Ends the device; pending calls reject with a DeviceError. */

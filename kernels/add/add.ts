@@ -1,5 +1,6 @@
 // y = a + b. Residual adds are epilogues of other kernels; this one serves when a tap wants the parts themselves.
 
+import { numberBytes } from "../cost.ts";
 import { defineKernel, elementwise } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -14,6 +15,7 @@ export const add = defineKernel({
     for (let i = 0; i < rows * dim; i++) y[i] = a[i]! + b[i]!;
   },
   bound: () => elementwise,
+  cost: ({ rows, dim }) => ({ flops: rows * dim, bytes: numberBytes(3 * rows * dim) }),
   samples: [{ params: { rows: 3, dim: 21 } }, { params: { rows: 1, dim: 64 } }],
   implementations: [...gpu, ...wasm, ...webgl],
 });

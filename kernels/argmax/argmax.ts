@@ -1,5 +1,6 @@
 // best[row] = the column of the largest x; of equal ones the first. NaN is never the largest.
 
+import { numberBytes } from "../cost.ts";
 import { defineKernel, exact } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -25,6 +26,8 @@ export const argmax = defineKernel({
     }
   },
   bound: () => exact,
+  // A comparison a number.
+  cost: ({ rows, columns }) => ({ flops: rows * columns, bytes: numberBytes(rows * (columns + 1)) }),
   // Few distinct values, so that ties are common.
   inputs: ({ rows, columns }, random) => ({
     x: Float64Array.from({ length: rows * columns }, () => random.integer(9) - 12),

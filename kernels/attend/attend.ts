@@ -9,11 +9,13 @@
 // Query head h reads key/value head floor(h / (heads / kvHeads)). Which keys are visible: visible.ts.
 // A row that sees no key yields zeros. The softmax is online in the implementations: no [rows, keys] matrix is stored.
 
+import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, type Floats, type Random } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
 import { webgl } from "./on-webgl.ts";
 import { DENSE, isVisible, VISIBILITY_PARAMS, type VisibilityParams } from "./visible.ts";
+import { attendedWork, listBytes, SCORE_FLOPS } from "./work.ts";
 
 /** Parameters common to the kernels that walk a row's keys. */
 export const ATTENTION_PARAMS = {
@@ -175,6 +177,17 @@ export const attend = defineKernel({
     }
   },
   bound: ({ headDim }) => ({ absolute: 4e-6 * Math.sqrt(headDim), relative: 2e-5 }),
+  cost: (params, setting, inputs) => {
+    const { rows, heads, kvHeads, headDim } = params;
+    const { pairs, keys } = attendedWork(params, setting, inputs);
+    return {
+      flops: pairs * heads * (4 * headDim + SCORE_FLOPS),
+      bytes:
+        numberBytes(2 * rows * heads * headDim) +
+        headBytes(setting, "cache", 2 * keys * kvHeads, headDim) +
+        listBytes(params),
+    };
+  },
   inputs: attentionInputs,
   samples: ATTENTION_SAMPLES,
   implementations: [...gpu, ...wasm, ...webgl],

@@ -1,6 +1,7 @@
 // Moves slots of a layer's cache: slot moves[i][1] becomes a copy of slot moves[i][0], to the bit. No slot is both read and
 // written.
 
+import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, exact, shuffled } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -19,6 +20,10 @@ export const cacheMove = defineKernel({
     }
   },
   bound: () => exact,
+  cost: ({ rows, kvHeads, headDim }, setting) => ({
+    flops: 0,
+    bytes: numberBytes(2 * rows) + 2 * headBytes(setting, "cache", rows * 2 * kvHeads, headDim),
+  }),
   inputs: ({ rows, slotCount }, random) => {
     const order = shuffled(slotCount, random);
     return { moves: Uint32Array.from({ length: rows * 2 }, (_, i) => order[i]!) };

@@ -1,6 +1,7 @@
 // Tokens to vectors: y[row] = scale · table[token] (+ positionTable[position]).
 // A token number from vocabSize on stands for a vector of the caller's: vectors[token - vocabSize].
 
+import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -53,6 +54,12 @@ export const embed = defineKernel({
     }
   },
   bound: () => ({ absolute: 1e-6, relative: 1e-6 }),
+  // One multiplication a number, and one addition with learned positions; of the tables only the rows' own lines are read.
+  cost: ({ rows, dim }, setting) => {
+    const positions = setting.present.has("positionTable") ? 1 : 0;
+    const lines = weightBytes(setting, "table", rows * dim) + numberBytes(rows * dim * (1 + positions));
+    return { flops: rows * dim * (1 + positions), bytes: lines + numberBytes(rows * (1 + positions)) };
+  },
   inputs: ({ rows, vocabSize, contextLength, vectorCount }, random) => ({
     tokens: Uint32Array.from({ length: rows }, () => random.integer(vocabSize + vectorCount)),
     positions: Uint32Array.from({ length: rows }, () => random.integer(Math.max(1, contextLength))),

@@ -1,6 +1,7 @@
 // y[row] = the mean over key/value heads of |k|, for the key stored in each row's slot: a small norm marks a key that queries
 // attend to (arXiv 2406.11430).
 
+import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -29,6 +30,11 @@ export const keyNorm = defineKernel({
     }
   },
   bound: ({ headDim }) => sumBound(headDim),
+  // A number: its square and the sum; a root a head.
+  cost: ({ rows, kvHeads, headDim }, setting) => ({
+    flops: rows * kvHeads * (2 * headDim + 1),
+    bytes: numberBytes(rows * 2) + headBytes(setting, "cache", rows * kvHeads, headDim),
+  }),
   inputs: ({ rows, list, slotCount }, random) => ({
     slots: Uint32Array.from({ length: (list + 1) * rows }, () => random.integer(slotCount)),
   }),

@@ -1,6 +1,7 @@
 // Root mean square norm (arXiv 1910.07467): y = residual + x / sqrt(mean(x²) + epsilon) · (weightOffset + weight).
 // weightOffset is 1 for families that store the weight's distance from one (Gemma), 0 otherwise.
 
+import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -23,6 +24,11 @@ export const rmsNorm = defineKernel({
     }
   },
   bound: () => ({ absolute: 2e-6, relative: 1e-5 }),
+  // A number: squared and summed, scaled, its weight offset and multiplied by: 5; 6 with the residual.
+  cost: ({ rows, dim }, { present }) => {
+    const residual = present.has("residual") ? 1 : 0;
+    return { flops: rows * dim * (5 + residual), bytes: numberBytes(rows * dim * (2 + residual) + dim) };
+  },
   samples: [
     { params: { rows: 3, dim: 64, epsilon: 1e-5, weightOffset: 0 }, absent: ["residual"] },
     { params: { rows: 2, dim: 37, epsilon: 1e-6, weightOffset: 1 } },

@@ -1,5 +1,6 @@
 // y[row] = x[indices[row]]: the rows whose logits are wanted go on, the rest of the batch stops here.
 
+import { numberBytes } from "../cost.ts";
 import { defineKernel, exact } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -16,6 +17,7 @@ export const selectRows = defineKernel({
     }
   },
   bound: () => exact,
+  cost: ({ rows, dim }) => ({ flops: 0, bytes: numberBytes(rows * (2 * dim + 1)) }),
   inputs: ({ rows, sourceRows }, random) => ({
     indices: Uint32Array.from({ length: rows }, () => random.integer(sourceRows)),
   }),

@@ -1,6 +1,7 @@
 // y[row][column] = the sum over heads of pattern[row][head][column]: what cache policies and studies of attention read back.
 // `stride` is the length of a head's line, of which the first `columns` numbers count.
 
+import { numberBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -21,6 +22,10 @@ export const sumHeads = defineKernel({
     }
   },
   bound: ({ heads }) => sumBound(heads),
+  cost: ({ rows, heads, columns }) => ({
+    flops: rows * heads * columns,
+    bytes: numberBytes(rows * columns * (heads + 1)),
+  }),
   samples: [
     { params: { rows: 3, heads: 4, columns: 21, stride: 21 } },
     { params: { rows: 2, heads: 3, columns: 5, stride: 10 } },

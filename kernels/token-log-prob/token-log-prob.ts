@@ -1,5 +1,6 @@
 // y[row] = log softmax(logits[row])[targets[row]]: the log-probability of a given next token, without reading back all logits.
 
+import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -20,6 +21,8 @@ export const tokenLogProb = defineKernel({
     }
   },
   bound: () => ({ absolute: 1e-5, relative: 1e-5 }),
+  // A number: largest, difference, exponential, sum.
+  cost: ({ rows, columns }) => ({ flops: 4 * rows * columns, bytes: numberBytes(rows * (columns + 2)) }),
   inputs: ({ rows, columns }, random) => ({
     targets: Uint32Array.from({ length: rows }, () => random.integer(columns)),
   }),

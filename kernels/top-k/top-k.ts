@@ -2,6 +2,7 @@
 // exp(scale · (x - largest)) over the whole row: with scale = 1 / temperature, what the weights of all columns add up to when the
 // largest weighs 1. Enough to sample from most rows without reading them. Numbers are compared as f32, whatever holds them.
 
+import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
@@ -27,6 +28,8 @@ export const topK = defineKernel({
   },
   // for the sum, of positive terms; less than one for any column below 100,000, which must be exact
   bound: () => ({ absolute: 0, relative: 1e-5 }),
+  // A comparison, an exponential and a sum a number; what sorting takes is the implementation's.
+  cost: ({ rows, columns, k }) => ({ flops: 3 * rows * columns, bytes: numberBytes(rows * (columns + 2 * k + 1)) }),
   // In one row of three few distinct values, so that ties are common.
   inputs: ({ rows, columns }, random) => ({
     x: Float32Array.from({ length: rows * columns }, (_, i) =>

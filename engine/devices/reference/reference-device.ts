@@ -96,6 +96,13 @@ export class ReferenceDevice implements Device {
     return matrix;
   }
 
+  copyMatrix(matrix: Matrix): Matrix {
+    const { values, ...shape } = matrix as ReferenceMatrix;
+    const copy = { ...shape, values: this.#room(matrix.label, values.length, () => values.slice()) };
+    this.#matrices.add(copy);
+    return copy;
+  }
+
   write(write: Write): void {
     const apply = this.#pendingWrite(write);
     void this.#enqueue(apply);

@@ -40,6 +40,13 @@ export class Crew {
     return this.#place.get(kernel);
   }
 
+  /** The same place; throws a DeviceError where the module has no such function. */
+  knownPlaceOf(kernel: string): number {
+    const place = this.#place.get(kernel);
+    if (place === undefined) throw new DeviceError("unfit", `the kernels' module has no function ${kernel}`);
+    return place;
+  }
+
   /** Sends an order to the lead. Does nothing once the crew has ended: the next request says so. */
   order(order: Order, transfer: readonly ArrayBuffer[] = []): void {
     if (this.#ended === undefined) this.#ports[0]!.post(order, transfer);

@@ -173,6 +173,15 @@ class WasmDevice implements Device {
     return matrix;
   }
 
+  copyMatrix(matrix: Matrix): Matrix {
+    const { address: from, byteLength } = this.#heldOf(matrix);
+    const to = this.#allocator.take(matrix.label, byteLength);
+    this.#crew.order({ kind: "move", from, to, byteLength, zeros: 0 });
+    const copy: Matrix = { ...matrix };
+    this.#held.set(copy, { address: to, byteLength });
+    return copy;
+  }
+
   write({ tensor, data, offset = 0 }: Write): void {
     this.#crew.throwIfEnded();
     const { address } = this.#placeIn(tensor, offset, offset + data.length);
@@ -187,9 +196,9 @@ class WasmDevice implements Device {
   }
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
-    const { signal, onProgress, only } = options;
-    const policy = this.#policy(await this.#isWorthAhead(program, signal), only);
-    const choices = await this.#choose(program, policy, signal, onProgress);
+    const { isTested = true } = options;
+    const isAhead = isTested && (await this.#isWorthAhead(program, options.signal));
+    const choices = await this.#choose(program, this.#policy(isAhead, options.only), options);
     return this.#encode(program, choices);
   }
 
@@ -213,7 +222,7 @@ class WasmDevice implements Device {
     const ways: WasmProgram[] = [];
     try {
       for (const isAhead of [false, true]) {
-        const choices = await this.#choose(stream.program, this.#policy(isAhead), signal);
+        const choices = await this.#choose(stream.program, this.#policy(isAhead), signal ? { signal } : {});
         ways.push(this.#encode(stream.program, choices));
       }
       const run = (way: WasmProgram) => () => this.run(way, { variables: {} });
@@ -229,8 +238,7 @@ class WasmDevice implements Device {
   async #choose(
     program: Program,
     policy: Policy,
-    signal?: AbortSignal,
-    onProgress?: PrepareOptions["onProgress"],
+    { signal, onProgress, isTested = true }: PrepareOptions = {},
   ): Promise<Choice[]> {
     const choices: Choice[] = [];
     for (const [i, call] of program.calls.entries()) {
@@ -244,7 +252,7 @@ class WasmDevice implements Device {
             `${call.label}: no implementation of ${call.kernel.name} is left${why.join("")}`,
           );
         }
-        for (const one of choice) await this.#ensureRight(call.kernel, one, formatOf(call));
+        if (isTested) for (const one of choice) await this.#ensureRight(call.kernel, one, formatOf(call));
         if (choice.every((one) => !policy.isDemoted(one))) {
           choices.push(choice);
           break;
@@ -263,7 +271,7 @@ class WasmDevice implements Device {
       program,
       choices,
       address,
-      (kernel) => this.#crew.placeOf(kernel)!,
+      (kernel) => this.#crew.knownPlaceOf(kernel),
       (self) => {
         if (this.#programs.delete(self)) this.#allocator.free(address, byteLength);
       },

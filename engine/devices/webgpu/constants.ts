@@ -1,7 +1,14 @@
 // Numbers that the WebGPU specification fixes. Node has no globals `GPUBufferUsage` and `GPUMapMode`, and these never change.
 
 /** Bits of GPUBufferUsage. */
-export const USAGE = { mapRead: 0x1, copySrc: 0x4, copyDst: 0x8, uniform: 0x40, storage: 0x80 } as const;
+export const USAGE = {
+  mapRead: 0x1,
+  copySrc: 0x4,
+  copyDst: 0x8,
+  uniform: 0x40,
+  storage: 0x80,
+  queryResolve: 0x200,
+} as const;
 /** GPUMapMode.READ. */
 export const MAP_READ = 0x1;
 /** GPUShaderStage.COMPUTE. */

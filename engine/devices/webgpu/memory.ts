@@ -178,6 +178,20 @@ export class DeviceBuffers {
     return matrix;
   }
 
+  copyMatrix(matrix: GpuMatrix): GpuMatrix {
+    const encoder = this.#device.createCommandEncoder({ label: `copy ${matrix.label}` });
+    const pieces = matrix.pieces.map((piece) => {
+      const [buffer, outcome] = this.#allocate(`matrix "${matrix.label}"`, piece.buffer.size);
+      void outcome.then((error) => error && this.#faults.report(error));
+      encoder.copyBufferToBuffer(piece.buffer, 0, buffer, 0, buffer.size);
+      return { ...piece, buffer };
+    });
+    this.#device.queue.submit([encoder.finish()]);
+    const copy = { ...matrix, pieces };
+    this.#matrices.add(copy);
+    return copy;
+  }
+
   async #upload(
     source: MatrixSource,
     rowBytes: number,

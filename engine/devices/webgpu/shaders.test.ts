@@ -14,7 +14,12 @@ const cases = kernels.flatMap((kernel) =>
     .filter((one): one is WgslImplementation => "wgsl" in one)
     .map((implementation) => ({ name: implementation.name, kernel, implementation })),
 );
-const traits = { features: new Set(["subgroups", "packed_4x8_integer_dot_product"]), subgroupSize: 32, maxWorkgroupSize: 256, maxWorkgroupBytes: 16384 };
+const traits = {
+  features: new Set(["subgroups", "packed_4x8_integer_dot_product"]),
+  subgroupSize: 32,
+  maxWorkgroupSize: 256,
+  maxWorkgroupBytes: 16384,
+};
 
 const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 /** What the number of a buffer's element type is in WGSL; packed weights and the bits of floats are u32. */

@@ -34,6 +34,7 @@ import type { Call, Program } from "../program.ts";
 import { chooseFor, settingOf, trialsFor, type Policy, type Traits } from "./choose.ts";
 import { BUFFER_STEP, USAGE } from "./constants.ts";
 import { deviceErrorOf, Faults } from "./faults.ts";
+import { GpuClock } from "./gpu-clock.ts";
 import { GpuProgram, type ProgramHost, type ReadyCall } from "./gpu-program.ts";
 import { DeviceBuffers } from "./memory.ts";
 import { CompileError, Pipelines } from "./pipelines.ts";
@@ -126,6 +127,8 @@ export class WebGpuDevice implements Device {
   readonly #staging: Staging;
   readonly #host: ProgramHost;
   readonly #programs = new Set<GpuProgram>();
+  readonly #clock: GpuClock | undefined;
+  readonly timeRun?: NonNullable<Device["timeRun"]>;
   readonly #demoted = new Set<Implementation>();
   /** known-answer tests so far: what is wrong with an implementation, or null */
   readonly #verdicts = new Map<WgslImplementation, Promise<string | null>>();
@@ -147,6 +150,13 @@ export class WebGpuDevice implements Device {
     this.#buffers = new DeviceBuffers(device, this.#faults, Math.floor(limit / BUFFER_STEP) * BUFFER_STEP);
     this.#pipelines = new Pipelines(device, this.#faults);
     this.#staging = new Staging(device);
+    if (device.features.has("timestamp-query")) {
+      const clock = (this.#clock = new GpuClock(device));
+      const submit = (executable: Executable, step: Step, writes: GPUComputePassTimestampWrites) =>
+        this.#submit(this.#runnable(executable), step, undefined, writes);
+      this.timeRun = (executable, step) =>
+        this.#faults.guard(() => clock.time((writes) => submit(executable, step, writes)));
+    }
     this.#host = {
       device,
       absent: device.createBuffer({ label: "absent", size: BUFFER_STEP, usage: USAGE.storage }),
@@ -181,6 +191,11 @@ export class WebGpuDevice implements Device {
     return this.#faults.guard(() => this.#buffers.createMatrix(source, signal));
   }
 
+  copyMatrix(matrix: Matrix): Matrix {
+    this.#faults.throwIfEnded();
+    return this.#buffers.copyMatrix(this.#buffers.heldMatrix(matrix));
+  }
+
   write({ tensor, data, offset = 0 }: Write): void {
     this.#faults.throwIfEnded();
     const { buffer, length, type, label } = this.#buffers.held(tensor);
@@ -206,19 +221,12 @@ export class WebGpuDevice implements Device {
   }
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
-    return this.#faults.guard(() => this.#prepare(program, options, true));
+    return this.#faults.guard(() => this.#prepare(program, options, options.isTested ?? true));
   }
 
   run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {
     return this.#faults.guard(async () => {
-      const program = executable as GpuProgram;
-      if (!this.#programs.has(program)) {
-        throw new DeviceError(
-          "failed",
-          `program "${executable.program.label}" is disposed, or belongs to another device`,
-        );
-      }
-      this.#buffers.throwIfRoomless();
+      const program = this.#runnable(executable);
       const reads = steps.flatMap((step) => (step.reads ?? []).map((read) => this.#checkedRead(read)));
       const staged = reads.length > 0 ? this.#staging.stage(reads) : undefined;
       try {
@@ -233,8 +241,26 @@ export class WebGpuDevice implements Device {
     });
   }
 
+  /** The program, if it is this device's and all that it needs is there. */
+  #runnable(executable: Executable): GpuProgram {
+    const program = executable as GpuProgram;
+    if (!this.#programs.has(program)) {
+      throw new DeviceError(
+        "failed",
+        `program "${executable.program.label}" is disposed, or belongs to another device`,
+      );
+    }
+    this.#buffers.throwIfRoomless();
+    return program;
+  }
+
   /** One step: one command buffer, submitted. */
-  #submit(program: GpuProgram, step: Step, staged: StagedReads | undefined): void {
+  #submit(
+    program: GpuProgram,
+    step: Step,
+    staged: StagedReads | undefined,
+    timestampWrites?: GPUComputePassTimestampWrites,
+  ): void {
     const { variables, writes = [], copies = [], reads = [], begin = 0, end = program.program.calls.length } = step;
     for (const write of writes) this.write(write);
     program.update(variables, begin, end);
@@ -244,7 +270,8 @@ export class WebGpuDevice implements Device {
       const [from, to] = [this.#buffers.held(copy.from), this.#buffers.held(copy.to)];
       encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, copy.length * 4);
     }
-    const pass = encoder.beginComputePass({ label: program.program.label });
+    const { label } = program.program;
+    const pass = encoder.beginComputePass(timestampWrites ? { label, timestampWrites } : { label });
     program.encode(pass, begin, end);
     pass.end();
     staged?.encode(encoder, reads.length);
@@ -262,6 +289,7 @@ export class WebGpuDevice implements Device {
     this.#programs.clear();
     this.#buffers.destroyAll();
     this.#staging.destroy();
+    this.#clock?.destroy();
     this.#host.absent.destroy();
     if (!this.#options.device) this.#device.destroy();
   }
