@@ -1,12 +1,13 @@
 // attend-pattern: a row of scores, or their softmax, for each (row, head). Words as in attend, the output being `pattern`;
 // after the rule come columns, sourceColumns and kind.
 
-import { dot, shareBegin, word } from "../call.as";
+import { headBytes, headNumbers } from "../cache/heads.as";
+import { dot, scratchAddress, shareBegin, word } from "../call.as";
 import { exp1 } from "../math.as";
 import { HEAD_DIM, HEADS, KV_HEADS, rangeOf, RULE, scoreOf } from "../attend/attend.keys.as";
 import { isVisible } from "../attend/visible.as";
 
-function patternOf(call: usize, row: u32, head: u32): void {
+function patternOf<T>(call: usize, row: u32, head: u32): void {
   const headDim = word(call, HEAD_DIM);
   const kvHeads = word(call, KV_HEADS);
   const kvHead = head / (word(call, HEADS) / kvHeads);
@@ -18,22 +19,23 @@ function patternOf(call: usize, row: u32, head: u32): void {
   const range = rangeOf(call, row);
   const begin = load<u32>(range);
   const end = load<u32>(range, 4);
+  const room = scratchAddress();
   const position = load<u32>(range, 8);
   let largest: f32 = -Infinity;
   for (let i: usize = 0; i < width; i++) store<f32>(line + (i << 2), -Infinity);
   for (let entry = begin; entry < end; entry++) {
     const at = <usize>word(call, 3) + (<usize>entry << 4);
-    const key = (<usize>((load<u32>(at) * 2 * kvHeads + kvHead) * headDim)) << 2;
+    const key = <usize>(load<u32>(at) * 2 * kvHeads + kvHead) * headBytes<T>(headDim);
     const keyPosition = load<u32>(at, 4);
     const keyMark = load<u32>(at, 8);
     const bias = load<f32>(at, 12);
     if (isVisible(call, RULE, position, load<u32>(range, 12), keyPosition, keyMark)) {
-      const score = scoreOf(call, head, dot(q, <usize>word(call, 1) + key, headDim), bias, false);
+      const score = scoreOf(call, head, dot(q, headNumbers<T>(<usize>word(call, 1) + key, headDim, room), headDim), bias, false);
       store<f32>(line + (<usize>(entry - begin) << 2), score);
       largest = max(largest, score);
     }
     if (source != 0 && (keyMark & 1) == 1 && keyPosition <= position) {
-      const score = scoreOf(call, head, dot(q, source + key, headDim), bias, true);
+      const score = scoreOf(call, head, dot(q, headNumbers<T>(source + key, headDim, room), headDim), bias, true);
       store<f32>(line + (<usize>(columns + entry - begin) << 2), score);
       largest = max(largest, score);
     }
@@ -50,10 +52,20 @@ function patternOf(call: usize, row: u32, head: u32): void {
   for (let i: usize = 0; i < width; i++) store<f32>(line + (i << 2), load<f32>(line + (i << 2)) / total);
 }
 
-export function attendPattern(call: usize, thread: i32, threads: i32): void {
+function patterns<T>(call: usize, thread: i32, threads: i32): void {
   const heads = word(call, HEADS);
   const end = shareBegin(word(call, 7) * heads, thread + 1, threads);
   for (let pair = shareBegin(word(call, 7) * heads, thread, threads); pair < end; pair++) {
-    patternOf(call, pair / heads, pair % heads);
+    patternOf<T>(call, pair / heads, pair % heads);
   }
+}
+
+export function attendPatternF32(call: usize, thread: i32, threads: i32): void {
+  patterns<f32>(call, thread, threads);
+}
+export function attendPatternF16(call: usize, thread: i32, threads: i32): void {
+  patterns<i16>(call, thread, threads);
+}
+export function attendPatternInt8(call: usize, thread: i32, threads: i32): void {
+  patterns<i8>(call, thread, threads);
 }

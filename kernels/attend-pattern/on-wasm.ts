@@ -1,6 +1,4 @@
-import type { WasmImplementation } from "../kernel.ts";
+import { perCacheFormat } from "../cache/on-wasm.ts";
 
-/** On wasm, from attend-pattern.as.ts. */
-export const wasm: readonly WasmImplementation[] = [
-  { name: "attend-pattern", wasm: "attendPattern", requires: [], formats: ["f32"] },
-];
+/** On wasm, from attend-pattern.as.ts, for each format. */
+export const wasm = perCacheFormat("attend-pattern", "attendPattern");

@@ -1,6 +1,4 @@
-import type { WasmImplementation } from "../kernel.ts";
+import { perCacheFormat } from "../cache/on-wasm.ts";
 
-/** On wasm, from attend-with-pattern.as.ts. */
-export const wasm: readonly WasmImplementation[] = [
-  { name: "attend-with-pattern", wasm: "attendWithPattern", requires: [], formats: ["f32"] },
-];
+/** On wasm, from attend-with-pattern.as.ts, for each format. */
+export const wasm = perCacheFormat("attend-with-pattern", "attendWithPattern");

@@ -2,12 +2,14 @@
 // stay in the first-level cache while all heads go over them; each head keeps its largest score, its total and, in z, its
 // weighted sum of values, and rescales the last two where a block raises the first.
 //
-//   scratch behind the keys   scores [BLOCK + 4] of two heads · (largest, total) of each head
+//   scratch behind the keys   scores [BLOCK + 4] of two heads · (largest, total) of each head · expanded keys
 
 import { float, madd, maxLanes, scratchAddress, shareBegin, sumLanes, word } from "../call.as";
 import { exp4, softcap4 } from "../math.as";
 import { BLOCK, afterKeys, gatherKeys, gatheredCount, HEAD_DIM, HEADS, keyAddresses, keyBiases, keySources, KV_HEADS, nextEntry, rangeOf, SCALE, SOFTCAP } from "./attend.keys.as";
 import { addValues, dotKeys } from "./attend.dots.as";
+import { expandBlock, expandedAddresses, expandedCount } from "./attend.expand.as";
+import { headBytes as packedBytes } from "../cache/heads.as";
 
 /** Bytes of one head's scores. */
 const SCORES: usize = 512;
@@ -69,11 +71,15 @@ function weigh(call: usize, head: u32, count: i32, scores: usize, z: usize): voi
 }
 
 /** Heads begin..end of one row. */
-function attendRow(call: usize, row: u32, begin: u32, end: u32): void {
+function attendRow<T>(call: usize, row: u32, begin: u32, end: u32): void {
   const headDim = <i32>word(call, HEAD_DIM);
   const headBytes = <usize>headDim << 2;
   const group = word(call, HEADS) / word(call, KV_HEADS);
-  const valueOffset = <usize>word(call, KV_HEADS) * headBytes;
+  const packed = packedBytes<T>(headDim);
+  const valueOffset = <usize>word(call, KV_HEADS) * packed;
+  const most = expandedCount<T>(headDim);
+  const expanded = expandedAddresses(stateOf(word(call, HEADS)));
+  const keys = isFloat<T>() ? keyAddresses() : expanded;
   const at = <usize>(row * word(call, HEADS)) * headBytes;
   const q = <usize>word(call, 0) + at;
   const z = <usize>word(call, 6) + at;
@@ -86,19 +92,28 @@ function attendRow(call: usize, row: u32, begin: u32, end: u32): void {
     store<f32>(stateOf(head), 0, 4);
   }
   for (let entry = load<u32>(range); entry < lastEntry; ) {
-    gatherKeys(call, range, entry, lastEntry);
+    gatherKeys<T>(call, range, entry, lastEntry, most);
     entry = nextEntry;
     const count = gatheredCount;
+    let expandedHead: u32 = -1;
     for (let head = begin; head < end; ) {
-      const kvOffset = <usize>(head / group) * headBytes;
+      const kvHead = head / group;
+      let keyOffset = <usize>kvHead * packed;
+      let valueAt = valueOffset + keyOffset;
+      if (!isFloat<T>()) {
+        if (kvHead != expandedHead) expandBlock<T>(keyAddresses(), count, keyOffset, valueAt, headDim, expanded);
+        expandedHead = kvHead;
+        keyOffset = 0;
+        valueAt = headBytes;
+      }
       const isPair = head + 1 < end && (head + 1) / group == head / group;
       const first = <usize>head * headBytes;
       const second = isPair ? first + headBytes : first;
       const other = isPair ? scores + SCORES : scores;
-      dotKeys(isPair, q + first, q + second, kvOffset, headDim, count, keyAddresses(), scores, other);
+      dotKeys(isPair, q + first, q + second, keyOffset, headDim, count, keys, scores, other);
       weigh(call, head, count, scores, z + first);
       if (isPair) weigh(call, head + 1, count, other, z + second);
-      addValues(isPair, z + first, z + second, valueOffset + kvOffset, headDim, count, keyAddresses(), scores, other);
+      addValues(isPair, z + first, z + second, valueAt, headDim, count, keys, scores, other);
       head += isPair ? 2 : 1;
     }
   }
@@ -112,11 +127,11 @@ function attendRow(call: usize, row: u32, begin: u32, end: u32): void {
 }
 
 /** Whole rows by turns where there are many, as later rows see more keys; contiguous heads where there are few. */
-export function attend(call: usize, thread: i32, threads: i32): void {
+function attendAll<T>(call: usize, thread: i32, threads: i32): void {
   const rows = word(call, 7);
   const heads = word(call, HEADS);
   if (rows >= <u32>(threads << 2)) {
-    for (let row = <u32>thread; row < rows; row += threads) attendRow(call, row, 0, heads);
+    for (let row = <u32>thread; row < rows; row += threads) attendRow<T>(call, row, 0, heads);
     return;
   }
   let pair = shareBegin(rows * heads, thread, threads);
@@ -124,7 +139,17 @@ export function attend(call: usize, thread: i32, threads: i32): void {
   while (pair < end) {
     const row = pair / heads;
     const next = min(end, (row + 1) * heads);
-    attendRow(call, row, pair - row * heads, next - row * heads);
+    attendRow<T>(call, row, pair - row * heads, next - row * heads);
     pair = next;
   }
+}
+
+export function attendF32(call: usize, thread: i32, threads: i32): void {
+  attendAll<f32>(call, thread, threads);
+}
+export function attendF16(call: usize, thread: i32, threads: i32): void {
+  attendAll<i16>(call, thread, threads);
+}
+export function attendInt8(call: usize, thread: i32, threads: i32): void {
+  attendAll<i8>(call, thread, threads);
 }

@@ -2,6 +2,7 @@
 // Words of a call that the attention kernels share: q, cache, ranges, entries, sourceCache, headParams, (output),
 // rows, heads, kvHeads, headDim, list, slotCount, entryCount, scale, softcap, then the rule of visibility.
 
+import { headBytes } from "../cache/heads.as";
 import { float, scratchAddress, word } from "../call.as";
 import { isVisible } from "./visible.as";
 
@@ -54,15 +55,15 @@ function put(count: i32, address: u32, bias: f32, source: f32): void {
   store<f32>(keySources() + at, source);
 }
 
-/** Gathers the next visible keys of a row, entries `entry`..`end`, until a block is full; pads them to a multiple of 4. */
-export function gatherKeys(call: usize, range: usize, entry: u32, end: u32): void {
+/** Gathers the next visible keys of a row, entries `entry`..`end`, until there are `most`, or one fewer; pads them to a multiple of 4. */
+export function gatherKeys<T>(call: usize, range: usize, entry: u32, end: u32, most: i32): void {
   const cache = word(call, 1);
   const source = word(call, 4);
-  const slotBytes = (word(call, KV_HEADS) * word(call, HEAD_DIM)) << 3;
+  const slotBytes = (word(call, KV_HEADS) << 1) * <u32>headBytes<T>(word(call, HEAD_DIM));
   const position = load<u32>(range, 8);
   const mark = load<u32>(range, 12);
   let count = 0;
-  for (; entry < end && count < BLOCK - 1; entry++) {
+  for (; entry < end && count < most - 1; entry++) {
     const at = <usize>word(call, 3) + (<usize>entry << 4);
     const keyPosition = load<u32>(at, 4);
     const keyMark = load<u32>(at, 8);

@@ -1,6 +1,4 @@
-import type { WasmImplementation } from "../kernel.ts";
+import { perCacheFormat } from "../cache/on-wasm.ts";
 
-/** On wasm, from cache-move.as.ts. */
-export const wasm: readonly WasmImplementation[] = [
-  { name: "cache-move", wasm: "cacheMove", requires: [], formats: ["f32"] },
-];
+/** On wasm, from cache-move.as.ts, for each format. */
+export const wasm = perCacheFormat("cache-move", "cacheMove");

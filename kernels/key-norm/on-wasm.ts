@@ -1,6 +1,4 @@
-import type { WasmImplementation } from "../kernel.ts";
+import { perCacheFormat } from "../cache/on-wasm.ts";
 
-/** On wasm, from key-norm.as.ts. */
-export const wasm: readonly WasmImplementation[] = [
-  { name: "key-norm", wasm: "keyNorm", requires: [], formats: ["f32"] },
-];
+/** On wasm, from key-norm.as.ts, for each format. */
+export const wasm = perCacheFormat("key-norm", "keyNorm");

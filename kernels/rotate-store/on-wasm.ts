@@ -1,6 +1,4 @@
-import type { WasmImplementation } from "../kernel.ts";
+import { perCacheFormat } from "../cache/on-wasm.ts";
 
-/** On wasm, from rotate-store.as.ts. */
-export const wasm: readonly WasmImplementation[] = [
-  { name: "rotate-store", wasm: "rotateStore", requires: [], formats: ["f32"] },
-];
+/** On wasm, from rotate-store.as.ts, for each format. */
+export const wasm = perCacheFormat("rotate-store", "rotateStore");

@@ -1,7 +1,9 @@
-// rotate-store, a head of a row at a time: normed, or as it is, to where it belongs, and rotated there.
+// rotate-store, a head of a row at a time: normed, or as it is, to where it belongs, and rotated there. Keys and values that
+// the cache does not keep as f32 are made in scratch and packed from there.
 // Call: qkv, rotation, slots, qNorm, kNorm, q, cache, rows, heads, kvHeads, headDim, rotaryDims, interleaved, list, slotCount, epsilon.
 
-import { dot, float, madd, shareBegin, word } from "../call.as";
+import { headBytes, packHead } from "../cache/heads.as";
+import { dot, float, madd, scratchAddress, shareBegin, word } from "../call.as";
 
 /** to [n] = from · scale · weight */
 @inline
@@ -43,18 +45,14 @@ function rotatePair(first: usize, second: usize, angle: usize): void {
   store<f32>(second, b * cos + a * sin);
 }
 
-function storeHead(call: usize, row: u32, head: u32): void {
+/** Row `row` of head `head` at `to`, as f32. */
+function makeHead(call: usize, row: u32, head: u32, to: usize): void {
   const heads = word(call, 8);
   const kvHeads = word(call, 9);
   const headDim = word(call, 10);
   const half = word(call, 11) >> 1;
   const isValue = head >= heads + kvHeads;
   const from = <usize>word(call, 0) + (<usize>((row * (heads + 2 * kvHeads) + head) * headDim) << 2);
-  let to = <usize>word(call, 5) + (<usize>((row * heads + head) * headDim) << 2);
-  if (head >= heads) {
-    const slot = load<u32>(<usize>word(call, 2) + (<usize>(word(call, 13) * word(call, 7) + row) << 2));
-    to = <usize>word(call, 6) + (<usize>((slot * 2 * kvHeads + head - heads) * headDim) << 2);
-  }
   const weight: usize = isValue ? 0 : <usize>word(call, head < heads ? 3 : 4);
   if (weight) norm(from, weight, to, headDim, float(call, 15));
   else memory.copy(to, from, <usize>headDim << 2);
@@ -69,8 +67,36 @@ function storeHead(call: usize, row: u32, head: u32): void {
   }
 }
 
-export function rotateStore(call: usize, thread: i32, threads: i32): void {
+@inline
+function storeHead<T>(call: usize, row: u32, head: u32): void {
+  const heads = word(call, 8);
+  const headDim = word(call, 10);
+  if (head < heads) {
+    makeHead(call, row, head, <usize>word(call, 5) + (<usize>((row * heads + head) * headDim) << 2));
+    return;
+  }
+  const slot = load<u32>(<usize>word(call, 2) + (<usize>(word(call, 13) * word(call, 7) + row) << 2));
+  const place = <usize>word(call, 6) + <usize>(slot * 2 * word(call, 9) + head - heads) * headBytes<T>(headDim);
+  if (isFloat<T>()) {
+    makeHead(call, row, head, place);
+    return;
+  }
+  makeHead(call, row, head, scratchAddress());
+  packHead<T>(scratchAddress(), headDim, place);
+}
+
+function storeAll<T>(call: usize, thread: i32, threads: i32): void {
   const perRow = word(call, 8) + 2 * word(call, 9);
   const end = shareBegin(word(call, 7) * perRow, thread + 1, threads);
-  for (let i = shareBegin(word(call, 7) * perRow, thread, threads); i < end; i++) storeHead(call, i / perRow, i % perRow);
+  for (let i = shareBegin(word(call, 7) * perRow, thread, threads); i < end; i++) storeHead<T>(call, i / perRow, i % perRow);
+}
+
+export function rotateStoreF32(call: usize, thread: i32, threads: i32): void {
+  storeAll<f32>(call, thread, threads);
+}
+export function rotateStoreF16(call: usize, thread: i32, threads: i32): void {
+  storeAll<i16>(call, thread, threads);
+}
+export function rotateStoreInt8(call: usize, thread: i32, threads: i32): void {
+  storeAll<i8>(call, thread, threads);
 }

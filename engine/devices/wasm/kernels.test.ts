@@ -11,6 +11,7 @@ import {
   type WasmImplementation,
 } from "../../../kernels/kernel.ts";
 import { matrixByteLength, packRows, type MatrixFormat } from "../../../kernels/matrix/matrix.ts";
+import { cacheFormats } from "../../../kernels/cache/cache.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
 import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
 import { STATIC_BYTES } from "./instance.ts";
@@ -105,10 +106,12 @@ describe.each(opened)("%s", (_file, module) => {
 
   describe.each(kernelShapes.map((entry) => [entry.kernel.name, entry] as const))("%s", (_name, { kernel, shapes }) => {
     const all = [...kernel.samples, ...shapes];
-    const hasMatrix = Object.values(kernel.buffers).some((use) => use.startsWith("matrix"));
+    const uses = Object.values(kernel.buffers);
+    const hasCache = uses.some((use) => use.startsWith("cache"));
+    const own = uses.some((use) => use.startsWith("matrix")) ? formats : hasCache ? cacheFormats : formats.slice(0, 1);
     const implementations = kernel.implementations.filter(isWasm);
 
-    it.each(hasMatrix ? formats : formats.slice(0, 1))("agrees with its reference: %s", (format) => {
+    it.each(own)("agrees with its reference: %s", (format) => {
       const used = new Set<string>();
       all.forEach((sample, i) => {
         const trial = makeTrial(kernel, sample, seededRandom(i + 1), { format });

@@ -1,0 +1,42 @@
+// Keys and values of a block that the cache does not keep as f32, made f32 for the loops of attend.dots: once for all heads that
+// share them, in room that stays in the first-level cache.
+//
+//   addresses [BLOCK + 4], the last repeated · of each key (key [headDim] · value [headDim] · a line that spreads them over the sets)
+
+import { expandHead } from "../cache/heads.as";
+import { BLOCK } from "./attend.keys.as";
+
+const ADDRESSES: usize = 320;
+/** Bytes for expanded keys and values. */
+const ROOM: i32 = 24 * 1024;
+const LINE: i32 = 64;
+
+@inline
+function strideOf(headDim: i32): i32 {
+  return (headDim << 3) + LINE;
+}
+
+/** How many keys a block may have, a multiple of 4; headDim is 512 at most. */
+@inline
+export function expandedCount<T>(headDim: i32): i32 {
+  if (isFloat<T>()) return BLOCK;
+  return min(BLOCK, ROOM / strideOf(headDim) & ~3);
+}
+
+/** Where the addresses stand, given the end of what else is in scratch. */
+@inline
+export function expandedAddresses(end: usize): usize {
+  return (end + 63) & ~63;
+}
+
+/** Expands the heads of `count` keys and values, whose slots are at `slots`, and writes down where they are now. */
+export function expandBlock<T>(slots: usize, count: i32, keyOffset: usize, valueOffset: usize, headDim: i32, addresses: usize): void {
+  let to = addresses + ADDRESSES;
+  for (let i = 0; i < count; i++, to += strideOf(headDim)) {
+    const slot = <usize>load<u32>(slots + (<usize>i << 2));
+    expandHead<T>(slot + keyOffset, headDim, to);
+    expandHead<T>(slot + valueOffset, headDim, to + (<usize>headDim << 2));
+    store<u32>(addresses + (<usize>i << 2), <u32>to);
+  }
+  for (let i = 0; i < 3; i++) store<u32>(addresses + (<usize>(count + i) << 2), <u32>(to - strideOf(headDim)));
+}

@@ -1,0 +1,127 @@
+// Heads of a cache as f32. The format is a type: f32 stands for itself, i16 for f16, i8 for int8 (kernels/cache/cache.ts), so that
+// each kernel is compiled once per format.
+
+const SMALLER: f32 = 1.9259299443872359e-34; // 2^-112, between the exponents of f32 and of halves
+const LARGER: f32 = 5192296858534827628530496329220096.0; // 2^112
+
+/** Bytes of the int8 codes of a head. */
+@inline
+function codeBytes(headDim: u32): usize {
+  return <usize>((headDim + 3) >> 2) << 2;
+}
+
+/** Bytes of one head's key or value. */
+@inline
+export function headBytes<T>(headDim: u32): usize {
+  if (isFloat<T>()) return <usize>headDim << 2;
+  if (sizeof<T>() == 2) return <usize>((headDim + 1) >> 1) << 2;
+  return codeBytes(headDim) + (<usize>((headDim + 63) >> 6) << 2);
+}
+
+/** Four halves as f32, from their bits in the low 16 of each lane, extended by sign. Halves are never infinite here. */
+@inline
+function fromHalves(bits: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shl(bits, 13), i32x4.splat(0x8fffe000)), f32x4.splat(LARGER));
+}
+
+/** The scale of the group that number i is in. */
+@inline
+function scaleOf(head: usize, headDim: u32, i: usize): f32 {
+  return reinterpret<f32>(<u32>load<u16>(head + codeBytes(headDim) + (i >> 5 << 1)) << 16);
+}
+
+/** to [headDim] = the numbers of a head. Up to three numbers more may be written. */
+export function expandHead<T>(head: usize, headDim: u32, to: usize): void {
+  const n = <usize>headDim;
+  let i: usize = 0;
+  if (isFloat<T>()) {
+    memory.copy(to, head, n << 2);
+    return;
+  }
+  if (sizeof<T>() == 2) {
+    for (; i + 8 <= n; i += 8) {
+      const halves = v128.load(head + (i << 1));
+      v128.store(to + (i << 2), fromHalves(i32x4.extend_low_i16x8_s(halves)));
+      v128.store(to + (i << 2), fromHalves(i32x4.extend_high_i16x8_s(halves)), 16);
+    }
+    for (; i + 2 <= n; i += 2) v128.store64_lane(to + (i << 2), fromHalves(i32x4.extend_low_i16x8_s(v128.load32_zero(head + (i << 1)))), 0);
+    if (i < n) v128.store32_lane(to + (i << 2), fromHalves(i32x4.extend_low_i16x8_s(v128.load32_zero(head + (i << 1)))), 0);
+    return;
+  }
+  for (; i + 32 <= n; i += 32) {
+    const scale = f32x4.splat(scaleOf(head, headDim, i));
+    for (let j = i; j < i + 32; j += 16) {
+      const codes = v128.load(head + j);
+      const low = i16x8.extend_low_i8x16_s(codes), high = i16x8.extend_high_i8x16_s(codes);
+      const at = to + (j << 2);
+      v128.store(at, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(low)), scale));
+      v128.store(at, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(low)), scale), 16);
+      v128.store(at, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(high)), scale), 32);
+      v128.store(at, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high)), scale), 48);
+    }
+  }
+  for (; i < n; i += 4) {
+    const codes = i32x4.extend_low_i16x8_s(i16x8.extend_low_i8x16_s(v128.load32_zero(head + i)));
+    v128.store(to + (i << 2), f32x4.mul(f32x4.convert_i32x4_s(codes), f32x4.splat(scaleOf(head, headDim, i))));
+  }
+}
+
+/** Where a head's numbers lie as f32: itself, or `room` for them, with three more, once they are there. */
+@inline
+export function headNumbers<T>(head: usize, headDim: u32, room: usize): usize {
+  if (isFloat<T>()) return head;
+  expandHead<T>(head, headDim, room);
+  return room;
+}
+
+/** Four numbers as halves in the low 16 bits of each lane, to the nearest, of two the even one; 65504 at most. */
+@inline
+function toHalves(numbers: v128): v128 {
+  const magnitude = f32x4.mul(f32x4.min(f32x4.abs(numbers), f32x4.splat(65504)), f32x4.splat(SMALLER));
+  const odd = v128.and(i32x4.shr_u(magnitude, 13), i32x4.splat(1));
+  const rounded = i32x4.shr_u(i32x4.add(i32x4.add(magnitude, i32x4.splat(0xfff)), odd), 13);
+  return v128.or(rounded, v128.and(i32x4.shr_u(numbers, 16), i32x4.splat(0x8000)));
+}
+
+/** The scale of numbers `from`.., at most 32 and a multiple of 4: max / 127 as bf16, 0 where that is subnormal. */
+function scaleFor(from: usize, count: usize): f32 {
+  let largest = f32x4.splat(0);
+  for (let i: usize = 0; i < count; i += 4) largest = f32x4.max(largest, f32x4.abs(v128.load(from + (i << 2))));
+  const pairs = f32x4.max(largest, i32x4.shuffle(largest, largest, 2, 3, 0, 1));
+  const bits = reinterpret<u32>(max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1)) / 127);
+  if (bits < 0x800000) return 0;
+  return reinterpret<f32>((bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000);
+}
+
+/** Writes the numbers from [headDim] into a head. The three numbers behind them are overwritten with zeros. */
+export function packHead<T>(from: usize, headDim: u32, head: usize): void {
+  const n = <usize>headDim;
+  if (isFloat<T>()) {
+    memory.copy(head, from, n << 2);
+    return;
+  }
+  for (let i = n; i < n + 3; i++) store<f32>(from + (i << 2), 0);
+  if (sizeof<T>() == 2) {
+    for (let i: usize = 0; i < n; i += 4) {
+      const halves = toHalves(v128.load(from + (i << 2)));
+      const packed = i16x8.narrow_i32x4_u(halves, halves);
+      if (i + 2 < n) v128.store64_lane(head + (i << 1), packed, 0);
+      else v128.store32_lane(head + (i << 1), packed, 0);
+    }
+    return;
+  }
+  const scales = head + codeBytes(headDim);
+  for (let first: usize = 0; first < n; first += 64) store<u32>(scales + (first >> 4), 0);
+  for (let first: usize = 0; first < n; first += 32) {
+    const end = min(first + 32, codeBytes(headDim));
+    const scale = scaleFor(from + (first << 2), end - first);
+    store<u16>(scales + (first >> 5 << 1), <u16>(reinterpret<u32>(scale) >> 16));
+    const inverse = f32x4.splat(scale > 0 ? 1 / scale : 0);
+    for (let i = first; i < end; i += 4) {
+      const places = f32x4.nearest(f32x4.mul(v128.load(from + (i << 2)), inverse));
+      const codes = i32x4.trunc_sat_f32x4_s(f32x4.max(f32x4.splat(-127), f32x4.min(f32x4.splat(127), places)));
+      const words = i16x8.narrow_i32x4_s(codes, codes);
+      v128.store32_lane(head + i, i8x16.narrow_i16x8_s(words, words), 0);
+    }
+  }
+}
