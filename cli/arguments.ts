@@ -3,7 +3,7 @@
 
 import type { Command } from "commander";
 import { parsePolicy, POLICY_FORMS, type CachePolicy, type DeviceChoice, type GenerateOptions } from "kedge";
-import { isQuantized, type QuantizedFormat } from "kedge/kernels";
+import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "kedge/kernels";
 
 /** The command was not called as it is meant: exit code 2. */
 export class UsageError extends Error {
@@ -43,6 +43,12 @@ export function quantized(name: string, text: string): QuantizedFormat {
   throw new UsageError(`${name} is "${text}": wanted int8 or int4`);
 }
 
+function cacheType(text: string): CacheFormat {
+  const found = cacheFormats.find((format) => format === text);
+  if (found) return found;
+  throw new UsageError(`--cache-type is "${text}": wanted f32, f16 or int8`);
+}
+
 function stop(text: string, earlier: readonly string[] | undefined): readonly string[] {
   if (text === "") throw new UsageError(`--stop is "": wanted a text of at least 1 character`);
   return [...(earlier ?? []), text.replaceAll(String.raw`\n`, "\n")];
@@ -57,8 +63,13 @@ function policy(text: string): CachePolicy {
   }
 }
 
+/** How keys and values are kept. */
+export interface CacheArguments {
+  readonly cacheType?: CacheFormat;
+}
+
 /** Where to run. */
-export interface DeviceArguments {
+export interface DeviceArguments extends CacheArguments {
   readonly device: DeviceChoice;
   readonly threads?: number;
   readonly deterministic?: boolean;
@@ -70,6 +81,11 @@ export function addQuantize(command: Command): Command {
   return command.option("--quantize <format>", "keep the weights as int8 or int4 (default: as stored)", (text) =>
     quantized("--quantize", text),
   );
+}
+
+/** Adds --cache-type. */
+export function addCacheType(command: Command): Command {
+  return command.option("--cache-type <format>", "keep keys and values as f32, f16 or int8 (default: f32)", cacheType);
 }
 
 /** Adds --device, --threads, --deterministic and --quantize. */
@@ -101,7 +117,7 @@ export interface SamplingArguments {
 
 /** Adds the options of choosing tokens, of stopping and of the cache. */
 export function addSampling(command: Command, maxTokens: number): Command {
-  return command
+  command
     .option("-n, --max-tokens <n>", "most tokens to write", whole("--max-tokens", 1), maxTokens)
     .option(
       "-t, --temperature <t>",
@@ -127,6 +143,7 @@ export function addSampling(command: Command, maxTokens: number): Command {
     .option("--seed <n>", "draw the same tokens every time", whole("--seed", 0))
     .option("--stop <text>", String.raw`end at this text (\n is a line break); several may be given`, stop)
     .option("--cache <policy>", `which keys to keep: ${POLICY_FORMS.join(", ")}`, policy);
+  return addCacheType(command);
 }
 
 /** The options of choosing and stopping as the engine takes them. */

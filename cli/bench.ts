@@ -4,7 +4,7 @@
 import type { Command } from "commander";
 import type { Model } from "kedge";
 import { seededRandom } from "kedge/kernels";
-import { addDevice, addJson, UsageError, whole, type DeviceArguments } from "./arguments.ts";
+import { addCacheType, addDevice, addJson, UsageError, whole, type DeviceArguments } from "./arguments.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
 import { Pace } from "./pace.ts";
@@ -41,7 +41,7 @@ export const bench: Verb = {
       .option("--prompt-tokens <n>", "tokens of the prompt", whole("--prompt-tokens", 1), 128)
       .option("--tokens <n>", "tokens to write after it", whole("--tokens", 1), 64)
       .option("--rounds <n>", "rounds to time, after one that is not counted", whole("--rounds", 1, 1000), 5);
-    addJson(addDevice(command));
+    addJson(addDevice(addCacheType(command)));
   },
   async execute(terminal, [source], given: BenchArguments) {
     const options = loadOptions(given);
@@ -74,6 +74,7 @@ function tell(
       model: name,
       device,
       deviceDescription,
+      cacheType: model.cacheType,
       promptTokens,
       tokens,
       rounds,

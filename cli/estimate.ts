@@ -4,14 +4,14 @@ import type { Command } from "commander";
 import { estimate as estimateMemory } from "kedge";
 import { isQuantized, type MatrixFormat, type QuantizedFormat } from "kedge/kernels";
 import { FormatError, loadConfig, openWeights, quantizationOf, readJson, type Weights } from "kedge/loaders";
-import { addJson, addQuantize, UsageError, whole } from "./arguments.ts";
+import { addCacheType, addJson, addQuantize, UsageError, whole, type CacheArguments } from "./arguments.ts";
 import { dtypeTotals } from "./checkpoint.ts";
 import * as format from "./format.ts";
 import { findModel, type FoundModel } from "./model-source.ts";
 import type { Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
-interface EstimateArguments {
+interface EstimateArguments extends CacheArguments {
   readonly context?: number;
   readonly quantize?: QuantizedFormat;
   readonly json?: boolean;
@@ -28,7 +28,7 @@ export const estimate: Verb = {
     command
       .summary("say what memory a model takes, without loading it")
       .description(
-        "Says what memory a model takes, from config.json alone: weights as stored or quantized, keys and values in f32.",
+        "Says what memory a model takes, from config.json alone: weights as stored or quantized, keys and values in f32 or what --cache-type says.",
       )
       .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
       .option(
@@ -36,13 +36,13 @@ export const estimate: Verb = {
         "tokens in the cache (default: as many as the model's context holds)",
         whole("--context", 1),
       );
-    addJson(addQuantize(command));
+    addJson(addCacheType(addQuantize(command)));
   },
   async execute(terminal, [source], given: EstimateArguments) {
     const found = await findModel(source!, terminal);
     const config = await loadConfig(found.folder, terminal.signal);
     const { contextLength, family } = config;
-    const { context = contextLength } = given;
+    const { context = contextLength, cacheType = "f32" } = given;
     if (context > contextLength) {
       throw new UsageError(`--context is ${context}, but this model's holds ${contextLength} tokens`);
     }
@@ -52,7 +52,7 @@ export const estimate: Verb = {
     }
     const isMade = given.quantize !== undefined && stored?.kind !== given.quantize;
     const { kind, from } = isMade ? { kind: given.quantize, from: "quantized at load" } : stored!;
-    const { parameters, weights, cache, cachePerToken } = estimateMemory(config, kind, context);
+    const { parameters, weights, cache, cachePerToken } = estimateMemory(config, kind, context, cacheType);
     if (given.json) {
       terminal.printJson({
         model: found.folder.name,
@@ -61,6 +61,7 @@ export const estimate: Verb = {
         formatFrom: from,
         parameters: parameters.total,
         weights,
+        cacheType,
         cachePerToken,
         contextLength: context,
         cache,
@@ -75,7 +76,7 @@ export const estimate: Verb = {
       ...format.table(
         [
           ["weights", format.bytes(weights), `${kind}, ${from}`],
-          ["cache", format.bytes(cache), `${format.plural(context, "token")} of ${format.bytes(cachePerToken)}`],
+          ["cache", format.bytes(cache), `${format.plural(context, "token")} of ${format.bytes(cachePerToken)}, ${cacheType}`],
           ["total", format.bytes(weights + cache), "and activations, which depend on the device"],
         ],
         [1],

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { parsePolicy, POLICY_FORMS, type CachePolicy } from "kedge";
 import { notesOf } from "./anchoring.ts";
-import { addDevice, addJson, number, UsageError, whole, type DeviceArguments } from "./arguments.ts";
+import { addCacheType, addDevice, addJson, number, UsageError, whole, type DeviceArguments } from "./arguments.ts";
 import type { Decoding } from "./evaluation/completer.ts";
 import { measure, type Measurement } from "./evaluation/measure.ts";
 import { checkReferences, describeReferences } from "./evaluation/references.ts";
@@ -59,7 +59,7 @@ export const evaluateVerb: Verb = {
       .option("--results <file>", "write a line a task to this file (one way of decoding only)")
       .option("--resume", "go on with the results file of an interrupted run")
       .option("--check-references", "run the tasks' own solutions instead of a model's");
-    addJson(addDevice(addTaskDecoding(command, "of samples")));
+    addJson(addDevice(addTaskDecoding(addCacheType(command), "of samples")));
   },
   async execute(terminal, [source, path], given: EvalArguments) {
     if (given.resume && given.results === undefined)
@@ -119,7 +119,8 @@ function scoreAll({ terminal, source, path, tasks, sandbox, decodings, given }: 
       rows.push(row);
     }
     if (given.json) {
-      terminal.printJson({ model: name, device: model.device.name, tasks: path, rows: rows.map(asJson) });
+      const { device, cacheType } = model;
+      terminal.printJson({ model: name, device: device.name, cacheType, tasks: path, rows: rows.map(asJson) });
     } else {
       print(terminal, rows);
     }

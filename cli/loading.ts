@@ -17,7 +17,7 @@ export interface Loaded {
 
 /** The options of loading that the arguments stand for. Throws a UsageError for those that do not go together. */
 export function loadOptions(given: DeviceArguments & { readonly context?: number }): LoadOptions {
-  const { device, threads, deterministic, quantize, context } = given;
+  const { device, threads, deterministic, quantize, cacheType, context } = given;
   if (threads !== undefined && device !== undefined && device !== "auto" && device !== "wasm") {
     throw new UsageError(`--threads ${threads} is for the device wasm; --device is "${device}"`);
   }
@@ -26,6 +26,7 @@ export function loadOptions(given: DeviceArguments & { readonly context?: number
     ...(threads === undefined ? {} : { threads }),
     ...(deterministic === undefined ? {} : { deterministic }),
     ...(quantize === undefined ? {} : { quantize }),
+    ...(cacheType === undefined ? {} : { cacheType }),
     ...(context === undefined ? {} : { contextLength: context }),
   };
 }

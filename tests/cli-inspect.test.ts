@@ -130,7 +130,7 @@ describe("estimate", () => {
     });
     const { stdout } = await kedge(["estimate", SHIPPED, "--context", "512"]);
     expect(stdout).toMatch(/^weights +9\.38 MB +f16, as stored$/m);
-    expect(stdout).toMatch(/^cache +3\.15 MB +512 tokens of 6\.14 kB$/m);
+    expect(stdout).toMatch(/^cache +3\.15 MB +512 tokens of 6\.14 kB, f32$/m);
   });
 
   test("goes by config.json where there are no weights", async () => {

@@ -1,6 +1,7 @@
 // The engine: a device, a model's weights on it, the cache, and the recorded forward pass. It turns feeds of tokens into steps
 // of rows, reads back what was asked for, and lets each sequence's policy drop keys. Text and sampling are above it.
 
+import type { CacheFormat } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
 import { joinBytes, joinStatistics, type CacheBytes, type CacheStatistics } from "../cache/bytes.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
@@ -28,6 +29,8 @@ export interface EngineOptions {
   readonly chunkRows?: number | undefined;
   /** how many greedy steps are run before their tokens are read; for tests */
   readonly ahead?: AheadLimits | undefined;
+  /** what numbers of keys and values are kept as; f32 by default */
+  readonly cacheType?: CacheFormat | undefined;
 }
 
 /** How a sequence is opened. */
@@ -82,6 +85,7 @@ export class Engine implements Decoder {
   readonly activations: Activations;
   readonly contextLength: number;
   readonly chunkRows: number;
+  readonly cacheType: CacheFormat;
   readonly #maxSlots: number;
   readonly #rotation: Rotation | undefined;
   /** keys of sequences whose layers keep the same, and of those whose layers differ */
@@ -99,6 +103,7 @@ export class Engine implements Decoder {
     this.weights = weights;
     this.contextLength = Math.min(options.contextLength ?? config.contextLength, config.contextLength);
     this.chunkRows = options.chunkRows ?? device.preferredRows;
+    this.cacheType = options.cacheType ?? "f32";
     this.#maxSlots = options.maxSlots ?? DEFAULT_MAX_SLOTS;
     this.activations = new Activations(device, config, this.chunkRows);
     this.#rotation = config.rotary ? new Rotation(config.rotary) : undefined;
@@ -438,7 +443,8 @@ export class Engine implements Decoder {
 
   #makeStore(isPerLayer: boolean): CacheStore {
     const { layers, kvHeads, headDim } = this.config;
-    return new CacheStore(this.device, { layers, kvHeads, headDim, isPerLayer, maxSlots: this.#maxSlots });
+    const shape = { layers, kvHeads, headDim, format: this.cacheType, isPerLayer, maxSlots: this.#maxSlots };
+    return new CacheStore(this.device, shape);
   }
 
   #own(sequence: DecoderSequence): EngineSequence {

@@ -1,7 +1,7 @@
 // What a model will take in memory, from its configuration alone: before anything is downloaded or loaded.
 
 import type { ModelConfig } from "../../loaders/index.ts";
-import { bytesPerWeight, isQuantized, type MatrixFormat } from "../../kernels/index.ts";
+import { bytesPerWeight, isQuantized, slotBytes, type CacheFormat, type MatrixFormat } from "../../kernels/index.ts";
 import { families } from "./families/index.ts";
 import { quantizedFormatOf } from "./weights.ts";
 
@@ -53,13 +53,22 @@ export function countParameters(config: ModelConfig): ParameterCount {
   return { matrices, embeddings, vectors, total: matrices + vectors };
 }
 
-/** Memory for weights kept as `format` (with int4, embedding and head as int8), and for the cache of `contextLength` tokens (the model's limit by default). */
-export function estimate(config: ModelConfig, format: MatrixFormat, contextLength = config.contextLength): Estimate {
+/**
+ * Memory for weights kept as `format` (with int4, embedding and head as int8), and for the cache of `contextLength` tokens (the
+ * model's limit by default) whose numbers are kept as `cacheType`.
+ */
+export function estimate(
+  config: ModelConfig,
+  format: MatrixFormat,
+  contextLength = config.contextLength,
+  cacheType: CacheFormat = "f32",
+): Estimate {
   const parameters = countParameters(config);
   const { matrices, embeddings, vectors } = parameters;
   const outer = (isQuantized(format) ? quantizedFormatOf(format, true) : undefined) ?? format;
   const matrixBytes = (matrices - embeddings) * bytesPerWeight(format) + embeddings * bytesPerWeight(outer);
-  const cachePerToken = config.layers * 2 * config.kvHeads * config.headDim * Float32Array.BYTES_PER_ELEMENT;
+  const { layers, kvHeads, headDim } = config;
+  const cachePerToken = layers * slotBytes({ format: cacheType, headDim }, kvHeads);
   return {
     parameters,
     weights: matrixBytes + vectors * Float32Array.BYTES_PER_ELEMENT,

@@ -14,7 +14,7 @@ import {
   type ModelFolder,
   type Tokenizer,
 } from "../../loaders/index.ts";
-import { isQuantized, type QuantizedFormat } from "../../kernels/index.ts";
+import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "../../kernels/index.ts";
 import { anchorsAtLineBreaks, type AnchorChooser } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
 import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
@@ -56,6 +56,8 @@ export interface LoadOptions extends DeviceOptions {
   readonly maxCachedTokens?: number;
   /** keep matrices as int8 or int4 in groups of 32, made while loading; as stored by default, quantized files included. See docs/numerics.md */
   readonly quantize?: QuantizedFormat;
+  /** what numbers of keys and values are kept as: f32 by default; f16 takes half the bytes, int8 about a quarter */
+  readonly cacheType?: CacheFormat;
   /** rows of one prefill step; the device's preference by default */
   readonly chunkRows?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -100,6 +102,8 @@ export class Model implements AsyncDisposable {
   readonly device: Device;
   /** what matrices are kept as, null for as stored; with int4, embedding and head are int8 */
   readonly quantized: QuantizedFormat | null;
+  /** what numbers of keys and values are kept as */
+  readonly cacheType: CacheFormat;
   /** things worth knowing about this model here, a sentence each */
   readonly notes: readonly string[];
   /** most tokens of a sequence */
@@ -124,6 +128,7 @@ export class Model implements AsyncDisposable {
     this.contextLength = parts.engine.contextLength;
     this.tokenizer = parts.tokenizer;
     this.quantized = parts.quantized;
+    this.cacheType = parts.engine.cacheType;
     this.notes = parts.notes;
     this.#ownsDevice = parts.ownsDevice;
     this.#looker = new Looker(parts.engine);
@@ -361,6 +366,9 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   if (options.quantize !== undefined && !isQuantized(options.quantize)) {
     throw new UnsupportedError(`quantize is "${String(options.quantize)}": use "int8" or "int4"`);
   }
+  if (options.cacheType !== undefined && !cacheFormats.includes(options.cacheType)) {
+    throw new UnsupportedError(`cacheType is "${String(options.cacheType)}": use "f32", "f16" or "int8"`);
+  }
   const folder = openFolder(source);
   report("files", 0, 3, "config.json");
   const config = await loadConfig(folder, signal);
@@ -382,6 +390,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       contextLength: options.contextLength,
       maxSlots: options.maxCachedTokens,
       chunkRows: options.chunkRows,
+      cacheType: options.cacheType,
     };
     device = await fitFor(device, { checkpoint, config, weightOptions, engineOptions }, options.device, options);
     const { weights, unused } = await loadWeights(device, checkpoint, config, {
