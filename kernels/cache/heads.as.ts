@@ -18,10 +18,13 @@ export function headBytes<T>(headDim: u32): usize {
   return codeBytes(headDim) + (<usize>((headDim + 63) >> 6) << 2);
 }
 
-/** Four halves as f32, from their bits in the low 16 of each lane, extended by sign. Halves are never infinite here. */
+/**
+ * Four halves as f32, from their bits extended by sign; `mask` is 0x8fffe000 and `larger` 2^112 in each lane, held in variables
+ * as engines make constants anew each time. Halves are never infinite here.
+ */
 @inline
-function fromHalves(bits: v128): v128 {
-  return f32x4.mul(v128.and(i32x4.shl(bits, 13), i32x4.splat(0x8fffe000)), f32x4.splat(LARGER));
+function fromHalves(bits: v128, mask: v128, larger: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shl(bits, 13), mask), larger);
 }
 
 /** The scale of the group that number i is in. */
@@ -39,13 +42,20 @@ export function expandHead<T>(head: usize, headDim: u32, to: usize): void {
     return;
   }
   if (sizeof<T>() == 2) {
-    for (; i + 8 <= n; i += 8) {
-      const halves = v128.load(head + (i << 1));
-      v128.store(to + (i << 2), fromHalves(i32x4.extend_low_i16x8_s(halves)));
-      v128.store(to + (i << 2), fromHalves(i32x4.extend_high_i16x8_s(halves)), 16);
+    const zero = headDim >> 31;
+    const mask = i32x4.splat(0x8fffe000 | zero), larger = i32x4.splat(0x77800000 | zero);
+    for (; i + 16 <= n; i += 16) {
+      const from = head + (i << 1), at = to + (i << 2);
+      v128.store(at, fromHalves(v128.load_ext<i16>(from), mask, larger));
+      v128.store(at, fromHalves(v128.load_ext<i16>(from, 8), mask, larger), 16);
+      v128.store(at, fromHalves(v128.load_ext<i16>(from, 16), mask, larger), 32);
+      v128.store(at, fromHalves(v128.load_ext<i16>(from, 24), mask, larger), 48);
     }
-    for (; i + 2 <= n; i += 2) v128.store64_lane(to + (i << 2), fromHalves(i32x4.extend_low_i16x8_s(v128.load32_zero(head + (i << 1)))), 0);
-    if (i < n) v128.store32_lane(to + (i << 2), fromHalves(i32x4.extend_low_i16x8_s(v128.load32_zero(head + (i << 1)))), 0);
+    for (; i + 4 <= n; i += 4) v128.store(to + (i << 2), fromHalves(v128.load_ext<i16>(head + (i << 1)), mask, larger));
+    for (; i < n; i += 2) {
+      const pair = fromHalves(i32x4.extend_low_i16x8_s(v128.load32_zero(head + (i << 1))), mask, larger);
+      v128.store64_lane(to + (i << 2), pair, 0);
+    }
     return;
   }
   for (; i + 32 <= n; i += 32) {
