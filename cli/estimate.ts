@@ -76,7 +76,11 @@ export const estimate: Verb = {
       ...format.table(
         [
           ["weights", format.bytes(weights), `${kind}, ${from}`],
-          ["cache", format.bytes(cache), `${format.plural(context, "token")} of ${format.bytes(cachePerToken)}, ${cacheType}`],
+          [
+            "cache",
+            format.bytes(cache),
+            `${format.plural(context, "token")} of ${format.bytes(cachePerToken)}, ${cacheType}`,
+          ],
           ["total", format.bytes(weights + cache), "and activations, which depend on the device"],
         ],
         [1],

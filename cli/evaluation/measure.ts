@@ -50,7 +50,12 @@ export async function measure(options: MeasureOptions): Promise<Measurement> {
     tasks,
     sandbox,
     samples: decoding.samples,
-    settings: { model: modelName, device: model.device.name, cacheType: model.cacheType, ...decodingSettings(decoding) },
+    settings: {
+      model: modelName,
+      device: model.device.name,
+      cacheType: model.cacheType,
+      ...decodingSettings(decoding),
+    },
     complete: async (batch, signal) => {
       const begin = performance.now();
       const texts = await complete(batch, signal);

@@ -134,7 +134,6 @@ export class Engine implements Decoder {
     return this.#shared;
   }
 
-  /** Bytes of keys and values of all sequences. */
   cacheBytes(): CacheBytes {
     return joinBytes(this.#stores().map((store) => store.bytes()));
   }
@@ -442,9 +441,8 @@ export class Engine implements Decoder {
   }
 
   #makeStore(isPerLayer: boolean): CacheStore {
-    const { layers, kvHeads, headDim } = this.config;
-    const shape = { layers, kvHeads, headDim, format: this.cacheType, isPerLayer, maxSlots: this.#maxSlots };
-    return new CacheStore(this.device, shape);
+    const { config, cacheType, device } = this;
+    return new CacheStore(device, { ...config, format: cacheType, isPerLayer, maxSlots: this.#maxSlots });
   }
 
   #own(sequence: DecoderSequence): EngineSequence {
