@@ -6,7 +6,8 @@ import type { ModelConfig } from "../../loaders/index.ts";
 import { joinBytes, joinStatistics, type CacheBytes, type CacheStatistics } from "../cache/bytes.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
 import { CacheStore } from "../cache/store.ts";
-import { type Device, DeviceError, type Executable, type Read, type Write } from "../devices/device.ts";
+import { DeviceError } from "../devices/device.ts";
+import type { Device, Executable, PrepareOptions, Read, Write } from "../devices/device.ts";
 import type { Decoder, DecoderSequence, Feed, Largest, LargestOptions } from "../generate/decoder.ts";
 import { Activations } from "./activations.ts";
 import { cutIntoChunks, type Chunk, type Part } from "./chunks.ts";
@@ -116,7 +117,7 @@ export class Engine implements Decoder {
     device: Device,
     config: ModelConfig,
     weights: ModelWeights,
-    options: EngineOptions & { signal?: AbortSignal; onProgress?: (done: number, of: number) => void } = {},
+    options: EngineOptions & Pick<PrepareOptions, "signal" | "onProgress"> = {},
   ): Promise<Engine> {
     const engine = new Engine(device, config, weights, options);
     await engine.store.prepare(options.signal);
@@ -134,6 +135,7 @@ export class Engine implements Decoder {
     return this.#shared;
   }
 
+  /** Bytes of keys and values of all sequences. */
   cacheBytes(): CacheBytes {
     return joinBytes(this.#stores().map((store) => store.bytes()));
   }
@@ -148,11 +150,7 @@ export class Engine implements Decoder {
   }
 
   /** Records and prepares a forward pass over a store. */
-  async prepare(
-    store: CacheStore,
-    recordOptions: RecordOptions = {},
-    options: { signal?: AbortSignal; onProgress?: (done: number, of: number) => void } = {},
-  ): Promise<Prepared> {
+  async prepare(store: CacheStore, recordOptions: RecordOptions = {}, options: PrepareOptions = {}): Promise<Prepared> {
     const { config, weights, activations } = this;
     const recording = recordForward({ config, weights, store, activations }, recordOptions);
     const executable = await this.device.prepare(recording.program, options);
