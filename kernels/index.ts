@@ -84,6 +84,7 @@ export {
   type Setting,
   type TypedKernel,
   type WasmImplementation,
+  type SecondPass,
   type WebGlFunction,
   type WebGlImplementation,
   type WebGlPass,

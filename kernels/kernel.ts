@@ -98,6 +98,18 @@ export interface WgslImplementation extends ImplementationBase {
   readonly constants?: (setting: Setting) => Readonly<Record<string, number | boolean>>;
   /** workgroups to dispatch, [x, y, z]; `rows` is the actual count here */
   readonly workgroups: (setting: Setting) => readonly number[];
+  readonly secondPass?: SecondPass;
+}
+
+/**
+ * A second dispatch that finishes what the first left in `scratch`, the shader's binding behind Params:
+ * `var<storage, read_write> scratch: array<vec4<f32>>`. Both are entry points of one shader with one set of constants.
+ */
+export interface SecondPass {
+  readonly entryPoint: string;
+  readonly workgroups: (setting: Setting) => readonly number[];
+  /** f32 numbers of `scratch`, for as many rows as the implementation is meant for; must not depend on `rows` */
+  readonly scratchLength: (setting: Setting) => number;
 }
 
 /** A function exported from the kernels' WebAssembly module. */

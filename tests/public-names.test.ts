@@ -214,6 +214,7 @@ it("kedge/kernels exports these names", () => {
     type QuantizedFormat
     type Random
     type Sample
+    type SecondPass
     type Setting
     type StoredFormat
     type Trial

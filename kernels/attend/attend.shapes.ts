@@ -47,4 +47,7 @@ export const shapes: readonly Shape[] = [
   // SmolLM2-135M: decoding, and a piece of a prompt
   { params: attention(1, 9, 3, 64, 200), absent: alone },
   { params: attention(33, 9, 3, 64, 64), absent: alone },
+  // more rows than a tile, more keys than a part
+  { params: { ...attention(70, 2, 1, 36, 75), window: 40 } },
+  { params: attention(2, 2, 1, 16, 700) },
 ];

@@ -2,10 +2,20 @@ import { cacheFormats } from "../cache/cache.ts";
 import { attentionRead, foursPreludes, singlesPreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
 import type { Setting, WgslImplementation } from "../kernel.ts";
+import bindings from "./bindings.wgsl?raw";
 import rowsOfFour from "./attend.rows.subgroups.wgsl?raw";
+import split from "./attend.split.wgsl?raw";
 import subgroups from "./attend.subgroups.wgsl?raw";
+import tiles from "./attend.tiles.wgsl?raw";
 import plain from "./attend.wgsl?raw";
+import tileMemory from "./tile.wgsl?raw";
 import visible from "./visible.wgsl?raw";
+import walk from "./walk.subgroups.wgsl?raw";
+
+/** Rows of a tile of `attend.tiles`, and the largest head that its lanes can sum up. */
+const TILE = { rows: 32, headDim: 128, workgroupBytes: 14_000 } as const;
+/** Parts into which the keys of a row are cut at most, and rows for which they are. */
+const SPLIT = { parts: 32, rows: 4 } as const;
 
 const sources = ({ present }: Setting) => ({
   HAS_SOURCE: present.has("sourceCache"),
@@ -18,38 +28,76 @@ function workgroupsOf({ params: { rows, heads, headDim } }: Setting, dims: numbe
   return [x, y, Math.ceil(headDim! / dims)];
 }
 
+/** Dimensions that a subgroup adds up in one walk. */
+const dimsOfWalk = ({ subgroupSize }: Setting) => 16 * subgroupSize;
 const hasWholeGroups = ({ params }: Setting) => params["headDim"]! % 4 === 0;
 
 /**
- * A subgroup per row and head, or per four rows and head where there are many, else a workgroup per row and head: each for
- * every format of the cache.
+ * On GPUs by tiles, or in parts of a row's keys where rows are few. Else a subgroup per row and head, or per four rows and head
+ * where there are many, or a workgroup per row and head: each for every format of the cache.
  */
-export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format): readonly WgslImplementation[] => [
-  {
-    name: `attend.rows.subgroups.${format}`,
-    wgsl: visible + foursPreludes[format] + attentionRead + rowsOfFour,
-    requires: ["subgroups"],
-    formats: [format],
-    rows: { min: 5 },
-    fits: hasWholeGroups,
-    constants: (setting) => ({ WORKGROUP: setting.subgroupSize, ...sources(setting) }),
-    workgroups: (setting) => workgroupsOf(setting, 16 * setting.subgroupSize, 4),
-  },
-  {
-    name: `attend.subgroups.${format}`,
-    wgsl: visible + foursPreludes[format] + attentionRead + subgroups,
-    requires: ["subgroups"],
-    formats: [format],
-    fits: hasWholeGroups,
-    constants: (setting) => ({ WORKGROUP: setting.subgroupSize, ...sources(setting) }),
-    workgroups: (setting) => workgroupsOf(setting, 16 * setting.subgroupSize),
-  },
-  {
-    name: `attend.${format}`,
-    wgsl: visible + singlesPreludes[format] + attentionRead + plain,
-    requires: [],
-    formats: [format],
-    constants: sources,
-    workgroups: (setting) => workgroupsOf(setting, 256),
-  },
-]);
+export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format): readonly WgslImplementation[] => {
+  const fours = bindings + visible + foursPreludes[format] + attentionRead;
+  return [
+    {
+      name: `attend.tiles.${format}`,
+      wgsl: fours + tileMemory + tiles,
+      requires: [],
+      formats: [format],
+      suits: "hardware",
+      rows: { min: 5 },
+      fits: (setting) =>
+        hasWholeGroups(setting) &&
+        setting.params["headDim"]! <= TILE.headDim &&
+        setting.maxWorkgroupBytes >= TILE.workgroupBytes,
+      constants: (setting) => ({ CHUNKS: Math.ceil(setting.params["headDim"]! / 32), ...sources(setting) }),
+      workgroups: ({ params: { rows, heads } }) => spread(Math.ceil(rows! / TILE.rows) * heads!),
+    },
+    {
+      name: `attend.split.${format}`,
+      wgsl: fours + walk + split,
+      requires: ["subgroups"],
+      formats: [format],
+      suits: "hardware",
+      rows: { max: SPLIT.rows },
+      fits: hasWholeGroups,
+      constants: (setting) => ({ WORKGROUP: setting.subgroupSize, PARTS: SPLIT.parts, ...sources(setting) }),
+      workgroups: ({ params: { rows, heads } }) => {
+        const [x, y] = spread(rows! * heads!);
+        return [x, y, SPLIT.parts];
+      },
+      secondPass: {
+        entryPoint: "merge",
+        workgroups: ({ params: { rows, heads } }) => spread(rows! * heads!),
+        scratchLength: ({ params: { heads, headDim } }) => SPLIT.rows * heads! * SPLIT.parts * (4 + headDim!),
+      },
+    },
+    {
+      name: `attend.rows.subgroups.${format}`,
+      wgsl: fours + rowsOfFour,
+      requires: ["subgroups"],
+      formats: [format],
+      rows: { min: 5 },
+      fits: hasWholeGroups,
+      constants: (setting) => ({ WORKGROUP: setting.subgroupSize, ...sources(setting) }),
+      workgroups: (setting) => workgroupsOf(setting, dimsOfWalk(setting), 4),
+    },
+    {
+      name: `attend.subgroups.${format}`,
+      wgsl: fours + walk + subgroups,
+      requires: ["subgroups"],
+      formats: [format],
+      fits: hasWholeGroups,
+      constants: (setting) => ({ WORKGROUP: setting.subgroupSize, ...sources(setting) }),
+      workgroups: (setting) => workgroupsOf(setting, dimsOfWalk(setting)),
+    },
+    {
+      name: `attend.${format}`,
+      wgsl: visible + singlesPreludes[format] + attentionRead + plain,
+      requires: [],
+      formats: [format],
+      constants: sources,
+      workgroups: (setting) => workgroupsOf(setting, 256),
+    },
+  ];
+});

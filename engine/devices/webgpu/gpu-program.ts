@@ -12,18 +12,17 @@ import { numbersIn } from "../tensor.ts";
 import { isForRows } from "./choose.ts";
 import { USAGE } from "./constants.ts";
 import type { GpuMatrix, GpuTensor, MatrixPiece } from "./memory.ts";
-import type { KernelLayout } from "./pipelines.ts";
+import type { KernelLayout, ReadyPipelines } from "./pipelines.ts";
 
-/** An implementation with its pipeline. */
+/** An implementation with its pipelines. */
 export interface ReadyImplementation {
   readonly implementation: WgslImplementation;
-  readonly pipeline: GPUComputePipeline;
+  readonly pipelines: ReadyPipelines;
 }
 
 /** A call with all that it takes to replay it. */
 export interface ReadyCall {
   readonly call: Call;
-  readonly layout: KernelLayout;
   readonly setting: Setting;
   /** best first */
   readonly choices: readonly ReadyImplementation[];
@@ -41,10 +40,13 @@ interface Dispatch {
   readonly offset: Uint32Array;
   readonly variables: readonly string[];
   readonly bound: (GPUBuffer | undefined)[];
-  group: GPUBindGroup | undefined;
+  /** made of `bound`, for each layout that a choice needed so far */
+  readonly groups: Map<KernelLayout, GPUBindGroup>;
   isCurrent: boolean;
   choice: ReadyImplementation | undefined;
   workgroups: readonly number[];
+  /** of the choice's second pass; empty without one */
+  secondWorkgroups: readonly number[];
 }
 
 const maxWorkgroups = 65535;
@@ -54,6 +56,8 @@ export interface ProgramHost {
   readonly device: GPUDevice;
   /** stands in for absent optional buffers */
   readonly absent: GPUBuffer;
+  createScratch(length: number): GpuTensor;
+  destroyScratch(scratch: GpuTensor): void;
   tensor(tensor: Tensor): GpuTensor;
   matrix(matrix: Matrix): GpuMatrix;
   release(program: GpuProgram): void;
@@ -69,6 +73,8 @@ export class GpuProgram implements Executable {
   readonly #firstDispatch: number[] = [];
   readonly #values = new Map<string, number>();
   readonly #uniforms: GPUBuffer;
+  /** what second passes take over from first ones; calls use it one after another */
+  readonly #scratch: GpuTensor | undefined;
   readonly #arena: ArrayBuffer;
   readonly #words: Uint32Array;
   readonly #floats: Float32Array;
@@ -97,15 +103,21 @@ export class GpuProgram implements Executable {
       size: this.#arena.byteLength,
       usage: USAGE.uniform | USAGE.copyDst,
     });
+    const lengths = calls.flatMap(({ setting, choices }) =>
+      choices.map(({ implementation }) => implementation.secondPass?.scratchLength(setting) ?? 0),
+    );
+    const longestScratch = Math.max(0, ...lengths);
+    if (longestScratch > 0) this.#scratch = host.createScratch(longestScratch);
   }
 
   dispose(): void {
     this.#host.release(this);
   }
 
-  /** Frees its uniforms; the program cannot be replayed afterwards. */
+  /** Frees what is its own; the program cannot be replayed afterwards. */
   destroy(): void {
     this.#uniforms.destroy();
+    if (this.#scratch) this.#host.destroyScratch(this.#scratch);
   }
 
   /** Brings calls begin..end up to date with the step's variables and the tensors' buffers, and uploads their Params. */
@@ -125,7 +137,7 @@ export class GpuProgram implements Executable {
       if (missing !== undefined) {
         throw new RangeError(`${dispatch.ready.call.label}: the step gives no value for "${missing}"`);
       }
-      this.#bind(dispatch);
+      this.#refresh(dispatch);
       if (!dispatch.isCurrent) this.#resolve(dispatch, variables);
     }
     if (this.#isUploaded) return;
@@ -136,19 +148,24 @@ export class GpuProgram implements Executable {
   /** Encodes calls begin..end; `update` goes before. */
   encode(pass: GPUComputePassEncoder, begin: number, end: number): void {
     let current: GPUComputePipeline | undefined;
-    for (let i = this.#firstDispatch[begin]!; i < this.#firstDispatch[end]!; i++) {
-      const { choice, workgroups, group, offset } = this.#dispatches[i]!;
-      if (!choice) continue;
-      if (choice.pipeline !== current) pass.setPipeline((current = choice.pipeline));
-      pass.setBindGroup(0, group!, offset, 0, 1);
+    const dispatchOne = (pipeline: GPUComputePipeline, workgroups: readonly number[]) => {
+      if (pipeline !== current) pass.setPipeline((current = pipeline));
       pass.dispatchWorkgroups(workgroups[0]!, workgroups[1] ?? 1, workgroups[2] ?? 1);
+    };
+    for (let i = this.#firstDispatch[begin]!; i < this.#firstDispatch[end]!; i++) {
+      const dispatch = this.#dispatches[i]!;
+      if (!dispatch.choice) continue;
+      const { layout, first, second } = dispatch.choice.pipelines;
+      pass.setBindGroup(0, this.#groupOf(dispatch, layout), dispatch.offset, 0, 1);
+      dispatchOne(first, dispatch.workgroups);
+      if (second) dispatchOne(second, dispatch.secondWorkgroups);
     }
   }
 
-  /** Makes the bind group anew if one of its buffers is another than before. */
-  #bind(dispatch: Dispatch): void {
-    const { sources, bound, ready } = dispatch;
-    let isSame = dispatch.group !== undefined;
+  /** Looks whether one of its buffers is another than before, in which case bind groups must be made anew. */
+  #refresh(dispatch: Dispatch): void {
+    const { sources, bound } = dispatch;
+    let isSame = dispatch.groups.size > 0;
     for (let i = 0; i < sources.length; i++) {
       const source = sources[i];
       const buffer = source && ("tensor" in source ? this.#host.tensor(source.tensor).buffer : source.piece.buffer);
@@ -157,12 +174,21 @@ export class GpuProgram implements Executable {
       isSame = false;
     }
     if (isSame) return;
-    const { call, layout } = ready;
+    dispatch.groups.clear();
+    dispatch.isCurrent = false;
+  }
+
+  #groupOf({ ready, bound, groups }: Dispatch, layout: KernelLayout): GPUBindGroup {
+    const known = groups.get(layout);
+    if (known) return known;
+    const { call } = ready;
     const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer: buffer ?? this.#host.absent } }));
     const params = { buffer: this.#uniforms, offset: 0, size: Math.max(4, Object.keys(call.kernel.params).length * 4) };
     entries.push({ binding: entries.length, resource: params });
-    dispatch.group = this.#host.device.createBindGroup({ label: call.label, layout: layout.group, entries });
-    dispatch.isCurrent = false;
+    if (layout.hasScratch) entries.push({ binding: entries.length, resource: { buffer: this.#scratch!.buffer } });
+    const group = this.#host.device.createBindGroup({ label: call.label, layout: layout.group, entries });
+    groups.set(layout, group);
+    return group;
   }
 
   /** Writes the dispatch's Params, picks its implementation and counts its workgroups. */
@@ -196,16 +222,19 @@ export class GpuProgram implements Executable {
       throw new DeviceError("failed", `${label}: nothing here computes ${kernel.name} for ${rows} rows`);
     }
     if (dispatch.choice) {
-      const { workgroups, name } = dispatch.choice.implementation;
-      dispatch.workgroups = workgroups({ ...setting, params });
-      if (dispatch.workgroups.some((count) => count > maxWorkgroups)) {
-        const wanted = dispatch.workgroups.join(" x ");
+      const { workgroups, secondPass, name } = dispatch.choice.implementation;
+      const resolved = { ...setting, params };
+      dispatch.workgroups = workgroups(resolved);
+      dispatch.secondWorkgroups = secondPass?.workgroups(resolved) ?? [];
+      const counts = [...dispatch.workgroups, ...dispatch.secondWorkgroups];
+      if (counts.some((count) => count > maxWorkgroups)) {
+        const wanted = counts.join(" x ");
         throw new DeviceError(
           "failed",
           `${label}: ${name} wants ${wanted} workgroups, ${maxWorkgroups} a side at most`,
         );
       }
-      if (dispatch.workgroups.includes(0)) dispatch.choice = undefined;
+      if (counts.includes(0)) dispatch.choice = undefined;
     }
     dispatch.isCurrent = true;
   }
@@ -260,10 +289,11 @@ function dispatchOf(
     offset,
     variables: [...new Set(names)],
     bound: sources.map(() => undefined),
-    group: undefined,
+    groups: new Map(),
     isCurrent: false,
     choice: undefined,
     workgroups: [],
+    secondWorkgroups: [],
   };
 }
 

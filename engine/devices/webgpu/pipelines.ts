@@ -6,10 +6,21 @@ import { COMPUTE } from "./constants.ts";
 import type { Faults } from "./faults.ts";
 import { waitFor } from "./wait.ts";
 
-/** How the buffers of a kernel are bound: its own in group 0, `Params` behind them at an offset into the uniforms. */
+/**
+ * How the buffers of a kernel are bound: its own in group 0, `Params` behind them at an offset into the uniforms, behind that
+ * the scratch of implementations with a second pass.
+ */
 export interface KernelLayout {
+  readonly hasScratch: boolean;
   readonly group: GPUBindGroupLayout;
   readonly pipeline: GPUPipelineLayout;
+}
+
+/** An implementation's pipelines, and how their buffers are bound. */
+export interface ReadyPipelines {
+  readonly layout: KernelLayout;
+  readonly first: GPUComputePipeline;
+  readonly second: GPUComputePipeline | undefined;
 }
 
 /** A shader or pipeline that this machine does not take. */
@@ -33,17 +44,18 @@ export function shaderOf({ requires, wgsl }: WgslImplementation): string {
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #faults: Faults;
-  readonly #layouts = new Map<Kernel, KernelLayout>();
+  readonly #layouts = { plain: new Map<Kernel, KernelLayout>(), scratch: new Map<Kernel, KernelLayout>() };
   readonly #modules = new Map<string, GPUShaderModule>();
-  readonly #pipelines = new Map<WgslImplementation, Map<string, Promise<GPUComputePipeline>>>();
+  readonly #pipelines = new Map<WgslImplementation, Map<string, Promise<ReadyPipelines>>>();
 
   constructor(device: GPUDevice, faults: Faults) {
     this.#device = device;
     this.#faults = faults;
   }
 
-  layoutOf(kernel: Kernel): KernelLayout {
-    const known = this.#layouts.get(kernel);
+  #layoutOf(kernel: Kernel, hasScratch: boolean): KernelLayout {
+    const layouts = this.#layouts[hasScratch ? "scratch" : "plain"];
+    const known = layouts.get(kernel);
     if (known) return known;
     const uses = Object.values(kernel.buffers);
     const entries: GPUBindGroupLayoutEntry[] = uses.map((use, binding) => ({
@@ -53,19 +65,20 @@ export class Pipelines {
     }));
     const uniform = { type: "uniform", hasDynamicOffset: true } as const;
     entries.push({ binding: uses.length, visibility: COMPUTE, buffer: uniform });
+    if (hasScratch) entries.push({ binding: uses.length + 1, visibility: COMPUTE, buffer: { type: "storage" } });
     const group = this.#device.createBindGroupLayout({ label: kernel.name, entries });
     const pipeline = this.#device.createPipelineLayout({ label: kernel.name, bindGroupLayouts: [group] });
-    const layout = { group, pipeline };
-    this.#layouts.set(kernel, layout);
+    const layout = { hasScratch, group, pipeline };
+    layouts.set(kernel, layout);
     return layout;
   }
 
-  /** The pipeline of an implementation with these constants; the same promise every time. Rejects with a CompileError. */
+  /** The pipelines of an implementation with these constants; the same promise every time. Rejects with a CompileError. */
   get(
     kernel: Kernel,
     implementation: WgslImplementation,
     constants: Readonly<Record<string, number | boolean>>,
-  ): Promise<GPUComputePipeline> {
+  ): Promise<ReadyPipelines> {
     const values = Object.fromEntries(Object.entries(constants).map(([name, value]) => [name, Number(value)]));
     const wrong = Object.entries(values).find(([, value]) => !Number.isFinite(value));
     if (wrong) {
@@ -87,22 +100,21 @@ export class Pipelines {
     kernel: Kernel,
     implementation: WgslImplementation,
     constants: Record<string, number>,
-  ): Promise<GPUComputePipeline> {
-    const { name } = implementation;
+  ): Promise<ReadyPipelines> {
+    const { name, secondPass } = implementation;
     const code = shaderOf(implementation);
-    const { pipeline: layout } = this.layoutOf(kernel);
+    const layout = this.#layoutOf(kernel, secondPass !== undefined);
     this.#device.pushErrorScope("validation");
     let module = this.#modules.get(code);
     if (!module) this.#modules.set(code, (module = this.#device.createShaderModule({ label: name, code })));
     const scope = this.#device.popErrorScope();
-    const made = this.#device.createComputePipelineAsync({
-      label: name,
-      layout,
-      compute: { module, entryPoint: "main", constants },
+    const made = ["main", ...(secondPass ? [secondPass.entryPoint] : [])].map((entryPoint) => {
+      const compute = { module, entryPoint, constants };
+      return this.#device.createComputePipelineAsync({ label: name, layout: layout.pipeline, compute });
     });
     try {
-      const [pipeline] = await waitFor(Promise.all([made, scope]));
-      return pipeline;
+      const [[first, second]] = await waitFor(Promise.all([Promise.all(made), scope]));
+      return { layout, first: first!, second };
     } catch (error) {
       this.#faults.throwIfEnded();
       const { messages } = await waitFor(module.getCompilationInfo());

@@ -25,29 +25,35 @@ const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${lette
 /** What the number of a buffer's element type is in WGSL; packed weights and the bits of floats are u32. */
 const scalarsOf = (use: string) => (use.startsWith("matrix") || use.endsWith("u32") ? ["u32"] : ["f32", "u32"]);
 
-function wantedBindings(kernel: Kernel) {
+function wantedBindings(kernel: Kernel, { secondPass }: WgslImplementation) {
   const buffers = Object.entries(kernel.buffers).map(([name, use], binding) => {
     return { name: snakeCase(name), binding, access: use.includes("write") ? "read_write" : "read" };
   });
-  return [...buffers, { name: "params", binding: buffers.length, access: "read" }];
+  const params = { name: "params", binding: buffers.length, access: "read" };
+  const scratch = { name: "scratch", binding: buffers.length + 1, access: "read_write" };
+  return [...buffers, params, ...(secondPass ? [scratch] : [])];
 }
 
 describe("the shader of", () => {
   test.each(cases)("$name declares what $kernel.name does", ({ kernel, implementation }) => {
     const shader = new WgslReflect(shaderOf(implementation));
     const bindings = shader.getBindGroups()[0] ?? [];
-    expect(bindings.map(({ name, binding, access }) => ({ name, binding, access }))).toEqual(wantedBindings(kernel));
+    expect(bindings.map(({ name, binding, access }) => ({ name, binding, access }))).toEqual(
+      wantedBindings(kernel, implementation),
+    );
 
     const uses = Object.values(kernel.buffers);
-    for (const [i, { format }] of bindings.slice(0, -1).entries()) {
+    for (const [i, { format }] of bindings.slice(0, uses.length).entries()) {
       const scalar =
         format && "format" in format && format.format ? (format.format as { name: string }).name : format?.name;
       expect(scalarsOf(uses[i]!)).toContain(scalar);
     }
-    const members = bindings.at(-1)!.members?.map(({ name, type }) => [name, type.name]);
+    const members = bindings[uses.length]!.members?.map(({ name, type }) => [name, type.name]);
     expect(members).toEqual(Object.entries(kernel.params).map(([name, type]) => [snakeCase(name), type]));
 
-    expect(shader.entry.compute.map(({ name }) => name)).toEqual(["main"]);
+    expect(shader.entry.compute.map(({ name }) => name)).toEqual(
+      implementation.secondPass ? ["main", implementation.secondPass.entryPoint] : ["main"],
+    );
   });
 
   test.each(cases)("$name gets a value for each of its overrides", ({ kernel, implementation }) => {

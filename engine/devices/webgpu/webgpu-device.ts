@@ -160,6 +160,10 @@ export class WebGpuDevice implements Device {
     this.#host = {
       device,
       absent: device.createBuffer({ label: "absent", size: BUFFER_STEP, usage: USAGE.storage }),
+      createScratch: (length) => this.#buffers.createTensor("scratch", "f32", length, "activations"),
+      destroyScratch: (scratch) => {
+        this.#buffers.destroy(scratch);
+      },
       tensor: (tensor) => this.#buffers.held(tensor),
       matrix: (matrix) => this.#buffers.heldMatrix(matrix),
       release: (program) => {
@@ -365,13 +369,7 @@ export class WebGpuDevice implements Device {
     });
     const made = await Promise.all(pipelines);
     if (made.includes(null)) return null;
-    const layout = this.#pipelines.layoutOf(call.kernel);
-    return {
-      call,
-      layout,
-      setting,
-      choices: choices.map((implementation, i) => ({ implementation, pipeline: made[i]! })),
-    };
+    return { call, setting, choices: choices.map((implementation, i) => ({ implementation, pipelines: made[i]! })) };
   }
 
   #demote(implementation: WgslImplementation, reason: string): void {
