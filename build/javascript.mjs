@@ -8,6 +8,7 @@
 
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { compactShaders } from "./shader-text.mjs";
 
 /** What dist/ offers, by source. The worker is an entry because it is started by its file name. */
 export const entries = {
@@ -57,6 +58,7 @@ export async function buildJavaScript(root) {
       })),
     },
     plugins: [
+      compactShaders,
       {
         name: "kedge:dist-urls",
         enforce: "pre",

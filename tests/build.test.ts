@@ -15,6 +15,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rewriteDistUrls } from "../build/javascript.mjs";
+import { compactShader } from "../build/shader-text.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -34,6 +35,13 @@ describe("rewriteDistUrls", () => {
     `new URL("../../../dist/a.wasm", base)`,
     `"../../../dist/a.wasm"`,
   ])("leaves %s alone", (code) => expect(rewrite(code)).toBe(code));
+});
+
+describe("compactShader", () => {
+  it("drops comments, indentation and empty lines, and nothing else", () => {
+    const shader = "// Adds.\n\n/// The sum.\nfn sum(a: f32) -> f32 {\n  return a / 2.0; // half\n}\n";
+    expect(compactShader(shader)).toBe("fn sum(a: f32) -> f32 {\nreturn a / 2.0;\n}\n");
+  });
 });
 
 /** A project of the same build with a few sources of its own: what the steps do when sources change or are wrong. */
