@@ -34,5 +34,6 @@ export function bufferFormat(buffer: Tensor | Matrix): MatrixFormat | undefined 
 export function numbersIn(buffer: Tensor | Matrix): number {
   if ("columns" in buffer) return buffer.rows * buffer.columns;
   const { packing, length } = buffer;
-  return packing ? Math.floor(length / headWords(packing)) * packing.headDim : length;
+  if (!packing || packing.format === "f32") return length;
+  return Math.floor(length / headWords(packing)) * packing.headDim;
 }
