@@ -85,3 +85,27 @@ test.each(cases)("$name: one submit a token", async ({ options, policy }) => {
     submit: Math.min(TOKENS, during["submit"]!),
   });
 });
+
+test("an abort ends the preparing of a model at once, while pipelines are still being made", async () => {
+  const own = await openWebGpu({ gpu: await softwareGpu() });
+  const folder = tinyFolder();
+  const config = parseConfig(await readJson(folder, "config.json", 1 << 20));
+  const { weights } = await loadWeights(own, await openWeights(folder), config, { file: "tiny" });
+  const { signal, abort } = abortable();
+  let last = { done: 0, of: 0 };
+  const preparing = Engine.create(own, config, weights, {
+    signal,
+    onProgress: (done, of) => {
+      last = { done, of };
+      abort();
+    },
+  });
+  await expect(preparing).rejects.toThrow("enough");
+  expect(last.done).toBeLessThan(last.of);
+  await own.dispose();
+});
+
+function abortable() {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort(new Error("enough")) };
+}

@@ -33,3 +33,14 @@ export async function waitFor<T>(promise: Promise<T>): Promise<T> {
     waiting--;
   }
 }
+
+/** The promise's outcome, or a rejection with the signal's reason as soon as that is aborted: what goes on then is left to itself. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const stop = () => reject(signal.reason as Error);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}

@@ -48,7 +48,7 @@ import {
   type AdapterOptions,
 } from "./probe.ts";
 import { Staging, type GpuRead, type StagedReads } from "./staging.ts";
-import { waitFor } from "./wait.ts";
+import { untilAborted, waitFor } from "./wait.ts";
 
 /** How `openWebGpu` opens a device. */
 export interface WebGpuOptions extends AdapterOptions {
@@ -335,7 +335,7 @@ export class WebGpuDevice implements Device {
         return wrong === null;
       });
       const ready = program.calls.map((call, i) => this.#ready(call, choices[i]!, tick));
-      const [passed, calls] = await Promise.all([Promise.all(tested), Promise.all(ready)]);
+      const [passed, calls] = await untilAborted(Promise.all([Promise.all(tested), Promise.all(ready)]), signal);
       signal?.throwIfAborted();
       this.#faults.throwIfEnded();
       if (passed.includes(false) || calls.includes(null)) continue;
