@@ -15,6 +15,7 @@ import { inspect } from "./inspect.ts";
 import { quantize } from "./quantize.ts";
 import { run } from "./run.ts";
 import { Terminal, type Streams } from "./terminal.ts";
+import { tuneKernels } from "./tune-kernels.ts";
 import { tune } from "./tune.ts";
 import type { Verb } from "./verb.ts";
 import { verify } from "./verify.ts";
@@ -30,6 +31,7 @@ const VERBS: readonly Verb[] = [
   attention,
   evaluateVerb,
   tune,
+  tuneKernels,
   doctor,
   bench,
 ];

@@ -87,7 +87,7 @@ export { parseAnchorArgument, type Anchor, type Span } from "./prompt-anchoring/
 export { byNeglect, type Strength, type StrengthFunction } from "./prompt-anchoring/strength.ts";
 export { escapeAnchorTags, hasAnchorTags, parseAnchorTags } from "./prompt-anchoring/tags.ts";
 export { tuneStrength, type TuneOptions, type TuneResult, type TuneState } from "./prompt-anchoring/tune.ts";
-export type { Clock } from "./timing/kernel-run.ts";
+export type { Clock } from "./timing/repeated-calls.ts";
 export { spreadOf, type Spread } from "./timing/spread.ts";
 export {
   implementationsOn,
@@ -96,4 +96,14 @@ export {
   type KernelTiming,
   type TimeKernelOptions,
 } from "./timing/time-kernel.ts";
+export type { DeviceIdentity, MeasuredChoice, MeasuredChoices } from "./devices/measured-choices.ts";
+export type { ChoiceRecord, KernelChoice } from "./tuning/kept-choices.ts";
+export {
+  forgetKernelChoices,
+  keptKernelChoices,
+  recallKernelChoices,
+  type KeptChoices,
+  type TuneMode,
+} from "./tuning/measured.ts";
+export type { KernelTuning, TuneKernelsOptions } from "./tuning/tune-kernels.ts";
 export { FormatError, UnsupportedError } from "../loaders/index.ts";

@@ -4,6 +4,7 @@
 // Order: writes, runs and reads of one device take effect in the order in which they were called, without awaiting each other.
 
 import type { CachePacking, Implementation, MatrixFormat, QuantizedFormat } from "../../kernels/index.ts";
+import type { MeasuredChoices } from "./measured-choices.ts";
 import type { Call, Program } from "./program.ts";
 import type { Matrix, Tensor, TensorRole } from "./tensor.ts";
 
@@ -58,7 +59,7 @@ export interface Step {
 /** A program made ready by a device: variants chosen, pipelines made. */
 export interface Executable {
   readonly program: Program;
-  /** names of the implementations chosen, per call: for `doctor`, tests and benches */
+  /** names of the implementations chosen, per call, that for the fewest rows first: for tuning, tests and benches */
   readonly chosen: readonly (readonly string[])[];
   dispose(): void;
 }
@@ -69,6 +70,8 @@ export interface PrepareOptions {
   readonly only?: (call: Call, implementation: Implementation) => boolean;
   /** false: implementations that had no known-answer test yet are taken without one, by who checks their results */
   readonly isTested?: boolean;
+  /** false: `tuning` is not followed, but the device's own order */
+  readonly isTuned?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, of: number) => void;
 }
@@ -94,6 +97,8 @@ export interface Device {
   readonly preferredRows: number;
   /** variants found wrong by the known-answer tests so far */
   readonly demotions: readonly Demotion[];
+  /** choices by measurement, which `prepare` follows; absent with `deterministic`, and where there is nothing to choose */
+  readonly tuning?: MeasuredChoices;
 
   /** A tensor of zeros; with `packing` one of keys and values, whose words are u32 in any format but f32. Throws a DeviceError when there is no room. */
   createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor;

@@ -28,6 +28,8 @@ import { contrastDecoder } from "../prompt-anchoring/contrast-decoder.ts";
 import { compareExact, type ExactComparison } from "../prompt-anchoring/exact.ts";
 import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/options.ts";
 import { planAnchoring, planContrast, type AnchoredPrompt, type PlannedPrompt } from "../prompt-anchoring/plan.ts";
+import type { TuneMode } from "../tuning/measured.ts";
+import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
 import { ChatSession } from "./chat.ts";
 import { EmbeddingTable } from "./embeddings.ts";
 import { Engine } from "./engine.ts";
@@ -36,11 +38,11 @@ import { Looker, type LookOptions, type LookResult } from "./look.ts";
 import { fitFor } from "./rehearsal.ts";
 import { tokenLogProbs } from "./token-log-probs.ts";
 import { notesOn, quantizationFor } from "./notes.ts";
-import { loadWeights } from "./weights.ts";
+import { loadWeights, type ModelWeights } from "./weights.ts";
 
 /** What is being done while a model loads. */
 export interface LoadProgress {
-  readonly stage: "files" | "weights" | "kernels";
+  readonly stage: "files" | "weights" | "tuning" | "kernels";
   readonly done: number;
   readonly of: number;
   /** the tensor or file at hand */
@@ -60,6 +62,13 @@ export interface LoadOptions extends DeviceOptions {
   readonly cacheType?: CacheFormat;
   /** rows of one prefill step; the device's preference by default */
   readonly chunkRows?: number;
+  /**
+   * Measured choice of kernel variants: follow what is kept for this machine ("kept"), time what is not within a second ("quick"),
+   * or neither ("never"). By default a GPU with nothing kept is timed, and what is kept is followed.
+   */
+  readonly tune?: TuneMode;
+  /** measured choice may take variants that round what others do not; false by default */
+  readonly allowApproximate?: boolean;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -293,6 +302,17 @@ export class Model implements AsyncDisposable {
     }
   }
 
+  /**
+   * Times the kernel variants that fit this model here and keeps the fastest, for what is loaded from now on. Throws an
+   * UnsupportedError on a device that does not choose by measuring: `reference`, `webgl`, and any with `deterministic`.
+   */
+  async tuneKernels(options: TuneKernelsOptions = {}): Promise<KernelTuning> {
+    const { device, config, weights, contextLength, chunkRows } = this.#engine;
+    if (!device.tuning) throw new UnsupportedError(`nothing is chosen by measuring on ${device.description}`);
+    const { tuneModel } = await import("../tuning/measured.ts");
+    return tuneModel({ device, config, weights, engineOptions: { contextLength, chunkRows } }, options);
+  }
+
   /** Bytes in use now. */
   memory(): ModelMemory {
     const { weights, activations } = this.device.memory();
@@ -381,6 +401,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const opening = typeof options.device === "object" ? options.device : openDevice(options.device, options);
   const [opened, read] = await Promise.allSettled([opening, readTokenizer(folder, signal)]);
   let device = opened.status === "fulfilled" ? opened.value : undefined;
+  let loaded: { readonly weights: ModelWeights } | undefined;
   try {
     if (read.status === "rejected") throw read.reason;
     if (!device) throw (opened as PromiseRejectedResult).reason;
@@ -393,10 +414,18 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       cacheType: options.cacheType,
     };
     device = await fitFor(device, { checkpoint, config, weightOptions, engineOptions }, options.device, options);
-    const { weights, unused } = await loadWeights(device, checkpoint, config, {
+    const { weights, unused } = (loaded = await loadWeights(device, checkpoint, config, {
       ...weightOptions,
       onProgress: (done, of, detail) => report("weights", done, of, detail),
-    });
+    }));
+    if (device.tuning && options.tune !== "never") {
+      const { tuneAtLoad } = await import("../tuning/measured.ts");
+      await tuneAtLoad({ device, config, weights, engineOptions }, options.tune, {
+        allowApproximate: options.allowApproximate ?? false,
+        ...(signal ? { signal } : {}),
+        onProgress: (done, of, detail) => report("tuning", done, of, detail),
+      });
+    }
     const engine = await Engine.create(device, config, weights, {
       ...engineOptions,
       ...(signal ? { signal } : {}),
@@ -405,6 +434,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
     const notes = notesOn(config, tokenizer, unused, quantized);
     return new Model({ engine, tokenizer, ownsDevice, quantized: quantized.format, notes });
   } catch (error) {
+    for (const one of loaded?.weights.all ?? []) device?.destroy(one);
     if (ownsDevice) await device?.dispose();
     throw error;
   } finally {

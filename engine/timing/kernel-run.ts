@@ -1,9 +1,8 @@
 // One implementation of a kernel ready to be timed: a trial's inputs on the device, and a program of the same call over and
-// over, as long as it takes for a run to outlast the clock's grain and the cost of starting it.
+// over (repeated-calls.ts).
 //
-// Clocks: the device's own where it has one (`Device.timeRun`), else wall time around a run that reads one number back, less
-// what a run of no calls takes. With `streamBytes` the calls walk over so many copies of the matrices that none is still in
-// a cache when its turn comes again: a single row's product is bound by memory in a model, and would not be here otherwise.
+// With `streamBytes` the calls walk over so many copies of the matrices that none is still in a cache when its turn comes
+// again: a single row's product is bound by memory in a model, and would not be here otherwise.
 
 import {
   boundOf,
@@ -15,31 +14,15 @@ import {
   type TrialError,
   type Violation,
 } from "../../kernels/index.ts";
-import type { Device, Executable, Matrix, Tensor } from "../devices/device.ts";
+import type { Device, Matrix, Tensor } from "../devices/device.ts";
 import type { Call } from "../devices/program.ts";
-
-/** What a time was taken with: the device's own clock, or the caller's around a read-back. */
-export type Clock = "device" | "wall";
+import { RepeatedCalls, type Clock, type RunOptions } from "./repeated-calls.ts";
 
 /** How a run is made. */
-export interface KernelRunOptions {
+export interface KernelRunOptions extends RunOptions {
   /** bytes of matrices to walk over, in copies; one copy by default, which a cache may hold */
   readonly streamBytes?: number;
-  /** seconds that a run should last, 0.02 by default */
-  readonly secondsPerRun?: number;
-  readonly signal?: AbortSignal;
-  /** milliseconds of the wall clock; `performance.now` by default */
-  readonly now?: () => number;
 }
-
-const SECONDS_PER_RUN = 0.02;
-/** Calls of a run at most: each has a place of its own in the device's program. */
-const MOST_CALLS = 4096;
-/** A run this much shorter than wanted is long enough. */
-const NEAR = 0.6;
-/** How much longer a run may become from one try to the next: first calls are slow. */
-const GROWTH = 16;
-const EMPTY_RUNS = 5;
 
 /** A trial's call on a device, to be sampled as often as one likes. */
 export class KernelRun {
@@ -49,10 +32,7 @@ export class KernelRun {
   readonly #options: KernelRunOptions;
   readonly #held: (Tensor | Matrix)[] = [];
   readonly #calls: Call[] = [];
-  #executable: Executable | undefined;
-  #count = 1;
-  #emptySeconds = 0;
-  clock: Clock;
+  #repeated: RepeatedCalls | undefined;
 
   private constructor(
     device: Device,
@@ -64,7 +44,6 @@ export class KernelRun {
     this.#trial = trial;
     this.#options = options;
     this.implementation = implementation;
-    this.clock = device.timeRun ? "device" : "wall";
   }
 
   /**
@@ -81,7 +60,9 @@ export class KernelRun {
     const run = new KernelRun(device, trial, implementation, options);
     try {
       await run.#fill();
-      await run.#prepare(1);
+      const { streamBytes: _, ...runOptions } = options;
+      const repeated = { ...runOptions, implementation, isTested: false };
+      run.#repeated = await RepeatedCalls.open(device, run.#calls, repeated);
       return run;
     } catch (error) {
       run.dispose();
@@ -91,7 +72,11 @@ export class KernelRun {
 
   /** Calls of one run. */
   get callsPerRun(): number {
-    return this.#count;
+    return this.#repeated!.callsPerRun;
+  }
+
+  get clock(): Clock {
+    return this.#repeated!.clock;
   }
 
   /** Copies of the matrices that calls walk over. */
@@ -107,67 +92,26 @@ export class KernelRun {
       const tensor = this.#calls[0]!.buffers[name] as Tensor;
       return { tensor, begin: 0, end: tensor.length };
     });
-    const arrays = await this.#device.run(this.#executable!, { variables: {}, reads, begin: 0, end: 1 });
+    const arrays = await this.#device.run(this.#repeated!.executable, { variables: {}, reads, begin: 0, end: 1 });
     const got = Object.fromEntries(names.map((name, i) => [name, arrays[i]!]));
     const bound = boundOf(kernel, this.implementation, params);
     return { error: errorOf(this.#trial, got, bound), violation: compare(this.#trial, got, bound) };
   }
 
   /** Finds how many calls make a run long enough, and warms up by trying. */
-  async calibrate(): Promise<void> {
-    const { secondsPerRun = SECONDS_PER_RUN, signal } = this.#options;
-    const empty: number[] = [];
-    for (let i = 0; i < EMPTY_RUNS; i++) empty.push(await this.#wall(0));
-    this.#emptySeconds = empty.sort((a, b) => a - b)[EMPTY_RUNS >> 1]!;
-    const copies = this.#calls.length;
-    const most = Math.max(MOST_CALLS, copies);
-    let count = copies;
-    for (;;) {
-      signal?.throwIfAborted();
-      await this.#prepare(count);
-      await this.#wall(count); // first runs are slower: pages are touched, code is still being compiled
-      if (this.clock === "device" && !(await this.#isClockSound())) this.clock = "wall";
-      const seconds = (await this.sample()) * count;
-      if (seconds >= secondsPerRun * NEAR || count >= most) return;
-      const wanted = count * Math.min(GROWTH, secondsPerRun / Math.max(seconds, 1e-9));
-      count = Math.min(most, Math.ceil(wanted / copies) * copies);
-    }
+  calibrate(): Promise<void> {
+    return this.#repeated!.calibrate();
   }
 
   /** Seconds per call of one run. */
-  async sample(): Promise<number> {
-    this.#options.signal?.throwIfAborted();
-    const count = this.#count;
-    if (this.clock === "device") {
-      return (await this.#device.timeRun!(this.#executable!, { variables: {}, begin: 0, end: count })) / count;
-    }
-    return Math.max(0, (await this.#wall(count)) - this.#emptySeconds) / count;
+  sample(): Promise<number> {
+    return this.#repeated!.sample();
   }
 
   dispose(): void {
-    this.#executable?.dispose();
+    this.#repeated?.dispose();
     for (const one of this.#held) this.#device.destroy(one);
     this.#held.length = 0;
-  }
-
-  /** Some drivers offer a clock that stands still. */
-  async #isClockSound(): Promise<boolean> {
-    const device = await this.#device.timeRun!(this.#executable!, { variables: {}, begin: 0, end: this.#count });
-    return device > 0 && device < 2 * (await this.#wall(this.#count)) + 1e-3;
-  }
-
-  async #wall(end: number): Promise<number> {
-    const { now = () => performance.now() } = this.#options;
-    const reads = [{ tensor: this.#output(), begin: 0, end: 1 }];
-    const begin = now();
-    await this.#device.run(this.#executable!, { variables: {}, reads, begin: 0, end });
-    return (now() - begin) / 1000;
-  }
-
-  #output(): Tensor {
-    const { kernel } = this.#trial;
-    const name = Object.keys(kernel.buffers).find((one) => kernel.buffers[one]!.includes("write"))!;
-    return this.#calls[0]!.buffers[name] as Tensor;
   }
 
   async #fill(): Promise<void> {
@@ -210,22 +154,5 @@ export class KernelRun {
       this.#held.push(made[name]);
     }
     return made;
-  }
-
-  async #prepare(count: number): Promise<void> {
-    this.#executable?.dispose();
-    this.#executable = undefined;
-    const calls = Array.from({ length: count }, (_, i) => this.#calls[i % this.#calls.length]!);
-    const { implementation } = this;
-    const { signal } = this.#options;
-    this.#executable = await this.#device.prepare(
-      { label: `timing ${this.#trial.kernel.name}`, calls },
-      {
-        isTested: false,
-        ...(implementation ? { only: (_: Call, one: Implementation) => one === implementation } : {}),
-        ...(signal ? { signal } : {}),
-      },
-    );
-    this.#count = count;
   }
 }

@@ -14,7 +14,8 @@ import {
   type Violation,
 } from "../../kernels/index.ts";
 import { DeviceError, type Device, type DeviceName } from "../devices/device.ts";
-import { KernelRun, type Clock, type KernelRunOptions } from "./kernel-run.ts";
+import { KernelRun, type KernelRunOptions } from "./kernel-run.ts";
+import type { Clock } from "./repeated-calls.ts";
 import { spreadOf, type Spread } from "./spread.ts";
 
 /** Bytes to walk over that no last-level cache of a common machine holds. */

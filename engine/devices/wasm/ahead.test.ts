@@ -63,8 +63,10 @@ describe("loading weights ahead", () => {
       implementations: (kernel) => kernel.implementations,
       isDemoted: () => false,
       only: undefined,
+      measured: undefined,
     };
-    const namesOf = (isAhead: boolean) => chooseFor(call!, { ...base, isAhead }).map(({ name }) => name);
+    const namesOf = (isAhead: boolean) =>
+      chooseFor(call!, { ...base, isAhead }).map(({ implementation }) => implementation.name);
     expect(namesOf(true)[0]).toBe("linear.few-rows.ahead.int8");
     expect(namesOf(false)[0]).toBe("linear.few-rows.int8");
   });

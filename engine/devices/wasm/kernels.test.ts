@@ -108,7 +108,11 @@ describe.each(opened)("%s", (_file, module) => {
     const all = [...kernel.samples, ...shapes];
     const uses = Object.values(kernel.buffers);
     const hasCache = uses.some((use) => use.startsWith("cache"));
-    const tried = uses.some((use) => use.startsWith("matrix")) ? formats : hasCache ? cacheFormats : formats.slice(0, 1);
+    const tried = uses.some((use) => use.startsWith("matrix"))
+      ? formats
+      : hasCache
+        ? cacheFormats
+        : formats.slice(0, 1);
     const implementations = kernel.implementations.filter(isWasm);
 
     it.each(tried)("agrees with its reference: %s", (format) => {

@@ -79,6 +79,11 @@ export function defaultThreads(): number {
   return cores <= 4 ? Math.max(1, cores) : Math.min(16, Math.max(4, Math.floor(cores / 2)));
 }
 
+/** The processor's model where it is known: a browser does not tell. */
+export function processorName(): string {
+  return isNode ? (builtin("node:os").cpus()[0]?.model.trim() ?? "unknown") : "browser";
+}
+
 /** A module whose only function is f32x4.relaxed_madd of zeros. */
 const relaxedModule = Uint8Array.from(
   `0061736d01000000010501600001 7b03020100 0a130111 00 ${"4100fd0f".repeat(3)} fd8502 0b`

@@ -15,6 +15,7 @@ import {
   type Trial,
   type WasmImplementation,
 } from "../../../kernels/index.ts";
+import { formatOf, implementationsIn } from "../choose.ts";
 import {
   checkCopy,
   type Demotion,
@@ -31,18 +32,20 @@ import {
   type TensorRole,
   type Write,
 } from "../device.ts";
+import { MeasuredChoices } from "../measured-choices.ts";
 import type { Program } from "../program.ts";
+import { fillTrial } from "../trial-buffers.ts";
 import { isSecondWorth, streamOf } from "./ahead.ts";
 import { Allocator } from "./allocator.ts";
-import { chooseFor, formatOf, judge, type Policy, trialsFor } from "./choose.ts";
+import { chooseFor, judge, type Policy, trialsFor } from "./choose.ts";
 import { Crew } from "./crew.ts";
 import type { Replay } from "./messages.ts";
 import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { loadModule } from "./module.ts";
 import { fillPanels, type IntakeHost } from "./intake.ts";
-import { canShareMemory, defaultThreads, PAGE_BYTES, type WasmMemory } from "./platform.ts";
+import { canShareMemory, defaultThreads, PAGE_BYTES, processorName, type WasmMemory } from "./platform.ts";
 import { LIMIT_BYTES, shareMemory } from "./shared-memory.ts";
-import { type Choice, programWords, WasmProgram } from "./wasm-program.ts";
+import { always, type Choice, programWords, WasmProgram } from "./wasm-program.ts";
 
 /** Settings of the wasm device. */
 export interface WasmOptions {
@@ -80,7 +83,10 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   const crew = await Crew.start({ module, memory, pages, threads, control: STATIC_BYTES, scratch });
   const names = [`wasm, ${threads} thread${threads === 1 ? "" : "s"}`, `${isRelaxed ? "relaxed" : "plain"} SIMD`];
   if (!canShareMemory()) names.push("one thread because this page is not cross-origin isolated");
-  return new WasmDevice(crew, memory, { begin, end: pages * PAGE_BYTES, limit }, names.join(", "), isRelaxed, options);
+  return new WasmDevice(crew, memory, { begin, end: pages * PAGE_BYTES, limit }, names.join(", "), isRelaxed, {
+    ...options,
+    threads,
+  });
 }
 
 class WasmDevice implements Device {
@@ -88,6 +94,7 @@ class WasmDevice implements Device {
   readonly description: string;
   readonly preferredRows = 192;
   readonly demotions: Demotion[] = [];
+  readonly tuning?: MeasuredChoices;
   readonly #crew: Crew;
   readonly #memory: WasmMemory | undefined;
   readonly #allocator: Allocator;
@@ -109,13 +116,17 @@ class WasmDevice implements Device {
     range: { readonly begin: number; readonly end: number; readonly limit: number },
     description: string,
     isRelaxed: boolean,
-    options: WasmOptions,
+    options: WasmOptions & { readonly threads: number },
   ) {
     this.#crew = crew;
     this.#memory = memory;
     this.#pages = range.end / PAGE_BYTES;
     this.#allocator = new Allocator(range.begin, range.end, range.limit, (end) => this.#grow(end));
     this.description = description;
+    if (options.deterministic !== true) {
+      const identity = { device: "wasm", processor: processorName(), threads: options.threads, relaxed: isRelaxed };
+      this.tuning = new MeasuredChoices(identity, false);
+    }
     this.#features = new Set(isRelaxed ? ["relaxed-simd"] : []);
     this.#options = options;
     this.#intake = { crew, memory, allocator: this.#allocator };
@@ -198,11 +209,11 @@ class WasmDevice implements Device {
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
     const { isTested = true } = options;
     const isAhead = isTested && (await this.#isWorthAhead(program, options.signal));
-    const choices = await this.#choose(program, this.#policy(isAhead, options.only), options);
+    const choices = await this.#choose(program, this.#policy(isAhead, options), options);
     return this.#encode(program, choices);
   }
 
-  #policy(isAhead: boolean, only?: PrepareOptions["only"]): Policy {
+  #policy(isAhead: boolean, { only, isTuned = true }: PrepareOptions): Policy {
     return {
       features: this.#features,
       isDeterministic: this.#options.deterministic === true,
@@ -210,19 +221,23 @@ class WasmDevice implements Device {
       isDemoted: ({ name }) => this.#demoted.has(name),
       isAhead,
       only,
+      measured: isTuned ? this.tuning : undefined,
     };
   }
 
   /** Whether loading weights ahead pays: measured once, with the first program that reads enough of them. */
   async #isWorthAhead(program: Program, signal: AbortSignal | undefined): Promise<boolean> {
-    if (this.#options.deterministic === true) return false;
-    if (this.#isAhead !== undefined) return this.#isAhead;
+    if (this.#options.deterministic === true || this.#isAhead !== undefined) return this.#isAhead ?? false;
     const stream = streamOf(program, (...tensor) => this.createTensor(...tensor));
     if (stream === undefined) return false;
     const ways: WasmProgram[] = [];
     try {
       for (const isAhead of [false, true]) {
-        const choices = await this.#choose(stream.program, this.#policy(isAhead), signal ? { signal } : {});
+        const choices = await this.#choose(
+          stream.program,
+          this.#policy(isAhead, { isTuned: false }),
+          signal ? { signal } : {},
+        );
         ways.push(this.#encode(stream.program, choices));
       }
       const run = (way: WasmProgram) => () => this.run(way, { variables: {} });
@@ -252,8 +267,9 @@ class WasmDevice implements Device {
             `${call.label}: no implementation of ${call.kernel.name} is left${why.join("")}`,
           );
         }
-        if (isTested) for (const one of choice) await this.#ensureRight(call.kernel, one, formatOf(call));
-        if (choice.every((one) => !policy.isDemoted(one))) {
+        const used = implementationsIn(choice);
+        if (isTested) for (const one of used) await this.#ensureRight(call.kernel, one, formatOf(call));
+        if (used.every((one) => !policy.isDemoted(one))) {
           choices.push(choice);
           break;
         }
@@ -382,26 +398,12 @@ class WasmDevice implements Device {
     const label = `known-answer test of ${one.name}`;
     let executable: WasmProgram | undefined;
     try {
-      for (const [name, { bytes, ...shape }] of Object.entries(trial.matrices)) {
-        const rowBytes = bytes.byteLength / shape.rows;
-        const read = (begin: number, end: number) => Promise.resolve(bytes.subarray(begin * rowBytes, end * rowBytes));
-        buffers[name] = await this.createMatrix({ label, ...shape, read });
-      }
-      for (const [name, array] of Object.entries(trial.arrays)) {
-        const type = array instanceof Uint32Array ? "u32" : "f32";
-        const tensor = this.createTensor(label, type, array.length, "activations", trial.packings[name]);
-        buffers[name] = tensor;
-        this.write({ tensor, data: array });
-      }
+      const reads = await fillTrial(this, label, trial, buffers);
       const { kernel, params } = trial;
-      executable = this.#encode({ label, calls: [{ kernel, label, buffers, params }] }, [[one]]);
-      const names = Object.keys(trial.wanted);
-      const reads = names.map((name) => {
-        const tensor = buffers[name] as Tensor;
-        return { tensor, begin: 0, end: tensor.length };
-      });
-      const arrays = await this.run(executable, { variables: {}, reads });
-      const reason = judge(trial, one, Object.fromEntries(names.map((name, i) => [name, arrays[i]!])));
+      executable = this.#encode({ label, calls: [{ kernel, label, buffers, params }] }, [always(one)]);
+      const arrays = await this.run(executable, { variables: {}, reads: Object.values(reads) });
+      const got = Object.fromEntries(Object.keys(reads).map((name, i) => [name, arrays[i]!]));
+      const reason = judge(trial, one, got);
       if (reason === null) {
         await this.#crew.request(
           { kind: "warm", table: executable.address, milliseconds: WARM_MILLISECONDS },

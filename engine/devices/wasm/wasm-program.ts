@@ -5,12 +5,18 @@
 // together, and only when a variable or a tensor has changed.
 
 import type { Kernel, WasmImplementation } from "../../../kernels/index.ts";
+import { chosenFor, implementationsIn, type RowChoices } from "../choose.ts";
 import { DeviceError, type Executable, type Matrix, type Tensor } from "../device.ts";
 import type { Call, Program, Value } from "../program.ts";
 import { numbersIn } from "../tensor.ts";
 
-/** The implementations of one call: of several, the first whose range holds the step's rows. */
-export type Choice = readonly WasmImplementation[];
+/** The implementations of one call, by the step's rows. */
+export type Choice = RowChoices<WasmImplementation>;
+
+/** One implementation for any rows. */
+export function always(implementation: WasmImplementation): Choice {
+  return [{ implementation, begin: 0, end: Number.POSITIVE_INFINITY }];
+}
 
 /** Where a tensor or a matrix lies now. */
 export type Locate = (buffer: Tensor | Matrix) => number;
@@ -22,12 +28,6 @@ function wordOf(type: "u32" | "f32", value: number): number {
   if (type === "f32") bits.setFloat32(0, value);
   else bits.setUint32(0, value);
   return bits.getUint32(0);
-}
-
-/** The first implementation meant for `rows` rows; no rows at all count as one. */
-export function implementationFor(choice: Choice, rows: number): WasmImplementation | undefined {
-  const count = Math.max(1, rows);
-  return choice.find((one) => count >= (one.rows?.min ?? 1) && count <= (one.rows?.max ?? Number.POSITIVE_INFINITY));
 }
 
 interface VariableWord {
@@ -79,7 +79,7 @@ export class WasmProgram implements Executable {
   ) {
     this.program = program;
     this.address = address;
-    this.chosen = choices.map((choice) => choice.map(({ name }) => name));
+    this.chosen = choices.map((choice) => implementationsIn(choice).map(({ name }) => name));
     this.#placeOf = placeOf;
     this.#release = release;
   }
@@ -128,8 +128,7 @@ export class WasmProgram implements Executable {
       append(this.#variants, rows.variable, { address, choice, call });
       return;
     }
-    const one = typeof rows === "number" ? implementationFor(choice, rows) : choice[0];
-    put(this.#placeOf(one!.wasm));
+    put(this.#placeOf(choice[0]!.implementation.wasm));
   }
 
   /** Pairs of (address, word) that put a tensor's new address where it is used. */
@@ -159,10 +158,10 @@ export class WasmProgram implements Executable {
       const value = variables[name]!;
       for (const { address, type } of this.#variables.get(name) ?? []) pairs.push(address, wordOf(type, value));
       for (const { address, choice, call } of this.#variants.get(name) ?? []) {
-        const one = implementationFor(choice, value);
+        const one = chosenFor(choice, Math.max(1, value));
         if (!one)
           throw new DeviceError("failed", `${call.label}: nothing here computes ${call.kernel.name} for ${value} rows`);
-        pairs.push(address, this.#placeOf(one.wasm));
+        pairs.push(address, this.#placeOf(one.implementation.wasm));
       }
     }
     for (const name of changed) this.#values.set(name, variables[name]!);

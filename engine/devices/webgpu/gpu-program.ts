@@ -6,17 +6,16 @@
 // that reads beyond a buffer is not told.
 
 import type { Setting, WgslImplementation } from "../../../kernels/index.ts";
+import { chosenFor, implementationsIn, type ForRows } from "../choose.ts";
 import { DeviceError, type Executable, type Matrix, type Tensor } from "../device.ts";
 import type { Call, Program } from "../program.ts";
 import { numbersIn } from "../tensor.ts";
-import { isForRows } from "./choose.ts";
 import { USAGE } from "./constants.ts";
 import type { GpuMatrix, GpuTensor, MatrixPiece } from "./memory.ts";
 import type { KernelLayout, ReadyPipelines } from "./pipelines.ts";
 
-/** An implementation with its pipelines. */
-export interface ReadyImplementation {
-  readonly implementation: WgslImplementation;
+/** An implementation with its pipelines, and the rows it is for. */
+export interface ReadyImplementation extends ForRows<WgslImplementation> {
   readonly pipelines: ReadyPipelines;
 }
 
@@ -24,7 +23,7 @@ export interface ReadyImplementation {
 export interface ReadyCall {
   readonly call: Call;
   readonly setting: Setting;
-  /** best first */
+  /** fewest rows first */
   readonly choices: readonly ReadyImplementation[];
 }
 
@@ -82,7 +81,7 @@ export class GpuProgram implements Executable {
 
   constructor(program: Program, calls: readonly ReadyCall[], host: ProgramHost) {
     this.program = program;
-    this.chosen = calls.map(({ choices }) => choices.map(({ implementation }) => implementation.name));
+    this.chosen = calls.map(({ choices }) => implementationsIn(choices).map(({ name }) => name));
     this.#host = host;
     const stride = host.device.limits.minUniformBufferOffsetAlignment;
     const longest = Math.max(1, ...calls.map(({ call }) => Object.keys(call.kernel.params).length));
@@ -217,7 +216,7 @@ export class GpuProgram implements Executable {
     this.#isUploaded = false;
 
     const rows = params["rows"] ?? 1;
-    dispatch.choice = rows === 0 ? undefined : choices.find(({ implementation }) => isForRows(implementation, rows));
+    dispatch.choice = rows === 0 ? undefined : chosenFor(choices, rows);
     if (!dispatch.choice && rows !== 0) {
       throw new DeviceError("failed", `${label}: nothing here computes ${kernel.name} for ${rows} rows`);
     }

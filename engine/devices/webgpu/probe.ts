@@ -1,6 +1,7 @@
 // Which adapter there is, and what it is like: facts for `auto` and `doctor`, without opening a device.
 
 import { UnsupportedError } from "../../../loaders/index.ts";
+import type { DeviceIdentity } from "../measured-choices.ts";
 
 /** Where to look for an adapter. */
 export interface AdapterOptions {
@@ -17,6 +18,9 @@ export interface AdapterFacts {
   readonly description: string;
   readonly vendor: string;
   readonly architecture: string;
+  /** the adapter's own name and number where it tells them, and what it says of itself, often with its driver's version */
+  readonly device: string;
+  readonly driver: string;
   /** it computes on the CPU: SwiftShader, llvmpipe, WARP */
   readonly isSoftware: boolean;
   /** the adapter's, and what WGSL has here beyond its first version, as far as shaders of this project use it */
@@ -115,11 +119,20 @@ export function factsOf(
     description: `${name}${isSoftware ? " (software)" : ""}`,
     vendor: info.vendor,
     architecture: info.architecture,
+    device: info.device,
+    driver: info.description,
     isSoftware,
     features: [...features, ...[...language].filter((feature) => feature === PACKED_DOT)].sort(),
     subgroupSizes,
     limits: Object.fromEntries(LIMITS.map((limit) => [limit, known[limit]!])),
   };
+}
+
+/** What tells this adapter and driver from others, for times that were taken on it. */
+export function identityOf({ vendor, architecture, device, driver, subgroupSizes }: AdapterFacts): DeviceIdentity {
+  const [fewest, most] = subgroupSizes;
+  const subgroups = `${fewest} to ${most}`;
+  return { device: "webgpu", vendor, architecture, model: device, driver, subgroups };
 }
 
 /** What `openWebGpu` would find, in words and numbers; never throws for want of an adapter. */

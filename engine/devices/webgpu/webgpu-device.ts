@@ -14,6 +14,7 @@ import {
   type Trial,
   type WgslImplementation,
 } from "../../../kernels/index.ts";
+import { implementationsIn, type RowChoices } from "../choose.ts";
 import {
   checkCopy,
   DeviceError,
@@ -30,7 +31,9 @@ import {
   type TensorRole,
   type Write,
 } from "../device.ts";
+import { MeasuredChoices } from "../measured-choices.ts";
 import type { Call, Program } from "../program.ts";
+import { fillTrial } from "../trial-buffers.ts";
 import { chooseFor, settingOf, trialsFor, type Policy, type Traits } from "./choose.ts";
 import { BUFFER_STEP, USAGE } from "./constants.ts";
 import { deviceErrorOf, Faults } from "./faults.ts";
@@ -41,6 +44,7 @@ import { CompileError, Pipelines } from "./pipelines.ts";
 import {
   factsOf,
   findAdapter,
+  identityOf,
   languageFeatures,
   LIMITS,
   PACKED_DOT,
@@ -118,6 +122,7 @@ export class WebGpuDevice implements Device {
   readonly preferredRows: number;
   readonly demotions: Demotion[] = [];
   readonly facts: AdapterFacts;
+  readonly tuning?: MeasuredChoices;
   readonly #device: GPUDevice;
   readonly #options: WebGpuOptions;
   readonly #traits: Traits;
@@ -144,6 +149,7 @@ export class WebGpuDevice implements Device {
     const subgroups = most === 0 ? "no subgroups" : `subgroups of ${fewest === most ? most : `${fewest} to ${most}`}`;
     this.description = `webgpu, ${facts.description}, ${subgroups}`;
     this.preferredRows = facts.isSoftware ? 128 : 512;
+    if (options.deterministic !== true) this.tuning = new MeasuredChoices(identityOf(facts), !facts.isSoftware);
     this.#traits = traitsOf(facts);
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
     const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize, options.maxBindingBytes ?? Infinity);
@@ -309,7 +315,7 @@ export class WebGpuDevice implements Device {
   /** Chooses until everything chosen has passed its known-answer test and compiled; each round demotes or ends. */
   async #prepare(
     program: Program,
-    { only, signal, onProgress }: PrepareOptions,
+    { only, signal, onProgress, isTuned = true }: PrepareOptions,
     isTested: boolean,
   ): Promise<GpuProgram> {
     const policy: Policy = {
@@ -319,12 +325,15 @@ export class WebGpuDevice implements Device {
       implementations: this.#options.implementations ?? ((kernel) => kernel.implementations),
       isDemoted: (one) => this.#demoted.has(one),
       only,
+      measured: isTuned ? this.tuning : undefined,
     };
     for (;;) {
       signal?.throwIfAborted();
       const choices = program.calls.map((call) => this.#choose(call, policy));
       const used = new Map<WgslImplementation, Kernel>();
-      choices.forEach((ones, i) => ones.forEach((one) => used.set(one, program.calls[i]!.kernel)));
+      for (const [i, call] of program.calls.entries()) {
+        for (const one of implementationsIn(choices[i]!)) used.set(one, call.kernel);
+      }
       let done = 0;
       const total = choices.reduce((sum, ones) => sum + ones.length, isTested ? used.size : 0);
       const tick = () => onProgress?.(++done, total);
@@ -345,7 +354,7 @@ export class WebGpuDevice implements Device {
     }
   }
 
-  #choose(call: Call, policy: Policy): readonly WgslImplementation[] {
+  #choose(call: Call, policy: Policy): RowChoices<WgslImplementation> {
     const chosen = chooseFor(call, policy);
     if (chosen.length > 0) return chosen;
     const demoted = this.demotions.filter(({ implementation }) => implementation.startsWith(call.kernel.name));
@@ -354,9 +363,9 @@ export class WebGpuDevice implements Device {
   }
 
   /** The call with its pipelines; null if one does not compile, which demotes it. */
-  async #ready(call: Call, choices: readonly WgslImplementation[], tick: () => void): Promise<ReadyCall | null> {
+  async #ready(call: Call, choices: RowChoices<WgslImplementation>, tick: () => void): Promise<ReadyCall | null> {
     const setting = settingOf(call, this.#traits);
-    const pipelines = choices.map(async (one) => {
+    const pipelines = choices.map(async ({ implementation: one }) => {
       try {
         return await this.#pipelines.get(call.kernel, one, one.constants?.(setting) ?? {});
       } catch (error) {
@@ -369,7 +378,7 @@ export class WebGpuDevice implements Device {
     });
     const made = await Promise.all(pipelines);
     if (made.includes(null)) return null;
-    return { call, setting, choices: choices.map((implementation, i) => ({ implementation, pipelines: made[i]! })) };
+    return { call, setting, choices: choices.map((choice, i) => ({ ...choice, pipelines: made[i]! })) };
   }
 
   #demote(implementation: WgslImplementation, reason: string): void {
@@ -405,34 +414,18 @@ export class WebGpuDevice implements Device {
   }
 
   async #runTrial(trial: Trial, implementation: WgslImplementation): Promise<string | null> {
-    const { kernel, arrays, matrices, packings, params, wanted } = trial;
+    const { kernel, params } = trial;
     const buffers: Record<string, Tensor | Matrix> = {};
     let executable: GpuProgram | undefined;
     try {
-      for (const [name, data] of Object.entries(arrays)) {
-        const type = data instanceof Uint32Array ? "u32" : "f32";
-        const tensor = this.createTensor(`trial.${name}`, type, data.length, "activations", packings[name]);
-        buffers[name] = tensor;
-        this.write({ tensor, data });
-      }
-      for (const [name, { bytes, ...shape }] of Object.entries(matrices)) {
-        const rowBytes = bytes.byteLength / shape.rows;
-        const read = (begin: number, end: number) => Promise.resolve(bytes.slice(begin * rowBytes, end * rowBytes));
-        const source = { label: `trial.${name}`, ...shape, read };
-        buffers[name] = await this.#buffers.createMatrix(source);
-      }
+      const reads = await fillTrial(this, `trial of ${implementation.name}`, trial, buffers);
       const call = { kernel, label: `trial.${kernel.name}`, buffers, params };
-      const ready = await this.#ready(call, [implementation], () => undefined);
+      const ready = await this.#ready(call, [{ implementation, begin: 0, end: Infinity }], () => undefined);
       if (!ready) return this.demotions.at(-1)!.reason;
       executable = new GpuProgram({ label: call.label, calls: [call] }, [ready], this.#host);
       this.#programs.add(executable);
-      const names = Object.keys(wanted);
-      const reads = names.map((name) => {
-        const tensor = buffers[name] as Tensor;
-        return { tensor, begin: 0, end: tensor.length };
-      });
-      const read = await this.run(executable, { variables: {}, reads });
-      const got = Object.fromEntries(names.map((name, i) => [name, read[i]!]));
+      const read = await this.run(executable, { variables: {}, reads: Object.values(reads) });
+      const got = Object.fromEntries(Object.keys(reads).map((name, i) => [name, read[i]!]));
       const wrong = compare(trial, got, boundOf(kernel, implementation, params));
       if (!wrong) return null;
       return `${wrong.buffer}[${wrong.index}] of its known-answer test is ${wrong.got}, not ${wrong.want}`;

@@ -1,0 +1,174 @@
+// Which implementations a call may use, as devices share it: those that fit, in the order in which they are to be tried, and
+// for each count of rows the first that is meant for it. How many rows a step has is known only when it runs, so a call may
+// keep several. A measured choice goes before that order, for the counts of rows that it was measured for.
+
+import {
+  makeTrial,
+  seededRandom,
+  type Implementation,
+  type Kernel,
+  type MatrixFormat,
+  type Sample,
+  type Setting,
+  type Trial,
+} from "../../kernels/index.ts";
+import type { MeasuredChoices } from "./measured-choices.ts";
+import type { Call } from "./program.ts";
+import { bufferFormat } from "./tensor.ts";
+
+/** What the device is like, as implementations ask. */
+export type Traits = Pick<Setting, "features" | "subgroupSize" | "maxWorkgroupSize" | "maxWorkgroupBytes">;
+
+/** What decides which implementations are considered. */
+export interface Policy<I extends Implementation> {
+  readonly traits: Traits;
+  readonly isDeterministic: boolean;
+  readonly implementations: (kernel: Kernel) => readonly Implementation[];
+  readonly isOfDevice: (implementation: Implementation) => implementation is I;
+  readonly isDemoted: (implementation: I) => boolean;
+  /** keeps those it returns true for */
+  readonly only: ((call: Call, implementation: Implementation) => boolean) | undefined;
+  /** not asked where `isDeterministic` */
+  readonly measured: MeasuredChoices | undefined;
+}
+
+/** An implementation, and the counts of rows begin..end that it is taken for. */
+export interface ForRows<I extends Implementation> {
+  readonly implementation: I;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** What a call uses: disjoint counts of rows, fewest first. */
+export type RowChoices<I extends Implementation> = readonly ForRows<I>[];
+
+/** True if the implementation is meant for so many rows. */
+export function isForRows({ rows }: Pick<Implementation, "rows">, count: number): boolean {
+  return count >= (rows?.min ?? 1) && count <= (rows?.max ?? Number.POSITIVE_INFINITY);
+}
+
+/** The implementation for so many rows. */
+export function chosenFor<T extends { readonly begin: number; readonly end: number }>(
+  choices: readonly T[],
+  rows: number,
+): T | undefined {
+  return choices.find(({ begin, end }) => rows >= begin && rows < end);
+}
+
+/** The implementations of a choice, each once. */
+export function implementationsIn<I extends Implementation>(choices: RowChoices<I>): readonly I[] {
+  return [...new Set(choices.map(({ implementation }) => implementation))];
+}
+
+/** The setting of a call; parameters that steps supply are `unknown` until one does. Throws a RangeError where one is missing. */
+export function settingOf(
+  { kernel, buffers, params }: Call,
+  traits: Traits,
+  unknown: number,
+): Setting & { params: Record<string, number> } {
+  const formats: Record<string, MatrixFormat> = {};
+  const present = new Set<string>();
+  for (const [name, buffer] of Object.entries(buffers)) {
+    if (buffer === undefined) continue;
+    present.add(name);
+    const format = bufferFormat(buffer);
+    if (format !== undefined) formats[name] = format;
+  }
+  const known = Object.keys(kernel.params).map((name) => {
+    const value = params[name];
+    if (value === undefined) throw new RangeError(`${kernel.name} needs a value for ${name}`);
+    return [name, typeof value === "number" ? value : unknown] as const;
+  });
+  return { params: Object.fromEntries(known), present, formats, ...traits };
+}
+
+/** The format of a call's matrices or caches, by which implementations are told apart; the first one's, undefined without any. */
+export function formatOf({ kernel, buffers }: Call): MatrixFormat | undefined {
+  for (const name of Object.keys(kernel.buffers)) {
+    const buffer = buffers[name];
+    const format = buffer && bufferFormat(buffer);
+    if (format !== undefined) return format;
+  }
+  return undefined;
+}
+
+/** The implementations that a call could use, in the order of its kernel. */
+export function fittingFor<I extends Implementation>(call: Call, setting: Setting, policy: Policy<I>): I[] {
+  const format = formatOf(call);
+  return policy
+    .implementations(call.kernel)
+    .filter(
+      (one): one is I =>
+        policy.isOfDevice(one) &&
+        !policy.isDemoted(one) &&
+        !(policy.isDeterministic && one.isNondeterministic === true) &&
+        one.requires.every((feature) => policy.traits.features.has(feature)) &&
+        (one.formats === undefined || (format !== undefined && one.formats.includes(format))) &&
+        (one.fits?.(setting) ?? true) &&
+        (policy.only?.(call, one) ?? true),
+    );
+}
+
+/**
+ * For every count of rows (of a call whose rows are fixed, for that count) the measured choice where there is one among `fitting`
+ * that is meant for it, else the first of `fitting` that is. Counts that nothing is meant for are left out.
+ */
+export function chooseByRows<I extends Implementation>(
+  call: Call,
+  fitting: readonly I[],
+  { isDeterministic, measured }: Pick<Policy<I>, "isDeterministic" | "measured">,
+): RowChoices<I> {
+  const kept = isDeterministic ? [] : (measured?.of(call) ?? []);
+  const bestFor = (count: number): I | undefined => {
+    const name = chosenFor(kept, count)?.implementation;
+    const isUsable = (one: I) => isForRows(one, count);
+    return fitting.find((one) => one.name === name && isUsable(one)) ?? fitting.find(isUsable);
+  };
+  const { rows } = call.params;
+  if (typeof rows === "number") {
+    const implementation = bestFor(rows);
+    return implementation ? [{ implementation, begin: 0, end: Number.POSITIVE_INFINITY }] : [];
+  }
+  const own = fitting.flatMap((one) => [one.rows?.min ?? 1, (one.rows?.max ?? 0) + 1]);
+  const borders = [...new Set([1, ...own, ...kept.flatMap(({ begin, end }) => [begin, end])])]
+    .filter((border) => Number.isFinite(border) && border >= 1)
+    .sort((a, b) => a - b);
+  const choices: ForRows<I>[] = [];
+  for (const [i, begin] of borders.entries()) {
+    const implementation = bestFor(begin);
+    const end = borders[i + 1] ?? Number.POSITIVE_INFINITY;
+    if (!implementation) continue;
+    const last = choices.at(-1);
+    const isMore = last?.implementation === implementation && last.end === begin;
+    if (isMore) choices[choices.length - 1] = { implementation, begin: last.begin, end };
+    else choices.push({ implementation, begin, end });
+  }
+  return choices;
+}
+
+/** True if there is an implementation for every count of rows from 1 on, or for the count that is fixed. */
+export function hasAllRows<I extends Implementation>({ params }: Call, choices: RowChoices<I>): boolean {
+  if (typeof params["rows"] === "number") return choices.length > 0;
+  let next = 1;
+  for (const { begin, end } of choices) if (begin <= next) next = end;
+  return next === Number.POSITIVE_INFINITY;
+}
+
+/** Trials for an implementation: those of its kernel's samples that it fits, with as many rows as it is meant for. */
+export function trialsFor(
+  kernel: Kernel,
+  implementation: Implementation,
+  traits: Traits,
+  format: MatrixFormat,
+): Trial[] {
+  const { min = 1, max = Number.POSITIVE_INFINITY } = implementation.rows ?? {};
+  return kernel.samples.flatMap((sample: Sample, index) => {
+    const { rows } = sample.params;
+    const params = rows === undefined ? sample.params : { ...sample.params, rows: Math.min(max, Math.max(min, rows)) };
+    const present = new Set(Object.keys(kernel.buffers).filter((name) => !sample.absent?.includes(name)));
+    const kept = Object.entries(kernel.buffers).filter(([, use]) => /^(matrix|cache)/.test(use));
+    const formats = Object.fromEntries(kept.map(([name]) => [name, format]));
+    if (implementation.fits?.({ params, present, formats, ...traits }) === false) return [];
+    return [makeTrial(kernel, { ...sample, params }, seededRandom(index + 1), { format })];
+  });
+}
