@@ -7,12 +7,14 @@ import {
   DeviceError,
   openDevice,
   probeWebGpu,
+  recallKernelChoices,
   selfTest,
   UnsupportedError,
   type AdapterFacts,
   type Choice,
   type Demotion,
   type DeviceName,
+  type KernelChoice,
   type Probe,
   type SelfTestResult,
 } from "kedge";
@@ -32,6 +34,8 @@ interface Examined {
   readonly seconds: number;
   readonly kernels: readonly SelfTestResult[];
   readonly demotions: readonly Demotion[];
+  /** measured choices of kernel variants that are in force */
+  readonly choices: readonly KernelChoice[];
 }
 
 const DEVICES: readonly DeviceName[] = ["reference", "wasm", "webgpu"];
@@ -73,16 +77,26 @@ export const doctor: Verb = {
 /** Opens a device and tries every implementation on it. */
 async function examine(name: DeviceName, probe: Probe, signal: AbortSignal): Promise<Examined> {
   const begin = performance.now();
-  const missing = { device: name, isAvailable: false, seconds: 0, kernels: [], demotions: [] };
+  const missing = { device: name, isAvailable: false, seconds: 0, kernels: [], demotions: [], choices: [] };
   if (name === "webgpu" && !probe.isAvailable) return { ...missing, description: probe.reason, ok: true };
   try {
     const device = await openDevice(name);
     try {
       const kernels = await selfTest(device, signal);
       const { description } = device;
+      const choices = await recallKernelChoices(device);
       const demotions = [...device.demotions];
       const seconds = (performance.now() - begin) / 1000;
-      return { device: name, description, isAvailable: true, ok: isRight(kernels), seconds, kernels, demotions };
+      return {
+        device: name,
+        description,
+        isAvailable: true,
+        ok: isRight(kernels),
+        seconds,
+        kernels,
+        demotions,
+        choices,
+      };
     } finally {
       await device.dispose();
     }
@@ -131,7 +145,7 @@ function adapterRows({ features, subgroupSizes, limits }: AdapterFacts): string[
 }
 
 function describeDevices(terminal: Terminal, devices: readonly Examined[]): void {
-  for (const { device, description, isAvailable, ok, seconds, kernels, demotions } of devices) {
+  for (const { device, description, isAvailable, ok, seconds, kernels, demotions, choices } of devices) {
     terminal.print("", `${terminal.style(device, "bold")}  ${description}`);
     if (!isAvailable) continue;
     const used = kernels.filter(({ right }) => right > 0);
@@ -141,6 +155,17 @@ function describeDevices(terminal: Terminal, devices: readonly Examined[]): void
     terminal.print(
       `  ${count} in ${format.plural(used.length, "implementation")} ${verdict} on ${format.plural(samples, "sample")}, ${format.duration(seconds)}`,
     );
+    if (choices.length > 0) {
+      const better = choices.filter(({ implementation, preset }) => implementation !== preset);
+      terminal.print(
+        `  ${format.plural(choices.length, "measured choice")} in force, ${better.length} other than preset`,
+      );
+      const named = better.map(({ rows, implementation, preset }) => [
+        `    ${implementation}`,
+        `for ${preset} at ${format.plural(rows, "row")}`,
+      ]);
+      if (named.length > 0) terminal.print(...format.table(named));
+    }
     for (const { implementation, reason } of demotions) terminal.print(`  not used: ${implementation}: ${reason}`);
     for (const { kernel, implementation, right, wrong } of kernels) {
       if (wrong.length === 0) continue;

@@ -35,9 +35,11 @@ it("kedge exports these names", () => {
     countParameters
     escapeAnchorTags
     estimate
+    forgetKernelChoices
     gini
     hasAnchorTags
     implementationsOn
+    keptKernelChoices
     lineBreakTokenIds
     loadModel
     massByClass
@@ -49,6 +51,7 @@ it("kedge exports these names", () => {
     policies
     probeWebGpu
     quantizeModel
+    recallKernelChoices
     selfTest
     sparsityOf
     spreadOf
@@ -75,6 +78,7 @@ it("kedge exports these names", () => {
     type CapturedTensor
     type CheckedGeneration
     type Choice
+    type ChoiceRecord
     type ChosenLogProb
     type ClassShares
     type Clock
@@ -82,6 +86,7 @@ it("kedge exports these names", () => {
     type Demotion
     type Device
     type DeviceChoice
+    type DeviceIdentity
     type DeviceMemory
     type DeviceName
     type DeviceOptions
@@ -93,7 +98,10 @@ it("kedge exports these names", () => {
     type Generation
     type Hook
     type HookedTensor
+    type KeptChoices
+    type KernelChoice
     type KernelTiming
+    type KernelTuning
     type KeyView
     type LayerStudy
     type LoadOptions
@@ -104,6 +112,8 @@ it("kedge exports these names", () => {
     type LookResult
     type Matrix
     type MatrixSource
+    type MeasuredChoice
+    type MeasuredChoices
     type Model
     type ModelGenerateOptions
     type ModelMemory
@@ -131,6 +141,8 @@ it("kedge exports these names", () => {
     type TimeKernelOptions
     type TokenClass
     type TokenLogProb
+    type TuneKernelsOptions
+    type TuneMode
     type TuneOptions
     type TuneResult
     type TuneState

@@ -307,10 +307,10 @@ export class Model implements AsyncDisposable {
    * UnsupportedError on a device that does not choose by measuring: `reference`, `webgl`, and any with `deterministic`.
    */
   async tuneKernels(options: TuneKernelsOptions = {}): Promise<KernelTuning> {
-    const { device, config, weights, contextLength, chunkRows } = this.#engine;
+    const { device, config, weights, contextLength, chunkRows, cacheType } = this.#engine;
     if (!device.tuning) throw new UnsupportedError(`nothing is chosen by measuring on ${device.description}`);
     const { tuneModel } = await import("../tuning/measured.ts");
-    return tuneModel({ device, config, weights, engineOptions: { contextLength, chunkRows } }, options);
+    return tuneModel({ device, config, weights, engineOptions: { contextLength, chunkRows, cacheType } }, options);
   }
 
   /** Bytes in use now. */
