@@ -96,6 +96,28 @@ it("calls are of one kind if nothing but rows and buffers' numbers differ", () =
   expect(new Set([signature, ...others.map(signatureOf)]).size).toBe(5);
 });
 
+/** A call on a device, what it gives for a count of rows, and its kind. */
+async function prepared(on: Device) {
+  const numbers = Float32Array.from({ length: 40 * 32 }, (_, i) => Math.sin(i));
+  const x = on.createTensor("x", "f32", numbers.length, "activations");
+  on.write({ tensor: x, data: numbers });
+  const read = (begin: number, end: number) =>
+    Promise.resolve(new Uint8Array(numbers.slice(begin * 32, end * 32).buffer));
+  const weight = await on.createMatrix({ label: "w", rows: 8, columns: 32, format: "f32", read });
+  const y = on.createTensor("y", "f32", 40 * 8, "activations");
+  const builder = new ProgramBuilder("one");
+  const buffers = { x, weight, bias: undefined, residual: undefined, y };
+  builder.call(linear, "one", buffers, { rows: variable("rows"), ...shape });
+  const program = builder.build();
+  const result = async (isTuned: boolean, rows: number) => {
+    const executable = await on.prepare(program, { isTuned });
+    const reads = [{ tensor: y, begin: 0, end: rows * 8 }];
+    const [numbersRead] = await on.run(executable, { variables: { rows }, reads });
+    return { chosen: executable.chosen[0]!, numbers: numbersRead as Float32Array };
+  };
+  return { result, signature: signatureOf(program.calls[0]!) };
+}
+
 describe.each([
   { name: "wasm", plain: "linear.plain.f32", usual: "linear.few-rows.f32" },
   { name: "webgpu", plain: "linear.f32", usual: "linear.row.subgroups.f32" },
@@ -105,27 +127,6 @@ describe.each([
     device = await testDevice(name);
   });
   afterAll(() => device.dispose());
-
-  async function prepared(on: Device) {
-    const numbers = Float32Array.from({ length: 40 * 32 }, (_, i) => Math.sin(i));
-    const x = on.createTensor("x", "f32", numbers.length, "activations");
-    on.write({ tensor: x, data: numbers });
-    const read = (begin: number, end: number) =>
-      Promise.resolve(new Uint8Array(numbers.slice(begin * 32, end * 32).buffer));
-    const weight = await on.createMatrix({ label: "w", rows: 8, columns: 32, format: "f32", read });
-    const y = on.createTensor("y", "f32", 40 * 8, "activations");
-    const builder = new ProgramBuilder("one");
-    const buffers = { x, weight, bias: undefined, residual: undefined, y };
-    builder.call(linear, "one", buffers, { rows: variable("rows"), ...shape });
-    const program = builder.build();
-    const result = async (isTuned: boolean, rows: number) => {
-      const executable = await on.prepare(program, { isTuned });
-      const reads = [{ tensor: y, begin: 0, end: rows * 8 }];
-      const [numbersRead] = await on.run(executable, { variables: { rows }, reads });
-      return { chosen: executable.chosen[0]!, numbers: numbersRead as Float32Array };
-    };
-    return { result, signature: signatureOf(program.calls[0]!) };
-  }
 
   it("uses a measured choice in what is prepared after it, for its rows, with the same result", async () => {
     const { result, signature } = await prepared(device);

@@ -59,18 +59,20 @@ describe("a file", () => {
   });
 });
 
+/** Something that is listened to; it fires in a later task. */
+const target = () => {
+  const listeners = new Map<string, () => void>();
+  const fire = (kind: string) => setTimeout(() => listeners.get(kind)?.());
+  return {
+    fire,
+    on: { addEventListener: (kind: string, listener: () => void) => void listeners.set(kind, listener) },
+  };
+};
+
 /** As much of IndexedDB as the store uses; everything happens in a later task, as there. */
 function fakeDatabase(failure?: Error): { readonly factory: DatabaseFactory; readonly kept: Map<string, unknown> } {
   const kept = new Map<string, unknown>();
   let isMade = false;
-  const target = () => {
-    const listeners = new Map<string, () => void>();
-    const fire = (kind: string) => setTimeout(() => listeners.get(kind)?.());
-    return {
-      fire,
-      on: { addEventListener: (kind: string, listener: () => void) => void listeners.set(kind, listener) },
-    };
-  };
   const database = {
     createObjectStore: () => void (isMade = true),
     close: () => undefined,

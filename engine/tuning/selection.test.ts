@@ -1,9 +1,16 @@
-import fc from "fast-check";
+import { array, assert, double, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { select } from "./selection.ts";
 
 /** Samples around a median, as far from it as `noise` says. */
 const around = (median: number, noise: number) => [-2, -1, 0, 1, 2].map((step) => median + (step / 2) * noise);
+
+/** What is selected of a preset and its rival. */
+const selected = (preset: number[], rival: number[]) =>
+  select("preset", [
+    { implementation: "preset", samples: preset },
+    { implementation: "rival", samples: rival },
+  ]).implementation;
 
 describe("select", () => {
   it("takes what is faster by more than the spread", () => {
@@ -22,14 +29,9 @@ describe("select", () => {
   it("keeps the preset where either's samples spread further than the gain", () => {
     const quiet = around(10, 0);
     const noisy = [6, 6, 9, 12, 12];
-    const of = (preset: number[], rival: number[]) =>
-      select("preset", [
-        { implementation: "preset", samples: preset },
-        { implementation: "rival", samples: rival },
-      ]).implementation;
-    expect(of(quiet, noisy)).toBe("preset");
-    expect(of(noisy, around(6.5, 0))).toBe("preset");
-    expect(of(quiet, around(9, 0))).toBe("rival");
+    expect(selected(quiet, noisy)).toBe("preset");
+    expect(selected(noisy, around(6.5, 0))).toBe("preset");
+    expect(selected(quiet, around(9, 0))).toBe("rival");
   });
 
   it("does not change for a gain that is hardly one", () => {
@@ -55,9 +57,9 @@ describe("select", () => {
   });
 
   it("never takes what is slower than the preset", () => {
-    const samples = fc.array(fc.double({ min: 1e-9, max: 1, noNaN: true }), { minLength: 1, maxLength: 9 });
-    fc.assert(
-      fc.property(fc.array(samples, { minLength: 1, maxLength: 5 }), (all) => {
+    const samples = array(double({ min: 1e-9, max: 1, noNaN: true }), { minLength: 1, maxLength: 9 });
+    assert(
+      property(array(samples, { minLength: 1, maxLength: 5 }), (all) => {
         const sampled = all.map((each, i) => ({ implementation: `v${i}`, samples: each }));
         const { seconds, presetSeconds } = select("v0", sampled);
         return seconds <= presetSeconds;

@@ -66,10 +66,11 @@ describe("rows", () => {
   });
 });
 
+const bound = (absolute: number) => () => ({ absolute, relative: 1e-5 });
+const wasm = (name: string, rest: Partial<Implementation> = {}) =>
+  ({ name, wasm: name, requires: [], ...rest }) as Implementation;
+
 describe("candidates", () => {
-  const bound = (absolute: number) => () => ({ absolute, relative: 1e-5 });
-  const wasm = (name: string, rest: Partial<Implementation> = {}) =>
-    ({ name, wasm: name, requires: [], ...rest }) as Implementation;
   const implementations = [
     wasm("preset", { bound: bound(1e-2) }),
     wasm("exact"),

@@ -107,6 +107,10 @@ export async function tuneKernels(
     const choices: KernelChoice[] = [];
     const seen = new Set<string>();
     let isComplete = true;
+    const isNew = ({ signature, bucket }: Group) => {
+      const place = placeOf({ call: signature, begin: bucket.begin });
+      return !known.has(place) && !seen.has(place) && seen.add(place);
+    };
     const buckets = bucketsFor(Math.min(engine.chunkRows, engine.contextLength));
     const wanted = isQuick ? buckets.filter(({ end }, i) => i === 0 || end === null) : buckets;
     for (const [i, bucket] of wanted.entries()) {
@@ -116,10 +120,6 @@ export async function tuneKernels(
       }
       await atStep(engine, bucket, effort.context, signal, async (groups) => {
         const total = groups.reduce((sum, { byteLength }) => sum + byteLength, 0);
-        const isNew = (group: Group) => {
-          const place = placeOf({ call: group.signature, begin: group.bucket.begin });
-          return !known.has(place) && !seen.has(place) && seen.add(place);
-        };
         const heavy = groups
           .filter((group) => group.byteLength >= effort.leastShare * total && isNew(group))
           .sort((one, other) => other.byteLength - one.byteLength);
