@@ -10,6 +10,8 @@ import type { MatrixFormat } from "./matrix.ts";
 import { dotPreludes, gpuFormats, unpackPreludes } from "./preludes.ts";
 import { isQuantized } from "./quantize.ts";
 import rowDots from "./row.dots.wgsl?raw";
+import rowLines from "./row.lines.wgsl?raw";
+import rowScales from "./row.scales.wgsl?raw";
 import rowSplit from "./row.split.wgsl?raw";
 import rowSubgroups from "./row.subgroups.wgsl?raw";
 import rowsSubgroups from "./rows.subgroups.wgsl?raw";
@@ -95,6 +97,35 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       ]
     : [];
 
+  const quantizedRow: Partial<Record<MatrixFormat, WgslImplementation>> = {
+    int8: {
+      ...base,
+      ...bySubgroups(2),
+      name: `${name}.row.scales.int8`,
+      wgsl: prelude + rowScales,
+      suits: "software",
+      rows: { max: 1 },
+      fits: (setting) => hasWhole(32)(setting) && (setting.subgroupSize === 4 || setting.subgroupSize === 8),
+      constants: (setting) => ({ ...bySubgroups(2).constants(setting), STEP: setting.subgroupSize }),
+    },
+    int4: {
+      ...base,
+      name: `${name}.row.lines.int4`,
+      wgsl: prelude + rowLines,
+      requires: ["subgroups"],
+      suits: "software",
+      rows: { max: 1 },
+      fits: (setting) => hasWhole(32)(setting) && setting.subgroupSize >= 4,
+      constants: (setting) => ({
+        WORKGROUP: setting.subgroupSize,
+        STEP: setting.subgroupSize < 8 ? 4 : 8,
+        ...constants(setting),
+      }),
+      workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad))),
+    },
+  };
+  const forSoftware = quantizedRow[format];
+
   return [
     {
       ...base,
@@ -106,6 +137,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       constants: (setting) => ({ WORKGROUP: SPLIT_LANES, ...constants(setting) }),
       workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / quad)),
     },
+    ...(forSoftware ? [forSoftware] : []),
     {
       ...base,
       ...bySubgroups(2),

@@ -16,7 +16,7 @@ const cases = kernels.flatMap((kernel) =>
 );
 const traits = {
   features: new Set(["subgroups", "packed_4x8_integer_dot_product"]),
-  subgroupSize: 32,
+  subgroupSize: 8,
   maxWorkgroupSize: 256,
   maxWorkgroupBytes: 16384,
 };
