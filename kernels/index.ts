@@ -67,6 +67,7 @@ export {
 };
 export { ACTIVATIONS, activate as activation, erf, type ActivationName } from "./activation.ts";
 export type { Cost, CostSetting } from "./cost.ts";
+export { multiplyAdd, readThrough } from "./peak/peak.ts";
 export { PATTERN_KINDS } from "./attend-pattern/attend-pattern.ts";
 export { DENSE, isVisible, type VisibilityParams } from "./attend/visible.ts";
 export {

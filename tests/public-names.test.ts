@@ -44,6 +44,7 @@ it("kedge exports these names", () => {
     loadModel
     massByClass
     massOfLargest
+    measurePeak
     openDevice
     parseAnchorArgument
     parseAnchorTags
@@ -119,6 +120,8 @@ it("kedge exports these names", () => {
     type ModelMemory
     type ModelSource
     type ParameterCount
+    type Peak
+    type PeakOptions
     type Piece
     type Probe
     type Program
@@ -191,11 +194,13 @@ it("kedge/kernels exports these names", () => {
     linear
     makeTrial
     matrixByteLength
+    multiplyAdd
     packHeads
     packRows
     paddedColumns
     planesOf
     quantizeRows
+    readThrough
     rmsNorm
     rotateStore
     roundToFormat
