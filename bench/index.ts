@@ -1,6 +1,7 @@
 // `npm run bench [-- MODEL_DIR …]`: prefill and decode tokens/s of the shipped model and of any others, on every device at
 // hand, and the most memory that each took. Each pair of model and device has a process of its own; rounds are interleaved
-// over all of them, so that a machine that slows down slows all alike. `npm run bench -- cost`: see cost.ts.
+// over all of them, so that a machine that slows down slows all alike. `npm run bench cost`: see cost.ts;
+// `npm run bench kernels` and `npm run bench check`: see kernels/.
 
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -12,6 +13,7 @@ import { chooseDevice, type DeviceName } from "kedge";
 import { isQuantized, type QuantizedFormat } from "kedge/kernels";
 import manifest from "../package.json" with { type: "json" };
 import { cost } from "./cost.ts";
+import { benchKernels } from "./kernels/index.ts";
 import { summary, table, type Measured } from "./report.ts";
 import { work, type Assignment, type Loaded, type Report, type Round } from "./worker.ts";
 
@@ -151,6 +153,7 @@ async function bench(): Promise<void> {
 const [, , first, assignment] = process.argv;
 if (first === "--work" && assignment !== undefined) await work(JSON.parse(assignment) as Assignment);
 else if (first === "cost") await cost(process.argv.slice(3));
+else if (first === "kernels" || first === "check") await benchKernels(first, process.argv.slice(3));
 else {
   try {
     await bench();

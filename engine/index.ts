@@ -88,7 +88,6 @@ export { byNeglect, type Strength, type StrengthFunction } from "./prompt-anchor
 export { escapeAnchorTags, hasAnchorTags, parseAnchorTags } from "./prompt-anchoring/tags.ts";
 export { tuneStrength, type TuneOptions, type TuneResult, type TuneState } from "./prompt-anchoring/tune.ts";
 export type { Clock } from "./timing/repeated-calls.ts";
-export type { Clock } from "./timing/kernel-run.ts";
 export { measurePeak, type Peak, type PeakOptions } from "./timing/peak.ts";
 export { spreadOf, type Spread } from "./timing/spread.ts";
 export {

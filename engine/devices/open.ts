@@ -3,7 +3,7 @@
 
 import { UnsupportedError } from "../../loaders/index.ts";
 import type { Device, DeviceName } from "./device.ts";
-import type { WasmOptions } from "./wasm/wasm-device.ts";
+import type { WasmOptions } from "./wasm/wasm-options.ts";
 import type { WebGlProbe } from "./webgl/probe.ts";
 import type { WebGlOptions } from "./webgl/webgl-device.ts";
 import type { WebGpuOptions } from "./webgpu/webgpu-device.ts";

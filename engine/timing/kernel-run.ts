@@ -24,6 +24,9 @@ export interface KernelRunOptions extends RunOptions {
   readonly streamBytes?: number;
 }
 
+/** Copies of the matrices at most: those of very small ones stay in a cache after all. */
+const MOST_COPIES = 2048;
+
 /** A trial's call on a device, to be sampled as often as one likes. */
 export class KernelRun {
   readonly implementation: Implementation | undefined;
@@ -129,7 +132,8 @@ export class KernelRun {
     }
     const first = await this.#matrices();
     const bytes = Object.values(first).reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const copies = bytes === 0 ? 1 : Math.max(1, Math.ceil((this.#options.streamBytes ?? 0) / bytes));
+    const copies =
+      bytes === 0 ? 1 : Math.max(1, Math.min(MOST_COPIES, Math.ceil((this.#options.streamBytes ?? 0) / bytes)));
     const implementations = this.implementation ? [this.implementation] : [];
     const isOwn = !this.implementation || this.#trial.kernel.implementations.includes(this.implementation);
     const kernel = isOwn ? this.#trial.kernel : { ...this.#trial.kernel, implementations };

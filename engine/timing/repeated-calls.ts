@@ -4,7 +4,7 @@
 // Clocks: the device's own where it has one (`Device.timeRun`) that can be believed, else wall time around a run that reads one
 // number back, less what a run of no calls takes.
 
-import type { Implementation } from "../../kernels/index.ts";
+import { headWords, type Implementation } from "../../kernels/index.ts";
 import type { Device, Executable, Tensor } from "../devices/device.ts";
 import type { Call } from "../devices/program.ts";
 
@@ -119,7 +119,8 @@ export class RepeatedCalls {
 
   async #wall(end: number): Promise<number> {
     const { now = () => performance.now() } = this.#options;
-    const reads = [{ tensor: this.#output(), begin: 0, end: 1 }];
+    const tensor = this.#output();
+    const reads = [{ tensor, begin: 0, end: tensor.packing ? headWords(tensor.packing) : 1 }];
     const begin = now();
     await this.#device.run(this.executable, { variables: {}, reads, begin: 0, end });
     return (now() - begin) / 1000;

@@ -28,7 +28,12 @@ export const SCRATCH_BYTES = 262144;
 const walkFunctions = new Set(["heapBase", "scratchBytes", "setScratch", "replay", "serve"]);
 
 /** Instantiates the module on a memory. Throws when it needs more static data or scratch than the device leaves it. */
-export function instantiate(module: WasmModule, memory: WasmMemory, scratch: number): Instance {
+export function instantiate(
+  module: WasmModule,
+  memory: WasmMemory,
+  scratch: number,
+  modules: readonly WasmModule[] = [],
+): Instance {
   // the words that threads sleep on lie in the memory's first pages, which a buffer keeps however the memory grows
   const words = new Int32Array(memory.buffer);
   const sleep = (address: number, seen: number) => void Atomics.wait(words, address >>> 2, seen);
@@ -45,12 +50,31 @@ export function instantiate(module: WasmModule, memory: WasmMemory, scratch: num
       `kernels need ${functions.scratchBytes()} bytes of scratch; the device gives them ${SCRATCH_BYTES}`,
     );
   }
-  const kernels = Object.keys(exports)
-    .filter((name) => typeof exports[name] === "function" && !walkFunctions.has(name))
-    .sort();
+  const found = functionsOf(exports).filter(([name]) => !walkFunctions.has(name));
+  for (const foreign of modules) found.push(...foreignFunctions(foreign, memory));
+  const kernels = found.map(([name]) => name);
+  const twice = kernels.find((name, i) => kernels.indexOf(name) < i);
+  if (twice !== undefined) throw new Error(`two modules export a function ${twice}`);
   const tableBase = exports.table.grow(kernels.length);
-  kernels.forEach((name, i) => exports.table.set(tableBase + i, exports[name]));
+  for (const [i, [, place]] of found.entries()) exports.table.set(tableBase + i, place);
   functions.setScratch(scratch);
   const named = (kernel: string) => exports[kernel] as ReturnType<Instance["named"]>;
   return { functions, kernels, tableBase, named };
+}
+
+type Exports = Readonly<Record<string, unknown>>;
+
+function functionsOf(exports: Exports): [name: string, value: unknown][] {
+  return Object.entries(exports)
+    .filter(([, value]) => typeof value === "function")
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function abort(): never {
+  throw new Error("a kernel of another module gives up");
+}
+
+/** What a module of somebody else's exports, on the same memory. */
+function foreignFunctions(module: WasmModule, memory: WasmMemory): [name: string, value: unknown][] {
+  return functionsOf(new webAssembly.Instance(module, { env: { memory, abort } }).exports);
 }

@@ -31,7 +31,7 @@ export class Lead {
     this.#start = start;
     this.#parent = parent;
     this.#memory = start.memory ?? new webAssembly.Memory({ initial: start.pages, maximum: 65536 });
-    this.#instance = instantiate(start.module, this.#memory, start.scratch);
+    this.#instance = instantiate(start.module, this.#memory, start.scratch, start.modules);
     const { kernels, tableBase } = this.#instance;
     this.#answer({ kind: "ready", kernels, tableBase });
   }

@@ -8,6 +8,8 @@ import type { WasmMemory, WasmModule } from "./platform.ts";
 export interface Start {
   readonly kind: "start";
   readonly module: WasmModule;
+  /** others whose functions are kernels, too */
+  readonly modules?: readonly WasmModule[];
   /** the shared memory; absent where the lead makes one of its own */
   readonly memory: WasmMemory | undefined;
   readonly pages: number;

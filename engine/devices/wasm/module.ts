@@ -33,3 +33,46 @@ export async function loadModule(
     throw new DeviceError("failed", `wasm: the ${name} kernels could not be loaded: ${reason}`, { cause });
   }
 }
+
+const HEADER_BYTES = 8;
+const DATA_SECTION = 11;
+
+/**
+ * Compiles a module of somebody else's. It exports functions by the conventions of kernels/kernel.ts, imports `env.memory`
+ * (shared, of at most 65536 pages, where the device's is) and nothing else but `env.abort`, and has no data of its own:
+ * the memory is the device's.
+ *
+ * @throws DeviceError where the bytes are no module, or one with data.
+ */
+export async function compileForeign(bytes: Uint8Array): Promise<WasmModule> {
+  let module: WasmModule;
+  try {
+    module = await webAssembly.compile(bytes);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DeviceError("unfit", `the module of ${bytes.length} bytes cannot be compiled: ${reason}`, { cause });
+  }
+  if (sectionsOf(bytes).includes(DATA_SECTION)) {
+    throw new DeviceError(
+      "unfit",
+      "the module has data of its own, which would overwrite what lies in the device's memory",
+    );
+  }
+  return module;
+}
+
+/** The numbers of a valid module's sections. */
+function sectionsOf(bytes: Uint8Array): number[] {
+  const sections: number[] = [];
+  for (let at = HEADER_BYTES; at < bytes.length;) {
+    sections.push(bytes[at++]!);
+    let size = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]!;
+      size += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) break;
+    }
+    at += size;
+  }
+  return sections;
+}

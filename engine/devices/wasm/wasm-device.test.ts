@@ -11,7 +11,8 @@ import {
 import { seededRandom } from "../../../kernels/trial.ts";
 import { DeviceError, type Device, type MatrixSource, type Tensor } from "../device.ts";
 import { type Program, ProgramBuilder, variable } from "../program.ts";
-import { openWasm, type WasmOptions } from "./wasm-device.ts";
+import { openWasm } from "./wasm-device.ts";
+import type { WasmOptions } from "./wasm-options.ts";
 
 const device = await openWasm({ threads: 2 });
 const opened: Device[] = [device];

@@ -8,7 +8,6 @@
 
 import {
   type CachePacking,
-  type Implementation,
   type Kernel,
   matrixByteLength,
   type MatrixFormat,
@@ -41,25 +40,12 @@ import { chooseFor, judge, type Policy, trialsFor } from "./choose.ts";
 import { Crew } from "./crew.ts";
 import type { Replay } from "./messages.ts";
 import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
-import { loadModule } from "./module.ts";
+import { compileForeign, loadModule } from "./module.ts";
 import { fillPanels, type IntakeHost } from "./intake.ts";
 import { canShareMemory, defaultThreads, PAGE_BYTES, processorName, type WasmMemory } from "./platform.ts";
 import { LIMIT_BYTES, shareMemory } from "./shared-memory.ts";
+import type { WasmOptions } from "./wasm-options.ts";
 import { always, type Choice, programWords, WasmProgram } from "./wasm-program.ts";
-
-/** Settings of the wasm device. */
-export interface WasmOptions {
-  /** threads that compute, at least 1; by default as many as help (see defaultThreads). 1 where memory cannot be shared */
-  readonly threads?: number;
-  /** the same results on every machine: plain SIMD, fixed order of summation */
-  readonly deterministic?: boolean;
-  /** bytes of linear memory at most; 4 GiB less a page is the limit of WebAssembly */
-  readonly maxMemoryBytes?: number;
-  /** false: one thread with a memory of its own, as on a page that is not cross-origin isolated */
-  readonly shareMemory?: boolean;
-  /** which implementations of a kernel to consider, best first; the kernel's own by default */
-  readonly implementations?: (kernel: Kernel) => readonly Implementation[];
-}
 
 const CONTROL_BYTES = 1024;
 /** How long a kernel is replayed after its known-answer test, so that its first real use runs as well-compiled code. */
@@ -80,7 +66,8 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   const pages = Math.ceil(begin / PAGE_BYTES);
   const wanted = Math.min(LIMIT_BYTES, options.maxMemoryBytes ?? LIMIT_BYTES);
   const { memory, limit } = isShared ? shareMemory(pages, wanted) : { memory: undefined, limit: wanted };
-  const crew = await Crew.start({ module, memory, pages, threads, control: STATIC_BYTES, scratch });
+  const modules = await Promise.all((options.modules ?? []).map(compileForeign));
+  const crew = await Crew.start({ module, modules, memory, pages, threads, control: STATIC_BYTES, scratch });
   const names = [`wasm, ${threads} thread${threads === 1 ? "" : "s"}`, `${isRelaxed ? "relaxed" : "plain"} SIMD`];
   if (!canShareMemory()) names.push("one thread because this page is not cross-origin isolated");
   return new WasmDevice(crew, memory, { begin, end: pages * PAGE_BYTES, limit }, names.join(", "), isRelaxed, {

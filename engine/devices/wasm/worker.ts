@@ -18,7 +18,12 @@ const parent = openParent((data) => {
     lead = new Lead(message, parent);
     return;
   }
-  const { functions, kernels, tableBase } = instantiate(message.module, message.memory!, message.scratch);
+  const { functions, kernels, tableBase } = instantiate(
+    message.module,
+    message.memory!,
+    message.scratch,
+    message.modules,
+  );
   parent.post({ kind: "ready", kernels, tableBase });
   try {
     functions.serve(message.thread, message.threads, message.control);

@@ -1,0 +1,115 @@
+// Results kept in bench/results, and whether new ones are worse. A file is of a kind of machine: its processor, cores and
+// devices as they describe themselves. Compared are rows of the same device, implementation, format and call.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Spread } from "kedge";
+import type { KernelResults, KernelRow } from "./results.ts";
+
+/** A row that takes longer than it did. */
+export interface Regression {
+  readonly row: KernelRow;
+  readonly before: Spread;
+  readonly after: Spread;
+  /** new median over old */
+  readonly ratio: number;
+  /** ratio up to which it would have been noise */
+  readonly allowed: number;
+}
+
+/** What a comparison found. */
+export interface Comparison {
+  readonly compared: number;
+  readonly regressions: readonly Regression[];
+  /** rows that had a time, and have none now */
+  readonly lost: readonly KernelRow[];
+}
+
+/** A median may move by this much between two runs of one build, whatever the samples of one run say. */
+const LEAST_NOISE = 0.1;
+
+const nameOf = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
+
+/** What makes two machines the same kind, for one of their devices. */
+export function machineKind({ machine }: Pick<KernelResults, "machine">, description: string): string {
+  return `${machine.name}, ${machine.cores} cores: ${description}`;
+}
+
+/** The file that results are kept in. */
+export function fileNameOf({ machine, devices, kedge, date }: KernelResults): string {
+  const ids = devices.map(({ id, description }) =>
+    id === "webgpu" ? `webgpu-${nameOf(description).slice(0, 40)}` : id,
+  );
+  const parts = ["kernels", nameOf(machine.name), nameOf(ids.join("-")), kedge, date.slice(0, 10)];
+  return `${parts.join("_")}.json`;
+}
+
+/** Keeps results; returns the path. */
+export function save(folder: string, results: KernelResults): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, fileNameOf(results));
+  writeFileSync(path, `${JSON.stringify(results, null, 1)}\n`);
+  return path;
+}
+
+/** All results kept in a folder, the newest first. */
+export function kept(folder: string): KernelResults[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => /^kernels_.*\.json$/.test(file))
+    .map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as KernelResults)
+    .sort((a, b) => (a.date < b.date ? 1 : -1));
+}
+
+const keyOf = ({ kernel, implementation, format, list, label, size, isStreamed }: KernelRow): string =>
+  JSON.stringify([kernel, implementation, format, list, label, size, isStreamed]);
+
+/** The newest earlier row of the same kind for each that can be compared. */
+function earlierRows(results: KernelResults, earlier: readonly KernelResults[]): Map<KernelRow, KernelRow> {
+  const found = new Map<KernelRow, KernelRow>();
+  for (const { id, description } of results.devices) {
+    const kind = machineKind(results, description);
+    const known = new Map<string, KernelRow>();
+    for (const one of earlier) {
+      const ids = one.devices
+        .filter((device) => machineKind(one, device.description) === kind)
+        .map((device) => device.id);
+      for (const row of one.rows) {
+        if (ids.includes(row.device) && row.seconds && !known.has(keyOf(row))) known.set(keyOf(row), row);
+      }
+    }
+    for (const row of results.rows) {
+      const before = row.device === id ? known.get(keyOf(row)) : undefined;
+      if (before) found.set(row, before);
+    }
+  }
+  return found;
+}
+
+/** Half the distance of the ends, over the median. */
+const noiseOf = ({ median, least, most }: Spread): number => (most - least) / 2 / median;
+
+/**
+ * Compares results with earlier ones, the newest first. A row is worse when its fastest sample is slower than the slowest
+ * before, and its median by more than the noise of both runs, a tenth at least. Null where none is of this kind of machine.
+ */
+export function compareResults(results: KernelResults, earlier: readonly KernelResults[]): Comparison | null {
+  const pairs = [...earlierRows(results, earlier)].filter(([row]) => !row.isRival);
+  if (pairs.length === 0) return null;
+  const regressions = pairs.flatMap(([row, { seconds: before }]): Regression[] => {
+    const after = row.seconds;
+    if (!after || !before) return [];
+    const ratio = after.median / before.median;
+    const allowed = 1 + Math.max(LEAST_NOISE, noiseOf(before) + noiseOf(after));
+    return after.least > before.most && ratio > allowed ? [{ row, before, after, ratio, allowed }] : [];
+  });
+  return {
+    compared: pairs.length,
+    regressions: regressions.sort((a, b) => b.ratio - a.ratio),
+    lost: pairs.filter(([row]) => !row.seconds).map(([row]) => row),
+  };
+}

@@ -1,0 +1,165 @@
+// Times kernels on one device: every implementation that fits, in every call and format asked for. The same in Node and in a
+// page. A call's inputs and what the reference makes of them are made once, and shared by all devices and implementations.
+
+import { implementationsOn, measurePeak, STREAM_BYTES, timeKernel, type Device, type KernelTiming } from "kedge";
+import {
+  cacheFormats,
+  makeTrial,
+  seededRandom,
+  type Implementation,
+  type MatrixFormat,
+  type Trial,
+} from "kedge/kernels";
+import type { KernelRow, MeasuredDevice } from "./results.ts";
+import type { Rival } from "./rival.ts";
+import type { KernelCase } from "./shapes.ts";
+
+/** Formats of matrices, all of them. */
+export const FORMATS: readonly MatrixFormat[] = ["f32", "f16", "bf16", "int8", "int4"];
+
+/** Rows up to which a product is bound by reading its weights. */
+const FEW_ROWS = 4;
+
+/** What the reference, slow on purpose, computes and reads to show its peak. */
+const SLOW_PEAK = { multiplyAdds: 2 ** 20, bytes: 2 ** 20 };
+
+/** What is measured, and how. */
+export interface MeasureOptions {
+  readonly cases: readonly KernelCase[];
+  readonly formats: readonly MatrixFormat[];
+  /** keeps implementations by their name */
+  readonly isWanted: (implementation: string) => boolean;
+  readonly rivals: readonly Rival[];
+  readonly rounds: number;
+  readonly secondsPerRun: number;
+  /** hot: weights may stay in a cache; cold: they come from memory; auto: cold for few rows, as in a model */
+  readonly cache: "auto" | "hot" | "cold";
+  readonly streamBytes?: number;
+  /** bytes and multiply-adds of the peak's kernels, for tests */
+  readonly peak?: { readonly multiplyAdds: number; readonly bytes: number };
+  readonly onProgress?: (what: string) => void;
+  readonly onRow?: (row: KernelRow) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Calls with the formats they are to be timed in: kernels without matrices and caches have none. */
+export function formattedCases({ cases, formats }: Pick<MeasureOptions, "cases" | "formats">) {
+  return cases.flatMap((one): { one: KernelCase; format: MatrixFormat | undefined }[] => {
+    const uses = Object.values(one.kernel.buffers);
+    const hasMatrix = uses.some((use) => use.startsWith("matrix"));
+    const hasCache = uses.some((use) => use.startsWith("cache"));
+    if (!hasMatrix && !hasCache) return [{ one, format: undefined }];
+    const known: readonly string[] = hasMatrix ? FORMATS : cacheFormats;
+    return formats.filter((format) => known.includes(format)).map((format) => ({ one, format }));
+  });
+}
+
+/** Trials by call and format; each may be large, so only the last is kept. */
+export class Trials {
+  #key = "";
+  #trial: Trial | undefined;
+
+  of(one: KernelCase, format: MatrixFormat | undefined): Trial {
+    const key = JSON.stringify([one.list, one.kernel.name, one.label, one.size, format]);
+    if (key === this.#key && this.#trial) return this.#trial;
+    this.#trial = undefined;
+    const options = { ...(format ? { format } : {}), ...(one.inputs ? { inputs: one.inputs } : {}) };
+    this.#trial = makeTrial(one.kernel, one.sample, seededRandom(1), options);
+    this.#key = key;
+    return this.#trial;
+  }
+}
+
+/** A device to measure, and the name it goes by. */
+export interface OpenedDevice {
+  readonly id: string;
+  readonly device: Device;
+}
+
+/** The peaks of devices. */
+export async function measureDevices(
+  opened: readonly OpenedDevice[],
+  { rounds, peak, signal, onProgress }: MeasureOptions,
+): Promise<MeasuredDevice[]> {
+  const measured: MeasuredDevice[] = [];
+  for (const { id, device } of opened) {
+    onProgress?.(`${id}: measuring what it can do at most`);
+    const sizes = peak ?? (device.name === "reference" ? SLOW_PEAK : {});
+    const found = await measurePeak(device, { rounds, ...sizes, ...(signal ? { signal } : {}) });
+    measured.push({ id, description: device.description, peak: found });
+  }
+  return measured;
+}
+
+/** Times all that is asked for on all devices, call by call. */
+export async function measureKernels(opened: readonly OpenedDevice[], options: MeasureOptions): Promise<KernelRow[]> {
+  const { rivals, isWanted, rounds, secondsPerRun, signal, onProgress, onRow } = options;
+  const rows: KernelRow[] = [];
+  const trials = new Trials();
+  for (const { one, format } of formattedCases(options)) {
+    for (const { id, device } of opened) {
+      signal?.throwIfAborted();
+      const own = implementationsOn(device, one.kernel).filter((it) => isWanted(it?.name ?? "reference"));
+      const others = rivals
+        .filter(({ kernel, implementation }) => kernel === one.kernel.name && isOn(device, implementation))
+        .map(({ implementation }) => implementation);
+      if (own.length + others.length === 0) continue;
+      onProgress?.(`${id}: ${one.kernel.name} ${one.size}${format ? ` ${format}` : ""}`);
+      const trial = trials.of(one, format);
+      const isStreamed = isCold(options.cache, trial);
+      const timings = await timeKernel(device, one.kernel, one.sample, {
+        trial,
+        rounds,
+        secondsPerRun,
+        implementations: [...own, ...others],
+        ...(format ? { format } : {}),
+        ...(isStreamed ? { streamBytes: options.streamBytes ?? STREAM_BYTES } : {}),
+        ...(signal ? { signal } : {}),
+      });
+      for (const timing of timings) {
+        const isRival = others.some(({ name }) => name === timing.implementation);
+        const row = rowOf(timing, one, { id, isRival, isStreamed });
+        rows.push(row);
+        onRow?.(row);
+      }
+    }
+  }
+  return rows;
+}
+
+function isOn({ name }: Device, implementation: Implementation): boolean {
+  return name === "webgpu" ? "wgsl" in implementation : name in implementation;
+}
+
+function isCold(cache: MeasureOptions["cache"], { matrices, params }: Trial): boolean {
+  if (Object.keys(matrices).length === 0 || cache === "hot") return false;
+  return cache === "cold" || (params["rows"] ?? 1) <= FEW_ROWS;
+}
+
+/** JSON has no NaN and no Infinity. */
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
+function rowOf(
+  { kernel, implementation, format, cost, timed, error, failure }: KernelTiming,
+  { list, label, size }: KernelCase,
+  { id, isRival, isStreamed }: { readonly id: string; readonly isRival: boolean; readonly isStreamed: boolean },
+): KernelRow {
+  return {
+    device: id,
+    kernel,
+    implementation,
+    isRival,
+    ...(format ? { format } : {}),
+    ...{ list, label, size },
+    flops: cost?.flops ?? 0,
+    bytes: cost?.bytes ?? 0,
+    isStreamed,
+    ...(timed
+      ? { clock: timed.clock, callsPerRun: timed.callsPerRun, seconds: timed.seconds, samples: timed.samples }
+      : {}),
+    ...(error ? { largestError: finite(error.largest), errorOfBound: finite(error.ofBound) } : {}),
+    ...(failure === undefined ? {} : { failure }),
+  };
+}

@@ -1,0 +1,107 @@
+// What a kernel bench found, as JSON holds it: a machine, the devices with their peaks, and a row for each implementation,
+// format and call. Rates and shares are made of it where it is shown.
+
+import type { Clock, Peak, Spread } from "kedge";
+
+/** A device that was measured. */
+export interface MeasuredDevice {
+  /** as asked for: `wasm:2`, `webgpu` */
+  readonly id: string;
+  /** as it describes itself */
+  readonly description: string;
+  readonly peak: Peak;
+}
+
+/** One implementation in one call, or why it has no time. */
+export interface KernelRow {
+  /** id of its device */
+  readonly device: string;
+  readonly kernel: string;
+  readonly implementation: string;
+  readonly isRival: boolean;
+  /** of its matrices or caches */
+  readonly format?: string;
+  readonly list: string;
+  readonly label: string;
+  readonly size: string;
+  readonly flops: number;
+  readonly bytes: number;
+  /** whether matrices came from memory rather than from a cache */
+  readonly isStreamed: boolean;
+  readonly clock?: Clock;
+  readonly callsPerRun?: number;
+  /** per call */
+  readonly seconds?: Spread;
+  readonly samples?: readonly number[];
+  /** largest distance from the reference; null where a result is not a number */
+  readonly largestError?: number | null;
+  /** as a share of what is allowed; null where nothing is, and it differs */
+  readonly errorOfBound?: number | null;
+  /** why it is not timed */
+  readonly failure?: string;
+}
+
+/** A whole bench. */
+export interface KernelResults {
+  readonly kedge: string;
+  /** ISO date and time */
+  readonly date: string;
+  readonly machine: {
+    /** processor, or what a browser says of itself */
+    readonly name: string;
+    readonly cores: number;
+    /** Node or the browser */
+    readonly host: string;
+    /** gzipped script of a page that loads kedge, in bytes; where it was measured */
+    readonly scriptGzipBytes?: number;
+  };
+  readonly devices: readonly MeasuredDevice[];
+  readonly rounds: number;
+  readonly rows: readonly KernelRow[];
+}
+
+/** Operations a second, bytes a second, and how much of what is possible that is. */
+export interface Rates {
+  readonly flopsPerSecond: number;
+  readonly bytesPerSecond: number;
+  /** time that the peaks allow, over the time taken; above 1 where a cache is faster than memory */
+  readonly shareOfPeak?: number;
+  /** which of the peaks is nearer */
+  readonly limit?: "compute" | "memory";
+  /** half the distance of fastest and slowest over the median */
+  readonly spread: number;
+}
+
+/** The rates of a row; undefined where it has no time. */
+export function ratesOf(row: KernelRow, { peak }: Pick<MeasuredDevice, "peak">): Rates | undefined {
+  const { seconds, flops, bytes } = row;
+  if (!seconds || seconds.median <= 0) return undefined;
+  const { flopsPerSecond, bytesPerSecond } = peak;
+  const rates = {
+    flopsPerSecond: flops / seconds.median,
+    bytesPerSecond: bytes / seconds.median,
+    spread: (seconds.most - seconds.least) / 2 / seconds.median,
+  };
+  if (flopsPerSecond === undefined || bytesPerSecond === undefined) return rates;
+  const [computing, moving] = [flops / flopsPerSecond, bytes / bytesPerSecond];
+  return {
+    ...rates,
+    shareOfPeak: Math.max(computing, moving) / seconds.median,
+    limit: computing > moving ? "compute" : "memory",
+  };
+}
+
+/** Rows of one call and device side by side, the fastest first and those without a time last. */
+export function groupsOf(rows: readonly KernelRow[]): KernelRow[][] {
+  const groups = new Map<string, KernelRow[]>();
+  for (const row of rows) {
+    const key = [row.device, row.kernel, row.list, row.label, row.size, row.format].join("\n");
+    const group = groups.get(key);
+    if (group) group.push(row);
+    else groups.set(key, [row]);
+  }
+  const time = ({ seconds }: KernelRow) => seconds?.median ?? Number.POSITIVE_INFINITY;
+  return [...groups.values()].map((group) =>
+    group.sort((a, b) => (time(a) < time(b) ? -1 : time(a) > time(b) ? 1 : 0)),
+  );
+}

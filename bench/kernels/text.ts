@@ -1,0 +1,35 @@
+// Numbers of a kernel bench as people read them.
+
+import type { KernelRow } from "./results.ts";
+
+/** A time in the unit that suits it. */
+export function timeText(seconds: number): string {
+  const [unit, factor] = seconds < 1e-3 ? ["µs", 1e6] : seconds < 1 ? ["ms", 1e3] : ["s", 1];
+  const value = seconds * (factor as number);
+  return `${value < 100 ? value.toPrecision(3) : value.toFixed(0)} ${unit as string}`;
+}
+
+/** Billions of something a second. */
+export function gigaText(perSecond: number): string {
+  const giga = perSecond / 1e9;
+  return giga.toFixed(giga < 10 ? 2 : giga < 100 ? 1 : 0);
+}
+
+/** A share in percent; null is "not a number", or beyond any bound. */
+export function percentText(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
+
+/** The largest error, and what share of the allowed that is. */
+export function errorText({ largestError, errorOfBound }: KernelRow): string {
+  if (largestError === undefined) return "";
+  if (largestError === null) return "not a number";
+  if (largestError === 0) return "0";
+  const share =
+    errorOfBound === null
+      ? "none allowed"
+      : errorOfBound! > 1
+        ? `${errorOfBound!.toPrecision(2)} times the bound`
+        : `${percentText(errorOfBound!)} of bound`;
+  return `${largestError.toExponential(1)} (${share})`;
+}

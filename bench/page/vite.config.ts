@@ -1,0 +1,17 @@
+import { defineConfig } from "vite";
+
+/** The two headers that give a page shared memory, and so threads on `wasm`; without them it runs on one. */
+const headers = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+/** `kedge` is the built package, as in anybody's page. */
+export default defineConfig({
+  root: import.meta.dirname,
+  base: "./",
+  server: { headers, fs: { allow: ["../.."] } },
+  preview: { headers },
+  worker: { format: "es" },
+  build: { target: "es2023", outDir: "../../.cache/bench-page", emptyOutDir: true },
+});
