@@ -3,13 +3,15 @@
 //
 //   addresses [BLOCK + 4], the last repeated · of each key (key [headDim] · value [headDim] · a line that spreads them over the sets)
 
-import { expandHead } from "../cache/heads.as";
+import { expandHead, headBytes } from "../cache/heads.as";
 import { BLOCK } from "./attend.keys.as";
 
 const ADDRESSES: usize = 320;
 /** Bytes for expanded keys and values. */
 const ROOM: i32 = 24 * 1024;
 const LINE: i32 = 64;
+/** Keys whose lines are touched before they are expanded: slots lie far apart, and nothing else would ask memory for them early. */
+const AHEAD: i32 = 4;
 
 @inline
 function strideOf(headDim: i32): i32 {
@@ -32,8 +34,16 @@ export function expandedAddresses(end: usize): usize {
 /** Expands the heads of `count` keys and values, whose slots are at `slots`, and writes down where they are now. */
 export function expandBlock<T>(slots: usize, count: i32, keyOffset: usize, valueOffset: usize, headDim: i32, addresses: usize): void {
   let to = addresses + ADDRESSES;
+  const bytes = headBytes<T>(headDim);
   for (let i = 0; i < count; i++, to += strideOf(headDim)) {
     const slot = <usize>load<u32>(slots + (<usize>i << 2));
+    if (i + AHEAD < count) {
+      const ahead = <usize>load<u32>(slots + (<usize>(i + AHEAD) << 2));
+      for (let at: usize = 0; at < bytes; at += 64) {
+        load<u8>(ahead + keyOffset + at);
+        load<u8>(ahead + valueOffset + at);
+      }
+    }
     expandHead<T>(slot + keyOffset, headDim, to);
     expandHead<T>(slot + valueOffset, headDim, to + (<usize>headDim << 2));
     store<u32>(addresses + (<usize>i << 2), <u32>to);
