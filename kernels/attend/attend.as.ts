@@ -4,71 +4,12 @@
 //
 //   scratch behind the keys   scores [BLOCK + 4] of two heads · (largest, total) of each head · expanded keys
 
-import { float, madd, maxLanes, scratchAddress, shareBegin, sumLanes, word } from "../call.as";
-import { exp4, softcap4 } from "../math.as";
-import { BLOCK, afterKeys, gatherKeys, gatheredCount, HEAD_DIM, HEADS, keyAddresses, keyBiases, keySources, KV_HEADS, nextEntry, rangeOf, SCALE, SOFTCAP } from "./attend.keys.as";
+import { headBytes as packedBytes } from "../cache/heads.as";
+import { shareBegin, word } from "../call.as";
 import { addValues, dotKeys } from "./attend.dots.as";
 import { expandBlock, expandedAddresses, expandedCount } from "./attend.expand.as";
-import { headBytes as packedBytes } from "../cache/heads.as";
-
-/** Bytes of one head's scores. */
-const SCORES: usize = 512;
-
-@inline
-function stateOf(head: u32): usize {
-  return afterKeys() + 2 * SCORES + (<usize>head << 3);
-}
-
-/** Turns `count` dot products at `scores` into weights e^(score - largest), and updates the head's state and its z. */
-function weigh(call: usize, head: u32, count: i32, scores: usize, z: usize): void {
-  const scale = f32x4.splat(float(call, SCALE));
-  const cap = float(call, SOFTCAP);
-  const headParams = <usize>word(call, 5);
-  let biasScale = f32x4.splat(1);
-  let sourceBias = f32x4.splat(0);
-  if (headParams) {
-    sourceBias = v128.load_splat<f32>(headParams + (<usize>head << 3));
-    biasScale = v128.load_splat<f32>(headParams + (<usize>head << 3), 4);
-  }
-  let largest4 = f32x4.splat(-Infinity);
-  const padding = f32x4.splat(-Infinity);
-  for (let i = 0; i < count; i += 4) {
-    const at = <usize>i << 2;
-    const bias = v128.load(keyBiases() + at);
-    let score = softcap4(cap, f32x4.mul(v128.load(scores + at), scale));
-    score = f32x4.add(score, f32x4.mul(bias, biasScale));
-    if (headParams) {
-      score = madd(v128.load(keySources() + at), sourceBias, score);
-      score = v128.bitselect(padding, score, f32x4.eq(bias, padding));
-    }
-    v128.store(scores + at, score);
-    largest4 = f32x4.max(largest4, score);
-  }
-  const state = stateOf(head);
-  const before = load<f32>(state);
-  const largest = max(before, maxLanes(largest4));
-  if (largest == -Infinity) {
-    memory.fill(scores, 0, <usize>(count + 3) << 2);
-    return;
-  }
-  let total4 = f32x4.splat(0);
-  for (let i = 0; i < count; i += 4) {
-    const at = scores + (<usize>i << 2);
-    const weight = exp4(f32x4.sub(v128.load(at), f32x4.splat(largest)));
-    v128.store(at, weight);
-    total4 = f32x4.add(total4, weight);
-  }
-  let total = sumLanes(total4);
-  if (largest > before) {
-    const rescale = exp4(f32x4.splat(before - largest));
-    total += load<f32>(state, 4) * f32x4.extract_lane(rescale, 0);
-    for (const end = z + (<usize>word(call, HEAD_DIM) << 2); z < end; z += 16) {
-      v128.store(z, f32x4.mul(v128.load(z), rescale));
-    }
-  } else total += load<f32>(state, 4);
-  store<f32>(state, largest);
-  store<f32>(state, total, 4);
-}
+import { afterKeys, gatherKeys, gatheredCount, HEAD_DIM, HEADS, keyAddresses, KV_HEADS, nextEntry, rangeOf } from "./attend.keys.as";
+import { SCORES, stateOf, weigh } from "./attend.weigh.as";
 
 /** Heads begin..end of one row. */
 function attendRow<T>(call: usize, row: u32, begin: u32, end: u32): void {
