@@ -9,14 +9,14 @@ const EXTERNAL = ["@huggingface/hub", "@huggingface/jinja", "@huggingface/tokeni
 const ENTRY = "kedge-page";
 const SOURCE = `import { loadModel } from "kedge"; globalThis.loadModel = loadModel;`;
 
-interface Sizes {
+export interface Sizes {
   readonly bytes: number;
   readonly gzipBytes: number;
   readonly files: number;
 }
 
 /** Bundles a page's script and measures it, its chunks and its worker. */
-async function bundledSize(): Promise<Sizes> {
+export async function bundledSize(): Promise<Sizes> {
   const result = await build({
     configFile: false,
     logLevel: "silent",

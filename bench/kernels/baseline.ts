@@ -48,11 +48,19 @@ export function fileNameOf({ machine, devices, kedge, date }: KernelResults): st
   return `${parts.join("_")}.json`;
 }
 
-/** Keeps results; returns the path. */
+/** What a row is of, on which device. */
+function placeOf(row: KernelRow): string {
+  return `${row.device} ${keyOf(row)}`;
+}
+
+/** Keeps results, beside those of the same machine, devices, version and day that are of other rows; returns the path. */
 export function save(folder: string, results: KernelResults): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, fileNameOf(results));
-  writeFileSync(path, `${JSON.stringify(results, null, 1)}\n`);
+  const before = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as KernelResults).rows : [];
+  const known = new Set(results.rows.map(placeOf));
+  const rows = [...before.filter((row) => !known.has(placeOf(row))), ...results.rows];
+  writeFileSync(path, `${JSON.stringify({ ...results, rows })}\n`);
   return path;
 }
 

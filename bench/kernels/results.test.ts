@@ -121,6 +121,9 @@ describe("a folder of results", () => {
       "kernels_a-processor_wasm-2_0.1.0_2026-03-04.json",
     ]);
     expect(kept(folder)).toEqual([young, old]);
+    save(folder, results([row("b", [3])]));
+    save(folder, results([row("b", [4])]));
+    expect(kept(folder)[1]!.rows).toEqual([row("a", [1]), row("b", [4])]);
     expect(kept(join(folder, "nowhere"))).toEqual([]);
   });
 });
