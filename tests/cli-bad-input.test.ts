@@ -132,6 +132,7 @@ describe("wrong usage", () => {
     ["an infinite temperature", ["run", "tiny", "x", "--temperature", "Infinity"], ["--temperature", '"Infinity"']],
     ["a share above one", ["run", "tiny", "x", "--top-p", "1.01"], ["--top-p", '"1.01"']],
     ["no share", ["run", "tiny", "x", "--top-p", "0"], ["--top-p", '"0"']],
+    ["an unknown cache type", ["run", "tiny", "x", "--cache-type", "q4"], ["--cache-type", '"q4"', "f32, f16 or int8"]],
     ["an empty stop text", ["run", "tiny", "x", "--stop", ""], ["--stop", "at least 1 character"]],
     ["a policy that does not exist", ["run", "tiny", "x", "--cache", "lru:5"], ['"lru:5"', "window:256"]],
     ["a policy without its number", ["run", "tiny", "x", "--cache", "window"], ["window:256"]],

@@ -131,6 +131,8 @@ describe("estimate", () => {
     const { stdout } = await kedge(["estimate", SHIPPED, "--context", "512"]);
     expect(stdout).toMatch(/^weights +9\.38 MB +f16, as stored$/m);
     expect(stdout).toMatch(/^cache +3\.15 MB +512 tokens of 6\.14 kB, f32$/m);
+    const smaller = await json("estimate", SHIPPED, "--context", "512", "--cache-type", "int8");
+    expect(smaller).toMatchObject({ cacheType: "int8", cachePerToken: 6 * 2 * 2 * 68, cache: 512 * 6 * 2 * 2 * 68 });
   });
 
   test("goes by config.json where there are no weights", async () => {

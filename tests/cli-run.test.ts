@@ -154,6 +154,12 @@ describe("the text", () => {
   test("with a policy of the cache, whose keys are fewer", async () => {
     expect(await peak("--cache", "window:16")).toBeLessThan(await peak());
   });
+
+  test("with keys and values in fewer bytes, exactly", async () => {
+    const whole = await peak();
+    expect(await peak("--cache-type", "f16")).toBe(whole / 2);
+    expect(await peak("--cache-type", "int8")).toBe((whole * 17) / 64);
+  });
 });
 
 describe("a run that is interrupted", () => {

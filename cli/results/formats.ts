@@ -1,7 +1,7 @@
-// The section on formats: what quantized weights do to perplexity, to the likeliest next token, and to passes. Every way of
+// The section on formats: what quantized weights, and keys and values of other types, do to perplexity, to the likeliest next token, and to passes. Every way of
 // keeping numbers is one line of VARIANTS.
 
-import { loadModel, type LoadOptions, type Model } from "kedge";
+import { estimate, loadModel, type LoadOptions, type Model } from "kedge";
 import { PLAIN } from "../evaluation/completer.ts";
 import { measure } from "../evaluation/measure.ts";
 import { readTasks } from "../evaluation/tasks.ts";
@@ -14,6 +14,9 @@ const VARIANTS: readonly { readonly name: string; readonly options: LoadOptions 
   { name: "as stored", options: {} },
   { name: "int8", options: { quantize: "int8" } },
   { name: "int4", options: { quantize: "int4" } },
+  { name: "f16 cache", options: { cacheType: "f16" } },
+  { name: "int8 cache", options: { cacheType: "int8" } },
+  { name: "int8, int8 cache", options: { quantize: "int8", cacheType: "int8" } },
 ];
 /** Tokens of a text that are read at a time, each piece without what came before. */
 const PIECE_TOKENS = 256;
@@ -23,6 +26,8 @@ const SHIPPED_TASKS = 200;
 /** Sums over the tokens of texts, teacher-forced. */
 interface Likeness {
   readonly weights: number;
+  /** bytes of keys and values of one token */
+  readonly cachePerToken: number;
   tokens: number;
   logProb: number;
   same: number;
@@ -34,11 +39,11 @@ export async function formats(context: ReportContext, smolLm2: SmolLm2 | undefin
   const parts: string[] = [];
   if (smolLm2) parts.push(await smolLm2Part(context, smolLm2));
   for (const name of ["dense", "anchored"] as const) parts.push(await shippedPart(context, name));
-  return `## Weight formats: stored precision, int8, int4
+  return `## Formats of weights and caches: as stored, f16, int8, int4
 
 Perplexity and likeness are teacher-forced: every piece of text is read once, and each of its tokens is scored. "Same next token" is the share of positions at which the likeliest next token
-is that of the model as stored; the divergence is Kullback and Leibler's, of the quantized model's next token from the stored one's, in nats, as a mean over positions. Both are 1 and 0 for a format that changes nothing.
-int4 keeps embedding and head as int8. The cache is f32.
+is that of the model as stored; the divergence is Kullback and Leibler's, of the changed model's next token from the stored one's, in nats, as a mean over positions. Both are 1 and 0 for a format that changes nothing.
+int4 keeps embedding and head as int8. Keys and values are f32 but where the name says what the cache keeps; "cache" is their bytes for one token.
 
 ${parts.join("\n\n")}`;
 }
@@ -65,14 +70,19 @@ ${table([HEAD, ...likenesses.map(rowOf)])}
 ${command(`npm run results -- --only formats --smollm2 ${folder.split("/").at(-1)} --humaneval ${file}`)}`;
 }
 
-const HEAD = ["", "weights", "perplexity", "of stored", "same next token", "divergence"];
+const HEAD = ["", "weights", "cache", "perplexity", "of stored", "same next token", "divergence"];
 
-function rowOf({ weights, tokens, logProb, same, divergence }: Likeness, variant: number, all: readonly Likeness[]) {
+function rowOf(
+  { weights, cachePerToken, tokens, logProb, same, divergence }: Likeness,
+  variant: number,
+  all: readonly Likeness[],
+) {
   const perplexity = Math.exp(-logProb / tokens);
   const stored = Math.exp(-all[0]!.logProb / all[0]!.tokens);
   return [
     VARIANTS[variant]!.name,
     bytes(weights),
+    bytes(cachePerToken),
     perplexity.toFixed(3),
     percent(perplexity / stored, 2),
     percent(same / tokens),
@@ -105,7 +115,11 @@ Prompts and canonical solutions of both evaluation sets, each a text of its own:
 
 ${table([[...HEAD, "pass@1, std", "pass@1, long"], ...passed])}
 
-${command(...Object.values(SETS).flatMap((set) => VARIANTS.map(({ options }) => `npx kedge eval ${folder} ${set} --batch ${BATCH}${options.quantize ? ` --quantize ${options.quantize}` : ""}`)))}`;
+${command(...Object.values(SETS).flatMap((set) => VARIANTS.map(({ options }) => `npx kedge eval ${folder} ${set} --batch ${BATCH}${flagsOf(options)}`)))}`;
+}
+
+function flagsOf({ quantize, cacheType }: LoadOptions): string {
+  return `${quantize ? ` --quantize ${quantize}` : ""}${cacheType ? ` --cache-type ${cacheType}` : ""}`;
 }
 
 async function passes(
@@ -144,7 +158,8 @@ async function compare(
     const pieces = cut(models[0]!);
     const sums = models.map((model): Likeness => {
       const { weights } = model.memory();
-      return { weights, tokens: 0, logProb: 0, same: 0, divergence: 0 };
+      const { cachePerToken } = estimate(model.config, "f32", 1, model.cacheType);
+      return { weights, cachePerToken, tokens: 0, logProb: 0, same: 0, divergence: 0 };
     });
     for (const [i, piece] of pieces.entries()) {
       if (i % 20 === 0) context.log(`likeness of ${folder}: piece ${i} of ${pieces.length}`);
