@@ -21,8 +21,46 @@ export function shareBegin(count: u32, thread: i32, threads: i32): u32 {
   return <u32>((<u64>count * <u64>thread + <u64>(threads - 1)) / <u64>threads);
 }
 
+/** Words that all threads of a memory share: portions taken of the call being made, and threads that found none left. */
+const TAKEN: usize = memory.data(64, 64);
+const FINISHED: usize = 4;
+
+/**
+ * The number of a portion of work that nobody has taken, ascending from 0; whoever is given one beyond the last is done and
+ * says so with `doneTaking`. A thread that others keep from computing takes fewer, where with `shareBegin` all would wait for it.
+ */
+@inline
+export function takeNext(): u32 {
+  if (ASC_FEATURE_THREADS) return atomic.add<u32>(TAKEN, 1);
+  const next = load<u32>(TAKEN);
+  store<u32>(TAKEN, next + 1);
+  return next;
+}
+
+/** The size of a part where `count` things, 1 or more, are cut into as few parts of at most `most` as there can be, all about the same. */
+@inline
+export function evenPart(count: u32, most: u32): u32 {
+  const parts = max<u32>(1, (count + most - 1) / most);
+  return (count + parts - 1) / parts;
+}
+
+/** Things in a portion where `count` of them are taken in portions: at most an eighth of a thread's share, so that nobody waits long for the last. */
+@inline
+export function portionOf(count: u32, threads: i32): u32 {
+  return max<u32>(1, count / (<u32>threads << 3));
+}
+
+/** Ends a thread's taking; the last of them makes ready for the next call. */
+@inline
+export function doneTaking(threads: i32): void {
+  if (ASC_FEATURE_THREADS) {
+    if (atomic.add<i32>(TAKEN + FINISHED, 1) != threads - 1) return;
+  }
+  store<u64>(TAKEN, 0);
+}
+
 /** Bytes that each thread has to itself for intermediate results; the device gives them out through `setScratch`. */
-export const SCRATCH_BYTES: usize = 256 * 1024;
+export const SCRATCH_BYTES: usize = 768 * 1024;
 
 let scratch: usize = 0;
 

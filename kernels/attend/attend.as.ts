@@ -5,7 +5,7 @@
 //   scratch behind the keys   scores [BLOCK + 4] of two heads · (largest, total) of each head · expanded keys
 
 import { headBytes as packedBytes } from "../cache/heads.as";
-import { shareBegin, word } from "../call.as";
+import { doneTaking, shareBegin, takeNext, word } from "../call.as";
 import { addValues, dotKeys } from "./attend.dots.as";
 import { expandBlock, expandedAddresses, expandedCount } from "./attend.expand.as";
 import { afterKeys, gatherKeys, gatheredCount, HEAD_DIM, HEADS, keyAddresses, KV_HEADS, nextEntry, rangeOf } from "./attend.keys.as";
@@ -67,12 +67,13 @@ function attendRow<T>(call: usize, row: u32, begin: u32, end: u32): void {
   }
 }
 
-/** Whole rows by turns where there are many, as later rows see more keys; contiguous heads where there are few. */
+/** Whole rows, taken one after the other, where there are many, as later rows see more keys; contiguous heads where there are few. */
 function attendAll<T>(call: usize, thread: i32, threads: i32): void {
   const rows = word(call, 7);
   const heads = word(call, HEADS);
   if (rows >= <u32>(threads << 2)) {
-    for (let row = <u32>thread; row < rows; row += threads) attendRow<T>(call, row, 0, heads);
+    for (let row = takeNext(); row < rows; row = takeNext()) attendRow<T>(call, row, 0, heads);
+    doneTaking(threads);
     return;
   }
   let pair = shareBegin(rows * heads, thread, threads);

@@ -1,8 +1,8 @@
 // gated-linear for one to four rows and quantized weights, as linear.few-rows.quantized. Call words: gated-linear.finish.
 
 import { scratchAddress, shareBegin, word } from "../call.as";
-import { isBeyondCaches, roundedAddress, roundRows, rowsAtOnce, touch } from "../matrix/rounded-rows.as";
-import { addQuantized } from "../matrix/rows.quantized.as";
+import { isBeyondCaches, rowsAtOnce, touch } from "../matrix/rounded-rows.as";
+import { addQuantized, roundFewRows } from "../matrix/rows.quantized.as";
 import { panelBytes } from "../matrix/weights.as";
 import { finishGated } from "./gated-linear.finish.as";
 
@@ -19,7 +19,7 @@ function fewRows<W>(call: usize, thread: i32, threads: i32, isAhead: bool): void
   const step = rowsAtOnce(inputs);
   for (let row: u32 = 0; row < rows; row += step) {
     const count = min(step, rows - row);
-    roundRows(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs, roundedAddress());
+    roundFewRows<W>(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs);
     let gate = <usize>word(call, 1) + <usize>begin * bytes;
     let up = <usize>word(call, 2) + <usize>begin * bytes;
     for (let panel = begin; panel < end; panel++, gate += bytes, up += bytes) {

@@ -2,8 +2,8 @@
 // Rows that do not fit the scratch together are taken one after the other. Call words as in linear.few-rows.
 
 import { scratchAddress, shareBegin, word } from "../call.as";
-import { isBeyondCaches, roundedAddress, roundRows, rowsAtOnce, touch } from "../matrix/rounded-rows.as";
-import { addQuantized } from "../matrix/rows.quantized.as";
+import { isBeyondCaches, rowsAtOnce, touch } from "../matrix/rounded-rows.as";
+import { addQuantized, roundFewRows } from "../matrix/rows.quantized.as";
 import { panelBytes } from "../matrix/weights.as";
 import { finishLinear } from "./linear.finish.as";
 
@@ -19,7 +19,7 @@ function fewRows<W>(call: usize, thread: i32, threads: i32, isAhead: bool): void
   const step = rowsAtOnce(inputs);
   for (let row: u32 = 0; row < rows; row += step) {
     const count = min(step, rows - row);
-    roundRows(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs, roundedAddress());
+    roundFewRows<W>(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs);
     let at = <usize>word(call, 1) + <usize>begin * bytes;
     for (let panel = begin; panel < end; panel++, at += bytes) {
       if (isTouching && panel + 1 < end) touch(at + bytes, bytes);

@@ -1,20 +1,21 @@
-// Many rows times panels. Rows are taken in chunks that stay in the second-level cache, four at a time; each panel is widened
-// to f32 in pieces that stay in the first, once for all rows of a chunk.
+// Many rows times panels. Rows are taken in chunks that stay in the second-level cache, packed in blocks (packed-rows); each
+// panel is widened to f32 in pieces that stay in the first, once for all rows of a chunk.
 //
-//   scratch   widened piece of a panel [PIECE][8] · tiles [CHUNK_ROWS][8], two of them
+//   scratch   widened piece of a panel [PIECE][8] · tiles [CHUNK_ROWS][8], two of them · packed rows of a chunk
 
-import { scratchAddress } from "../call.as";
-import { addRows } from "./rows.as";
+import { evenPart, scratchAddress } from "../call.as";
+import { addBlocks, BLOCK_ROWS, packBlocks } from "./packed-rows.as";
 import { panelBytes, widen } from "./weights.as";
 
-/** Bytes of x in a chunk. */
-const CHUNK_BYTES: usize = 384 * 1024;
-/** Rows of a chunk at most: what its tiles have room for. */
-const CHUNK_ROWS: u32 = 256;
+/** Rows of a chunk at most; its tiles have room for three more, which a last block may lack. */
+const CHUNK_ROWS: u32 = 252;
 const TILE_BYTES: usize = 8 * 1024;
 /** Columns of a panel that are widened and used at a time: whole groups. */
 const PIECE: i32 = 512;
 const PIECE_BYTES: usize = 16 * 1024;
+const PACKED: usize = PIECE_BYTES + 2 * TILE_BYTES;
+/** Bytes of a chunk's packed rows: six rows of the longest kind fit the scratch, and more are taken as long as they stay below this. */
+const CHUNK_BYTES: usize = 528 * 1024;
 
 /** Where tile 0 or 1 lies: [rows of the chunk][8]. */
 @inline
@@ -22,17 +23,26 @@ export function tileAddress(which: usize): usize {
   return scratchAddress() + PIECE_BYTES + which * TILE_BYTES;
 }
 
-/** How many rows to take at once, a multiple of four. */
-export function chunkRows(inputs: i32): u32 {
-  const rows = min<u32>(CHUNK_ROWS, <u32>(CHUNK_BYTES / (<usize>inputs << 2)));
-  return max<u32>(4, rows & ~3);
+@inline
+function wholeBlocks(rows: u32): u32 {
+  return rows / BLOCK_ROWS * BLOCK_ROWS;
 }
 
-/** tile [rows][8] = rows of x [rows][inputs] times a panel. */
-export function multiplyChunk<W>(x: usize, rows: u32, panel: usize, inputs: i32, tile: usize): void {
-  const stride = <usize>inputs << 2;
+/** How many rows to take at once: chunks of about the same size. */
+export function chunkRows(rows: u32, inputs: i32): u32 {
+  const most = max<u32>(BLOCK_ROWS, wholeBlocks(min<u32>(CHUNK_ROWS, <u32>(CHUNK_BYTES / (<usize>inputs << 2)))));
+  return wholeBlocks(evenPart(rows, most) + BLOCK_ROWS - 1);
+}
+
+/** Makes a chunk of rows of x [rows][inputs] ready for `multiplyChunk`. */
+export function openChunk(x: usize, rows: u32, inputs: i32): void {
+  packBlocks(x, rows, inputs, scratchAddress() + PACKED);
+}
+
+/** tile [rows][8] = the chunk's rows [rows][inputs] times a panel. */
+export function multiplyChunk<W>(rows: u32, panel: usize, inputs: i32, tile: usize): void {
   const widened = scratchAddress();
-  memory.fill(tile, 0, <usize>rows << 5);
+  memory.fill(tile, 0, (<usize>rows + 3) << 5);
   for (let begin: i32 = 0; begin < inputs; begin += PIECE) {
     const count = min(PIECE, inputs - begin);
     let weights = panel + panelBytes<W>(begin);
@@ -40,12 +50,6 @@ export function multiplyChunk<W>(x: usize, rows: u32, panel: usize, inputs: i32,
       widen<W>(weights, count, widened);
       weights = widened;
     }
-    let from = x + (<usize>begin << 2);
-    let to = tile;
-    for (let row: u32 = 0; row < rows; row += 4) {
-      addRows<f32>(min<u32>(4, rows - row), from, stride, weights, count, to);
-      from += stride << 2;
-      to += 128;
-    }
+    addBlocks(scratchAddress() + PACKED, rows, inputs, begin, weights, count, tile);
   }
 }

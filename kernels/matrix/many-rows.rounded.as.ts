@@ -5,7 +5,7 @@
 //   scratch   tiles [MOST_ROWS][8], two of them · widened groups · rounded rows
 //   widened   [8] scales and [8] minima as f32 · codes as i16 [16 pairs of columns][8 rows][2]
 
-import { SCRATCH_BYTES, scratchAddress } from "../call.as";
+import { evenPart, SCRATCH_BYTES, scratchAddress } from "../call.as";
 import { GROUP } from "./rounded-rows.as";
 import { addMinimum, dotAdd, finishRow } from "./rows.quantized.as";
 import { firstHalves, lastHalves } from "./weights.quantized.as";
@@ -17,6 +17,8 @@ const TILE_BYTES: usize = 8 * 1024;
 const PIECE: i32 = 16;
 const WIDE: usize = 576;
 const ROWS_BEGIN: usize = 2 * TILE_BYTES + <usize>PIECE * WIDE;
+/** Bytes of a chunk's rounded rows. */
+const CHUNK_BYTES: usize = SCRATCH_BYTES - ROWS_BEGIN;
 
 /** Where tile 0 or 1 lies: [rows of the chunk][8]. */
 @inline
@@ -31,10 +33,10 @@ export function roundedChunk(): usize {
 }
 
 /** How many rounded rows to take at once, a multiple of four where more than four fit. */
-export function roundedChunkRows(inputs: i32): u32 {
+export function roundedChunkRows(rows: u32, inputs: i32): u32 {
   const row = <usize>((inputs + 31) >> 5) * GROUP;
-  const rows = min<u32>(MOST_ROWS, <u32>((SCRATCH_BYTES - ROWS_BEGIN) / row));
-  return rows > 4 ? rows & ~3 : max<u32>(1, rows);
+  const most = min<u32>(MOST_ROWS, <u32>(CHUNK_BYTES / row));
+  return most < 4 ? max<u32>(1, most) : min(most & ~3, (evenPart(rows, most & ~3) + 3) & ~3);
 }
 
 /** A group's scales, minima and codes: i8 is int8, u8 is int4. */

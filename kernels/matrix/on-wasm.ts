@@ -13,8 +13,10 @@ const suffixes = {
 } as const satisfies Record<MatrixFormat, string>;
 const formats = Object.keys(suffixes) as readonly MatrixFormat[];
 
-/** Inputs of the quantized few-rows variants at most: one row of x, in 16 bits, fills a thread's scratch. */
-const MAX_FEW_INPUTS = 28_000;
+/** Inputs of the quantized variants at most: four rows of x, in 16 bits, fit a thread's scratch. */
+const MAX_ROUNDED_INPUTS = 65_536;
+/** The same of the others for many rows: six rows of x in f32. */
+const MAX_PACKED_INPUTS = 30_000;
 
 /** One implementation per format: `linear.plain.bf16` is the exported function `linearPlainBf16`. */
 export function perFormat(
@@ -31,8 +33,9 @@ export function perFormat(
   }));
 }
 
-/** Whether a rounded row of x fits the scratch. */
-const fits = ({ params }: Setting): boolean => params["inputs"]! <= MAX_FEW_INPUTS;
+/** Whether rounded rows, and whether packed ones, fit the scratch. */
+const fitsRounded = ({ params }: Setting): boolean => params["inputs"]! <= MAX_ROUNDED_INPUTS;
+const fitsPacked = ({ params }: Setting): boolean => params["inputs"]! <= MAX_PACKED_INPUTS;
 
 const isOfQuantized = ({ formats: [format] = [] }: WasmImplementation): boolean =>
   format !== undefined && isQuantized(format);
@@ -50,10 +53,10 @@ export function fewManyPlain(
   const ahead = perFormat(`${name}.few-rows.ahead`, `${wasm}FewRowsAhead`, { rows: { max: 4 }, isAhead: true });
   const rounded = perFormat(`${name}.many-rows.rounded`, `${wasm}ManyRowsRounded`, { rows: { min: 5 } });
   return [
-    ...few.map((one) => (isOfQuantized(one) ? { ...one, fits, bound: roundedBound } : one)),
-    ...ahead.filter(isOfQuantized).map((one) => ({ ...one, fits, bound: roundedBound })),
-    ...rounded.filter(isOfQuantized).map((one) => ({ ...one, fits, bound: roundedBound })),
-    ...perFormat(`${name}.many-rows`, `${wasm}ManyRows`, { rows: { min: 5 } }),
+    ...few.map((one) => (isOfQuantized(one) ? { ...one, fits: fitsRounded, bound: roundedBound } : one)),
+    ...ahead.filter(isOfQuantized).map((one) => ({ ...one, fits: fitsRounded, bound: roundedBound })),
+    ...rounded.filter(isOfQuantized).map((one) => ({ ...one, fits: fitsRounded, bound: roundedBound })),
+    ...perFormat(`${name}.many-rows`, `${wasm}ManyRows`, { rows: { min: 5 }, fits: fitsPacked }),
     ...perFormat(`${name}.plain`, `${wasm}Plain`),
   ];
 }

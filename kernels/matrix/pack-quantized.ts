@@ -4,7 +4,7 @@
 //           int4: a group is 5 words: scale and minimum, then 4 words of eight codes, the first in the lowest bits
 //   panels  eight rows side by side, group after group: [8] scales, for int4 [8] minima, then codes
 //           int8: [16 pairs of columns][8 rows][2]
-//           int4: [4 blocks of 8 columns][2 halves of 4 rows][4 rows][2], each 16 bits with the codes of columns i, i + 2, i + 4, i + 6
+//           int4: [4 blocks of 8 columns][2 halves of 4 rows][4 rows][4], each byte with the codes of columns i and i + 4
 
 import { f16Table } from "./float16.ts";
 import { GROUP_COLUMNS, type QuantizedFormat, type QuantizedGroup } from "./quantize.ts";
@@ -134,9 +134,8 @@ const placesOf: Readonly<
     return {
       scale: at + row * 2,
       minimum: at + 16 + row * 2,
-      // columns 0..3 of a block lie in the lower byte of the 16 bits, 4..7 in the upper
-      code: (i) => lane + (i >> 3) * 32 + (i & 1) * 2 + ((i & 7) >> 2),
-      shift: (i) => ((i & 3) >> 1) * 4,
+      code: (i) => lane + (i >> 3) * 32 + (i & 3),
+      shift: (i) => i & 4,
     };
   },
 };
@@ -178,8 +177,8 @@ function writerOf({ format, layout }: QuantizedShape): Writer {
         putHalf(target, at + 16 + row * 2, minimum);
         const lane = at + 32 + (row >> 2) * 16 + (row & 3) * 4;
         for (let i = 0; i < GROUP_COLUMNS; i++) {
-          const byte = lane + (i >> 3) * 32 + (i & 1) * 2 + ((i & 7) >> 2);
-          target[byte] = target[byte]! | (codes[i]! << (((i & 3) >> 1) * 4));
+          const byte = lane + (i >> 3) * 32 + (i & 3);
+          target[byte] = target[byte]! | (codes[i]! << (i & 4));
         }
       };
   }

@@ -13,14 +13,14 @@ const QUANTIZED: u32 = 3;
 const OUTPUT: usize = 1024;
 const CENTERED: usize = 2048;
 
-/** Eight words of four nibbles' pairs: the even nibbles into the lower half, the odd ones into the upper. */
+/** Four words of eight nibbles: nibbles i and i + 4 of a word into its byte i. */
 @inline
 function dealNibbles(x: v128): v128 {
   const low = i8x16.splat(15);
   const even = v128.and(x, low), odd = v128.and(i32x4.shr_u(x, 4), low);
-  // bytes 0 and 2 of each word hold two nibbles then
-  const e = v128.or(even, i32x4.shr_u(even, 4)), o = v128.or(odd, i32x4.shr_u(odd, 4));
-  return i8x16.shuffle(e, o, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30);
+  // bytes 0 and 1 of each word hold two nibbles then
+  const e = v128.or(even, i32x4.shr_u(even, 12)), o = v128.or(odd, i32x4.shr_u(odd, 12));
+  return i8x16.shuffle(e, o, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
 }
 
 /** 32 columns of four rows of int4, 16 bytes a row, to places 32 bytes apart. */

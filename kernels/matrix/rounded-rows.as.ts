@@ -3,6 +3,9 @@
 //
 //   scratch      two tiles [4][8] · a word that nobody reads · rounded rows
 //   rounded row  [groups] of: 32 q as i16 · step as f32 · step · sum(q) as f32; columns beyond the last are zeros
+//
+// Numbers lie as a format's codes do: in order for int8 (W is i8), for int4 (u8) of each eight columns first the even, then the
+// odd ones, so that what a mask leaves of a panel's words meets its own columns.
 
 import { maxLanes, SCRATCH_BYTES, scratchAddress, sumLanes } from "../call.as";
 
@@ -28,39 +31,53 @@ export function rowsAtOnce(inputs: i32): u32 {
 }
 
 /** Rounds rows of x [rows][inputs], to `to`. */
-export function roundRows(x: usize, rows: u32, inputs: i32, to: usize): void {
+export function roundRows<W>(x: usize, rows: u32, inputs: i32, to: usize): void {
   for (let row: u32 = 0; row < rows; row++) {
     for (let left = inputs; left > 0; left -= 32, to += GROUP) {
       const count = min(32, left);
-      if (count == 32) roundWhole(x, to);
-      else roundPart(x, count, to);
+      if (count == 32) roundWhole<W>(x, to);
+      else roundPart<W>(x, count, to);
       x += <usize>count << 2;
     }
   }
 }
 
-/** Eight numbers of a group, times `inverse`, as i16: adding 1.5 · 2^23 rounds, and leaves the number in the lowest bits. */
+/** The largest of 32 numbers without their signs. */
 @inline
-function roundEight(x: usize, inverse: v128): v128 {
-  const shift = f32x4.splat(12582912);
-  const first = f32x4.add(f32x4.mul(v128.load(x), inverse), shift);
-  const last = f32x4.add(f32x4.mul(v128.load(x, 16), inverse), shift);
-  return i16x8.shuffle(first, last, 0, 2, 4, 6, 8, 10, 12, 14);
-}
-
-/** A group of 32, as roundPart. */
-function roundWhole(x: usize, to: usize): void {
+export function largestOfGroup(x: usize): f32 {
   let most = f32x4.splat(0);
   for (let at = x; at < x + 128; at += 32) {
     most = f32x4.max(most, f32x4.max(f32x4.abs(v128.load(at)), f32x4.abs(v128.load(at, 16))));
   }
-  const largest = maxLanes(most);
+  return maxLanes(most);
+}
+
+/** Eight numbers of a group, times `inverse`, as i16: adding 1.5 · 2^23 rounds, and leaves the number in the lowest bits. */
+@inline
+export function roundEight<W>(x: usize, inverse: v128): v128 {
+  const shift = f32x4.splat(12582912);
+  const first = f32x4.add(f32x4.mul(v128.load(x), inverse), shift);
+  const last = f32x4.add(f32x4.mul(v128.load(x, 16), inverse), shift);
+  return isSigned<W>()
+    ? i16x8.shuffle(first, last, 0, 2, 4, 6, 8, 10, 12, 14)
+    : i16x8.shuffle(first, last, 0, 4, 8, 12, 2, 6, 10, 14);
+}
+
+/** Place of column `i` of a group. */
+@inline
+function placeOf<W>(i: usize): usize {
+  return isSigned<W>() ? i : (i & ~7) + ((i & 7) >> 1) + ((i & 1) << 2);
+}
+
+/** A group of 32, as roundPart. */
+function roundWhole<W>(x: usize, to: usize): void {
+  const largest = largestOfGroup(x);
   const step: f32 = largest / 32767;
   const inverse = f32x4.splat(largest > 0 ? <f32>32767 / largest : 0);
   const ones = i16x8.splat(1);
   let sums = i32x4.splat(0);
   for (let i: usize = 0; i < 64; i += 16) {
-    const eight = roundEight(x + (i << 1), inverse);
+    const eight = roundEight<W>(x + (i << 1), inverse);
     v128.store(to + i, eight);
     sums = i32x4.add(sums, i32x4.dot_i16x8_s(eight, ones));
   }
@@ -69,20 +86,19 @@ function roundWhole(x: usize, to: usize): void {
 }
 
 /** A last group of fewer columns. */
-function roundPart(x: usize, count: i32, to: usize): void {
+function roundPart<W>(x: usize, count: i32, to: usize): void {
   const end = x + (<usize>count << 2);
   let largest: f32 = 0;
   for (let at = x; at < end; at += 4) largest = max(largest, abs(load<f32>(at)));
   const step: f32 = largest / 32767;
   const inverse: f32 = largest > 0 ? <f32>32767 / largest : 0;
   let sum: i32 = 0;
-  let place = to;
-  for (; x < end; x += 4, place += 2) {
+  memory.fill(to, 0, 64);
+  for (let i: usize = 0; x < end; x += 4, i++) {
     const q = <i32>max<f32>(-32767, min<f32>(32767, nearest(load<f32>(x) * inverse)));
-    store<i16>(place, <i16>q);
+    store<i16>(to + (placeOf<W>(i) << 1), <i16>q);
     sum += q;
   }
-  memory.fill(place, 0, to + 64 - place);
   store<f32>(to, step, 64);
   store<f32>(to, step * <f32>sum, 68);
 }

@@ -4,7 +4,8 @@
 // of weights and x enter once a group. The sums of a group are exact: 32 · 127 · 32767 < 2^31. An int4 group's minimum enters
 // as minimum · sum(x).
 
-import { GROUP, roundedAddress } from "./rounded-rows.as";
+import { GROUP, roundedAddress, roundRows } from "./rounded-rows.as";
+import { addLimbs, roundLimbs } from "./row.limbs.as";
 import { addRowInt4, addRowInt8 } from "./row.quantized.as";
 import { firstHalves, lastHalves } from "./weights.quantized.as";
 
@@ -111,6 +112,23 @@ function add4<W>(x: usize, stride: usize, panel: usize, groups: i32, tile: usize
   add<W>(4, x, stride, panel, groups, tile);
 }
 
+/** Whether a single row is taken apart into limbs: where one instruction multiplies bytes. */
+@inline
+function hasLimbs<W>(rows: u32): bool {
+  return !isSigned<W>() && rows == 1;
+}
+
+/** Rounds one to four rows of x [rows][inputs] for `addQuantized`. */
+export function roundFewRows<W>(x: usize, rows: u32, inputs: i32): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (hasLimbs<W>(rows)) {
+      roundLimbs(x, inputs, roundedAddress());
+      return;
+    }
+  }
+  roundRows<W>(x, rows, inputs, roundedAddress());
+}
+
 /** tile [rows][8] += one to four rounded rows times a panel; i8 is int8, u8 is int4. */
 export function addQuantized<W>(rows: u32, panel: usize, inputs: i32, tile: usize): void {
   const groups = (inputs + 31) >> 5;
@@ -118,6 +136,7 @@ export function addQuantized<W>(rows: u32, panel: usize, inputs: i32, tile: usiz
   const x = roundedAddress();
   if (rows == 1) {
     if (isSigned<W>()) addRowInt8(x, panel, groups, tile);
+    else if (ASC_FEATURE_RELAXED_SIMD) addLimbs(x, panel, groups, tile);
     else addRowInt4(x, panel, groups, tile);
   } else if (rows == 2) add2<W>(x, stride, panel, groups, tile);
   else if (rows == 3) add3<W>(x, stride, panel, groups, tile);

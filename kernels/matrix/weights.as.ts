@@ -65,8 +65,8 @@ export function weightOf<W>(panel: usize, row: usize, column: i32): f32 {
   const i = <usize>(column & 31);
   const scale = half(group + (row << 1));
   if (isSigned<W>()) return scale * <f32>load<i8>(group + 16 + ((i >> 1) << 4) + (row << 1) + (i & 1));
-  const lane = group + 32 + ((i >> 3) << 5) + ((row >> 2) << 4) + ((row & 3) << 2) + ((i & 1) << 1);
-  return scale * <f32>((load<u16>(lane) >> <u16>(((i & 7) >> 1) << 2)) & 15) + half(group + 16 + (row << 1));
+  const byte = group + 32 + ((i >> 3) << 5) + ((row >> 2) << 4) + ((row & 3) << 2) + (i & 3);
+  return scale * <f32>((load<u8>(byte) >> <u8>(i & 4)) & 15) + half(group + 16 + (row << 1));
 }
 
 /**

@@ -35,12 +35,12 @@ export function widenInt8(group: usize, to: usize): void {
 function widenBlock(block: v128, scale: v128, minimum: v128, to: usize): void {
   const mask = i32x4.splat(15);
   for (let i = 0; i < 4; i++) {
-    const even = f32x4.convert_i32x4_s(v128.and(block, mask));
-    const odd = f32x4.convert_i32x4_s(v128.and(i32x4.shr_u(block, 16), mask));
-    v128.store(to, f32x4.add(f32x4.mul(even, scale), minimum));
-    v128.store(to, f32x4.add(f32x4.mul(odd, scale), minimum), 32);
-    block = i32x4.shr_u(block, 4);
-    to += 64;
+    const first = f32x4.convert_i32x4_s(v128.and(block, mask));
+    const last = f32x4.convert_i32x4_s(v128.and(i32x4.shr_u(block, 4), mask));
+    v128.store(to, f32x4.add(f32x4.mul(first, scale), minimum));
+    v128.store(to, f32x4.add(f32x4.mul(last, scale), minimum), 128);
+    block = i32x4.shr_u(block, 8);
+    to += 32;
   }
 }
 

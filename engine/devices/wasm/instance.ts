@@ -23,7 +23,7 @@ export interface Instance {
 /** The module's static data ends below this; the device's own blocks begin here. */
 export const STATIC_BYTES = 16384;
 /** Scratch that the device gives each thread. */
-export const SCRATCH_BYTES = 262144;
+export const SCRATCH_BYTES = 786432;
 
 const walkFunctions = new Set(["heapBase", "scratchBytes", "setScratch", "replay", "serve"]);
 

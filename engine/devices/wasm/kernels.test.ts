@@ -1,5 +1,6 @@
 // Every wasm implementation against the f64 reference, in every shape of its kernel's table, with relaxed and plain SIMD,
-// as one thread and as two. Threads share nothing inside a kernel, so here they run one after the other, in one memory.
+// as one thread and as two. Threads share nothing inside a kernel but what is left to take, so here they run one after the
+// other, in one memory.
 
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
@@ -12,12 +13,14 @@ import {
 } from "../../../kernels/kernel.ts";
 import { matrixByteLength, packRows, type MatrixFormat } from "../../../kernels/matrix/matrix.ts";
 import { cacheFormats } from "../../../kernels/cache/cache.ts";
+import { linear } from "../../../kernels/linear/linear.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
 import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
 import { STATIC_BYTES } from "./instance.ts";
 import { hasRelaxedSimd, webAssembly } from "./platform.ts";
 
 const PAGE = 65536;
+const SCRATCH_BEGIN = PAGE;
 const modules = ["kedge-relaxed.wasm", "kedge-simd.wasm"] as const;
 const formats: readonly MatrixFormat[] = ["f32", "f16", "bf16", "int8", "int4"];
 type KernelFunction = (call: number, thread: number, threads: number) => void;
@@ -35,20 +38,27 @@ async function open(file: string) {
     KernelFunction
   > & {
     heapBase(): number;
+    scratchBytes(): number;
     setScratch(address: number): void;
   };
-  functions.setScratch(PAGE);
+  functions.setScratch(SCRATCH_BEGIN);
+  /** Makes places one after the other, from the same beginning each time. */
+  function placer() {
+    let next = 16 * PAGE;
+    return (byteLength: number) => {
+      const address = next;
+      next = Math.ceil((next + byteLength) / 64) * 64 + 64;
+      const missing = Math.ceil((next - memory.buffer.byteLength) / PAGE);
+      if (missing > 0) memory.grow(missing);
+      return address;
+    };
+  }
   return {
     functions,
+    memory,
+    places: (...byteLengths: number[]) => byteLengths.map(placer()),
     run(trial: Trial, implementation: WasmImplementation, threads: number) {
-      let next = 16 * PAGE;
-      const place = (byteLength: number) => {
-        const address = next;
-        next = Math.ceil((next + byteLength) / 64) * 64 + 64;
-        const missing = Math.ceil((next - memory.buffer.byteLength) / PAGE);
-        if (missing > 0) memory.grow(missing);
-        return address;
-      };
+      const place = placer();
       const addresses: Record<string, number> = {};
       for (const [name, array] of Object.entries(trial.arrays)) {
         addresses[name] = place(array.byteLength);
@@ -97,12 +107,46 @@ function isMeant(kernel: Kernel, implementation: Implementation, { params, absen
   return fits?.({ params, present, formats: {}, features: new Set(), ...limits }) ?? true;
 }
 
+/** The most inputs that an implementation says it takes. */
+function longestInputs({ fits }: WasmImplementation): number {
+  const setting = { present: new Set<string>(), formats: {}, features: new Set<string>() };
+  const limits = { subgroupSize: 0, maxWorkgroupSize: 0, maxWorkgroupBytes: 0 };
+  const takes = (inputs: number) => fits!({ params: { inputs }, ...setting, ...limits });
+  let [least, most] = [32, 1 << 20];
+  while (most - least > 1) {
+    const middle = (least + most) >> 1;
+    if (takes(middle)) least = middle;
+    else most = middle;
+  }
+  return least;
+}
+
 const opened = await Promise.all(modules.map(async (file) => [file, await open(file)] as const));
 
 describe.each(opened)("%s", (_file, module) => {
   it("leaves everything above the first page to the device", () => {
     expect(module.functions.heapBase()).toBeLessThanOrEqual(STATIC_BYTES);
   });
+
+  it.each(["linear.many-rows.f32", "linear.many-rows.rounded.int8"])(
+    "keeps the longest rows that %s takes within its scratch",
+    (name) => {
+      const one = linear.implementations.filter(isWasm).find((implementation) => implementation.name === name)!;
+      const inputs = longestInputs(one);
+      expect(inputs).toBeGreaterThan(28_672); // the longest of Llama 2 and 3
+      const format = one.formats![0]!;
+      const matrix = matrixByteLength({ rows: 8, columns: inputs, format, layout: "panels" });
+      const [x, weight, y, call] = module.places(6 * inputs * 4, matrix, 6 * 8 * 4, 48);
+      const { buffer } = module.memory;
+      new Float32Array(buffer, x, 6 * inputs).fill(1);
+      new Uint8Array(buffer, weight, matrix).fill(0);
+      const behind = new Uint8Array(buffer, SCRATCH_BEGIN + module.functions.scratchBytes(), 4096).fill(171);
+      new Uint32Array(buffer, call, 12).set([x!, weight!, 0, 0, y!, 6, inputs, 8, 0, 8, 0, 0]);
+      module.functions[one.wasm]!(call!, 0, 1);
+      expect(behind.every((byte) => byte === 171)).toBe(true);
+      expect([...new Float32Array(buffer, y, 48)]).toEqual(Array.from({ length: 48 }, () => 0));
+    },
+  );
 
   describe.each(kernelShapes.map((entry) => [entry.kernel.name, entry] as const))("%s", (_name, { kernel, shapes }) => {
     const all = [...kernel.samples, ...shapes];
