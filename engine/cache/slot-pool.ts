@@ -12,6 +12,15 @@ export interface SlotMove {
   readonly to: number;
 }
 
+/** Makes the tensor of a layer: its type, length, role and packing. */
+export type MakeCache = (
+  layer: number,
+  type: "f32" | "u32",
+  length: number,
+  role: "cache",
+  packing: CachePacking,
+) => Tensor;
+
 /** Slots that a pool may have beyond twice those alive. */
 const SPARE_SLOTS = 64;
 
@@ -29,15 +38,20 @@ export class SlotPool {
   #live = 0;
 
   /** A pool over these layers, of so many heads packed in this way. */
-  constructor(device: Device, layers: readonly number[], kvHeads: number, packing: CachePacking, maxSlots: number) {
+  constructor(
+    device: Device,
+    layers: readonly number[],
+    kvHeads: number,
+    packing: CachePacking,
+    maxSlots: number,
+    makeCache: MakeCache,
+  ) {
     const slotLength = 2 * kvHeads * headWords(packing);
     const type = packing.format === "f32" ? "f32" : "u32";
     this.#device = device;
     this.#slotLength = slotLength;
     this.#maxSlots = maxSlots;
-    this.caches = layers.map((layer) =>
-      device.createTensor(`blocks.${layer}.attn.cache`, type, SPARE_SLOTS * slotLength, "cache", packing),
-    );
+    this.caches = layers.map((layer) => makeCache(layer, type, SPARE_SLOTS * slotLength, "cache", packing));
   }
 
   get slotCount(): number {

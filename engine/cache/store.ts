@@ -5,12 +5,12 @@
 // Everything the store does to the device (growing, moving, shrinking) takes effect in the order of the calls, between steps.
 
 import { cacheMove, type CacheFormat } from "../../kernels/index.ts";
-import type { Device, Executable, Tensor, Write } from "../devices/device.ts";
+import type { Device, Executable, Matrix, Tensor, Write } from "../devices/device.ts";
 import { ProgramBuilder, variable } from "../devices/program.ts";
 import type { CacheBytes, CacheStatistics } from "./bytes.ts";
 import { ENTRY_WORDS, KeyList } from "./key-list.ts";
 import { RangeAllocator } from "./ranges.ts";
-import { SlotPool, type SlotMove } from "./slot-pool.ts";
+import { type MakeCache, SlotPool, type SlotMove } from "./slot-pool.ts";
 
 /** Words of a row's range: begin, end, position, mark. */
 export const RANGE_WORDS = 4;
@@ -27,6 +27,10 @@ export interface CacheShape {
   readonly isPerLayer: boolean;
   /** most slots of a pool */
   readonly maxSlots: number;
+  /** weights of each layer: where a device has several memories, its keys and values best lie beside them */
+  readonly near?: readonly Matrix[];
+  /** layers that read an earlier layer's anchors, and whose: their keys and values best lie together */
+  readonly anchors?: { readonly layerMap: ReadonlyMap<number, number> } | null;
 }
 
 /** Tokens fed in a row, held by a sequence and its forks: what a dense cache would keep. */
@@ -95,15 +99,25 @@ export class CacheStore {
   #fedTokens = 0;
   #statistics = { steps: 0, live: 0, peak: 0, fed: 0, fedPeak: 0 };
 
-  constructor(device: Device, { layers, kvHeads, headDim, format = "f32", isPerLayer, maxSlots }: CacheShape) {
+  constructor(device: Device, shape: CacheShape) {
+    const { layers, kvHeads, headDim, format = "f32", isPerLayer, maxSlots } = shape;
     const all = Array.from({ length: layers }, (_, layer) => layer);
+    const caches: Tensor[] = [];
+    const makeCache: MakeCache = (layer, ...rest) => {
+      let leader = layer;
+      while (shape.anchors?.layerMap.has(leader)) leader = shape.anchors.layerMap.get(leader)!;
+      const near = caches[leader] ?? shape.near?.[layer];
+      const cache = device.createTensor(`blocks.${layer}.attn.cache`, ...rest, near);
+      caches.push(cache);
+      return cache;
+    };
     this.#device = device;
     this.isPerLayer = isPerLayer;
     this.#heads = { kvHeads, headDim };
     this.pools = (isPerLayer ? all.map((layer) => [layer]) : [all]).map(
-      (own) => new SlotPool(device, own, kvHeads, { format, headDim }, maxSlots),
+      (own) => new SlotPool(device, own, kvHeads, { format, headDim }, maxSlots, makeCache),
     );
-    this.caches = this.pools.flatMap(({ caches }) => caches);
+    this.caches = caches;
     this.entries = device.createTensor("cache.entries", "u32", FIRST_ENTRIES * ENTRY_WORDS, "activations");
     this.#moves = device.createTensor("cache.moves", "u32", 2, "activations");
   }

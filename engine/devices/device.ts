@@ -100,8 +100,18 @@ export interface Device {
   /** choices by measurement, which `prepare` follows; absent with `deterministic`, and where there is nothing to choose */
   readonly tuning?: MeasuredChoices;
 
-  /** A tensor of zeros; with `packing` one of keys and values, whose words are u32 in any format but f32. Throws a DeviceError when there is no room. */
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor;
+  /**
+   * A tensor of zeros; with `packing` one of keys and values, whose words are u32 in any format but f32. It best lies `near` another
+   * buffer, where a device has several memories. Throws a DeviceError when there is no room.
+   */
+  createTensor(
+    label: string,
+    type: "f32" | "u32",
+    length: number,
+    role: TensorRole,
+    packing?: CachePacking,
+    near?: Tensor | Matrix,
+  ): Tensor;
   /** Grows or shrinks a tensor; keeps the numbers that fit, the rest are zeros. */
   resize(tensor: Tensor, length: number): void;
   destroy(tensor: Tensor | Matrix): void;

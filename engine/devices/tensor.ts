@@ -37,3 +37,9 @@ export function numbersIn(buffer: Tensor | Matrix): number {
   if (!packing || packing.format === "f32") return length;
   return Math.floor(length / headWords(packing)) * packing.headDim;
 }
+
+/** How many words of a tensor so many of these numbers take. */
+export function wordsFor({ packing }: Tensor, numbers: number): number {
+  if (!packing || packing.format === "f32") return numbers;
+  return Math.ceil(numbers / packing.headDim) * headWords(packing);
+}

@@ -131,8 +131,7 @@ export class Engine implements Decoder {
 
   /** The store of sequences whose layers keep the same keys. */
   get store(): CacheStore {
-    this.#shared ??= this.#makeStore(false);
-    return this.#shared;
+    return (this.#shared ??= this.#makeStore(false));
   }
 
   /** Bytes of keys and values of all sequences. */
@@ -439,8 +438,9 @@ export class Engine implements Decoder {
   }
 
   #makeStore(isPerLayer: boolean): CacheStore {
-    const { config, cacheType, device } = this;
-    return new CacheStore(device, { ...config, format: cacheType, isPerLayer, maxSlots: this.#maxSlots });
+    const near = this.weights.layers.map(({ qkv }) => qkv.weight);
+    const shape = { ...this.config, format: this.cacheType, isPerLayer, maxSlots: this.#maxSlots, near };
+    return new CacheStore(this.device, shape);
   }
 
   #own(sequence: DecoderSequence): EngineSequence {

@@ -1,7 +1,5 @@
-// Which bytes of the linear memory are taken: a list of free ranges in order of address, neighbours always joined. First fit.
+// Which bytes of a linear memory are taken: a list of free ranges in order of address, neighbours always joined. First fit.
 // It divides up addresses only; growing the memory itself is the caller's, through `grow`.
-
-import { DeviceError } from "../device.ts";
 
 /** Every block begins at a multiple of this, and takes a multiple of it. */
 export const ALIGNMENT = 64;
@@ -14,16 +12,23 @@ interface Range {
 /** Hands out ranges of [begin, limit), growing from `end` towards the limit as needed. */
 export class Allocator {
   readonly #free: Range[] = [];
+  readonly #begin: number;
   readonly #limit: number;
   readonly #grow: (end: number) => boolean;
   #end: number;
 
   /** `grow(end)` makes addresses below `end` usable, or returns false where the engine refuses. */
   constructor(begin: number, end: number, limit: number, grow: (end: number) => boolean) {
+    this.#begin = begin;
     this.#limit = limit;
     this.#grow = grow;
     this.#end = end;
     if (begin < end) this.#free.push({ begin, end });
+  }
+
+  /** Whether nothing is taken. */
+  get isEmpty(): boolean {
+    return this.freeBytes === this.#limit - this.#begin;
   }
 
   /** Bytes that could still be handed out, in however many pieces. */
@@ -48,16 +53,6 @@ export class Allocator {
     if (address < this.#end) this.#free.pop();
     this.#end = address + size;
     return address;
-  }
-
-  /** As `allocate`; throws a DeviceError that says for what where there is no room. */
-  take(label: string, byteLength: number): number {
-    const address = this.allocate(byteLength);
-    if (address !== undefined) return address;
-    throw new DeviceError(
-      "out-of-memory",
-      `wasm: "${label}" needs ${byteLength} bytes together; ${this.freeBytes} are free`,
-    );
   }
 
   /** Gives back what `allocate(byteLength)` handed out. */
@@ -85,6 +80,7 @@ export class Allocator {
   }
 }
 
-function roundUp(byteLength: number): number {
+/** Bytes that a block of so many takes. */
+export function roundUp(byteLength: number): number {
   return Math.max(ALIGNMENT, Math.ceil(byteLength / ALIGNMENT) * ALIGNMENT);
 }

@@ -4,7 +4,7 @@
 import { DeviceError } from "../device.ts";
 import type { FromWorker, Order, Request, Start } from "./messages.ts";
 import { SCRATCH_BYTES } from "./instance.ts";
-import { type Port, startWorker } from "./platform.ts";
+import { type Port, startWorker, type WasmMemory } from "./platform.ts";
 
 type Arrays = readonly (Float32Array | Uint32Array)[];
 interface Waiting {
@@ -22,6 +22,7 @@ export class Crew {
   /** why the crew takes no more orders */
   #ended: DeviceError | undefined;
   #place = new Map<string, number>();
+  #memories = 1;
 
   /** Starts the workers; resolves when all are ready. Throws a DeviceError when one cannot be. */
   static async start(start: Omit<Start, "kind" | "thread">): Promise<Crew> {
@@ -35,16 +36,23 @@ export class Crew {
     return crew;
   }
 
-  /** Place of a kernel's function in every worker's function table. */
-  placeOf(kernel: string): number | undefined {
-    return this.#place.get(kernel);
+  /** Place of a kernel's function, that of one memory's instance, in every worker's function table. */
+  placeOf(kernel: string, memory = 0): number | undefined {
+    const place = this.#place.get(kernel);
+    return place === undefined ? undefined : place + memory * this.#place.size;
   }
 
   /** The same place; throws a DeviceError where the module has no such function. */
-  knownPlaceOf(kernel: string): number {
-    const place = this.#place.get(kernel);
+  knownPlaceOf(kernel: string, memory: number): number {
+    const place = this.placeOf(kernel, memory);
     if (place === undefined) throw new DeviceError("unfit", `the kernels' module has no function ${kernel}`);
     return place;
+  }
+
+  /** One memory more for all workers, a shared one or the lead's own; returns its number. */
+  addMemory(memory: WasmMemory | undefined, pages: number): number {
+    if (this.#ended === undefined) for (const port of this.#ports) port.post({ kind: "memory", memory, pages });
+    return this.#memories++;
   }
 
   /** Sends an order to the lead. Does nothing once the crew has ended: the next request says so. */

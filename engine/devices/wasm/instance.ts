@@ -1,6 +1,7 @@
-// One thread's instance of the kernels' module: its exports by purpose, its kernels in the function table by name.
+// One thread's instance of the kernels' module on one memory: its exports by purpose, its kernels in the function table by name.
+// A thread's instances share the table of the first, whose `replay` calls through it.
 
-import { webAssembly, type WasmMemory, type WasmModule } from "./platform.ts";
+import { webAssembly, type WasmMemory, type WasmModule, type WasmTable } from "./platform.ts";
 
 /** What assembly/walk.as.ts exports. */
 export interface WalkFunctions {
@@ -8,13 +9,15 @@ export interface WalkFunctions {
   scratchBytes(): number;
   setScratch(address: number): void;
   replay(table: number, begin: number, end: number, threads: number, control: number): void;
-  serve(thread: number, threads: number, control: number): void;
+  dismiss(threads: number, control: number): void;
+  serve(thread: number, threads: number, control: number, seen: number): number;
 }
 
-/** An instance whose table holds `kernels[i]` at tableBase + i: the same places in every thread. */
+/** An instance whose `kernels[i]` is at tableBase + i of the table: the same places in every thread. */
 export interface Instance {
   readonly functions: WalkFunctions;
   readonly kernels: readonly string[];
+  readonly table: WasmTable;
   readonly tableBase: number;
   /** a kernel's function by its name */
   named(kernel: string): (call: number, thread: number, threads: number) => void;
@@ -25,14 +28,18 @@ export const STATIC_BYTES = 16384;
 /** Scratch that the device gives each thread. */
 export const SCRATCH_BYTES = 786432;
 
-const walkFunctions = new Set(["heapBase", "scratchBytes", "setScratch", "replay", "serve"]);
+const walkFunctions = new Set(["heapBase", "scratchBytes", "setScratch", "replay", "dismiss", "serve"]);
 
-/** Instantiates the module on a memory. Throws when it needs more static data or scratch than the device leaves it. */
+/**
+ * Instantiates the module on a memory, with its kernels in the table of `first` where there is one. Throws when it needs more
+ * static data or scratch than the device leaves it.
+ */
 export function instantiate(
   module: WasmModule,
   memory: WasmMemory,
   scratch: number,
   modules: readonly WasmModule[] = [],
+  first?: Instance,
 ): Instance {
   // the words that threads sleep on lie in the memory's first pages, which a buffer keeps however the memory grows
   const words = new Int32Array(memory.buffer);
@@ -55,11 +62,12 @@ export function instantiate(
   const kernels = found.map(([name]) => name);
   const twice = kernels.find((name, i) => kernels.indexOf(name) < i);
   if (twice !== undefined) throw new Error(`two modules export a function ${twice}`);
-  const tableBase = exports.table.grow(kernels.length);
-  for (const [i, [, place]] of found.entries()) exports.table.set(tableBase + i, place);
+  const { table } = first ?? exports;
+  const tableBase = table.grow(kernels.length);
+  for (const [i, [, place]] of found.entries()) table.set(tableBase + i, place);
   functions.setScratch(scratch);
   const named = (kernel: string) => exports[kernel] as ReturnType<Instance["named"]>;
-  return { functions, kernels, tableBase, named };
+  return { functions, kernels, table, tableBase, named };
 }
 
 type Exports = Readonly<Record<string, unknown>>;

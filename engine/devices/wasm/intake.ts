@@ -1,5 +1,5 @@
-// A matrix's rows as the device takes them in: whole panels, a piece at a time, into a staging place in the memory from which all
-// threads pack them to where they belong. One piece is read while the one before it is packed.
+// A matrix's rows as the device takes them in: whole panels, a piece at a time, into a staging place in the memory of the matrix, from
+// which all threads pack them to where they belong. One piece is read while the one before it is packed.
 //
 // Shared memory is written by whoever reads, straight into the staging place, which nobody else touches until the lead is told
 // to pack. Memory of the lead's own gets its pieces by message, in a room that comes back and is used again.
@@ -12,16 +12,14 @@ import {
   storedByteLength,
 } from "../../../kernels/index.ts";
 import { DeviceError, type MatrixSource } from "../device.ts";
-import type { Allocator } from "./allocator.ts";
 import type { Crew } from "./crew.ts";
-import type { WasmMemory } from "./platform.ts";
+import type { Memories } from "./memories.ts";
+import type { Place } from "./messages.ts";
 
-/** What filling a matrix wants of the device. */
+/** What taking in a matrix wants of the device. */
 export interface IntakeHost {
   readonly crew: Crew;
-  /** the shared memory; undefined where the lead has its own */
-  readonly memory: WasmMemory | undefined;
-  readonly allocator: Allocator;
+  readonly memories: Memories;
 }
 
 /** Bytes of a matrix that are read and packed at a time. */
@@ -32,27 +30,60 @@ const SLACK_BYTES = 64;
 const STORED_CODES = { f32: 0, f16: 1, bf16: 2, int8: 3, int4: 3 } as const satisfies Record<MatrixFormat, number>;
 const PACKERS = { int8: "packInt8", int4: "packInt4" } as const;
 
-/** Reads the source and packs it, quantized if it says so, into the panels at `address`. */
-export async function fillPanels(
-  { crew, memory, allocator }: IntakeHost,
+/** How a source is read: rows at a time, in how many rooms by turns, each of so many bytes. */
+interface Rooms {
+  readonly step: number;
+  readonly count: number;
+  readonly byteLength: number;
+}
+
+function roomsFor({ rows, columns, format }: MatrixSource): Rooms {
+  const bytesOf = (count: number) => storedByteLength(format, count, columns);
+  const step = 8 * Math.max(1, Math.floor(PIECE_BYTES / bytesOf(8)));
+  const byteLength = Math.ceil((bytesOf(Math.min(rows, step)) + SLACK_BYTES) / 16) * 16;
+  return { step, count: rows > step ? 2 : 1, byteLength };
+}
+
+/** Reads the source and packs it, quantized if it says so, into panels at a place that it takes. */
+export async function takeIn(
+  host: IntakeHost,
   source: MatrixSource,
-  address: number,
+  signal: AbortSignal | undefined,
+): Promise<Place & { readonly byteLength: number; readonly format: MatrixFormat }> {
+  const { memories } = host;
+  const { label, rows, columns, quantize, format: stored } = source;
+  const format = quantize ?? stored;
+  const byteLength = matrixByteLength({ rows, columns, format, layout: "panels" });
+  const rooms = roomsFor(source);
+  const beside = rooms.count * rooms.byteLength;
+  const place = memories.take(label, byteLength, { role: "weights", beside });
+  try {
+    await fillPanels(host, source, rooms, place, signal);
+  } catch (error) {
+    memories.free(place, byteLength);
+    throw error;
+  }
+  return { ...place, byteLength, format };
+}
+
+async function fillPanels(
+  { crew, memories }: IntakeHost,
+  source: MatrixSource,
+  { step, count, byteLength: roomBytes }: Rooms,
+  { memory, address }: Place,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { label, rows, columns, format: stored } = source;
   const format = source.quantize ?? stored;
   const packer = isQuantized(format) ? PACKERS[format] : "packStored";
   const kind = isQuantized(format) ? STORED_CODES[stored] : bytesPerWeight(stored);
-  const place = crew.placeOf(packer);
+  const place = crew.placeOf(packer, memory);
   if (place === undefined) throw new DeviceError("failed", `wasm: the module has no function ${packer}`);
-  const bytesOf = (count: number) => storedByteLength(stored, count, columns);
-  const step = 8 * Math.max(1, Math.floor(PIECE_BYTES / bytesOf(8)));
-  const roomBytes = Math.ceil((bytesOf(Math.min(rows, step)) + SLACK_BYTES) / 16) * 16;
-  const count = rows > step ? 2 : 1;
-  const staging = allocator.take(`room to pack "${label}"`, roomBytes * count);
+  const staging = memories.takeIn(memory, `room to pack "${label}"`, roomBytes * count);
+  const shared = memories.shared(memory);
   const rooms = Array.from({ length: count }, (_, i) => ({
     address: staging + i * roomBytes,
-    bytes: memory ? new Uint8Array(memory.buffer, staging + i * roomBytes, roomBytes) : new Uint8Array(roomBytes),
+    bytes: shared ? new Uint8Array(shared.buffer, staging + i * roomBytes, roomBytes) : new Uint8Array(roomBytes),
     isFree: Promise.resolve(),
   }));
   try {
@@ -60,7 +91,7 @@ export async function fillPanels(
       const end = Math.min(rows, begin + step);
       const room = rooms[i % count]!;
       await room.isFree;
-      const byteLength = bytesOf(end - begin);
+      const byteLength = storedByteLength(stored, end - begin, columns);
       const into = room.bytes.subarray(0, byteLength);
       const bytes = await source.read(begin, end, signal, into);
       signal?.throwIfAborted();
@@ -68,10 +99,10 @@ export async function fillPanels(
       if (bytes.buffer !== into.buffer) into.set(bytes);
       const to = address + matrixByteLength({ rows: begin, columns, format, layout: "panels" });
       const record = Uint32Array.of(place, room.address, end - begin, columns, kind, to);
-      const words = memory ? undefined : new Uint32Array(room.bytes.buffer);
+      const words = shared ? undefined : new Uint32Array(room.bytes.buffer);
       const transfer = words ? [words.buffer] : [];
       room.isFree = crew
-        .request({ kind: "pack", record, staging: room.address, words }, () => `packing "${label}"`, transfer)
+        .request({ kind: "pack", memory, record, staging: room.address, words }, () => `packing "${label}"`, transfer)
         .then(([back]) => {
           if (back) room.bytes = new Uint8Array(back.buffer as ArrayBuffer);
         });
@@ -80,7 +111,7 @@ export async function fillPanels(
     await Promise.all(rooms.map(({ isFree }) => isFree));
   } finally {
     await Promise.allSettled(rooms.map(({ isFree }) => isFree));
-    allocator.free(staging, roomBytes * count);
+    memories.free({ memory, address: staging }, roomBytes * count);
   }
 }
 

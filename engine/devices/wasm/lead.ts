@@ -1,8 +1,21 @@
 // The lead worker: carries out the device's orders one after the other, and walks programs as thread 0 while the helpers
-// walk along. It alone writes the memory between runs.
+// walk along. It alone writes the memories between runs, and carries numbers from one to another.
 
 import { instantiate, type Instance } from "./instance.ts";
-import type { FromWorker, Order, Placed, Replay, Request, Start, ToWorker, Wanted } from "./messages.ts";
+import {
+  type Added,
+  COPY_WORDS,
+  type FromWorker,
+  type Order,
+  type Place,
+  type Placed,
+  type Replay,
+  type Request,
+  type Start,
+  type ToWorker,
+  type Wanted,
+} from "./messages.ts";
+import { applyPatches } from "./patches.ts";
 import { type Port, webAssembly, type WasmMemory } from "./platform.ts";
 
 /** Word of the control block that says which call is being made. */
@@ -18,10 +31,11 @@ export function fatal(error: unknown, { memory, control }: Pick<Start, "memory" 
   return { kind: "fatal", message, place, isOutOfMemory: false } as const satisfies FromWorker;
 }
 
-/** Carries out orders on a memory. */
+/** Carries out orders on memories. */
 export class Lead {
-  readonly #memory: WasmMemory;
-  readonly #instance: Instance | undefined;
+  readonly #memories: WasmMemory[];
+  /** the first memory's */
+  readonly #instance: Instance;
   readonly #start: Start;
   readonly #parent: Pick<Port, "post">;
   #isRunning = false;
@@ -30,8 +44,9 @@ export class Lead {
   constructor(start: Start, parent: Pick<Port, "post">) {
     this.#start = start;
     this.#parent = parent;
-    this.#memory = start.memory ?? new webAssembly.Memory({ initial: start.pages, maximum: 65536 });
-    this.#instance = instantiate(start.module, this.#memory, start.scratch, start.modules);
+    const memory = start.memory ?? ownMemory(start.pages);
+    this.#memories = [memory];
+    this.#instance = instantiate(start.module, memory, start.scratch, start.modules);
     const { kernels, tableBase } = this.#instance;
     this.#answer({ kind: "ready", kernels, tableBase });
   }
@@ -49,28 +64,31 @@ export class Lead {
       } else this.#order(message);
     } catch (error) {
       this.#isLost = true;
-      const lost = fatal(error, { ...this.#start, memory: this.#memory }, this.#isRunning);
-      this.#answer({ ...lost, isOutOfMemory: message.kind === "grow" });
+      const lost = fatal(error, { ...this.#start, memory: this.#memories[0] }, this.#isRunning);
+      this.#answer({ ...lost, isOutOfMemory: message.kind === "grow" || message.kind === "memory" });
     }
   }
 
   #order(order: Order): void {
     switch (order.kind) {
+      case "memory":
+        this.#addMemory(order);
+        return;
       case "grow":
-        this.#memory.grow(order.pages);
+        this.#memories[order.memory]!.grow(order.pages);
         return;
       case "zero":
-        this.#bytes(order.address, order.byteLength).fill(0);
+        this.#bytes(order.memory, order.address, order.byteLength).fill(0);
         return;
       case "move":
-        this.#bytes(order.to, order.byteLength).set(this.#bytes(order.from, order.byteLength));
-        this.#bytes(order.to + order.byteLength, order.zeros).fill(0);
+        this.#move(order.from, order.to, order.byteLength);
+        this.#bytes(order.to.memory, order.to.address + order.byteLength, order.zeros).fill(0);
         return;
       case "write":
         this.#write(order);
         return;
       case "patch":
-        this.#patch(order.pairs);
+        this.#patch(order.patches);
         return;
       default:
         order satisfies never;
@@ -82,10 +100,12 @@ export class Lead {
       case "read":
         return [this.#read(request)];
       case "pack": {
-        const { record, staging, words } = request;
-        if (words) this.#words(staging, words.length).set(words);
+        const { memory, record, staging, words } = request;
+        if (words) this.#words(memory, staging, words.length).set(words);
         const table = this.#start.control + PACK_TABLE_BYTES;
-        this.#words(table, 1 + record.length).set([table + 4, ...record]);
+        const call = table + 8;
+        this.#words(0, table, 2).set([record[0]!, call]);
+        this.#words(memory, call, record.length - 1).set(record.subarray(1));
         this.#replay(table, 0, 1, this.#start.threads);
         return words ? [words] : [];
       }
@@ -102,62 +122,107 @@ export class Lead {
     }
   }
 
+  /** The helpers hear of it from the caller's thread, once they are back in their event loops. */
+  #addMemory({ memory: given, pages }: Added): void {
+    const { module, scratch, modules, threads, control } = this.#start;
+    if (threads > 1) this.#instance.functions.dismiss(threads, control);
+    const memory = given ?? ownMemory(pages);
+    instantiate(module, memory, scratch, modules, this.#instance);
+    this.#memories.push(memory);
+  }
+
   #run(table: number, steps: readonly Replay[]): Uint32Array[] {
     let total = 0;
     for (const { reads } of steps) for (const { length } of reads) total += length;
     const read = new Uint32Array(total);
     let next = 0;
-    for (const { begin, end, pairs, writes, copies, reads } of steps) {
-      const words = new Uint32Array(this.#memory.buffer);
-      for (let at = 0; at < writes.length;) {
-        const [to, from] = [writes[at]! >>> 2, at + 2];
-        at = from + writes[at + 1]!;
-        words.set(writes.subarray(from, at), to);
-      }
-      for (let i = 0; i < copies.length; i += 3) {
-        this.#bytes(copies[i + 1]!, copies[i + 2]!).set(this.#bytes(copies[i]!, copies[i + 2]!));
-      }
-      this.#patch(pairs);
-      this.#replay(table, begin, end, this.#start.threads);
-      for (const { address, length } of reads) {
-        read.set(this.#words(address, length), next);
+    for (const { begin, end, patches, writes, copies, stations, reads } of steps) {
+      this.#writeAll(writes);
+      this.#copyAll(copies, 0, copies.length);
+      this.#patch(patches);
+      if (stations === undefined) this.#replay(table, begin, end, this.#start.threads);
+      else this.#travel(table, begin, stations);
+      for (const { memory, address, length } of reads) {
+        read.set(this.#words(memory, address, length), next);
         next += length;
       }
     }
     return total > 0 ? [read] : [];
   }
 
+  /** Replays station by station, each once what it needs was carried to its memory. */
+  #travel(table: number, begin: number, stations: Uint32Array): void {
+    for (let at = 0, from = begin; at < stations.length;) {
+      const copies = at + 2;
+      const [count, end] = [stations[at]!, stations[at + 1]!];
+      at = copies + count * COPY_WORDS;
+      this.#copyAll(stations, copies, at);
+      this.#replay(table, from, end, this.#start.threads);
+      from = end;
+    }
+  }
+
   #replay(table: number, begin: number, end: number, threads: number): void {
     this.#isRunning = true;
-    this.#instance!.functions.replay(table, begin, end, threads, this.#start.control);
+    this.#instance.functions.replay(table, begin, end, threads, this.#start.control);
     this.#isRunning = false;
   }
 
-  #write({ address, data }: Placed): void {
+  #writeAll(writes: Uint32Array): void {
+    let memory = 0;
+    let words = this.#wordsOf(0);
+    for (let at = 0; at < writes.length;) {
+      if (writes[at] !== memory) words = this.#wordsOf((memory = writes[at]!));
+      const [to, from] = [writes[at + 1]! >>> 2, at + 3];
+      at = from + writes[at + 2]!;
+      words.set(writes.subarray(from, at), to);
+    }
+  }
+
+  #copyAll(copies: ArrayLike<number>, begin: number, end: number): void {
+    for (let i = begin; i < end; i += COPY_WORDS) {
+      const from = { memory: copies[i]!, address: copies[i + 1]! };
+      this.#move(from, { memory: copies[i + 2]!, address: copies[i + 3]! }, copies[i + 4]!);
+    }
+  }
+
+  #move(from: Place, to: Place, byteLength: number): void {
+    this.#bytes(to.memory, to.address, byteLength).set(this.#bytes(from.memory, from.address, byteLength));
+  }
+
+  #write({ memory, address, data }: Placed): void {
     const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
-    this.#words(address, words.length).set(words);
+    this.#words(memory, address, words.length).set(words);
   }
 
-  #read({ address, length, type }: Wanted): Float32Array | Uint32Array {
+  #read({ memory, address, length, type }: Wanted): Float32Array | Uint32Array {
     // a view's slice lies in a buffer of its own, shared memory or not
-    if (type === "u32") return this.#words(address, length).slice();
-    return new Float32Array(this.#memory.buffer, address, length).slice();
+    if (type === "u32") return this.#words(memory, address, length).slice();
+    return new Float32Array(this.#memories[memory]!.buffer, address, length).slice();
   }
 
-  #patch(pairs: Uint32Array): void {
-    const words = new Uint32Array(this.#memory.buffer);
-    for (let i = 0; i < pairs.length; i += 2) words[pairs[i]! >>> 2] = pairs[i + 1]!;
+  #patch(patches: Uint32Array): void {
+    applyPatches(patches, (memory) => this.#wordsOf(memory));
   }
 
-  #bytes(address: number, byteLength: number): Uint8Array {
-    return new Uint8Array(this.#memory.buffer, address, byteLength);
+  /** All words of a memory as it is now. */
+  #wordsOf(memory: number): Uint32Array {
+    return new Uint32Array(this.#memories[memory]!.buffer);
   }
 
-  #words(address: number, length: number): Uint32Array {
-    return new Uint32Array(this.#memory.buffer, address, length);
+  #bytes(memory: number, address: number, byteLength: number): Uint8Array {
+    return new Uint8Array(this.#memories[memory]!.buffer, address, byteLength);
+  }
+
+  #words(memory: number, address: number, length: number): Uint32Array {
+    return new Uint32Array(this.#memories[memory]!.buffer, address, length);
   }
 
   #answer(message: FromWorker, transfer: readonly ArrayBuffer[] = []): void {
     this.#parent.post(message, transfer);
   }
+}
+
+function ownMemory(pages: number): WasmMemory {
+  return new webAssembly.Memory({ initial: pages, maximum: 65536 });
 }

@@ -1,6 +1,6 @@
 // What the caller's thread and the workers say to each other. Orders are carried out in the order in which they were sent;
-// addresses are bytes into the workers' linear memory, which the caller's thread divides up but never reads or writes, except for
-// rows that wait to be packed (intake.ts).
+// addresses are bytes into one of the workers' linear memories, which the caller's thread divides up but never reads or writes,
+// except for rows that wait to be packed (intake.ts). Memories are numbered in the order in which they were made.
 
 import type { WasmMemory, WasmModule } from "./platform.ts";
 
@@ -10,7 +10,7 @@ export interface Start {
   readonly module: WasmModule;
   /** others whose functions are kernels, too */
   readonly modules?: readonly WasmModule[];
-  /** the shared memory; absent where the lead makes one of its own */
+  /** the first shared memory; absent where the lead makes one of its own */
   readonly memory: WasmMemory | undefined;
   readonly pages: number;
   readonly thread: number;
@@ -20,45 +20,64 @@ export interface Start {
   readonly scratch: number;
 }
 
-/** Numbers for a place in memory. */
-export interface Placed {
+/** One memory more, divided up as the first: the next number is its. */
+export interface Added {
+  readonly kind: "memory";
+  /** absent where the lead makes one of its own */
+  readonly memory: WasmMemory | undefined;
+  readonly pages: number;
+}
+
+/** A place in a memory. */
+export interface Place {
+  readonly memory: number;
   readonly address: number;
+}
+/** Numbers for a place in memory. */
+export interface Placed extends Place {
   readonly data: Float32Array | Uint32Array;
 }
+/** Words of one copy in a list of them: memory and address it is from, memory and address it goes to, bytes. */
+export const COPY_WORDS = 5;
 /** One replay of calls begin..end. */
 export interface Replay {
   readonly begin: number;
   readonly end: number;
-  /** pairs of (address, word) that the step's variables change */
-  readonly pairs: Uint32Array;
-  /** what is written, one after the other: address, count, words. One array, because each costs microseconds to hand over */
+  /** words that the step's variables change, see patches.ts */
+  readonly patches: Uint32Array;
+  /** what is written, one after the other: memory, address, count, words. One array, because each costs microseconds to hand over */
   readonly writes: Uint32Array;
-  /** from, to and bytes of each copy */
+  /** see COPY_WORDS */
   readonly copies: readonly number[];
+  /**
+   * Where the calls need numbers carried between memories: for each station its count of copies, its end, and the copies, to be
+   * made before calls up to that end are replayed.
+   */
+  readonly stations: Uint32Array | undefined;
   readonly reads: readonly Wanted[];
 }
 /** A place in memory to read from. */
-export interface Wanted {
-  readonly address: number;
+export interface Wanted extends Place {
   readonly length: number;
   readonly type: "f32" | "u32";
 }
 
 /** An order without an answer. */
 export type Order =
-  | { readonly kind: "grow"; readonly pages: number }
-  | { readonly kind: "zero"; readonly address: number; readonly byteLength: number }
+  | Added
+  | { readonly kind: "grow"; readonly memory: number; readonly pages: number }
+  | ({ readonly kind: "zero"; readonly byteLength: number } & Place)
   /** copies, then zeros what follows */
   | {
       readonly kind: "move";
-      readonly from: number;
-      readonly to: number;
+      readonly from: Place;
+      readonly to: Place;
       readonly byteLength: number;
       readonly zeros: number;
     }
   | ({ readonly kind: "write" } & Placed)
-  /** pairs of (address, word) */
-  | { readonly kind: "patch"; readonly pairs: Uint32Array };
+  /** words to be changed, see patches.ts */
+  | { readonly kind: "patch"; readonly patches: Uint32Array };
 
 /** An order that is answered by its id. */
 export type Request =
@@ -66,6 +85,7 @@ export type Request =
   /** whole rows of a matrix, to be packed by all threads */
   | {
       readonly kind: "pack";
+      readonly memory: number;
       /** the packing function's place in the function table, and its call's words */
       readonly record: Uint32Array;
       /** where the rows lie, or are to be put */
@@ -82,8 +102,8 @@ export type Request =
   /** replays one call, on the lead alone, for some time: until the engine has compiled its kernel well */
   | { readonly kind: "warm"; readonly table: number; readonly milliseconds: number };
 
-/** What a worker is sent. */
-export type ToWorker = Start | Order | (Request & { readonly id: number });
+/** What a worker is sent; a helper only the first two. */
+export type ToWorker = Start | Added | Order | (Request & { readonly id: number });
 
 /** What a worker answers. `ready`: names of the kernels, in the order of the function table, from `tableBase` on. */
 export type FromWorker =

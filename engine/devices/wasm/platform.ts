@@ -8,7 +8,8 @@ export interface WasmMemory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): number;
 }
-interface WasmTable {
+/** A table of functions, of whichever instances. */
+export interface WasmTable {
   readonly length: number;
   grow(count: number): number;
   set(index: number, value: unknown): void;

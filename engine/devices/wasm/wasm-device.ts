@@ -1,7 +1,6 @@
-// The device on WebAssembly SIMD. The caller's thread never computes and never waits: it divides up the memory, writes down
-// programs and sends orders; a lead worker and its helpers do the rest (crew.ts, lead.ts, assembly/walk.as.ts).
-//
-//   memory  static data of the kernels | control block | scratch of each thread | tensors, matrices, programs
+// The device on WebAssembly SIMD. The caller's thread never computes and never waits: it divides up the memories (memories.ts,
+// holdings.ts), writes down programs and sends orders; a lead worker and its helpers do the rest (crew.ts, lead.ts,
+// assembly/walk.as.ts).
 //
 // With `deterministic` the plain modules are used, whose results are the same on every machine; relaxed SIMD rounds as the
 // processor likes.
@@ -9,7 +8,6 @@
 import {
   type CachePacking,
   type Kernel,
-  matrixByteLength,
   type MatrixFormat,
   type Trial,
   type WasmImplementation,
@@ -35,26 +33,22 @@ import { MeasuredChoices } from "../measured-choices.ts";
 import type { Program } from "../program.ts";
 import { fillTrial } from "../trial-buffers.ts";
 import { isSecondWorth, streamOf } from "./ahead.ts";
-import { Allocator } from "./allocator.ts";
 import { chooseFor, judge, type Policy, trialsFor } from "./choose.ts";
 import { Crew } from "./crew.ts";
+import { Holdings } from "./holdings.ts";
 import type { Replay } from "./messages.ts";
 import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { compileForeign, loadModule } from "./module.ts";
-import { fillPanels, type IntakeHost } from "./intake.ts";
-import { canShareMemory, defaultThreads, PAGE_BYTES, processorName, type WasmMemory } from "./platform.ts";
-import { LIMIT_BYTES, shareMemory } from "./shared-memory.ts";
+import { takeIn } from "./intake.ts";
+import { firstMemory, Memories } from "./memories.ts";
+import { canShareMemory, defaultThreads, PAGE_BYTES, processorName } from "./platform.ts";
+import { LIMIT_BYTES } from "./shared-memory.ts";
 import type { WasmOptions } from "./wasm-options.ts";
-import { always, type Choice, programWords, WasmProgram } from "./wasm-program.ts";
+import { always, type Choice, WasmProgram } from "./wasm-program.ts";
 
 const CONTROL_BYTES = 1024;
 /** How long a kernel is replayed after its known-answer test, so that its first real use runs as well-compiled code. */
 const WARM_MILLISECONDS = 2;
-
-interface Held {
-  address: number;
-  byteLength: number;
-}
 
 /** Opens the device. Throws a DeviceError when the workers or the memory cannot be had. */
 export async function openWasm(options: WasmOptions = {}): Promise<Device> {
@@ -64,16 +58,17 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   const scratch = STATIC_BYTES + CONTROL_BYTES;
   const begin = scratch + threads * SCRATCH_BYTES;
   const pages = Math.ceil(begin / PAGE_BYTES);
-  const wanted = Math.min(LIMIT_BYTES, options.maxMemoryBytes ?? LIMIT_BYTES);
-  const { memory, limit } = isShared ? shareMemory(pages, wanted) : { memory: undefined, limit: wanted };
+  const bytesEach = Math.min(LIMIT_BYTES, options.linearMemoryBytes ?? LIMIT_BYTES);
+  const bytesTogether = options.maxMemoryBytes ?? Number.POSITIVE_INFINITY;
+  const plan = { begin, pages, bytesEach, bytesTogether, isShared };
+  const first = firstMemory(plan);
   const modules = await Promise.all((options.modules ?? []).map(compileForeign));
+  const { memory } = first;
   const crew = await Crew.start({ module, modules, memory, pages, threads, control: STATIC_BYTES, scratch });
   const names = [`wasm, ${threads} thread${threads === 1 ? "" : "s"}`, `${isRelaxed ? "relaxed" : "plain"} SIMD`];
   if (!canShareMemory()) names.push("one thread because this page is not cross-origin isolated");
-  return new WasmDevice(crew, memory, { begin, end: pages * PAGE_BYTES, limit }, names.join(", "), isRelaxed, {
-    ...options,
-    threads,
-  });
+  const memories = new Memories(crew, plan, first);
+  return new WasmDevice(crew, memories, names.join(", "), isRelaxed, { ...options, threads });
 }
 
 class WasmDevice implements Device {
@@ -83,32 +78,26 @@ class WasmDevice implements Device {
   readonly demotions: Demotion[] = [];
   readonly tuning?: MeasuredChoices;
   readonly #crew: Crew;
-  readonly #memory: WasmMemory | undefined;
-  readonly #allocator: Allocator;
+  readonly #memories: Memories;
+  readonly #holdings: Holdings;
   readonly #features: ReadonlySet<string>;
   readonly #options: WasmOptions;
-  readonly #intake: IntakeHost;
-  readonly #held = new Map<Tensor | Matrix, Held>();
-  readonly #programs = new Set<WasmProgram>();
   /** known-answer tests by implementation and format, passed or under way */
   readonly #tests = new Map<string, Promise<void>>();
   readonly #demoted = new Set<string>();
   /** whether loading weights ahead pays; undefined until measured */
   #isAhead: boolean | undefined;
-  #pages: number;
 
   constructor(
     crew: Crew,
-    memory: WasmMemory | undefined,
-    range: { readonly begin: number; readonly end: number; readonly limit: number },
+    memories: Memories,
     description: string,
     isRelaxed: boolean,
     options: WasmOptions & { readonly threads: number },
   ) {
     this.#crew = crew;
-    this.#memory = memory;
-    this.#pages = range.end / PAGE_BYTES;
-    this.#allocator = new Allocator(range.begin, range.end, range.limit, (end) => this.#grow(end));
+    this.#memories = memories;
+    this.#holdings = new Holdings(crew, memories);
     this.description = description;
     if (options.deterministic !== true) {
       const identity = { device: "wasm", processor: processorName(), threads: options.threads, relaxed: isRelaxed };
@@ -116,80 +105,57 @@ class WasmDevice implements Device {
     }
     this.#features = new Set(isRelaxed ? ["relaxed-simd"] : []);
     this.#options = options;
-    this.#intake = { crew, memory, allocator: this.#allocator };
   }
 
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
+  createTensor(
+    label: string,
+    type: "f32" | "u32",
+    length: number,
+    role: TensorRole,
+    packing?: CachePacking,
+    near?: Tensor | Matrix,
+  ): Tensor {
     this.#crew.throwIfEnded();
-    const byteLength = length * 4;
-    const address = this.#allocator.take(label, byteLength);
-    this.#crew.order({ kind: "zero", address, byteLength });
     const tensor: Tensor = { label, type, length, role, packing };
-    this.#held.set(tensor, { address, byteLength });
+    this.#holdings.addTensor(tensor, near);
     return tensor;
   }
 
   resize(tensor: Tensor, length: number): void {
     this.#crew.throwIfEnded();
-    const held = this.#heldOf(tensor);
-    const from = held.address;
-    const before = held.byteLength;
-    const byteLength = length * 4;
-    const to = this.#allocator.take(tensor.label, byteLength);
-    const kept = Math.min(before, byteLength);
-    this.#crew.order({ kind: "move", from, to, byteLength: kept, zeros: byteLength - kept });
-    this.#allocator.free(from, before);
-    Object.assign(held, { address: to, byteLength });
-    (tensor as { length: number }).length = length;
-    const pairs = [...this.#programs].flatMap((program) => program.moved(tensor, to));
-    if (pairs.length > 0) this.#crew.order({ kind: "patch", pairs: Uint32Array.from(pairs) });
+    this.#holdings.resize(tensor, length);
   }
 
   destroy(buffer: Tensor | Matrix): void {
-    const held = this.#held.get(buffer);
-    if (held === undefined) return;
-    this.#held.delete(buffer);
-    for (const program of this.#programs) program.destroyed(buffer);
-    this.#allocator.free(held.address, held.byteLength);
+    this.#holdings.destroy(buffer);
   }
 
   async createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix> {
     signal?.throwIfAborted();
     this.#crew.throwIfEnded();
+    const place = await takeIn({ crew: this.#crew, memories: this.#memories }, source, signal);
     const { label, rows, columns } = source;
-    const format = source.quantize ?? source.format;
-    const byteLength = matrixByteLength({ rows, columns, format, layout: "panels" });
-    const address = this.#allocator.take(label, byteLength);
-    try {
-      await fillPanels(this.#intake, source, address, signal);
-    } catch (error) {
-      this.#allocator.free(address, byteLength);
-      throw error;
-    }
-    const matrix: Matrix = { label, rows, columns, format, byteLength };
-    this.#held.set(matrix, { address, byteLength });
+    const matrix: Matrix = { label, rows, columns, format: place.format, byteLength: place.byteLength };
+    this.#holdings.addMatrix(matrix, place);
     return matrix;
   }
 
   copyMatrix(matrix: Matrix): Matrix {
-    const { address: from, byteLength } = this.#heldOf(matrix);
-    const to = this.#allocator.take(matrix.label, byteLength);
-    this.#crew.order({ kind: "move", from, to, byteLength, zeros: 0 });
-    const copy: Matrix = { ...matrix };
-    this.#held.set(copy, { address: to, byteLength });
-    return copy;
+    return this.#holdings.copyMatrix(matrix);
   }
 
   write({ tensor, data, offset = 0 }: Write): void {
     this.#crew.throwIfEnded();
-    const { address } = this.#placeIn(tensor, offset, offset + data.length);
-    const copy = data.slice();
-    this.#crew.order({ kind: "write", address, data: copy }, [copy.buffer]);
+    checkRange(tensor, offset, offset + data.length);
+    for (const { memory, address } of this.#holdings.targetsOf(tensor)) {
+      const copy = data.slice();
+      this.#crew.order({ kind: "write", memory, address: address + offset * 4, data: copy }, [copy.buffer]);
+    }
   }
 
-  async read({ tensor, begin, end }: Read): Promise<Float32Array | Uint32Array> {
-    const place = this.#placeIn(tensor, begin, end);
-    const [array] = await this.#crew.request({ kind: "read", ...place }, () => `reading "${tensor.label}"`);
+  async read(read: Read): Promise<Float32Array | Uint32Array> {
+    const wanted = this.#wanted(read);
+    const [array] = await this.#crew.request({ kind: "read", ...wanted }, () => `reading "${read.tensor.label}"`);
     return array!;
   }
 
@@ -268,39 +234,28 @@ class WasmDevice implements Device {
 
   #encode(program: Program, choices: readonly Choice[]): WasmProgram {
     this.#crew.throwIfEnded();
-    const byteLength = programWords(program) * 4;
-    const address = this.#allocator.take(program.label, byteLength);
-    const executable = new WasmProgram(
-      program,
-      choices,
-      address,
-      (kernel) => this.#crew.knownPlaceOf(kernel),
-      (self) => {
-        if (this.#programs.delete(self)) this.#allocator.free(address, byteLength);
-      },
-    );
-    const words = executable.encode(choices, (buffer) => this.#heldOf(buffer).address);
-    this.#crew.order({ kind: "write", address, data: words }, [words.buffer as ArrayBuffer]);
-    this.#programs.add(executable);
+    const executable = new WasmProgram(program, choices, (self) => this.#holdings.removeProgram(self));
+    this.#holdings.addProgram(executable);
     return executable;
   }
 
   async run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {
-    if (!(executable instanceof WasmProgram) || !this.#programs.has(executable)) {
+    if (!(executable instanceof WasmProgram) || !this.#holdings.hasProgram(executable)) {
       this.#crew.throwIfEnded();
       throw new DeviceError("failed", `"${executable.program.label}" was not prepared by this device, or disposed of`);
     }
+    this.#holdings.ensurePlaced(executable);
     const { calls } = executable.program;
     const replays: Replay[] = [];
     try {
       for (const step of steps) replays.push(this.#replay(executable, step));
     } catch (error) {
       // the program counts on what its earlier steps were to change
-      for (const { pairs } of replays) this.#crew.order({ kind: "patch", pairs });
+      for (const { patches } of replays) this.#crew.order({ kind: "patch", patches });
       throw error;
     }
     const [words] = await this.#crew.request(
-      { kind: "run", table: executable.address, steps: replays },
+      { kind: "run", table: executable.table, steps: replays },
       (place) => `${calls[place]?.label ?? executable.program.label} (${calls[place]?.kernel.name ?? "run"})`,
       replays.map(({ writes }) => writes.buffer as ArrayBuffer),
     );
@@ -321,36 +276,40 @@ class WasmDevice implements Device {
     const { calls, label } = program.program;
     const { begin = 0, end = calls.length, writes = [], copies = [] } = step;
     if (begin < 0 || end > calls.length) throw new RangeError(`${label}: calls ${begin}..${end} of ${calls.length}`);
-    let total = 0;
-    for (const { data } of writes) total += 2 + data.length;
-    const words = new Uint32Array(total);
-    let next = 0;
-    for (const { tensor, data, offset = 0 } of writes) {
-      words[next++] = this.#placeIn(tensor, offset, offset + data.length).address;
-      words[next++] = data.length;
-      words.set(data instanceof Uint32Array ? data : new Uint32Array(data.buffer, data.byteOffset, data.length), next);
-      next += data.length;
-    }
-    const placed = copies.flatMap((copy) => {
-      checkCopy(copy);
-      return [this.#heldOf(copy.from).address, this.#heldOf(copy.to).address, copy.length * 4];
+    const placed = writes.flatMap(({ tensor, data, offset = 0 }) => {
+      checkRange(tensor, offset, offset + data.length);
+      return this.#holdings
+        .targetsOf(tensor)
+        .map(({ memory, address }) => ({ memory, address: address + offset * 4, data }));
     });
-    const reads = (step.reads ?? []).map((read) => this.#placeIn(read.tensor, read.begin, read.end));
-    return { begin, end, pairs: program.prepareStep(step.variables), writes: words, copies: placed, reads };
+    const words = new Uint32Array(placed.reduce((sum, { data }) => sum + 3 + data.length, 0));
+    let next = 0;
+    for (const { memory, address, data } of placed) {
+      words.set([memory, address, data.length], next);
+      words.set(
+        data instanceof Uint32Array ? data : new Uint32Array(data.buffer, data.byteOffset, data.length),
+        next + 3,
+      );
+      next += 3 + data.length;
+    }
+    const copied = copies.flatMap((copy) => {
+      checkCopy(copy);
+      const from = this.#holdings.of(copy.from);
+      const targets = this.#holdings.targetsOf(copy.to);
+      return targets.flatMap((to) => [from.memory, from.address, to.memory, to.address, copy.length * 4]);
+    });
+    const reads = (step.reads ?? []).map((read) => this.#wanted(read));
+    const patches = program.prepareStep(step.variables);
+    return { begin, end, patches, writes: words, copies: copied, stations: program.stations(begin, end), reads };
   }
 
   memory(): DeviceMemory {
-    const bytes = { weights: 0, cache: 0, activations: 0 };
-    for (const [buffer, { byteLength }] of this.#held) {
-      bytes["role" in buffer ? buffer.role : "weights"] += byteLength;
-    }
-    return bytes;
+    return this.#holdings.bytes();
   }
 
   dispose(): Promise<void> {
     this.#crew.end(new DeviceError("disposed", "the wasm device was disposed of"));
-    this.#held.clear();
-    this.#programs.clear();
+    this.#holdings.clear();
     return Promise.resolve();
   }
 
@@ -393,7 +352,7 @@ class WasmDevice implements Device {
       const reason = judge(trial, one, got);
       if (reason === null) {
         await this.#crew.request(
-          { kind: "warm", table: executable.address, milliseconds: WARM_MILLISECONDS },
+          { kind: "warm", table: executable.table, milliseconds: WARM_MILLISECONDS },
           () => label,
         );
       }
@@ -404,34 +363,14 @@ class WasmDevice implements Device {
     }
   }
 
-  /** Makes the memory reach `end`; false where the engine refuses. Without sharing, the lead finds out only later. */
-  #grow(end: number): boolean {
-    const pages = Math.ceil(end / PAGE_BYTES) - this.#pages;
-    if (pages <= 0) return true;
-    try {
-      if (this.#memory) this.#memory.grow(pages);
-      else this.#crew.order({ kind: "grow", pages });
-    } catch {
-      return false;
-    }
-    this.#pages += pages;
-    return true;
+  #wanted({ tensor, begin, end }: Read) {
+    const { memory, address } = this.#holdings.of(tensor);
+    checkRange(tensor, begin, end);
+    return { memory, address: address + begin * 4, length: end - begin, type: tensor.type };
   }
+}
 
-  #heldOf(buffer: Tensor | Matrix): Held {
-    const held = this.#held.get(buffer);
-    if (held === undefined) {
-      this.#crew.throwIfEnded();
-      throw new DeviceError("failed", `"${buffer.label}" is not of this device, or destroyed`);
-    }
-    return held;
-  }
-
-  #placeIn(tensor: Tensor, begin: number, end: number) {
-    const { address } = this.#heldOf(tensor);
-    if (begin < 0 || begin > end || end > tensor.length) {
-      throw new RangeError(`"${tensor.label}" has ${tensor.length} numbers; ${begin}..${end} is not within them`);
-    }
-    return { address: address + begin * 4, length: end - begin, type: tensor.type };
-  }
+function checkRange(tensor: Tensor, begin: number, end: number): void {
+  if (begin >= 0 && begin <= end && end <= tensor.length) return;
+  throw new RangeError(`"${tensor.label}" has ${tensor.length} numbers; ${begin}..${end} is not within them`);
 }

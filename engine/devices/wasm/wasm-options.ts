@@ -8,8 +8,13 @@ export interface WasmOptions {
   readonly threads?: number;
   /** the same results on every machine: plain SIMD, fixed order of summation */
   readonly deterministic?: boolean;
-  /** bytes of linear memory at most; 4 GiB less a page is the limit of WebAssembly */
+  /** bytes of all linear memories together at most; no limit by default */
   readonly maxMemoryBytes?: number;
+  /**
+   * Bytes of one linear memory at most: what finds no room in one goes to another. 4 GiB less a page, WebAssembly's limit, by
+   * default; less for an engine that refuses to grow a memory so far, as some on phones do.
+   */
+  readonly linearMemoryBytes?: number;
   /** false: one thread with a memory of its own, as on a page that is not cross-origin isolated */
   readonly shareMemory?: boolean;
   /** which implementations of a kernel to consider, best first; the kernel's own by default */

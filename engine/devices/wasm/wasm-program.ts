@@ -1,5 +1,6 @@
-// A program as it lies in the linear memory (see assembly/walk.as.ts), and what of it changes: the step's variables, the
-// implementation where it depends on the step's rows, and the addresses of tensors that were resized.
+// A program as it lies in the memories (see assembly/walk.as.ts), and what of it changes: the step's variables, the
+// implementation where it depends on the step's rows, and the addresses of tensors that were resized. Its table is in the first
+// memory, the words of each call in the memory where the call is made.
 //
 // Sizes are checked here, before a run, because a kernel does not: calls of one kernel with the same parameters are checked
 // together, and only when a variable or a tensor has changed.
@@ -9,6 +10,8 @@ import { chosenFor, implementationsIn, type RowChoices } from "../choose.ts";
 import { DeviceError, type Executable, type Matrix, type Tensor } from "../device.ts";
 import type { Call, Program, Value } from "../program.ts";
 import { numbersIn } from "../tensor.ts";
+import { Patches } from "./patches.ts";
+import { planRoute, type Route, type RoutedCall } from "./stations.ts";
 
 /** The implementations of one call, by the step's rows. */
 export type Choice = RowChoices<WasmImplementation>;
@@ -18,8 +21,27 @@ export function always(implementation: WasmImplementation): Choice {
   return [{ implementation, begin: 0, end: Number.POSITIVE_INFINITY }];
 }
 
-/** Where a tensor or a matrix lies now. */
-export type Locate = (buffer: Tensor | Matrix) => number;
+/** Bytes that a program takes in one memory. */
+export interface Block {
+  readonly address: number;
+  readonly byteLength: number;
+}
+
+/** Where a program and what it uses lie. */
+export interface Site {
+  /** of each call */
+  readonly memories: readonly number[];
+  /** by memory; that of the first memory begins with the program's table */
+  readonly blocks: ReadonlyMap<number, Block>;
+  /** in which memory a buffer is at home */
+  homeOf(buffer: Tensor | Matrix): number;
+  /** where it lies in a memory, at home or as a replica */
+  addressIn(buffer: Tensor | Matrix, memory: number): number;
+  /** the memories in which it has replicas */
+  replicasOf(tensor: Tensor): Iterable<number>;
+  /** place in the function table of the kernel for a memory */
+  placeOf(kernel: string, memory: number): number;
+}
 
 const bits = new DataView(new ArrayBuffer(4));
 
@@ -30,12 +52,18 @@ function wordOf(type: "u32" | "f32", value: number): number {
   return bits.getUint32(0);
 }
 
-interface VariableWord {
+interface Word {
+  readonly memory: number;
   readonly address: number;
+}
+interface VariableWord extends Word {
   readonly type: "u32" | "f32";
 }
 interface Variant {
+  /** of the word in the table */
   readonly address: number;
+  /** of the call */
+  readonly memory: number;
   readonly choice: Choice;
   readonly call: Call;
 }
@@ -44,43 +72,48 @@ interface Group {
   readonly kernel: Kernel;
   readonly params: readonly (readonly [string, Value])[];
   readonly calls: Call[];
+  /** numbers that each call uses of its buffers, as last checked */
+  sizes: Readonly<Record<string, number>>;
 }
 
-/** Words that a program takes: a table of its calls' records, then the records. */
-export function programWords(program: Program): number {
-  return program.calls.reduce(
-    (sum, { kernel }) => sum + 2 + Object.keys(kernel.buffers).length + Object.keys(kernel.params).length,
-    0,
-  );
+/** Words of an entry in a program's table: a function's place, and where the call's words lie. */
+const ENTRY_WORDS = 2;
+
+/** Words that a program takes, by memory: in the first a table of its calls, then in each the words of its calls. */
+export function programWords({ calls }: Program, memories: readonly number[]): Map<number, number> {
+  const words = new Map([[0, calls.length * ENTRY_WORDS]]);
+  for (const [i, { kernel }] of calls.entries()) {
+    const own = Object.keys(kernel.buffers).length + Object.keys(kernel.params).length;
+    words.set(memories[i]!, (words.get(memories[i]!) ?? 0) + own);
+  }
+  return words;
 }
 
 /** A program in memory. */
 export class WasmProgram implements Executable {
   readonly program: Program;
-  readonly address: number;
   readonly chosen: readonly (readonly string[])[];
+  readonly #choices: readonly Choice[];
   readonly #release: (self: WasmProgram) => void;
-  readonly #placeOf: (kernel: string) => number;
+  /** undefined until it is encoded, and once what it uses lies in another memory than it did */
+  #site: Site | undefined;
   readonly #variables = new Map<string, VariableWord[]>();
   readonly #variants = new Map<string, Variant[]>();
-  readonly #uses = new Map<Tensor | Matrix, number[]>();
+  readonly #uses = new Map<Tensor | Matrix, Word[]>();
   readonly #groups = new Map<string, Group>();
+  #routed: readonly RoutedCall[] = [];
+  /** by range of calls; empty where everything lies in one memory */
+  readonly #routes = new Map<number, Route | undefined>();
+  #isSpread = false;
   /** value of each variable in the last step */
   readonly #values = new Map<string, number>();
   #isChecked = false;
   #missing: string | undefined;
 
-  constructor(
-    program: Program,
-    choices: readonly Choice[],
-    address: number,
-    placeOf: (kernel: string) => number,
-    release: (self: WasmProgram) => void,
-  ) {
+  constructor(program: Program, choices: readonly Choice[], release: (self: WasmProgram) => void) {
     this.program = program;
-    this.address = address;
     this.chosen = choices.map((choice) => implementationsIn(choice).map(({ name }) => name));
-    this.#placeOf = placeOf;
+    this.#choices = choices;
     this.#release = release;
   }
 
@@ -88,53 +121,102 @@ export class WasmProgram implements Executable {
     this.#release(this);
   }
 
-  /** The program's words, as they are to be written to `address`; fills in where its changing words lie. */
-  encode(choices: readonly Choice[], locate: Locate): Uint32Array {
-    const words = new Uint32Array(programWords(this.program));
-    let next = this.program.calls.length;
-    const addressOf = (word: number) => this.address + word * 4;
-    this.program.calls.forEach((call, i) => {
+  /** Address of its table. */
+  get table(): number {
+    return this.#site!.blocks.get(0)!.address;
+  }
+
+  /** What it takes of the memories. */
+  get blocks(): Site["blocks"] {
+    return this.#site?.blocks ?? new Map();
+  }
+
+  /** Whether it can be replayed; it has no place otherwise. */
+  get isEncoded(): boolean {
+    return this.#site !== undefined;
+  }
+
+  /** It lies nowhere any more. */
+  leave(): void {
+    this.#site = undefined;
+  }
+
+  /** The program's words by memory, as they are to be written to its blocks; fills in where its changing words lie. */
+  encode(site: Site): Map<number, Uint32Array> {
+    this.#site = site;
+    for (const map of [this.#variables, this.#variants, this.#uses, this.#groups, this.#routes, this.#values])
+      map.clear();
+    this.#isChecked = false;
+    this.#isSpread = false;
+    const { calls } = this.program;
+    const blocks = new Map(
+      [...site.blocks].map(([memory, { address, byteLength }]) => {
+        return [memory, { words: new Uint32Array(byteLength / 4), next: 0, address }];
+      }),
+    );
+    const table = blocks.get(0)!;
+    table.next = calls.length * ENTRY_WORDS;
+    this.#routed = calls.map((call, i) => {
       const { kernel } = call;
-      words[i] = addressOf(next);
-      this.#encodeKernel(call, choices[i]!, addressOf(next), (word) => (words[next] = word));
-      next++;
+      const memory = site.memories[i]!;
+      const block = blocks.get(memory)!;
+      const { words } = block;
+      const here = (): Word => ({ memory, address: block.address + block.next * 4 });
+      table.words[i * ENTRY_WORDS + 1] = here().address;
+      this.#encodeKernel(call, i, memory, table);
       for (const name of Object.keys(kernel.buffers)) {
         const buffer = call.buffers[name];
         if (buffer !== undefined) {
-          words[next] = locate(buffer);
-          append(this.#uses, buffer, addressOf(next));
+          words[block.next] = site.addressIn(buffer, memory);
+          append(this.#uses, buffer, here());
+          this.#isSpread ||= memory !== site.homeOf(buffer);
         }
-        next++;
+        block.next++;
       }
       for (const [name, type] of Object.entries(kernel.params)) {
         const value = call.params[name];
-        if (typeof value === "number") words[next] = wordOf(type, value);
+        if (typeof value === "number") words[block.next] = wordOf(type, value);
         else if (value === undefined) throw new RangeError(`${call.label}: ${kernel.name} needs a value for ${name}`);
-        else append(this.#variables, value.variable, { address: addressOf(next), type });
-        next++;
+        else append(this.#variables, value.variable, { ...here(), type });
+        block.next++;
       }
-      const params = Object.keys(kernel.params).map((name) => [name, call.params[name]!] as const);
-      const key = `${kernel.name} ${JSON.stringify(params)}`;
-      const group = this.#groups.get(key);
-      if (group) group.calls.push(call);
-      else this.#groups.set(key, { kernel, params, calls: [call] });
+      return { call, memory, numbers: this.#groupOf(call) };
     });
-    return words;
+    return new Map([...blocks].map(([memory, { words }]) => [memory, words]));
   }
 
-  #encodeKernel(call: Call, choice: Choice, address: number, put: (word: number) => void): void {
+  #groupOf(call: Call): Group {
+    const { kernel } = call;
+    const params = Object.keys(kernel.params).map((name) => [name, call.params[name]!] as const);
+    const key = `${kernel.name} ${JSON.stringify(params)}`;
+    let group = this.#groups.get(key);
+    if (!group) {
+      group = { kernel, params, calls: [], sizes: {} };
+      this.#groups.set(key, group);
+    }
+    group.calls.push(call);
+    return group;
+  }
+
+  #encodeKernel(call: Call, i: number, memory: number, table: { words: Uint32Array; address: number }): void {
+    const choice = this.#choices[i]!;
     const rows = call.params["rows"];
     if (typeof rows === "object" && choice.length > 1) {
-      append(this.#variants, rows.variable, { address, choice, call });
+      const address = table.address + i * ENTRY_WORDS * 4;
+      append(this.#variants, rows.variable, { address, memory, choice, call });
       return;
     }
-    put(this.#placeOf(choice[0]!.implementation.wasm));
+    table.words[i * ENTRY_WORDS] = this.#site!.placeOf(choice[0]!.implementation.wasm, memory);
   }
 
-  /** Pairs of (address, word) that put a tensor's new address where it is used. */
-  moved(tensor: Tensor, address: number): number[] {
+  /** Adds the words that put a tensor's new address, in the memory where it was, where it is used. */
+  moved(tensor: Tensor, address: number, patches: Patches): void {
     this.#isChecked = false;
-    return (this.#uses.get(tensor) ?? []).flatMap((word) => [word, address]);
+    for (const word of this.#uses.get(tensor) ?? []) patches.add(word.memory, word.address, address);
+  }
+
+  uses(buffer: Tensor | Matrix): boolean {
+    return this.#uses.has(buffer);
   }
 
   /** A tensor or matrix is gone: if the program uses it, no step is possible any more. */
@@ -142,35 +224,53 @@ export class WasmProgram implements Executable {
     if (this.#uses.has(buffer)) this.#missing = buffer.label;
   }
 
-  /** Pairs of (address, word) that a step's variables change. Throws where one is missing or a buffer is too short. */
-  prepareStep(variables: Readonly<Record<string, number>>): Uint32Array {
-    if (this.#missing !== undefined) {
-      throw new DeviceError("failed", `${this.program.label}: "${this.#missing}", which it uses, was destroyed`);
+  /** Throws a DeviceError if something that the program uses is gone. */
+  throwIfMissing(): void {
+    if (this.#missing === undefined) return;
+    throw new DeviceError("failed", `${this.program.label}: "${this.#missing}", which it uses, was destroyed`);
+  }
+
+  /** What the lead must carry between memories in calls begin..end, with the variables of `prepareStep`; see Replay. */
+  stations(begin: number, end: number): Uint32Array | undefined {
+    if (!this.#isSpread) return undefined;
+    const site = this.#site!;
+    const key = begin * (this.#routed.length + 1) + end;
+    if (!this.#routes.has(key)) {
+      this.#routes.set(key, planRoute(this.#routed, begin, end, site.homeOf, site.replicasOf));
     }
+    return this.#routes.get(key)?.words(site.addressIn);
+  }
+
+  /** Words that a step's variables change. Throws where one is missing or a buffer is too short. */
+  prepareStep(variables: Readonly<Record<string, number>>): Uint32Array {
+    this.throwIfMissing();
     const changed = [...new Set([...this.#variables.keys(), ...this.#variants.keys()])].filter((name) => {
       const value = variables[name];
       if (value === undefined) throw new RangeError(`${this.program.label}: the step gives no value for ${name}`);
       return this.#values.get(name) !== value;
     });
     if (changed.length > 0 || !this.#isChecked) this.#check(variables);
-    const pairs: number[] = [];
+    const patches = new Patches();
     for (const name of changed) {
       const value = variables[name]!;
-      for (const { address, type } of this.#variables.get(name) ?? []) pairs.push(address, wordOf(type, value));
-      for (const { address, choice, call } of this.#variants.get(name) ?? []) {
+      for (const { memory, address, type } of this.#variables.get(name) ?? []) {
+        patches.add(memory, address, wordOf(type, value));
+      }
+      for (const { address, memory, choice, call } of this.#variants.get(name) ?? []) {
         const one = chosenFor(choice, Math.max(1, value));
         if (!one)
           throw new DeviceError("failed", `${call.label}: nothing here computes ${call.kernel.name} for ${value} rows`);
-        pairs.push(address, this.#placeOf(one.implementation.wasm));
+        patches.add(0, address, this.#site!.placeOf(one.implementation.wasm, memory));
       }
     }
     for (const name of changed) this.#values.set(name, variables[name]!);
     this.#isChecked = true;
-    return Uint32Array.from(pairs);
+    return patches.build();
   }
 
   #check(variables: Readonly<Record<string, number>>): void {
-    for (const { kernel, params, calls } of this.#groups.values()) {
+    for (const group of this.#groups.values()) {
+      const { kernel, params, calls } = group;
       const resolved: Record<string, number> = {};
       for (const [name, value] of params) {
         const number = typeof value === "number" ? value : variables[value.variable]!;
@@ -180,6 +280,7 @@ export class WasmProgram implements Executable {
         resolved[name] = number;
       }
       const sizes = kernel.sizes(resolved);
+      group.sizes = sizes;
       for (const name of Object.keys(kernel.buffers)) {
         const needed = sizes[name]!;
         for (const call of calls) {

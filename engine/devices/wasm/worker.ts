@@ -1,33 +1,19 @@
 // The workers' entry, built to dist/wasm-worker.js. The first message makes this worker the lead, which carries out the
-// device's orders and computes as thread 0, or a helper, which never returns to its event loop.
+// device's orders and computes as thread 0, or a helper, which hears of further memories only.
 
-import type { ToWorker } from "./messages.ts";
-import { fatal, Lead } from "./lead.ts";
+import { Helper } from "./helper.ts";
+import { Lead } from "./lead.ts";
+import type { Added, ToWorker } from "./messages.ts";
 import { openParent } from "./platform.ts";
-import { instantiate } from "./instance.ts";
 
 let lead: Lead | undefined;
+let helper: Helper | undefined;
 
 const parent = openParent((data) => {
   const message = data as ToWorker;
-  if (message.kind !== "start") {
-    lead!.obey(message);
-    return;
-  }
-  if (message.thread === 0) {
-    lead = new Lead(message, parent);
-    return;
-  }
-  const { functions, kernels, tableBase } = instantiate(
-    message.module,
-    message.memory!,
-    message.scratch,
-    message.modules,
-  );
-  parent.post({ kind: "ready", kernels, tableBase });
-  try {
-    functions.serve(message.thread, message.threads, message.control);
-  } catch (error) {
-    parent.post(fatal(error, message, true));
-  }
+  if (message.kind === "start") {
+    if (message.thread === 0) lead = new Lead(message, parent);
+    else helper = new Helper(message, parent);
+  } else if (lead) lead.obey(message);
+  else helper!.add(message as Added);
 });

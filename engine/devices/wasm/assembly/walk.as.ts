@@ -1,5 +1,8 @@
-// How threads walk a program together. The program lies in memory: a table of addresses, one per call, each of a record
-// [kernel's place in the function table, the call's words...]. After each call all threads meet at a barrier.
+// How threads walk a program together. Its table lies in this memory, an entry a call: [kernel's place in the function table,
+// address of the call's words]. After each call all threads meet at a barrier.
+//
+// Where there are several memories, this instance, of the first, walks for all: its function table holds the kernels of the
+// others' instances too, and each finds its call's words, at the address it is given, in its own memory.
 //
 // control block, by word: 0 run number (helpers sleep on it), 1 table, 2 begin, 3 end, 4 place of the call being made,
 // and, each on a cache line of its own, 16 threads that arrived, 32 barriers passed (threads sleep on it), 48 how many do,
@@ -75,13 +78,19 @@ function walk(thread: i32, threads: i32, control: usize): void {
   const table = <usize>load<u32>(control + TABLE);
   const end = load<u32>(control + END);
   for (let place = load<u32>(control + BEGIN); place < end; place++) {
-    const record = <usize>load<u32>(table + ((<usize>place) << 2));
+    const entry = table + ((<usize>place) << 3);
     store<u32>(control + PLACE, place); // whoever comes last: it is the same call for all
-    call_indirect<void>(load<u32>(record), record + 4, thread, threads);
+    call_indirect<void>(load<u32>(entry), <usize>load<u32>(entry, 4), thread, threads);
     if (ASC_FEATURE_THREADS) {
       if (threads > 1) barrier(threads, control);
     }
   }
+}
+
+/** Lets the helpers begin what the control block says. */
+function summon(control: usize): void {
+  atomic.add<i32>(control, 1);
+  if (atomic.load<i32>(control + IDLE_SLEEPERS) > 0) wake(control);
 }
 
 /** The lead's part: replays calls begin..end of a program with `threads` threads, and returns when all are done. */
@@ -91,20 +100,31 @@ export function replay(table: usize, begin: u32, end: u32, threads: i32, control
   store<u32>(control + END, end);
   if (begin >= end) return;
   if (ASC_FEATURE_THREADS) {
-    if (threads > 1) {
-      atomic.add<i32>(control, 1);
-      if (atomic.load<i32>(control + IDLE_SLEEPERS) > 0) wake(control);
-    }
+    if (threads > 1) summon(control);
   }
   walk(0, threads, control);
 }
 
-/** A helper's whole life: sleeps between runs, and takes part in each. */
-export function serve(thread: i32, threads: i32, control: usize): void {
+/** The lead's: all helpers return from `serve`, so that they hear what they are sent. Returns when they have been told. */
+export function dismiss(threads: i32, control: usize): void {
   if (ASC_FEATURE_THREADS) {
-    for (let seen = 0; ; seen++) {
+    store<u32>(control + TABLE, 0);
+    summon(control);
+    barrier(threads, control);
+  }
+}
+
+/** A helper's service: sleeps between runs, and takes part in each after number `seen`; returns that of its dismissal. */
+export function serve(thread: i32, threads: i32, control: usize, seen: i32): i32 {
+  if (ASC_FEATURE_THREADS) {
+    for (;; seen++) {
       waitWhile(control, seen, control + IDLE_SLEEPERS, IDLE_SPINS);
+      if (load<u32>(control + TABLE) == 0) {
+        barrier(threads, control);
+        return seen + 1;
+      }
       walk(thread, threads, control);
     }
   }
+  return seen;
 }
