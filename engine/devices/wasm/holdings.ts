@@ -67,7 +67,9 @@ export class Holdings {
     const byteLength = length * 4;
     const leader = near && !("columns" in near) ? this.#held.get(near) : undefined;
     const wish = { role: tensor.role, near: leader ? [leader.memory, memory] : [memory] };
-    const to = this.#memories.take(tensor.label, byteLength, wish);
+    // what shrinks stays where it is, whatever reserve is left there
+    const address = length < tensor.length ? this.#memories.tryIn(memory, byteLength, "activations") : undefined;
+    const to = address === undefined ? this.#memories.take(tensor.label, byteLength, wish) : { memory, address };
     const hasReplicas = replicas.size > 0;
     this.#move(tensor, held, to, byteLength);
     (tensor as { length: number }).length = length;
@@ -150,7 +152,19 @@ export class Holdings {
     this.#programs.clear();
   }
 
+  /** Places a program, if need be where other programs' replicas are: those get theirs anew when they run. */
   #place(program: WasmProgram): void {
+    try {
+      this.#tryToPlace(program);
+    } catch (error) {
+      const others = [...this.#programs].filter((other) => other !== program && other.isSpread);
+      if (!(error instanceof DeviceError && error.kind === "out-of-memory") || others.length === 0) throw error;
+      for (const other of others) this.#unplace(other);
+      this.#tryToPlace(program);
+    }
+  }
+
+  #tryToPlace(program: WasmProgram): void {
     const { calls, label } = program.program;
     for (const call of calls) this.#gather(matricesOf(call));
     const homeOf = (buffer: Tensor | Matrix) => this.of(buffer).memory;

@@ -136,9 +136,15 @@ export class WasmProgram implements Executable {
     return this.#site !== undefined;
   }
 
+  /** Whether it uses replicas. */
+  get isSpread(): boolean {
+    return this.#isSpread;
+  }
+
   /** It lies nowhere any more. */
   leave(): void {
     this.#site = undefined;
+    this.#isSpread = false;
   }
 
   /** The program's words by memory, as they are to be written to its blocks; fills in where its changing words lie. */
