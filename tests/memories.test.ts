@@ -82,6 +82,16 @@ async function prefillAndDecode(model: Model) {
   return { logits: logits!.data, rows: await generated(model) };
 }
 
+/** What hooks see of a prompt, and its logits with and without what they change. */
+async function look(model: Model) {
+  const capture = ["hook_embed", "blocks.*.attn.hook_pattern", "blocks.*.hook_mlp_out"];
+  const hooks = { "blocks.3.hook_resid_post": ({ data }: { data: Float32Array }) => void data.fill(0.5, 0, 256) };
+  const prompt = TEXT.slice(0, 80);
+  const plain = await model.forward(prompt);
+  const { logits, captured } = await model.forward(prompt, { capture, hooks });
+  return { plain: plain.logits!.data, logits: logits!.data, captured };
+}
+
 describe.each(WAYS)("a model in several memories, with %s,", (_name, wasm) => {
   test.each([PLAIN, ANCHORED])("gives the logits and tokens that it gives in one: %s", async (folder) => {
     const { one, several } = await both(folder, prefillAndDecode, { wasm });
@@ -89,14 +99,6 @@ describe.each(WAYS)("a model in several memories, with %s,", (_name, wasm) => {
   });
 
   test("shows hooks the same, and takes what they change", async () => {
-    const look = async (model: Model) => {
-      const capture = ["hook_embed", "blocks.*.attn.hook_pattern", "blocks.*.hook_mlp_out"];
-      const hooks = { "blocks.3.hook_resid_post": ({ data }: { data: Float32Array }) => void data.fill(0.5, 0, 256) };
-      const prompt = TEXT.slice(0, 80);
-      const plain = await model.forward(prompt);
-      const { logits, captured } = await model.forward(prompt, { capture, hooks });
-      return { plain: plain.logits!.data, logits: logits!.data, captured };
-    };
     const { one, several } = await both(PLAIN, look, { wasm }, 6 * MEBIBYTE);
     expect(Object.keys(one.captured)).toHaveLength(13);
     expect(one.logits).not.toEqual(one.plain);

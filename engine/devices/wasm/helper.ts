@@ -5,6 +5,7 @@ import { instantiate, type Instance } from "./instance.ts";
 import { fatal } from "./lead.ts";
 import type { Added, Start } from "./messages.ts";
 import type { Port } from "./platform.ts";
+import { takeNotice } from "./shared-memory.ts";
 
 /** Serves until it is ended. */
 export class Helper {
@@ -28,6 +29,7 @@ export class Helper {
     const { module, scratch, modules } = this.#start;
     try {
       instantiate(module, memory!, scratch, modules, this.#instance);
+      takeNotice(memory!);
     } catch (error) {
       this.#parent.post(fatal(error, this.#start, false));
       return;

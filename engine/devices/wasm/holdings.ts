@@ -60,16 +60,12 @@ export class Holdings {
     return copy;
   }
 
-  /** Grows or shrinks a tensor: in its memory if there is room, or in that of the cache that it is to lie near. */
+  /** Grows or shrinks a tensor; it may come to lie in another memory. */
   resize(tensor: Tensor, length: number): void {
     const held = this.of(tensor);
-    const { memory, near, replicas } = held;
+    const { memory, replicas } = held;
     const byteLength = length * 4;
-    const leader = near && !("columns" in near) ? this.#held.get(near) : undefined;
-    const wish = { role: tensor.role, near: leader ? [leader.memory, memory] : [memory] };
-    // what shrinks stays where it is, whatever reserve is left there
-    const address = length < tensor.length ? this.#memories.tryIn(memory, byteLength, "activations") : undefined;
-    const to = address === undefined ? this.#memories.take(tensor.label, byteLength, wish) : { memory, address };
+    const to = this.#nextPlace(tensor, length);
     const hasReplicas = replicas.size > 0;
     this.#move(tensor, held, to, byteLength);
     (tensor as { length: number }).length = length;
@@ -89,6 +85,20 @@ export class Holdings {
       this.#move(follower, own, { memory: to.memory, address }, own.byteLength);
       this.#displace(follower);
     }
+  }
+
+  /** Where a resized tensor goes: its memory if there is room, or before that the memory of the cache that it is to lie near. */
+  #nextPlace(tensor: Tensor, length: number): Place {
+    const { memory, near } = this.of(tensor);
+    const byteLength = length * 4;
+    if (length < tensor.length) {
+      // what shrinks stays where it is, whatever reserve is left there
+      const address = this.#memories.tryIn(memory, byteLength, "activations");
+      if (address !== undefined) return { memory, address };
+    }
+    const leader = near && !("columns" in near) ? this.#held.get(near) : undefined;
+    const wish = { role: tensor.role, near: leader ? [leader.memory, memory] : [memory] };
+    return this.#memories.take(tensor.label, byteLength, wish);
   }
 
   destroy(buffer: Tensor | Matrix): void {

@@ -17,6 +17,7 @@ import {
 } from "./messages.ts";
 import { applyPatches } from "./patches.ts";
 import { type Port, webAssembly, type WasmMemory } from "./platform.ts";
+import { takeNotice } from "./shared-memory.ts";
 
 /** Word of the control block that says which call is being made. */
 const PLACE_WORD = 4;
@@ -128,6 +129,7 @@ export class Lead {
     if (threads > 1) this.#instance.functions.dismiss(threads, control);
     const memory = given ?? ownMemory(pages);
     instantiate(module, memory, scratch, modules, this.#instance);
+    takeNotice(memory);
     this.#memories.push(memory);
   }
 

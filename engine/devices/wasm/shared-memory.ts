@@ -21,3 +21,11 @@ export function shareMemory(pages: number, wanted: number): { memory: WasmMemory
     }
   }
 }
+
+/**
+ * Makes this thread see how far the memory has grown. Later growth it hears of by itself; V8 loses sight of what another thread
+ * grew while this one was receiving the memory.
+ */
+export function takeNotice(memory: WasmMemory): void {
+  memory.grow(0);
+}

@@ -1,0 +1,339 @@
+// The wasm device with several memories: what lies where is nothing that a program, a write or a read notices.
+
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { add, attend, gatedLinear, type Implementation, linear, rmsNorm, selectRows } from "../../../kernels/index.ts";
+import { makeTrial, seededRandom } from "../../../kernels/trial.ts";
+import { DeviceError, type Device, type Matrix, type MatrixSource, type Tensor } from "../device.ts";
+import { ProgramBuilder, variable } from "../program.ts";
+import { webAssembly } from "./platform.ts";
+import { openWasm } from "./wasm-device.ts";
+import type { WasmOptions } from "./wasm-options.ts";
+
+const MEBIBYTE = 2 ** 20;
+const WAYS: readonly WasmOptions[] = [{ threads: 2 }, { threads: 3 }, { shareMemory: false }];
+const opened: Device[] = [];
+afterAll(() => Promise.all(opened.map((one) => one.dispose())));
+afterEach(() => vi.restoreAllMocks());
+
+/** A device whose memories are of 2 MiB; weights leave half of each free, scratch takes a part. */
+async function open(options: WasmOptions = {}): Promise<Device> {
+  const device = await openWasm({ threads: 2, linearMemoryBytes: 2 * MEBIBYTE, ...options });
+  opened.push(device);
+  return device;
+}
+function numbers(length: number, seed = 1): Float32Array {
+  const random = seededRandom(seed);
+  return Float32Array.from({ length }, () => Math.fround(random.normal()));
+}
+function tensorOf(
+  on: Device,
+  data: Float32Array | Uint32Array,
+  role: Tensor["role"] = "activations",
+  near?: Matrix,
+): Tensor {
+  const type = data instanceof Uint32Array ? "u32" : "f32";
+  const tensor = on.createTensor("tensor", type, data.length, role, undefined, near);
+  on.write({ tensor, data });
+  return tensor;
+}
+const sourceOf = (label: string, rows: number, columns: number, weights: Float32Array): MatrixSource => ({
+  label,
+  rows,
+  columns,
+  format: "f32",
+  read: (begin, end) => Promise.resolve(new Uint8Array(weights.slice(begin * columns, end * columns).buffer)),
+});
+const all = (tensor: Tensor) => ({ tensor, begin: 0, end: tensor.length });
+/** Takes so many bytes of a memory, the first that has room for them. */
+const fill = (on: Device, bytes: number) => on.createTensor("filling", "f32", bytes / 4, "activations");
+async function errorOf(promise: Promise<unknown>): Promise<DeviceError> {
+  const error = await promise.then(
+    () => expect.fail("nothing was thrown"),
+    (caught: unknown) => caught,
+  );
+  expect(error).toBeInstanceOf(DeviceError);
+  return error as DeviceError;
+}
+
+const DIM = 256;
+const params = { inputs: DIM, outputs: DIM, outputBegin: 0, outputStride: DIM, activation: 0, softcap: 0 };
+
+/** So many square matrices, and a program that takes x through all of them, adding biases, with a norm between. */
+async function chain(device: Device, count: number) {
+  const weights = Array.from({ length: count }, (_, i) => numbers(DIM * DIM, i + 1).map((value) => value / 16));
+  const matrices: Matrix[] = [];
+  for (const [i, own] of weights.entries()) matrices.push(await device.createMatrix(sourceOf(`m${i}`, DIM, DIM, own)));
+  const [x, y] = [
+    device.createTensor("x", "f32", 4 * DIM, "activations"),
+    device.createTensor("y", "f32", 4 * DIM, "activations"),
+  ];
+  const bias = tensorOf(device, numbers(DIM, 99), "weights");
+  const norm = tensorOf(device, new Float32Array(DIM).fill(1), "weights");
+  const builder = new ProgramBuilder("chain");
+  const rows = variable("rows");
+  for (const [i, weight] of matrices.entries()) {
+    builder.call(linear, `m${i}`, { x, weight, bias, residual: undefined, y }, { rows, ...params });
+    const shape = { rows, dim: DIM, epsilon: 1e-5, weightOffset: 0 };
+    builder.call(rmsNorm, `n${i}`, { x: y, weight: norm, residual: undefined, y: x }, shape);
+  }
+  return { matrices, x, y, bias, norm, program: builder.build() };
+}
+
+/** What the chain gives in one memory, from the same numbers. */
+async function chainOfOne(options: WasmOptions, count: number, rows: number): Promise<readonly unknown[]> {
+  const device = await open({ ...options, linearMemoryBytes: 2 ** 28 });
+  const { x, y, program } = await chain(device, count);
+  device.write({ tensor: x, data: numbers(4 * DIM, 7) });
+  return device.run(await device.prepare(program), { variables: { rows }, reads: [all(x), all(y)] });
+}
+
+describe.each(WAYS)("several memories %o", (options) => {
+  it("give the bits of one, for any part of a program", async () => {
+    const device = await open(options);
+    const { x, y, matrices, bias, norm, program } = await chain(device, 12);
+    const before = device.memory();
+    expect(before.weights).toBe(12 * DIM * DIM * 4 + 2 * DIM * 4);
+    const prepared = await device.prepare(program);
+    // replicas of x and y, and of bias or norm, in three memories at least
+    const replicas = device.memory().activations - before.activations;
+    expect(replicas).toBeGreaterThanOrEqual(3 * 9 * DIM * 4);
+    for (const rows of [4, 1, 2]) {
+      const want = await chainOfOne(options, 12, rows);
+      for (const border of [24, 0, 7, 12]) {
+        device.write({ tensor: y, data: new Float32Array(4 * DIM) });
+        const steps = [
+          { variables: { rows }, writes: [{ tensor: x, data: numbers(4 * DIM, 7) }], end: border },
+          { variables: { rows }, begin: border, reads: [all(x), all(y)] },
+        ];
+        expect(await device.run(prepared, ...steps)).toEqual(want);
+      }
+    }
+    prepared.dispose();
+    expect(device.memory()).toEqual(before);
+    for (const one of [x, y, bias, norm, ...matrices]) device.destroy(one);
+    expect(device.memory()).toEqual({ weights: 0, cache: 0, activations: 0 });
+  });
+
+  it("take writes and copies to weights of which there are replicas", async () => {
+    const device = await open(options);
+    const { x, y, bias, program } = await chain(device, 12);
+    const prepared = await device.prepare(program);
+    const zeros = { tensor: x, data: new Float32Array(4 * DIM) };
+    const last = {
+      variables: { rows: 1 },
+      writes: [zeros],
+      begin: 22,
+      end: 23,
+      reads: [{ tensor: y, begin: 0, end: DIM }],
+    };
+    const run = async (step: object = {}) => (await device.run(prepared, { ...last, ...step }))[0];
+    expect(await run()).toEqual(numbers(DIM, 99));
+    device.write({ tensor: bias, data: Float32Array.of(1, 2, 3), offset: 1 });
+    const changed = numbers(DIM, 99);
+    changed.set([1, 2, 3], 1);
+    expect(await run()).toEqual(changed);
+    changed[0] = -5;
+    expect(await run({ writes: [zeros, { tensor: bias, data: Float32Array.of(-5) }] })).toEqual(changed);
+    const other = tensorOf(device, Float32Array.of(8, 9));
+    changed.set([8, 9]);
+    expect(await run({ copies: [{ from: other, to: bias, length: 2 }] })).toEqual(changed);
+    expect(await device.read(all(bias))).toEqual(changed);
+  });
+
+  it("bring the matrices of a call together, and programs find them", async () => {
+    const device = await open(options);
+    const [gates, ups] = [numbers(DIM * DIM, 1), numbers(DIM * DIM, 2)];
+    const gate = await device.createMatrix(sourceOf("gate", DIM, DIM, gates));
+    const fillings = [0, 1, 2].map(() => fill(device, 380_000));
+    const up = await device.createMatrix(sourceOf("up", DIM, DIM, ups));
+    const [x, y, z] = [tensorOf(device, numbers(DIM, 3)), fill(device, 4 * DIM), fill(device, 4 * DIM)];
+    const builder = new ProgramBuilder("up alone");
+    builder.call(linear, "up", { x, weight: up, bias: undefined, residual: undefined, y }, { rows: 1, ...params });
+    const alone = await device.prepare(builder.build());
+    const [first] = await device.run(alone, { variables: {}, reads: [all(y)] });
+    const both = new ProgramBuilder("gate and up");
+    const { softcap: _, ...gated } = params;
+    const buffers = { x, gate, up, gateBias: undefined, upBias: undefined, y: z };
+    both.call(gatedLinear, "gated", buffers, { rows: 1, ...gated, activation: 1 });
+    const [got] = await device.run(await device.prepare(both.build()), { variables: {}, reads: [all(z)] });
+    const want = new Float64Array(DIM);
+    gatedLinear.reference(
+      { x: numbers(DIM, 3), gate: gates, up: ups, gateBias: undefined, upBias: undefined, y: want },
+      { rows: 1, ...gated, activation: 1 },
+    );
+    want.forEach((value, i) => expect(Math.abs(got![i]! - value)).toBeLessThan(1e-3 * (1 + Math.abs(value))));
+    expect((await device.run(alone, { variables: {}, reads: [all(y)] }))[0]).toEqual(first);
+    fillings.forEach((one) => device.destroy(one));
+  });
+
+  it("let a tensor grow where its own is full, and programs find it", async () => {
+    const device = await open(options);
+    const y = device.createTensor("y", "f32", 4, "activations");
+    const x = tensorOf(device, Float32Array.of(1, 2, 3, 4));
+    const builder = new ProgramBuilder("doubling");
+    builder.call(add, "double", { a: x, b: x, y }, { rows: variable("rows"), dim: 4 });
+    const program = await device.prepare(builder.build());
+    const free = fill(device, MEBIBYTE / 2);
+    const before = device.memory();
+    device.resize(x, 300_000);
+    expect(await device.read({ tensor: x, begin: 0, end: 6 })).toEqual(Float32Array.of(1, 2, 3, 4, 0, 0));
+    device.write({ tensor: x, data: Float32Array.of(5, 6), offset: 4 });
+    device.resize(y, 8);
+    const [got] = await device.run(program, { variables: { rows: 2 }, reads: [all(y)] });
+    expect(got).toEqual(Float32Array.of(2, 4, 6, 8, 10, 12, 0, 0));
+    device.resize(x, 4);
+    device.resize(y, 4);
+    const [again] = await device.run(program, { variables: { rows: 1 }, reads: [all(y)] });
+    expect(again).toEqual(Float32Array.of(2, 4, 6, 8));
+    program.dispose();
+    expect(device.memory()).toEqual(before);
+    [x, y, free].forEach((one) => device.destroy(one));
+    expect(device.memory().activations).toBe(0);
+  });
+
+  it("attend to keys of two caches that lie apart", async () => {
+    const device = await open(options);
+    const shape = { rows: 3, heads: 4, kvHeads: 2, headDim: 16, list: 0, slotCount: 40, entryCount: 40 };
+    const rule = { keepWindow: 2 ** 32 - 1, sinks: 0, segmented: 0, keepRecent: 0, anchorSeesAnchors: 1 };
+    const sample = { params: { ...shape, scale: 0.25, softcap: 0, window: 2 ** 32 - 1, ...rule } };
+    const { arrays, packings, wanted } = makeTrial(attend, sample, seededRandom(5), { format: "f32" });
+    const buffers: Record<string, Tensor> = {};
+    for (const [name, data] of Object.entries(arrays)) {
+      const isFar = name === "sourceCache";
+      const type = data instanceof Uint32Array ? "u32" : "f32";
+      const role = packings[name] ? "cache" : "activations";
+      if (isFar) fill(device, 1_250_000);
+      buffers[name] = device.createTensor(
+        name,
+        type,
+        data.length,
+        role,
+        packings[name],
+        isFar ? fill(device, 700_000) : undefined,
+      );
+      device.write({ tensor: buffers[name], data });
+    }
+    const call = { kernel: attend, label: "z", buffers, params: sample.params };
+    const before = device.memory().activations;
+    const program = await device.prepare({ label: "attention", calls: [call] });
+    expect(device.memory().activations).toBeGreaterThan(before);
+    for (let time = 0; time < 2; time++) {
+      const [z] = await device.run(program, { variables: {}, reads: [all(buffers["z"]!)] });
+      wanted["z"]!.forEach((value, i) => expect(z![i]).toBeCloseTo(value, 4));
+    }
+  });
+
+  it("are made while programs run, in the order of the calls", async () => {
+    const device = await open(options);
+    const x = tensorOf(device, new Float32Array(37));
+    const ones = tensorOf(device, new Float32Array(37).fill(1));
+    const builder = new ProgramBuilder("counting");
+    for (let i = 0; i < 300; i++) builder.call(add, `count.${i}`, { a: x, b: ones, y: x }, { rows: 1, dim: 37 });
+    const program = await device.prepare(builder.build());
+    const results = [];
+    for (let i = 0; i < 8; i++) {
+      results.push(device.run(program, { variables: {}, reads: [all(x)] }));
+      const large = device.createTensor("large", "f32", 250_000, "activations");
+      device.write({ tensor: large, data: Float32Array.of(i), offset: 249_999 });
+      results.push(device.run(program, { variables: {}, reads: [{ tensor: large, begin: 249_999, end: 250_000 }] }));
+    }
+    const got = await Promise.all(results);
+    for (let i = 0; i < 8; i++) {
+      expect(got[2 * i]).toEqual([new Float32Array(37).fill(300 * (2 * i + 1))]);
+      expect(got[2 * i + 1]).toEqual([Float32Array.of(i)]);
+    }
+  });
+
+  it("are lost with the name of the call when a kernel of a further one traps", async () => {
+    const device = await open(options);
+    const { x, matrices, program } = await chain(device, 12);
+    const indices = tensorOf(device, Uint32Array.of(2 ** 21));
+    const y = device.createTensor("y", "f32", DIM, "activations");
+    const builder = new ProgramBuilder("wild");
+    const buffers = { x, weight: matrices.at(-1)!, bias: undefined, residual: undefined, y };
+    builder.call(linear, "blocks.0.fine", buffers, { rows: 1, ...params });
+    builder.call(selectRows, "blocks.1.wild", { x, indices, y }, { rows: 1, dim: DIM, sourceRows: 1 });
+    await device.prepare(program);
+    const error = await errorOf(device.run(await device.prepare(builder.build()), { variables: {} }));
+    expect(error.kind).toBe("lost");
+    expect(error.message).toContain("blocks.1.wild (select-rows): memory access out of bounds");
+    await device.dispose();
+  });
+});
+
+describe("several memories", () => {
+  it("make up for an engine that grants small ones", async () => {
+    const real = webAssembly.Memory;
+    const most = 4 * MEBIBYTE;
+    let refused = 0;
+    vi.spyOn(webAssembly, "Memory").mockImplementation(function (descriptor) {
+      if ((descriptor.maximum ?? 0) * 65536 <= most) return new real(descriptor);
+      refused++;
+      throw new RangeError("could not allocate memory");
+    });
+    const device = await openWasm({ threads: 2 });
+    opened.push(device);
+    const tensors = [0, 1, 2].map((i) => tensorOf(device, new Float32Array(600_000).fill(i)));
+    expect(refused).toBeGreaterThan(0);
+    for (const [i, one] of tensors.entries()) {
+      expect(await device.read({ tensor: one, begin: 599_999, end: 600_000 })).toEqual(Float32Array.of(i));
+    }
+    expect(() => fill(device, 5 * MEBIBYTE)).toThrow(
+      /"filling" needs 5242880 bytes together; \d+ are free in one of \d/,
+    );
+  });
+
+  it("are no more than all may have together, and then weights may fill them", async () => {
+    const device = await open({ maxMemoryBytes: 3 * MEBIBYTE });
+    const matrices: Matrix[] = [];
+    const create = async () =>
+      void matrices.push(await device.createMatrix(sourceOf("weights", DIM, 128, numbers(DIM * 128))));
+    const error = await errorOf(
+      (async () => {
+        for (;;) await create();
+      })(),
+    );
+    expect(error.kind).toBe("out-of-memory");
+    expect(error.message).toMatch(
+      /"weights", with room to pack it, needs 262208 bytes together; \d+ are free in one of 2/,
+    );
+    expect(matrices.length * DIM * 128 * 4).toBeGreaterThan(1.2 * MEBIBYTE);
+    device.destroy(matrices.pop()!);
+    await create();
+    expect(device.memory().weights).toBe(matrices.length * DIM * 128 * 4);
+  });
+
+  it("keep a tensor near another while there is room", async () => {
+    const device = await open();
+    const { matrices } = await chain(device, 6);
+    const builder = new ProgramBuilder("last");
+    const near = tensorOf(device, numbers(DIM), "cache", matrices.at(-1));
+    const y = device.createTensor("y", "f32", DIM, "activations", undefined, near);
+    const buffers = { x: near, weight: matrices.at(-1)!, bias: undefined, residual: undefined, y };
+    builder.call(linear, "last", buffers, { rows: 1, ...params });
+    const before = device.memory();
+    await device.prepare(builder.build());
+    expect(device.memory()).toEqual(before);
+  });
+
+  it("each have the functions of other modules", async () => {
+    const hex = `0061736d01000000 010701 60037f7f7f00 02120103656e76066d656d6f727902030080 8004 03020100
+      070901056669727374 0000 0a1d011b00 2000280208 200028020 02a0200 200028020 42a0200 92380200 0b`;
+    const bytes = Uint8Array.from(hex.replaceAll(/\s/g, "").match(/../g)!, (byte) => Number.parseInt(byte, 16));
+    const first: Implementation = { name: "add.first", wasm: "first", requires: [] };
+    const device = await open({
+      modules: [bytes],
+      implementations: (kernel) => (kernel === add ? [first] : kernel.implementations),
+    });
+    fill(device, MEBIBYTE);
+    const cache = device.createTensor("far", "f32", 200_000, "cache");
+    device.write({ tensor: cache, data: Float32Array.of(3) });
+    const y = device.createTensor("y", "f32", 1, "activations");
+    const builder = new ProgramBuilder("first");
+    builder.call(add, "first", { a: cache, b: cache, y }, { rows: 1, dim: 1 });
+    const before = device.memory().activations;
+    const program = await device.prepare(builder.build(), { isTested: false });
+    expect(device.memory().activations).toBe(before + 4);
+    expect(await device.run(program, { variables: {}, reads: [all(y)] })).toEqual([Float32Array.of(6)]);
+  });
+});
