@@ -172,3 +172,33 @@ test("running out of room is said before anything is changed", async () => {
   store.append([{ sequence, anchors: [false, true] }]);
   expect(sequence.length).toBe(12);
 });
+
+test.each([true, false])(
+  "keeps each layer's cache near its weights, or near that of whose anchors it reads (%s)",
+  async (isPerLayer) => {
+    device = new ReferenceDevice();
+    const near: (string | undefined)[] = [];
+    const create = device.createTensor.bind(device);
+    device.createTensor = (label, type, length, role, packing, beside) => {
+      if (role === "cache") near.push(beside?.label);
+      return create(label, type, length, role, packing);
+    };
+    const weights = [0, 1, 2, 3].map((i) => ({
+      label: `weights ${i}`,
+      rows: 1,
+      columns: 1,
+      format: "f32" as const,
+      byteLength: 4,
+    }));
+    const anchors = {
+      layerMap: new Map([
+        [2, 0],
+        [3, 2],
+      ]),
+    };
+    const store = new CacheStore(device, { ...SHAPE, layers: 4, isPerLayer, near: weights, anchors });
+    expect(near).toEqual(["weights 0", "weights 1", "blocks.0.attn.cache", "blocks.0.attn.cache"]);
+    expect(store.caches.map(({ label }) => label)).toEqual([0, 1, 2, 3].map((i) => `blocks.${i}.attn.cache`));
+    store.dispose();
+  },
+);

@@ -191,6 +191,28 @@ describe.each(WAYS)("several memories %o", (options) => {
     expect(device.memory().activations).toBe(0);
   });
 
+  it("let what lies near a tensor follow it", async () => {
+    const device = await open(options);
+    const leader = tensorOf(device, Float32Array.of(1, 2), "cache");
+    const follower = device.createTensor("follower", "f32", 2, "cache", undefined, leader);
+    device.write({ tensor: follower, data: Float32Array.of(3, 4) });
+    const y = device.createTensor("y", "f32", 2, "activations");
+    fill(device, MEBIBYTE);
+    const builder = new ProgramBuilder("sum");
+    builder.call(add, "sum", { a: leader, b: follower, y }, { rows: 1, dim: 2 });
+    const program = await device.prepare(builder.build());
+    const run = () => device.run(program, { variables: {}, reads: [all(y)] });
+    expect(await run()).toEqual([Float32Array.of(4, 6)]);
+    const { activations } = device.memory();
+    device.resize(leader, 150_000);
+    expect(await run()).toEqual([Float32Array.of(4, 6)]);
+    // a replica of y and none of the follower
+    expect(device.memory().activations).toBe(activations + 8);
+    device.destroy(leader);
+    device.resize(follower, 4);
+    expect(await device.read(all(follower))).toEqual(Float32Array.of(3, 4, 0, 0));
+  });
+
   it("attend to keys of two caches that lie apart", async () => {
     const device = await open(options);
     const shape = { rows: 3, heads: 4, kvHeads: 2, headDim: 16, list: 0, slotCount: 40, entryCount: 40 };
