@@ -10,10 +10,32 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchBrowser, pageResult, servePage } from "../../../tests/support/browser.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-/** Runs a matrix and a crash; what it leaves must be the same everywhere. */
+/** Runs matrices in one memory and in several, and a crash; what it leaves must be the same everywhere. */
 const app = /* js */ `
   import { openDevice, ProgramBuilder } from "kedge";
   import { linear, selectRows } from "kedge/kernels";
+  const square = { inputs: 256, outputs: 256, outputBegin: 0, outputStride: 256, activation: 0, softcap: 0 };
+  const chain = async (wasm) => {
+    const device = await openDevice("wasm", { threads: 2, wasm });
+    const builder = new ProgramBuilder("chain");
+    const [x, y] = [0, 1].map(() => device.createTensor("x", "f32", 256, "activations"));
+    for (let i = 0; i < 10; i++) {
+      const data = Float32Array.from({ length: 65536 }, (_, j) => ((i + j) % 13) / 50);
+      const read = async (begin, end) => new Uint8Array(data.slice(begin * 256, end * 256).buffer);
+      const weight = await device.createMatrix({ label: "m", rows: 256, columns: 256, format: "f32", read });
+      const buffers = { x: i % 2 ? y : x, weight, bias: undefined, residual: undefined, y: i % 2 ? x : y };
+      builder.call(linear, "m" + i, buffers, { rows: 1, ...square });
+    }
+    const writes = [{ tensor: x, data: new Float32Array(256).fill(1) }];
+    const program = await device.prepare(builder.build());
+    const [got] = await device.run(program, { variables: {}, writes, reads: [{ tensor: x, begin: 0, end: 256 }] });
+    const { activations } = device.memory();
+    await device.dispose();
+    return { got: [...got], activations };
+  };
+  const [one, several] = [await chain({}), await chain({ linearMemoryBytes: 2 ** 21 })];
+  const isSame = one.got[0] > 0 && one.got.every((value, i) => value === several.got[i]);
+  const isSpread = several.activations > one.activations * 2;
   const device = await openDevice("wasm", { threads: 2 });
   const weights = Float32Array.from({ length: 20 * 16 }, (_, i) => (i % 7) - 3);
   const read = async (begin, end) => new Uint8Array(weights.slice(begin * 16, end * 16).buffer);
@@ -33,7 +55,7 @@ const app = /* js */ `
   const error = await device.run(program, { variables: {} }).catch((caught) => caught);
   const { description, demotions } = device;
   await device.dispose();
-  globalThis.result = { description, demotions, sum, lost: error.kind, message: error.message };`;
+  globalThis.result = { description, demotions, isSame, isSpread, sum, lost: error.kind, message: error.message };`;
 
 describe("the wasm device in a browser", () => {
   let folder: string;
@@ -70,7 +92,7 @@ describe("the wasm device in a browser", () => {
     const server = await servePage(join(folder, "built"), { isolated });
     try {
       const result = (await pageResult(browser, server.url)) as Record<string, unknown>;
-      expect(result).toMatchObject({ description, demotions: [], sum, lost: "lost" });
+      expect(result).toMatchObject({ description, demotions: [], isSame: true, isSpread: true, sum, lost: "lost" });
       expect(result["message"]).toContain("wild (select-rows): memory access out of bounds");
       expect(server.requests.filter((line) => line.includes(".wasm"))).toHaveLength(1);
     } finally {
