@@ -17,7 +17,6 @@ interface Replica {
   readonly users: Set<WasmProgram>;
 }
 interface Held extends Place {
-  readonly address: number;
   readonly byteLength: number;
   /** what it is to lie near */
   readonly near: Tensor | Matrix | undefined;
@@ -54,7 +53,7 @@ export class Holdings {
   copyMatrix(matrix: Matrix): Matrix {
     const { memory, address, byteLength } = this.of(matrix);
     const to = this.#memories.take(matrix.label, byteLength, { role: "weights", near: [memory] });
-    this.#crew.order({ kind: "move", from: { memory, address }, to, byteLength, zeros: 0 });
+    this.#copy({ memory, address }, to, byteLength);
     const copy: Matrix = { ...matrix };
     this.addMatrix(copy, to);
     return copy;
@@ -217,11 +216,12 @@ export class Holdings {
 
   #giveBack(program: WasmProgram, blocks: ReadonlyMap<number, Block>): void {
     for (const [memory, { address, byteLength }] of blocks) this.#memories.free({ memory, address }, byteLength);
-    for (const { byteLength, replicas } of this.#held.values()) {
+    for (const [buffer, { byteLength, replicas }] of this.#held) {
       for (const [memory, { address, users }] of replicas) {
         if (!users.delete(program) || users.size > 0) continue;
         replicas.delete(memory);
         this.#memories.free({ memory, address }, byteLength);
+        this.#reroute(buffer);
       }
     }
   }
@@ -232,13 +232,11 @@ export class Holdings {
     if (held.memory === memory) return;
     let replica = held.replicas.get(memory);
     if (!replica) {
-      const { byteLength } = held;
-      replica = { address: this.#memories.takeIn(memory, tensor.label, byteLength), users: new Set() };
+      replica = { address: this.#memories.takeIn(memory, tensor.label, held.byteLength), users: new Set() };
       held.replicas.set(memory, replica);
-      const from = { memory: held.memory, address: held.address };
+      this.#reroute(tensor);
       // what else there is to carry, programs carry
-      if (tensor.role === "weights")
-        this.#crew.order({ kind: "move", from, to: { memory, address: replica.address }, byteLength, zeros: 0 });
+      if (tensor.role === "weights") this.#copy(held, { memory, address: replica.address }, held.byteLength);
     }
     replica.users.add(user);
   }
@@ -274,16 +272,26 @@ export class Holdings {
   /** Moves the numbers that fit, the rest are zeros, and gives back where they were. */
   #move(buffer: Tensor | Matrix, held: Held, to: Place, byteLength: number): void {
     const kept = Math.min(held.byteLength, byteLength);
-    const from = { memory: held.memory, address: held.address };
-    this.#crew.order({ kind: "move", from, to, byteLength: kept, zeros: byteLength - kept });
+    this.#copy(held, to, kept, byteLength - kept);
     this.#memories.free(held, held.byteLength);
     this.#dropReplicas(held);
     this.#held.set(buffer, { ...held, ...to, byteLength });
   }
 
+  /** Copies bytes, and zeros what follows them. */
+  #copy({ memory, address }: Place, to: Place, byteLength: number, zeros = 0): void {
+    this.#crew.order({ kind: "move", from: { memory, address }, to, byteLength, zeros });
+  }
+
   #dropReplicas({ byteLength, replicas }: Held): void {
     for (const [memory, { address }] of replicas) this.#memories.free({ memory, address }, byteLength);
     replicas.clear();
+  }
+
+  /** Weights have other replicas than before: who writes them must carry them elsewhere. */
+  #reroute(buffer: Tensor | Matrix): void {
+    if (!("role" in buffer) || buffer.role !== "weights") return;
+    for (const program of this.#programs) if (program.uses(buffer)) program.reroute();
   }
 
   /** A buffer is elsewhere now: programs that use it are placed anew before they run. */

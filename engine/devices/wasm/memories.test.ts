@@ -5,6 +5,7 @@ import { add, attend, gatedLinear, type Implementation, linear, rmsNorm, selectR
 import { makeTrial, seededRandom } from "../../../kernels/trial.ts";
 import { DeviceError, type Device, type Matrix, type MatrixSource, type Tensor } from "../device.ts";
 import { ProgramBuilder, variable } from "../program.ts";
+import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { webAssembly } from "./platform.ts";
 import { openWasm } from "./wasm-device.ts";
 import type { WasmOptions } from "./wasm-options.ts";
@@ -138,6 +139,22 @@ describe.each(WAYS)("several memories %o", (options) => {
     changed.set([8, 9]);
     expect(await run({ copies: [{ from: other, to: bias, length: 2 }] })).toEqual(changed);
     expect(await device.read(all(bias))).toEqual(changed);
+    const writer = new ProgramBuilder("writer");
+    writer.call(add, "twice", { a: other, b: other, y: bias }, { rows: 1, dim: 2 });
+    const writing = await device.prepare(writer.build());
+    await device.run(writing, { variables: {} });
+    changed.set([16, 18]);
+    expect(await run()).toEqual(changed);
+    prepared.dispose();
+    device.write({ tensor: other, data: Float32Array.of(1, 2) });
+    await device.run(writing, { variables: {} });
+    const again = await device.prepare(program);
+    changed.set([2, 4]);
+    expect((await device.run(again, last))[0]).toEqual(changed);
+    device.write({ tensor: other, data: Float32Array.of(3, 5) });
+    await device.run(writing, { variables: {} });
+    changed.set([6, 10]);
+    expect((await device.run(again, last))[0]).toEqual(changed);
   });
 
   it("bring the matrices of a call together, and programs find them", async () => {
@@ -211,6 +228,37 @@ describe.each(WAYS)("several memories %o", (options) => {
     device.destroy(leader);
     device.resize(follower, 4);
     expect(await device.read(all(follower))).toEqual(Float32Array.of(3, 4, 0, 0));
+  });
+
+  it("let programs take turns where replicas of both find no room, and give everything back", async () => {
+    const device = await open({ ...options, maxMemoryBytes: 6 * MEBIBYTE });
+    const usable = 2 * MEBIBYTE - STATIC_BYTES - 1024 - (options.threads ?? 1) * SCRATCH_BYTES;
+    const inputs = [1, 2].map((seed) => tensorOf(device, numbers(100_000, seed)));
+    const weight = await device.createMatrix(sourceOf("far", DIM, DIM, numbers(DIM * DIM)));
+    const bytes = usable - DIM * DIM * 4 - 600_000;
+    const filling = device.createTensor("filling", "f32", bytes / 4, "activations", undefined, weight);
+    const y = device.createTensor("y", "f32", DIM, "activations");
+    const prepare = (x: Tensor) => {
+      const builder = new ProgramBuilder("taking turns");
+      builder.call(linear, "turn", { x, weight, bias: undefined, residual: undefined, y }, { rows: 1, ...params });
+      return device.prepare(builder.build());
+    };
+    const programs = [await prepare(inputs[0]!), await prepare(inputs[1]!)];
+    const run = async (i: number) => (await device.run(programs[i]!, { variables: {}, reads: [all(y)] }))[0]!;
+    const [first, second] = [await run(0), await run(1)];
+    expect(first).not.toEqual(second);
+    for (let turn = 0; turn < 20; turn++) expect(await run(turn % 2)).toEqual(turn % 2 ? second : first);
+    device.resize(inputs[0]!, 200_000);
+    const error = await errorOf(run(0));
+    expect(error.kind).toBe("out-of-memory");
+    expect(error.message).toMatch(/"tensor" needs 800000 bytes together in memory 1 of \d; \d+ are free/);
+    expect(await run(1)).toEqual(second);
+    device.resize(inputs[0]!, 100_000);
+    expect(await run(0)).toEqual(first);
+    for (const program of programs) program.dispose();
+    for (const one of [...inputs, weight, filling, y]) device.destroy(one);
+    for (let memory = 0; memory < 3; memory++) expect(fill(device, usable).length).toBe(usable / 4);
+    expect(() => fill(device, 64)).toThrow("needs 64 bytes together; 0 are free in one of 3 memories");
   });
 
   it("attend to keys of two caches that lie apart", async () => {

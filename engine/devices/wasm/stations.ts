@@ -146,7 +146,8 @@ export function planRoute(
   return new Route(stations, routed.slice(begin, end));
 }
 
-function isWritten(use: BufferUse): boolean {
+/** Whether a call changes a buffer that it uses so. */
+export function isWritten(use: BufferUse): boolean {
   return use.includes("write");
 }
 

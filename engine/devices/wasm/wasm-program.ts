@@ -11,7 +11,7 @@ import { DeviceError, type Executable, type Matrix, type Tensor } from "../devic
 import type { Call, Program, Value } from "../program.ts";
 import { numbersIn } from "../tensor.ts";
 import { Patches } from "./patches.ts";
-import { planRoute, type Route, type RoutedCall } from "./stations.ts";
+import { isWritten, planRoute, type Route, type RoutedCall } from "./stations.ts";
 
 /** The implementations of one call, by the step's rows. */
 export type Choice = RowChoices<WasmImplementation>;
@@ -136,7 +136,7 @@ export class WasmProgram implements Executable {
     return this.#site !== undefined;
   }
 
-  /** Whether it uses replicas. */
+  /** Whether it uses replicas, or writes what may have some. */
   get isSpread(): boolean {
     return this.#isSpread;
   }
@@ -175,7 +175,8 @@ export class WasmProgram implements Executable {
         if (buffer !== undefined) {
           words[block.next] = site.addressIn(buffer, memory);
           append(this.#uses, buffer, here());
-          this.#isSpread ||= memory !== site.homeOf(buffer);
+          const isWeights = "role" in buffer && buffer.role === "weights" && isWritten(kernel.buffers[name]!);
+          this.#isSpread ||= memory !== site.homeOf(buffer) || isWeights;
         }
         block.next++;
       }
@@ -219,6 +220,11 @@ export class WasmProgram implements Executable {
   moved(tensor: Tensor, address: number, patches: Patches): void {
     this.#isChecked = false;
     for (const word of this.#uses.get(tensor) ?? []) patches.add(word.memory, word.address, address);
+  }
+
+  /** Replicas of what it uses came or went. */
+  reroute(): void {
+    this.#routes.clear();
   }
 
   uses(buffer: Tensor | Matrix): boolean {

@@ -1,7 +1,7 @@
 // The workers' entry, built to dist/wasm-worker.js. The first message makes this worker the lead, which carries out the
 // device's orders and computes as thread 0, or a helper, which hears of further memories only.
 
-import { Helper } from "./helper.ts";
+import { Helper } from "./serving.ts";
 import { Lead } from "./lead.ts";
 import type { Added, ToWorker } from "./messages.ts";
 import { openParent } from "./platform.ts";
