@@ -13,7 +13,7 @@ import { compactShaders } from "./shader-text.mjs";
 /** What dist/ offers, by source. The worker is an entry because it is started by its file name. */
 export const entries = {
   index: "engine/index.ts",
-  kernels: "kernels/index.ts",
+  kernels: "kernels/every-device.ts",
   loaders: "loaders/index.ts",
   cli: "cli/index.ts",
   bench: "bench/index.ts",

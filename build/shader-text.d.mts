@@ -1,6 +1,8 @@
 import type { Plugin } from "vite";
 
-/** A shader's text without comments and indentation. */
-export declare function compactShader(text: string): string;
-/** Puts `compactShader` of a shader's file where a source imports its text. */
+/** WGSL without comments and needless spaces. */
+export declare function compactWgsl(text: string): string;
+/** A function for gpu.js with short names inside; throws an Error where the text is not one function. */
+export declare function compactGl(text: string): string;
+/** Puts the compact text of a shader's file where a source imports it. */
 export declare const compactShaders: Plugin;

@@ -1,26 +1,46 @@
-// Shaders are written for readers and shipped for machines: comments, indentation and empty lines stay out of dist/.
+// Shaders are written for readers and shipped for machines: comments and spaces stay out of dist/, and variables inside the
+// WebGL device's functions get short names. WGSL keeps its names, since people read its compilers' messages.
 
 import { readFile } from "node:fs/promises";
+import { minifySync } from "vite";
 
 /** Shader files as sources import them: WGSL, and the functions of the WebGL device. */
-const SHADER = /^(?<path>.*\.(?:wgsl|gl\.js))\?raw$/;
+const SHADER = /^(?<path>.*\.(?<kind>wgsl|gl\.js))\?raw$/;
+/** The one function of a file of the WebGL device, behind its comments. */
+const FUNCTION = /^function (?<name>\w+)\((?<parameters>[\w,\s]*)\) (?<body>\{[\s\S]*\})\s*$/m;
 
-/** A shader's text without comments and indentation. Neither language has strings here, so that `//` always begins a comment. */
-export function compactShader(text) {
-  return text
-    .split("\n")
-    .map((line) => line.replace(/\/\/.*$/, "").trim())
-    .filter((line) => line !== "")
-    .join("\n")
-    .concat("\n");
+/** WGSL without comments and needless spaces. It has no strings, so that `//` always begins a comment. */
+export function compactWgsl(text) {
+  const isWord = (character) => /[\w.]/.test(character);
+  const mayJoin = (character) => /[-+*/%=<>!&|^]/.test(character); // `a - -b`
+  const tokens = text.replace(/\/\/.*$/gm, "").match(/[\w.]+|[^\s\w.]+/g) ?? [];
+  const isNeeded = (before, after) => (isWord(before) && isWord(after)) || (mayJoin(before) && mayJoin(after));
+  return tokens.reduce((whole, token) => whole + (isNeeded(whole.at(-1) ?? "", token[0]) ? " " : "") + token, "").concat("\n");
 }
 
-/** A plugin for vite and rolldown that puts `compactShader` of a file where a source imports its text. */
+/** A function for gpu.js, which finds arguments by their names: only variables inside get other ones. */
+export function compactGl(text) {
+  const { name, parameters, body } = FUNCTION.exec(text)?.groups ?? {};
+  if (name === undefined) throw new Error(`wanted one function, not ${text.slice(0, 80)}`);
+  // as free variables the arguments keep their names, and no variable takes one of them
+  const names = parameters.replace(/\s|,\s*$/g, "");
+  const { code, errors } = minifySync(`${name}.js`, `function ${name}() {[${names}];${body.slice(1)}`, {
+    module: false,
+    compress: false,
+  });
+  const [head, rest] = code.split(`(){[${names}];`);
+  if (errors.length > 0 || rest === undefined) throw new Error(`${name} cannot be made short: ${errors[0]?.message ?? code}`);
+  return `${head}(${names}){${rest}\n`;
+}
+
+/** A plugin for vite and rolldown that puts the compact text of a shader's file where a source imports it. */
 export const compactShaders = {
   name: "kedge:shader-text",
   enforce: "pre",
   async load(id) {
-    const path = SHADER.exec(id)?.groups.path;
-    return path === undefined ? null : `export default ${JSON.stringify(compactShader(await readFile(path, "utf8")))};`;
+    const { path, kind } = SHADER.exec(id)?.groups ?? {};
+    if (path === undefined) return null;
+    const compact = kind === "wgsl" ? compactWgsl : compactGl;
+    return `export default ${JSON.stringify(compact(await readFile(path, "utf8")))};`;
   },
 };

@@ -1,7 +1,7 @@
 // What holds for every kernel in the registry.
 
 import { describe, expect, test } from "vitest";
-import { add, cacheMove, kernels, selectRows } from "./index.ts";
+import { add, cacheMove, kernels, selectRows } from "./every-device.ts";
 import { makeTrial, seededRandom } from "./trial.ts";
 
 describe.each(kernels.map((kernel) => ({ name: kernel.name, kernel })))("$name", ({ kernel }) => {

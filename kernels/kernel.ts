@@ -271,6 +271,11 @@ export function defineKernel<const B extends Record<string, BufferUse>, const P 
   return definition as unknown as TypedKernel<B, P>;
 }
 
+/** Adds what one more device brings along for a kernel, which stands behind what is there. */
+export function addImplementations({ implementations }: Kernel, more: readonly Implementation[]): void {
+  (implementations as Implementation[]).push(...more);
+}
+
 /** The bound that an implementation of a kernel is held to; the kernel's own without an implementation. */
 export function boundOf(
   kernel: Kernel,

@@ -15,7 +15,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rewriteDistUrls } from "../build/javascript.mjs";
-import { compactShader } from "../build/shader-text.mjs";
+import { compactGl, compactWgsl } from "../build/shader-text.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -37,10 +37,20 @@ describe("rewriteDistUrls", () => {
   ])("leaves %s alone", (code) => expect(rewrite(code)).toBe(code));
 });
 
-describe("compactShader", () => {
-  it("drops comments, indentation and empty lines, and nothing else", () => {
-    const shader = "// Adds.\n\n/// The sum.\nfn sum(a: f32) -> f32 {\n  return a / 2.0; // half\n}\n";
-    expect(compactShader(shader)).toBe("fn sum(a: f32) -> f32 {\nreturn a / 2.0;\n}\n");
+describe("shaders as they ship", () => {
+  it("are WGSL without comments and needless spaces", () => {
+    const shader = "// Adds.\n\n/// The sum.\nfn sum(a: f32) -> f32 {\n  return a / 2.0 - -a; // half\n}\n";
+    expect(compactWgsl(shader)).toBe("fn sum(a:f32)->f32{return a/2.0- -a;}\n");
+    const call = "@compute @workgroup_size(64)\nfn main() { var x = array<vec4<f32>, 2>(); }";
+    expect(compactWgsl(call)).toBe("@compute@workgroup_size(64)fn main(){var x=array<vec4<f32>,2>();}\n");
+  });
+
+  it("are functions for gpu.js whose arguments and constants keep their names", () => {
+    const text = `// Doubles.\n\nfunction twice(x, rows) {\n  const t = x[this.thread.x];\n  return [t * this.constants.scale, 0.5, 0.0, 0.0];\n}\n`;
+    expect(compactGl(text)).toBe(
+      "function twice(x,rows){const e=x[this.thread.x];return[e*this.constants.scale,.5,0,0]}\n",
+    );
+    expect(() => compactGl("const twice = (x) => [x];")).toThrow("wanted one function");
   });
 });
 
@@ -59,7 +69,7 @@ describe("npm run build", () => {
     return { status, printed: stdout + stderr };
   };
   const shader = '// "quotes", `ticks` and ${x}\n@compute @workgroup_size(1) fn main() {}\n';
-  const shipped = "@compute @workgroup_size(1) fn main() {}\n";
+  const shipped = "@compute@workgroup_size(1)fn main(){}\n";
 
   beforeAll(() => {
     project = mkdtempSync(join(tmpdir(), "kedge-build-"));
@@ -68,7 +78,7 @@ describe("npm run build", () => {
     symlinkSync(join(root, "node_modules"), join(project, "node_modules"));
     write("kernels/a/a.wgsl", shader);
     write(
-      "kernels/index.ts",
+      "kernels/every-device.ts",
       `import code from "./a/a.wgsl?raw";\nexport const a: { readonly code: string } = { code };`,
     );
     write("cli/index.ts", `import { a } from "kedge/kernels";\nconsole.log(JSON.stringify(a.code));`);
@@ -81,7 +91,7 @@ describe("npm run build", () => {
     expect(status).toBe(0);
     const run = spawnSync(join(project, "dist", "cli.js"), { encoding: "utf8" });
     expect(JSON.parse(run.stdout)).toBe(shipped);
-    expect(readFileSync(join(project, "dist", "types", "kernels", "index.d.ts"), "utf8")).toContain("code: string");
+    expect(readFileSync(join(project, "dist", "types", "kernels", "every-device.d.ts"), "utf8")).toContain("code: string");
   });
 
   it("does nothing when nothing changed, and takes a change of a shader for one", () => {

@@ -3,9 +3,7 @@
 import { ACTIVATIONS, activate as act } from "../activation.ts";
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const activate = defineKernel({
   name: "activate",
@@ -25,5 +23,5 @@ export const activate = defineKernel({
     { params: { rows: 2, dim: 33, activation: ACTIVATIONS.gelu }, absent: ["up"] },
     { params: { rows: 2, dim: 32, activation: ACTIVATIONS["gelu-tanh"] }, absent: ["up"] },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

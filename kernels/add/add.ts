@@ -2,9 +2,7 @@
 
 import { numberBytes } from "../cost.ts";
 import { defineKernel, elementwise } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const add = defineKernel({
   name: "add",
@@ -17,5 +15,5 @@ export const add = defineKernel({
   bound: () => elementwise,
   cost: ({ rows, dim }) => ({ flops: rows * dim, bytes: numberBytes(3 * rows * dim) }),
   samples: [{ params: { rows: 3, dim: 21 } }, { params: { rows: 1, dim: 64 } }],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

@@ -2,9 +2,7 @@
 
 import { numberBytes } from "../cost.ts";
 import { defineKernel, exact } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const argmax = defineKernel({
   name: "argmax",
@@ -33,5 +31,5 @@ export const argmax = defineKernel({
     x: Float64Array.from({ length: rows * columns }, () => random.integer(9) - 12),
   }),
   samples: [{ params: { rows: 3, columns: 261 } }, { params: { rows: 1, columns: 1 } }],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

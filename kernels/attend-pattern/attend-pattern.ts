@@ -13,9 +13,7 @@ import {
 import { headBytes, numberBytes } from "../cost.ts";
 import { attendedWork, listBytes, SCORE_FLOPS } from "../attend/work.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 /** Values of `kind`. */
 export const PATTERN_KINDS = { scores: 0, pattern: 1 } as const;
@@ -80,5 +78,5 @@ export const attendPattern = defineKernel({
     },
     { params: { ...ATTENTION_SAMPLES[2].params, columns: 11, sourceColumns: 11, kind: 1 } },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

@@ -6,9 +6,7 @@ import { DENSE } from "../attend/visible.ts";
 import { headBytes, numberBytes } from "../cost.ts";
 import { listBytes, rangedWork } from "../attend/work.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const attendWithPattern = defineKernel({
   name: "attend-with-pattern",
@@ -104,5 +102,5 @@ export const attendWithPattern = defineKernel({
       },
     },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

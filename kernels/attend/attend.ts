@@ -11,9 +11,7 @@
 
 import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, type Floats, type Random } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 import { DENSE, isVisible, VISIBILITY_PARAMS, type VisibilityParams } from "./visible.ts";
 import { attendedWork, listBytes, SCORE_FLOPS } from "./work.ts";
 
@@ -190,5 +188,5 @@ export const attend = defineKernel({
   },
   inputs: attentionInputs,
   samples: ATTENTION_SAMPLES,
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

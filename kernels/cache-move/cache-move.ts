@@ -3,9 +3,7 @@
 
 import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, exact, shuffled } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const cacheMove = defineKernel({
   name: "cache-move",
@@ -29,5 +27,5 @@ export const cacheMove = defineKernel({
     return { moves: Uint32Array.from({ length: rows * 2 }, (_, i) => order[i]!) };
   },
   samples: [{ params: { rows: 3, kvHeads: 2, headDim: 10, slotCount: 9 } }],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

@@ -3,9 +3,7 @@
 
 import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const embed = defineKernel({
   name: "embed",
@@ -82,5 +80,5 @@ export const embed = defineKernel({
       absent: ["positionTable", "vectors"],
     },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

@@ -3,9 +3,7 @@
 import { ACTIVATIONS, activate } from "../activation.ts";
 import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const gatedLinear = defineKernel({
   name: "gated-linear",
@@ -81,5 +79,5 @@ export const gatedLinear = defineKernel({
       absent: ["gateBias", "upBias"],
     },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

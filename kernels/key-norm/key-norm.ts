@@ -3,9 +3,7 @@
 
 import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const keyNorm = defineKernel({
   name: "key-norm",
@@ -42,5 +40,5 @@ export const keyNorm = defineKernel({
     { params: { rows: 3, kvHeads: 2, headDim: 16, list: 0, slotCount: 5 } },
     { params: { rows: 2, kvHeads: 3, headDim: 20, list: 1, slotCount: 7 } },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

@@ -2,9 +2,7 @@
 
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const layerNorm = defineKernel({
   name: "layer-norm",
@@ -35,5 +33,5 @@ export const layerNorm = defineKernel({
     { params: { rows: 3, dim: 64, epsilon: 1e-5 } },
     { params: { rows: 2, dim: 37, epsilon: 1e-5 }, absent: ["bias"] },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

@@ -5,9 +5,7 @@
 import { ACTIVATIONS, activate } from "../activation.ts";
 import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const linear = defineKernel({
   name: "linear",
@@ -95,5 +93,5 @@ export const linear = defineKernel({
       absent: ["bias", "residual"],
     },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

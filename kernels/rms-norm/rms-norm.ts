@@ -3,9 +3,7 @@
 
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const rmsNorm = defineKernel({
   name: "rms-norm",
@@ -33,5 +31,5 @@ export const rmsNorm = defineKernel({
     { params: { rows: 3, dim: 64, epsilon: 1e-5, weightOffset: 0 }, absent: ["residual"] },
     { params: { rows: 2, dim: 37, epsilon: 1e-6, weightOffset: 1 } },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

@@ -7,9 +7,7 @@
 import { roundHead } from "../cache/cache.ts";
 import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, shuffled } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const rotateStore = defineKernel({
   name: "rotate-store",
@@ -126,5 +124,5 @@ export const rotateStore = defineKernel({
       },
     },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

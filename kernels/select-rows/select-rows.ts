@@ -2,9 +2,7 @@
 
 import { numberBytes } from "../cost.ts";
 import { defineKernel, exact } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const selectRows = defineKernel({
   name: "select-rows",
@@ -22,5 +20,5 @@ export const selectRows = defineKernel({
     indices: Uint32Array.from({ length: rows }, () => random.integer(sourceRows)),
   }),
   samples: [{ params: { rows: 3, dim: 21, sourceRows: 5 } }, { params: { rows: 1, dim: 64, sourceRows: 1 } }],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

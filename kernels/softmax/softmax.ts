@@ -2,9 +2,7 @@
 
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const softmax = defineKernel({
   name: "softmax",
@@ -31,5 +29,5 @@ export const softmax = defineKernel({
     ),
   }),
   samples: [{ params: { rows: 4, columns: 33 } }, { params: { rows: 2, columns: 1 } }],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

@@ -3,9 +3,7 @@
 
 import { numberBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const sumHeads = defineKernel({
   name: "sum-heads",
@@ -30,5 +28,5 @@ export const sumHeads = defineKernel({
     { params: { rows: 3, heads: 4, columns: 21, stride: 21 } },
     { params: { rows: 2, heads: 3, columns: 5, stride: 10 } },
   ],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

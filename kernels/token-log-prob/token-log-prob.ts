@@ -2,9 +2,7 @@
 
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
-import { webgl } from "./on-webgl.ts";
 
 export const tokenLogProb = defineKernel({
   name: "token-log-prob",
@@ -27,5 +25,5 @@ export const tokenLogProb = defineKernel({
     targets: Uint32Array.from({ length: rows }, () => random.integer(columns)),
   }),
   samples: [{ params: { rows: 3, columns: 261 } }, { params: { rows: 1, columns: 2 } }],
-  implementations: [...gpu, ...wasm, ...webgl],
+  implementations: [...wasm],
 });

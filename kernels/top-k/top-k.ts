@@ -4,7 +4,6 @@
 
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
-import { gpu } from "./on-gpu.ts";
 import { wasm } from "./on-wasm.ts";
 
 export const topK = defineKernel({
@@ -40,5 +39,5 @@ export const topK = defineKernel({
     { params: { rows: 3, columns: 261, k: 20, scale: 1.25 } },
     { params: { rows: 2, columns: 7, k: 7, scale: 1 } },
   ],
-  implementations: [...gpu, ...wasm],
+  implementations: [...wasm],
 });

@@ -4,6 +4,7 @@
 // in the order of the calls; only outcomes are awaited. See gl-program.ts for replaying, textures.ts for tensors, gpu-js.ts for
 // what gpu.js does.
 
+import "../../../kernels/every-on-webgl.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
 import {
   boundOf,

@@ -4,6 +4,7 @@
 // effect in the order of the calls; only outcomes are awaited. See gpu-program.ts for replaying, choose.ts for which
 // implementation, memory.ts for buffers, faults.ts for errors.
 
+import "../../../kernels/every-on-gpu.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
 import {
   boundOf,
