@@ -25,6 +25,25 @@ export const entries = {
 /** The package's own names, so that cli/ and bench/ share modules with the three entries. */
 const ownNames = { kedge: "index", "kedge/kernels": "kernels", "kedge/loaders": "loaders" };
 
+/**
+ * What goes into a chunk of its own, by source: what a page loads later or not at all, and the kernels that all of it shares.
+ * Without this rolldown puts what the same entries reach into one chunk, and a page would load it with the engine.
+ */
+const chunks = {
+  kernels: /^kernels\/(?!every-|peak\/|.*(on-gpu|on-webgl|preludes|dispatch|webgl-functions|scores)\.ts|.*\?raw)/,
+  tuning: /^engine\/(tuning|timing)\//,
+  "prompt-anchoring": /^engine\/prompt-anchoring\//,
+  look: /^engine\/model\/(look|taps)\.ts/,
+};
+
+/** `chunks` as rolldown takes them. */
+function chunkGroups(root) {
+  return Object.entries(chunks).map(([name, sources]) => ({
+    name,
+    test: (id) => id.startsWith(`${root}/`) && sources.test(id.slice(root.length + 1)),
+  }));
+}
+
 /** Rewrites `new URL("<up>/dist/name", import.meta.url)` in a source so that it is right in dist/ itself. */
 export function rewriteDistUrls(code, id, distFolder) {
   return code.replace(
@@ -91,6 +110,7 @@ export async function buildJavaScript(root) {
           format: "es",
           entryFileNames: "[name].js",
           chunkFileNames: "chunk-[name]-[hash].js",
+          codeSplitting: { includeDependenciesRecursively: false, groups: chunkGroups(root) },
         },
         onwarn(warning, warn) {
           if (warning.code === "UNRESOLVED_IMPORT" || warning.code === "MISSING_EXPORT")

@@ -9,13 +9,18 @@ const SHADER = /^(?<path>.*\.(?<kind>wgsl|gl\.js))\?raw$/;
 /** The one function of a file of the WebGL device, behind its comments. */
 const FUNCTION = /^function (?<name>\w+)\((?<parameters>[\w,\s]*)\) (?<body>\{[\s\S]*\})\s*$/m;
 
+const isWord = (character) => /[\w.]/.test(character);
+/** True for what might make another token of its neighbor: `a - -b`. */
+const mayJoin = (character) => /[-+*/%=<>!&|^]/.test(character);
+
+const isSpaceNeeded = (before, after) => (isWord(before) && isWord(after)) || (mayJoin(before) && mayJoin(after));
+
 /** WGSL without comments and needless spaces. It has no strings, so that `//` always begins a comment. */
 export function compactWgsl(text) {
-  const isWord = (character) => /[\w.]/.test(character);
-  const mayJoin = (character) => /[-+*/%=<>!&|^]/.test(character); // `a - -b`
   const tokens = text.replace(/\/\/.*$/gm, "").match(/[\w.]+|[^\s\w.]+/g) ?? [];
-  const isNeeded = (before, after) => (isWord(before) && isWord(after)) || (mayJoin(before) && mayJoin(after));
-  return tokens.reduce((whole, token) => whole + (isNeeded(whole.at(-1) ?? "", token[0]) ? " " : "") + token, "").concat("\n");
+  return tokens
+    .reduce((whole, token) => whole + (isSpaceNeeded(whole.at(-1) ?? "", token[0]) ? " " : "") + token, "")
+    .concat("\n");
 }
 
 /** A function for gpu.js, which finds arguments by their names: only variables inside get other ones. */
@@ -29,7 +34,8 @@ export function compactGl(text) {
     compress: false,
   });
   const [head, rest] = code.split(`(){[${names}];`);
-  if (errors.length > 0 || rest === undefined) throw new Error(`${name} cannot be made short: ${errors[0]?.message ?? code}`);
+  if (errors.length > 0 || rest === undefined)
+    throw new Error(`${name} cannot be made short: ${errors[0]?.message ?? code}`);
   return `${head}(${names}){${rest}\n`;
 }
 

@@ -120,7 +120,7 @@ function blobName(blob: Blob): string {
  * Throws {@link FormatError} if there is no such file, or if it is a folder.
  */
 export async function fileSource(path: string): Promise<ByteSource> {
-  const { open } = await import("node:fs/promises");
+  const { open } = process.getBuiltinModule("node:fs/promises");
   let handle: Awaited<ReturnType<typeof open>>;
   try {
     handle = await open(path, "r");

@@ -49,7 +49,7 @@ export function missingFile(folder: string, file: string, names: readonly string
 export function localFolder(path: string): ModelFolder {
   const name = path.length > 1 ? path.replace(/[/\\]+$/, "") : path;
   async function list(): Promise<string[]> {
-    const { readdir } = await import("node:fs/promises");
+    const { readdir } = process.getBuiltinModule("node:fs/promises");
     try {
       const entries = await readdir(name, { withFileTypes: true });
       return entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
@@ -66,7 +66,7 @@ export function localFolder(path: string): ModelFolder {
     list,
     async has(file) {
       checkFileName(name, file);
-      const { stat } = await import("node:fs/promises");
+      const { stat } = process.getBuiltinModule("node:fs/promises");
       const found = await stat(`${name}/${file}`).catch(() => null);
       return found?.isFile() ?? false;
     },

@@ -91,7 +91,9 @@ describe("npm run build", () => {
     expect(status).toBe(0);
     const run = spawnSync(join(project, "dist", "cli.js"), { encoding: "utf8" });
     expect(JSON.parse(run.stdout)).toBe(shipped);
-    expect(readFileSync(join(project, "dist", "types", "kernels", "every-device.d.ts"), "utf8")).toContain("code: string");
+    expect(readFileSync(join(project, "dist", "types", "kernels", "every-device.d.ts"), "utf8")).toContain(
+      "code: string",
+    );
   });
 
   it("does nothing when nothing changed, and takes a change of a shader for one", () => {

@@ -68,7 +68,13 @@ describe.skipIf(missing.length > 0)(`dist/ (skipped while there is no ${missing.
 
   it("runs in a browser through a user's bundler, workers and WebAssembly beside it", async () => {
     writeFileSync(join(consumer, "index.html"), `<!doctype html><script type="module" src="/app.js"></script>`);
-    writeFileSync(join(consumer, "app.js"), `${listNames}\nglobalThis.result = names;`);
+    const kinds = `["wasm", "wgsl", "webgl"].filter((kind) => linear.implementations.some((one) => kind in one))`;
+    const lines = [
+      `import { linear } from "kedge/kernels";`,
+      listNames,
+      `globalThis.result = { names, kinds: ${kinds} };`,
+    ];
+    writeFileSync(join(consumer, "app.js"), lines.join("\n"));
     const outDir = join(consumer, "built");
     const shared = { configFile: false, logLevel: "error", root: consumer } as const;
     await build({ ...shared, build: { outDir, target: "es2023" } });
@@ -86,7 +92,8 @@ describe.skipIf(missing.length > 0)(`dist/ (skipped while there is no ${missing.
     const server = await servePage(outDir, { isolated: true });
     const browser = await launchBrowser();
     try {
-      expect(await pageResult(browser, server.url)).toEqual(sourceNames);
+      const names = sourceNames;
+      expect(await pageResult(browser, server.url)).toEqual({ names, kinds: ["wasm", "wgsl", "webgl"] });
     } finally {
       await browser.close();
       await server.close();

@@ -24,17 +24,16 @@ import { collect, generate, type GenerateOptions, type Generation } from "../gen
 import type { Piece, TextOf } from "../generate/rows.ts";
 import { score, type Score } from "../generate/score.ts";
 import type { AnchoredMessage } from "../prompt-anchoring/chat-anchors.ts";
-import { contrastDecoder } from "../prompt-anchoring/contrast-decoder.ts";
-import { compareExact, type ExactComparison } from "../prompt-anchoring/exact.ts";
+import type { ExactComparison } from "../prompt-anchoring/exact.ts";
 import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/options.ts";
-import { planAnchoring, planContrast, type AnchoredPrompt, type PlannedPrompt } from "../prompt-anchoring/plan.ts";
+import type { AnchoredPrompt, PlannedPrompt } from "../prompt-anchoring/plan.ts";
 import type { TuneMode } from "../tuning/measured.ts";
 import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
 import { ChatSession } from "./chat.ts";
 import { EmbeddingTable } from "./embeddings.ts";
 import { Engine } from "./engine.ts";
 import { openedDecoder } from "./opened-decoder.ts";
-import { Looker, type LookOptions, type LookResult } from "./look.ts";
+import type { Looker, LookOptions, LookResult } from "./look.ts";
 import { fitFor } from "./rehearsal.ts";
 import { tokenLogProbs } from "./token-log-probs.ts";
 import { notesOn, quantizationFor } from "./notes.ts";
@@ -103,6 +102,9 @@ export interface ModelMemory {
   readonly activations: number;
 }
 
+/** Loaded when it is asked for: most pages decode plainly. */
+const promptAnchoring = () => import("../prompt-anchoring/index.ts");
+
 /** A loaded model. Dispose of it when done: `using model = await loadModel(…)` or `model.dispose()`. */
 export class Model implements AsyncDisposable {
   readonly config: ModelConfig;
@@ -118,7 +120,7 @@ export class Model implements AsyncDisposable {
   /** most tokens of a sequence */
   readonly contextLength: number;
   readonly #engine: Engine;
-  readonly #looker: Looker;
+  #looker: Promise<Looker> | undefined;
   readonly #embeddings: EmbeddingTable;
   readonly #ownsDevice: boolean;
   #lineBreaks: AnchorChooser | undefined;
@@ -140,7 +142,6 @@ export class Model implements AsyncDisposable {
     this.cacheType = parts.engine.cacheType;
     this.notes = parts.notes;
     this.#ownsDevice = parts.ownsDevice;
-    this.#looker = new Looker(parts.engine);
     this.#embeddings = new EmbeddingTable(parts.engine);
   }
 
@@ -167,16 +168,12 @@ export class Model implements AsyncDisposable {
       return;
     }
     const planned = await this.#plan(prompts, anchoring && { onNote, ...anchoring }, contrast);
+    const { contrastDecoder } = await promptAnchoring();
     // A decoder of plans for nothing but plain rows would only stand in the way of the device's own greedy choice.
     const isPlain = planned.every(({ ids, plan }) => plan.rows.length === 0 && plan.prompt === ids);
-    const contrasted = isPlain
-      ? decoder
-      : contrastDecoder(
-          decoder,
-          planned.map(({ plan }) => plan),
-        );
+    const plans = planned.map(({ plan }) => plan);
     const tokens = planned.map(({ ids }) => ids);
-    yield* generate(contrasted, text, tokens, generateOptions);
+    yield* generate(isPlain ? decoder : contrastDecoder(decoder, plans), text, tokens, generateOptions);
   }
 
   /**
@@ -205,6 +202,7 @@ export class Model implements AsyncDisposable {
     options: Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & { readonly signal?: AbortSignal } = {},
   ): Promise<ExactComparison[]> {
     const { signal, ...anchoring } = options;
+    const { compareExact } = await promptAnchoring();
     const comparisons: ExactComparison[] = [];
     for (const strength of strengths) {
       const logits: Float32Array[] = [];
@@ -240,7 +238,9 @@ export class Model implements AsyncDisposable {
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */
   forward(prompt: Prompt, options: LookOptions = {}): Promise<LookResult> {
     const cache = this.policyFor(options.cache);
-    return this.#looker.forward(this.tokens(prompt), { ...options, ...(cache && { cache }) });
+    const tokens = this.tokens(prompt);
+    this.#looker ??= import("./look.ts").then(({ Looker }) => new Looker(this.#engine));
+    return this.#looker.then((looker) => looker.forward(tokens, { ...options, ...(cache && { cache }) }));
   }
 
   /**
@@ -279,6 +279,7 @@ export class Model implements AsyncDisposable {
     contrast: ContrastOptions | undefined,
   ): Promise<PlannedPrompt[]> {
     if (anchoring && contrast) throw new RangeError("anchoring and contrast were both asked for: choose 1 of the 2");
+    const { planAnchoring, planContrast } = await promptAnchoring();
     const parts = { tokenizer: this.tokenizer, embeddings: this.#embeddings };
     const planned: PlannedPrompt[] = [];
     for (const prompt of prompts) {
@@ -292,6 +293,7 @@ export class Model implements AsyncDisposable {
 
   /** Logits after a planned prompt. */
   async #nextLogits({ ids, plan }: PlannedPrompt, signal: AbortSignal | undefined): Promise<Float32Array> {
+    const { contrastDecoder } = await promptAnchoring();
     const decoder = contrastDecoder(openedDecoder(this.#engine, {}), [plan]);
     const sequence = decoder.open();
     try {
@@ -330,7 +332,7 @@ export class Model implements AsyncDisposable {
 
   /** Frees the weights, the cache and the activations; and the device, unless it is the caller's. */
   async dispose(): Promise<void> {
-    this.#looker.dispose();
+    if (this.#looker) (await this.#looker).dispose();
     this.#embeddings.dispose();
     this.#engine.dispose();
     if (this.#ownsDevice) await this.device.dispose();

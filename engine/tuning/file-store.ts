@@ -1,4 +1,4 @@
-// Choices in a file: written beside its place and then renamed, so that a reader finds the old one or the new one.
+// Choices in a file (Node, whose modules come through the process, so that bundlers for the browser never see them): written beside its place and then renamed, so that a reader finds the old one or the new one.
 
 import type { ChoiceStore } from "./choice-store.ts";
 
@@ -8,8 +8,8 @@ const NAME = "kernel-choices.json";
  * The file for an environment: KEDGE_KERNEL_CHOICES names it ("off": there is none); else it is in the user's folder for caches.
  */
 export async function fileOf(env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
-  const { join } = await import("node:path");
-  const { homedir, platform } = await import("node:os");
+  const { join } = process.getBuiltinModule("node:path");
+  const { homedir, platform } = process.getBuiltinModule("node:os");
   const named = env["KEDGE_KERNEL_CHOICES"];
   if (named === "off") return undefined;
   if (named) return named;
@@ -26,7 +26,7 @@ export class FileStore implements ChoiceStore {
   }
 
   async read(): Promise<unknown> {
-    const { readFile } = await import("node:fs/promises");
+    const { readFile } = process.getBuiltinModule("node:fs/promises");
     try {
       return JSON.parse(await readFile(this.place, "utf8")) as unknown;
     } catch (error) {
@@ -36,8 +36,8 @@ export class FileStore implements ChoiceStore {
   }
 
   async write(value: unknown): Promise<void> {
-    const { mkdir, rename, rm, writeFile } = await import("node:fs/promises");
-    const { dirname } = await import("node:path");
+    const { mkdir, rename, rm, writeFile } = process.getBuiltinModule("node:fs/promises");
+    const { dirname } = process.getBuiltinModule("node:path");
     await mkdir(dirname(this.place), { recursive: true });
     const staged = `${this.place}.${process.pid}-${Date.now()}.unfinished`;
     try {
@@ -50,7 +50,7 @@ export class FileStore implements ChoiceStore {
   }
 
   async clear(): Promise<void> {
-    const { rm } = await import("node:fs/promises");
+    const { rm } = process.getBuiltinModule("node:fs/promises");
     await rm(this.place, { force: true });
   }
 }

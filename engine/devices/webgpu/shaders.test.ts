@@ -1,6 +1,7 @@
 // Every shader says of its bindings and Params what its kernel's definition says: names, order, access, types.
 
 import { describe, expect, test } from "vitest";
+import "../../../kernels/every-on-gpu.ts";
 import { kernels, type Kernel, type Setting, type WgslImplementation } from "../../../kernels/index.ts";
 import { trialsFor } from "./choose.ts";
 import { shaderOf } from "./pipelines.ts";
