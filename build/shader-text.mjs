@@ -1,14 +1,11 @@
-// Shaders are written for readers and shipped for machines: comments and spaces stay out of dist/, and variables inside the
-// WebGL device's functions get short names. WGSL keeps its names, since people read its compilers' messages.
+// Shaders are written for readers and shipped for machines: comments and spaces stay out of dist/. Names stay as they are, since
+// people read compilers' messages, and gpu.js goes by them.
 
 import { readFile } from "node:fs/promises";
 import { minifySync } from "vite";
 
 /** Shader files as sources import them: WGSL, and the functions of the WebGL device. */
 const SHADER = /^(?<path>.*\.(?<kind>wgsl|gl\.js))\?raw$/;
-/** The one function of a file of the WebGL device, behind its comments. */
-const FUNCTION = /^function (?<name>\w+)\((?<parameters>[\w,\s]*)\) (?<body>\{[\s\S]*\})\s*$/m;
-
 const isWord = (character) => /[\w.]/.test(character);
 /** True for what might make another token of its neighbor: `a - -b`. */
 const mayJoin = (character) => /[-+*/%=<>!&|^]/.test(character);
@@ -23,20 +20,14 @@ export function compactWgsl(text) {
     .concat("\n");
 }
 
-/** A function for gpu.js, which finds arguments by their names: only variables inside get other ones. */
+/**
+ * A function for gpu.js without comments and spaces. Names stay: gpu.js finds arguments by them, and takes variables of one name in
+ * neighboring scopes for one variable.
+ */
 export function compactGl(text) {
-  const { name, parameters, body } = FUNCTION.exec(text)?.groups ?? {};
-  if (name === undefined) throw new Error(`wanted one function, not ${text.slice(0, 80)}`);
-  // as free variables the arguments keep their names, and no variable takes one of them
-  const names = parameters.replace(/\s|,\s*$/g, "");
-  const { code, errors } = minifySync(`${name}.js`, `function ${name}() {[${names}];${body.slice(1)}`, {
-    module: false,
-    compress: false,
-  });
-  const [head, rest] = code.split(`(){[${names}];`);
-  if (errors.length > 0 || rest === undefined)
-    throw new Error(`${name} cannot be made short: ${errors[0]?.message ?? code}`);
-  return `${head}(${names}){${rest}\n`;
+  const { code, errors } = minifySync("shader.js", text, { module: false, compress: false, mangle: false });
+  if (errors.length > 0) throw new Error(`${errors[0].message} in ${text}`);
+  return `${code}\n`;
 }
 
 /** A plugin for vite and rolldown that puts the compact text of a shader's file where a source imports it. */

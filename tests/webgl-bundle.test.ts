@@ -1,17 +1,46 @@
 // gpu.js is large and few need it: it must be in no entry point's static graph, neither in dist/ nor in what a user's bundler
-// makes of it.
+// makes of it. And what a bundler makes of the shaders in dist/ must still be right.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { SelfTestResult } from "kedge";
+import type { Browser } from "playwright-core";
 import { build, parseSync } from "vite";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launchBrowser, pageResult, servePage, type PageServer } from "./support/browser.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 /** Text that stands in every build of gpu.js, minified or not, and nowhere else. */
 const MARK = "highFloatPrecision";
+
+/** A page that answers, for `?webgl`, with a self-test and, for `?webgpu`, with what a compiler says of each shader. */
+const APP = /* js */ `
+  import { loadModel, openDevice, selfTest } from "kedge";
+  import { kernels } from "kedge/kernels";
+  globalThis.loadModel = loadModel;
+  const answers = {
+    "?webgl": async () => selfTest(await openDevice("webgl")),
+    "?webgpu": async () => {
+      const adapter = await navigator.gpu.requestAdapter();
+      const device = await adapter.requestDevice({ requiredFeatures: ["subgroups"] });
+      const shaders = kernels.flatMap(({ implementations }) => implementations.filter((one) => "wgsl" in one));
+      return Promise.all(
+        shaders.map(async ({ name, wgsl, requires }) => {
+          const unchecked = "diagnostic(off, subgroup_uniformity);";
+          const code = (requires.includes("subgroups") ? "enable subgroups;" + unchecked : "") + wgsl;
+          const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
+          const errors = messages.filter(({ type }) => type === "error").map(({ message }) => message);
+          if (wgsl.includes("//")) errors.push("it has a comment, up to the end of its one line");
+          return { name, errors };
+        }),
+      );
+    },
+  };
+  answers[location.search]?.().then((found) => (globalThis.result = found));
+`;
 
 /** The files that one is loaded with, itself included, and the packages that they import. */
 function staticGraph(folder: string, entry: string): { files: Set<string>; packages: Set<string> } {
@@ -60,13 +89,13 @@ test("in dist/ one lazy chunk imports gpu.js by its name, and nothing contains i
 
 test("a user's bundler puts gpu.js into a chunk that the page does not load by itself", async () => {
   writeFileSync(join(folder, "index.html"), `<!doctype html><script type="module" src="/app.js"></script>`);
-  writeFileSync(join(folder, "app.js"), `import { loadModel } from "kedge"; globalThis.loadModel = loadModel;`);
+  writeFileSync(join(folder, "app.js"), APP);
   const outDir = join(folder, "built");
   await build({
     configFile: false,
     logLevel: "error",
     root: folder,
-    resolve: { alias: { kedge: join(dist, "index.js") } },
+    resolve: { alias: { "kedge/kernels": join(dist, "kernels.js"), kedge: join(dist, "index.js") } },
     build: { outDir, target: "es2023", chunkSizeWarningLimit: 4096 },
   });
   const assets = join(outDir, "assets");
@@ -77,3 +106,28 @@ test("a user's bundler puts gpu.js into a chunk that the page does not load by i
   expect(files.size).toBeGreaterThan(0);
   expect([...files]).not.toContain(holding[0]);
 }, 60_000);
+
+describe("what is shipped", () => {
+  let server: PageServer;
+  let browser: Browser;
+  beforeAll(async () => {
+    server = await servePage(join(folder, "built"), { isolated: true });
+    browser = await launchBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  test("gives right answers on webgl", async () => {
+    const found = (await pageResult(browser, `${server.url}?webgl`)) as SelfTestResult[];
+    expect(found.filter(({ wrong }) => wrong.length > 0)).toEqual([]);
+    expect(found.filter(({ right }) => right > 0).length).toBeGreaterThan(15);
+  });
+
+  test("are shaders that a browser compiles", async () => {
+    const found = (await pageResult(browser, `${server.url}?webgpu`)) as { name: string; errors: string[] }[];
+    expect(found.filter(({ errors }) => errors.length > 0)).toEqual([]);
+    expect(found.length).toBeGreaterThan(50);
+  });
+});

@@ -13,6 +13,7 @@ function cellsOf(row: KernelRow, device: MeasuredDevice, isFirst: boolean): stri
   const call = isFirst ? `${row.kernel}, ${row.label} ${row.size}${row.isStreamed ? ", cold" : ""}` : "";
   const name = `${row.implementation}${row.isRival ? " (rival)" : ""}`;
   const rates = ratesOf(row, device);
+  if (row.cannot !== undefined) return [call, row.format ?? "", `cannot: ${row.cannot}`, "", "", "", "", "", ""];
   if (!rates)
     return [call, row.format ?? "", name, `**wrong**: ${row.failure ?? "no time"}`, "", "", "", "", errorText(row)];
   return [

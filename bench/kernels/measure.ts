@@ -1,7 +1,16 @@
 // Times kernels on one device: every implementation that fits, in every call and format asked for. The same in Node and in a
 // page. A call's inputs and what the reference makes of them are made once, and shared by all devices and implementations.
 
-import { implementationsOn, measurePeak, STREAM_BYTES, timeKernel, type Device, type KernelTiming } from "kedge";
+import {
+  DeviceError,
+  implementationsOn,
+  measurePeak,
+  STREAM_BYTES,
+  timeKernel,
+  UnsupportedError,
+  type Device,
+  type KernelTiming,
+} from "kedge";
 import {
   cacheFormats,
   makeTrial,
@@ -91,40 +100,94 @@ export async function measureDevices(
   return measured;
 }
 
-/** Times all that is asked for on all devices, call by call. */
+/** Times all that is asked for on all devices, call by call. What a device cannot run is a row that says why. */
 export async function measureKernels(opened: readonly OpenedDevice[], options: MeasureOptions): Promise<KernelRow[]> {
-  const { rivals, isWanted, rounds, secondsPerRun, signal, onProgress, onRow } = options;
+  const { isWanted, signal, onProgress, onRow } = options;
   const rows: KernelRow[] = [];
   const trials = new Trials();
   for (const { one, format } of formattedCases(options)) {
     for (const { id, device } of opened) {
       signal?.throwIfAborted();
-      const own = implementationsOn(device, one.kernel).filter((it) => isWanted(it?.name ?? "reference"));
-      const others = rivals
+      const known = implementationsOn(device, one.kernel);
+      const own = known.filter((it) => isWanted(it?.name ?? "reference"));
+      const others = options.rivals
         .filter(({ kernel, implementation }) => kernel === one.kernel.name && isOn(device, implementation))
         .map(({ implementation }) => implementation);
-      if (own.length + others.length === 0) continue;
-      onProgress?.(`${id}: ${one.kernel.name} ${one.size}${format ? ` ${format}` : ""}`);
-      const trial = trials.of(one, format);
-      const isStreamed = isCold(options.cache, trial);
-      const timings = await timeKernel(device, one.kernel, one.sample, {
-        trial,
-        rounds,
-        secondsPerRun,
-        implementations: [...own, ...others],
-        ...(format ? { format } : {}),
-        ...(isStreamed ? { streamBytes: options.streamBytes ?? STREAM_BYTES } : {}),
-        ...(signal ? { signal } : {}),
-      });
-      for (const timing of timings) {
-        const isRival = others.some(({ name }) => name === timing.implementation);
-        const row = rowOf(timing, one, { id, isRival, isStreamed });
+      const place = { id, format, isStreamed: false };
+      const found: KernelRow[] = [];
+      if (own.length + others.length > 0) {
+        onProgress?.(`${id}: ${one.kernel.name} ${one.size}${format ? ` ${format}` : ""}`);
+        found.push(...(await rowsOf(device, one, { ...place, trials, own, others }, options)));
+      }
+      // only where nothing was left out by its name does "nothing" say something of the device
+      if (found.length === 0 && own.length === known.length) {
+        const isForFormat = ({ formats }: Implementation) => !formats || !format || formats.includes(format);
+        const why =
+          known.length === 0
+            ? "there is no implementation"
+            : known.every((it) => it && !isForFormat(it))
+              ? `no implementation takes ${format}`
+              : "no implementation fits this call";
+        found.push(refusal(one, place, why));
+      }
+      for (const row of found) {
         rows.push(row);
         onRow?.(row);
       }
     }
   }
   return rows;
+}
+
+/** Where a row belongs. */
+interface Place {
+  readonly id: string;
+  readonly format: MatrixFormat | undefined;
+  readonly isStreamed: boolean;
+}
+
+/** The rows of one call and format on one device. */
+async function rowsOf(
+  device: Device,
+  one: KernelCase,
+  asked: Place & {
+    readonly trials: Trials;
+    readonly own: readonly (Implementation | undefined)[];
+    readonly others: readonly Implementation[];
+  },
+  { rounds, secondsPerRun, cache, streamBytes = STREAM_BYTES, signal }: MeasureOptions,
+): Promise<KernelRow[]> {
+  const { format, own, others } = asked;
+  const trial = asked.trials.of(one, format);
+  const isStreamed = isCold(cache, trial);
+  try {
+    const timings = await timeKernel(device, one.kernel, one.sample, {
+      trial,
+      rounds,
+      secondsPerRun,
+      implementations: [...own, ...others],
+      ...(format ? { format } : {}),
+      ...(isStreamed ? { streamBytes } : {}),
+      ...(signal ? { signal } : {}),
+    });
+    return timings.map((timing) => {
+      const isRival = others.some(({ name }) => name === timing.implementation);
+      return rowOf(timing, one, { id: asked.id, isRival, isStreamed });
+    });
+  } catch (error) {
+    const isOfDevice = error instanceof UnsupportedError || error instanceof DeviceError;
+    if (!isOfDevice || signal?.aborted) throw error;
+    return [refusal(one, { ...asked, isStreamed }, error.message)];
+  }
+}
+
+/** A row of something that a device cannot run. */
+function refusal({ kernel, list, label, size }: KernelCase, { id, format, isStreamed }: Place, why: string): KernelRow {
+  return {
+    ...{ device: id, kernel: kernel.name, implementation: "none", isRival: false },
+    ...(format ? { format } : {}),
+    ...{ list, label, size, flops: 0, bytes: 0, isStreamed, cannot: why },
+  };
 }
 
 function isOn({ name }: Device, implementation: Implementation): boolean {

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { compareResults, kept, save } from "./baseline.ts";
 import { markdownOf } from "./markdown.ts";
 import { globMatcher, readOptions } from "./options.ts";
-import { groupsOf, ratesOf, type KernelResults, type KernelRow } from "./results.ts";
+import { groupsOf, ratesOf, sideBySide, type KernelResults, type KernelRow } from "./results.ts";
 
 const device = { id: "wasm:2", description: "wasm, 2 threads", peak: { flopsPerSecond: 100e9, bytesPerSecond: 20e9 } };
 
@@ -44,6 +44,33 @@ function results(rows: readonly KernelRow[], date = "2026-01-02T03:04:05Z"): Ker
   const machine = { name: "A processor", cores: 2, host: "Node v20" };
   return { kedge: "0.1.0", date, machine, devices: [device], rounds: 3, rows };
 }
+
+describe("devices side by side", () => {
+  it("are compared by their fastest, as times of the first that has a time", () => {
+    const { seconds: _seconds, ...untimed } = row("none", [1], {
+      device: "webgl",
+      cannot: "no implementation takes int8",
+    });
+    const rows = [
+      row("slow", [4], { device: "wasm" }),
+      row("fast", [2], { device: "wasm" }),
+      row("gpu", [0.5], { device: "webgpu" }),
+      untimed,
+      row("other", [1], { device: "webgpu", size: "2x2x2" }),
+    ];
+    const [first, second] = sideBySide(rows, [{ id: "wasm" }, { id: "webgpu" }, { id: "webgl" }]);
+    expect(first!.best.map((best) => [best.row?.implementation, best.ratio])).toEqual([
+      ["fast", 1],
+      ["gpu", 4],
+      ["none", undefined],
+    ]);
+    expect(second!.best.map((best) => [best.row?.implementation, best.ratio])).toEqual([
+      [undefined, undefined],
+      ["other", 1],
+      [undefined, undefined],
+    ]);
+  });
+});
 
 describe("rates", () => {
   it("are told as shares of what the device can do, by what is nearer", () => {

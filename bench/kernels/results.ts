@@ -39,6 +39,14 @@ export interface KernelRow {
   readonly errorOfBound?: number | null;
   /** why it is not timed */
   readonly failure?: string;
+  /** why the device runs nothing of this call: there is no implementation then, and `implementation` is "none" */
+  readonly cannot?: string;
+}
+
+/** A device that could not be opened. */
+export interface AbsentDevice {
+  readonly id: string;
+  readonly reason: string;
 }
 
 /** A whole bench. */
@@ -56,6 +64,8 @@ export interface KernelResults {
     readonly scriptGzipBytes?: number;
   };
   readonly devices: readonly MeasuredDevice[];
+  /** devices that were asked for as well */
+  readonly absent?: readonly AbsentDevice[];
   readonly rounds: number;
   readonly rows: readonly KernelRow[];
 }
@@ -104,4 +114,40 @@ export function groupsOf(rows: readonly KernelRow[]): KernelRow[][] {
   return [...groups.values()].map((group) =>
     group.sort((a, b) => (time(a) < time(b) ? -1 : time(a) > time(b) ? 1 : 0)),
   );
+}
+
+/** The fastest of one call and format on each device. */
+export interface SideBySide {
+  /** a row of the call, whichever device's */
+  readonly call: KernelRow;
+  /** one entry for each device, in order */
+  readonly best: readonly {
+    /** fastest row; where there is no time, a row that says why; undefined where it was not measured */
+    readonly row: KernelRow | undefined;
+    /** times as fast as the first device that has a time */
+    readonly ratio?: number;
+  }[];
+}
+
+/** What devices make of each call, beside each other. */
+export function sideBySide(rows: readonly KernelRow[], devices: readonly Pick<MeasuredDevice, "id">[]): SideBySide[] {
+  const calls = new Map<string, KernelRow[]>();
+  for (const row of rows) {
+    const key = [row.kernel, row.list, row.label, row.size, row.format].join("\n");
+    calls.set(key, [...(calls.get(key) ?? []), row]);
+  }
+  return [...calls.values()].map((all) => {
+    const best = devices.map(({ id }) => {
+      const [group = []] = groupsOf(all.filter(({ device }) => device === id));
+      return group[0];
+    });
+    const base = best.find((row) => row?.seconds)?.seconds?.median;
+    return {
+      call: all[0]!,
+      best: best.map((row) => {
+        const median = row?.seconds?.median;
+        return base === undefined || !median ? { row } : { row, ratio: base / median };
+      }),
+    };
+  });
 }

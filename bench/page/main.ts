@@ -1,36 +1,31 @@
-// The kernel bench in a page: the visitor chooses a device, kernels and shapes, and sees what this machine makes of them.
+// The bench in a page: the visitor chooses devices, and a model or kernels and shapes, and sees what this machine makes of them.
 
-import { openDevice, probeWebGpu } from "kedge";
 import { kernels, type MatrixFormat } from "kedge/kernels";
 import manifest from "../../package.json" with { type: "json" };
 import { FORMATS, measureDevices, measureKernels, type MeasureOptions } from "../kernels/measure.ts";
-import type { KernelResults } from "../kernels/results.ts";
+import type { KernelResults, KernelRow } from "../kernels/results.ts";
+import type { ModelRow } from "../model-speed.ts";
 import { casesOf, SHAPE_LISTS } from "../kernels/shapes.ts";
+import { deviceChoices, devicesAsked, devicesHere, openAll } from "./devices.ts";
+import { fill, found } from "./elements.ts";
+import { measureModel } from "./models.ts";
+import { showModels } from "./model-view.ts";
 import { showReport } from "./report-view.ts";
+import { runOnSubmit, type TaskHandle } from "./task.ts";
 
 const ALL = "all";
 const SECONDS_PER_RUN = 0.02;
+const MODELS = ["kedge-js-5m", "kedge-js-5m-anchor"];
 
-function found<E extends Element>(selector: string, kind: new () => E): E {
-  const element = document.querySelector(selector);
-  if (element instanceof kind) return element;
-  throw new Error(`the page has no ${selector}`);
-}
-
-const form = found("#ask", HTMLFormElement);
-const main = found("main", HTMLElement);
-const status = found("#status", HTMLElement);
-const stop = found("#stop", HTMLButtonElement);
+const modelForm = found("#ask-model", HTMLFormElement);
+const modelOutput = found("#models", HTMLElement);
+const kernelForm = found("#ask", HTMLFormElement);
+const kernelOutput = found("main", HTMLElement);
 const download = found("#download", HTMLButtonElement);
+const asked = (form: HTMLFormElement, name: string) => String(new FormData(form).get(name));
 
-function fill(name: string, values: readonly string[], chosen: string): void {
-  const select = found(`select[name=${name}]`, HTMLSelectElement);
-  for (const value of values) select.append(new Option(value, value, value === chosen, value === chosen));
-}
-
-function asked(name: string): string {
-  return String(new FormData(form).get(name));
-}
+let results: KernelResults | undefined;
+let models: readonly ModelRow[] = [];
 
 function machine(): KernelResults["machine"] {
   return {
@@ -40,14 +35,15 @@ function machine(): KernelResults["machine"] {
   };
 }
 
-/** What the form asks for; what is found is shown as it comes. */
-async function run(signal: AbortSignal): Promise<KernelResults> {
-  const [id, kernel, format] = [asked("device"), asked("kernel"), asked("format")];
-  const rounds = Number(asked("rounds"));
-  const cases = casesOf(asked("shapes")).filter((one) => kernel === ALL || one.kernel.name === kernel);
-  const device = await openDevice(id as "wasm" | "webgpu" | "reference");
+/** Times the kernels that the form asks for, and shows what was found, also where it was stopped. */
+async function runKernels({ signal, say }: TaskHandle): Promise<string> {
+  const [kernel, format] = [asked(kernelForm, "kernel"), asked(kernelForm, "format")];
+  const rounds = Number(asked(kernelForm, "rounds"));
+  const cases = casesOf(asked(kernelForm, "shapes")).filter((one) => kernel === ALL || one.kernel.name === kernel);
+  if (cases.length === 0) throw new Error(`these shapes have no ${kernel}: choose others`);
+  const { opened, absent } = await openAll(devicesAsked(asked(kernelForm, "device"), here));
+  const rows: KernelRow[] = [];
   try {
-    const opened = [{ id, device }];
     const date = new Date().toISOString();
     const options: MeasureOptions = {
       cases,
@@ -58,58 +54,63 @@ async function run(signal: AbortSignal): Promise<KernelResults> {
       secondsPerRun: SECONDS_PER_RUN,
       cache: "auto",
       signal,
-      onProgress: (what) => (status.textContent = what),
+      onProgress: say,
+      onRow: (row) => rows.push(row),
     };
     const devices = await measureDevices(opened, options);
-    const rows = await measureKernels(opened, options);
-    return { kedge: manifest.version, date, machine: machine(), devices, rounds, rows };
+    const stopped = await measureKernels(opened, options).then(
+      () => "",
+      (error: unknown) => {
+        if (!signal.aborted || rows.length === 0) throw error;
+        return "; stopped before the rest";
+      },
+    );
+    results = { kedge: manifest.version, date, machine: machine(), devices, absent, rounds, rows };
+    download.disabled = false;
+    showReport(kernelOutput, results);
+    return `${rows.filter(({ cannot }) => cannot === undefined).length} implementations in their calls${stopped}`;
   } finally {
-    await device.dispose();
+    for (const { device } of opened) await device.dispose();
   }
 }
 
-let results: KernelResults | undefined;
-let controller = new AbortController();
-
-async function start(): Promise<void> {
-  controller = new AbortController();
-  const runButton = found("#ask button", HTMLButtonElement);
-  [runButton.disabled, stop.disabled, main.dataset["state"]] = [true, false, "running"];
-  try {
-    results = await run(controller.signal);
-    download.disabled = false;
-    status.textContent = `${results.rows.length} implementations in their calls`;
-    showReport(main, results);
-    main.dataset["state"] = "done";
-  } catch (error) {
-    status.textContent = error instanceof Error ? error.message : String(error);
-    main.dataset["state"] = controller.signal.aborted ? "ready" : "failed";
-  } finally {
-    [runButton.disabled, stop.disabled] = [false, true];
-  }
+/** Times the model that the form asks for. */
+async function runModel({ signal, say }: TaskHandle): Promise<string> {
+  const number = (name: string) => Number(asked(modelForm, name));
+  const { rows, absent } = await measureModel({
+    model: asked(modelForm, "model"),
+    ids: devicesAsked(asked(modelForm, "device"), here),
+    promptTokens: number("promptTokens"),
+    tokens: number("tokens"),
+    rounds: number("rounds"),
+    signal,
+    say,
+  });
+  models = rows;
+  download.disabled = false;
+  showModels(modelOutput, rows, absent);
+  return `${rows.length} ${rows.length === 1 ? "device" : "devices"}, in turns`;
 }
 
 download.addEventListener("click", () => {
+  const all = { kedge: manifest.version, date: new Date().toISOString(), machine: machine(), ...results, models };
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(results, null, 1)], { type: "application/json" }));
-  link.download = "kedge-kernels.json";
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(all, null, 1)], { type: "application/json" }));
+  link.download = "kedge-bench.json";
   link.click();
   URL.revokeObjectURL(link.href);
 });
-stop.addEventListener("click", () => controller.abort(new Error("stopped")));
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  void start();
-});
 
-const probe = await probeWebGpu();
-fill(
-  "device",
-  ["wasm", ...(probe.isAvailable ? ["webgpu"] : []), "reference"],
-  probe.isAvailable && !probe.isSoftware ? "webgpu" : "wasm",
-);
-fill("kernel", [ALL, ...kernels.map(({ name }) => name)], "linear");
-fill("format", [ALL, ...FORMATS], ALL);
-fill("shapes", SHAPE_LISTS, "square");
-status.textContent = probe.isAvailable ? `this browser's GPU: ${probe.description}` : `no GPU here: ${probe.reason}`;
-main.dataset["state"] = "ready";
+const here = await devicesHere();
+const choices = deviceChoices(here);
+const [preferred] = choices;
+const first = typeof preferred === "string" ? preferred : preferred![0];
+fill(modelForm, "model", MODELS, MODELS[0]!);
+fill(modelForm, "device", choices, first);
+fill(kernelForm, "device", [...choices, "reference"], first);
+fill(kernelForm, "kernel", [ALL, ...kernels.map(({ name }) => name)], "linear");
+fill(kernelForm, "format", [ALL, ...FORMATS], ALL);
+fill(kernelForm, "shapes", SHAPE_LISTS, "square");
+found("#machine", HTMLElement).textContent = here.note;
+for (const task of [runOnSubmit(modelForm, modelOutput, runModel), runOnSubmit(kernelForm, kernelOutput, runKernels)])
+  task.setState("ready", "");

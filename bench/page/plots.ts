@@ -14,10 +14,19 @@ interface Point {
   readonly title: string;
 }
 
-const style = { background: "transparent", color: "currentColor", fontSize: "12px", overflow: "visible" };
+/** Of every plot. */
+export const style = { background: "transparent", color: "currentColor", fontSize: "12px", overflow: "visible" };
+/** Colors of devices, in their order; of one device alone the page's own. */
+export function deviceColors(ids: readonly string[]): { domain: string[]; range: string[] } {
+  return { domain: [...ids], range: ids.length === 1 ? ["var(--bar)"] : ["#4269d0", "#efb118", "#ff725c", "#6cc5b0"] };
+}
 const SMALLEST_ERROR = 1e-5;
 const BAR_HEIGHT = 17;
 const LABEL_WIDTH = 260;
+/** Width that a plot with long labels needs; in a narrower page it is moved sideways. */
+export const NARROWEST = 560;
+/** Ratio of roofs whose names would overlap. */
+const NEAR_ROOFS = 1.5;
 
 function timeText(seconds: number): string {
   if (seconds < 1e-3) return `${(seconds * 1e6).toPrecision(3)} µs`;
@@ -48,25 +57,30 @@ export function barPlot(points: readonly Point[], width: number): Element {
   const at = (point: Point, seconds: number) => (share(point) * point.row.seconds!.median) / seconds;
   const key = ({ name, device, row: { format = "" } }: Point) =>
     [name === "reference" ? [] : name, name.endsWith(format) ? [] : format, device].flat().join(", ");
+  const colors = deviceColors([...new Set(points.map(({ device }) => device))]);
+  const color = {
+    domain: [...colors.domain, "rival"],
+    range: [...colors.range.slice(0, colors.domain.length), "var(--rival)"],
+  };
   const calls = [...new Set(points.map(({ call }) => call))];
   const lines = calls.reduce((sum, call) => sum + new Set(points.filter((one) => one.call === call).map(key)).size, 0);
   const most = Math.max(100, ...points.map((point) => at(point, point.row.seconds!.least)));
   const parts = calls.map((call) => {
     const own = points.filter((one) => one.call === call).sort((a, b) => share(b) - share(a));
     return Plot.plot({
-      ...{ width, style },
+      ...{ width: Math.max(NARROWEST, width), style },
       height: new Set(own.map(key)).size * BAR_HEIGHT + 52,
       marginLeft: LABEL_WIDTH,
       marginTop: 24,
       marginRight: 64,
       x: { domain: [0, most], grid: true, label: null, tickFormat: (value: number) => `${value} %` },
       y: { label: null, domain: [...new Set(own.map(key))] },
-      color: { legend: false, domain: ["ours", "rival"], range: ["var(--bar)", "var(--rival)"] },
+      color,
       marks: [
         Plot.barX(own, {
           x: share,
           y: key,
-          fill: ({ row }: Point) => (row.isRival ? "rival" : "ours"),
+          fill: ({ row, device }: Point) => (row.isRival ? "rival" : device),
           title: "title",
           tip: true,
           insetTop: 2,
@@ -98,10 +112,20 @@ export function barPlot(points: readonly Point[], width: number): Element {
     });
   });
   const all = document.createElement("div");
-  all.className = "bars";
+  all.className = "bars wide";
   all.dataset["lines"] = String(lines);
   all.append(...parts);
   return all;
+}
+
+/** Names of roofs, the lower of two that nearly touch moved down, and the upper up. */
+function apart<R extends { readonly y: number }>(roofs: readonly R[]): (R & { readonly dy: number })[] {
+  const sorted = [...roofs].sort((a, b) => b.y - a.y);
+  const touches = (a: R | undefined, b: R | undefined) => a !== undefined && b !== undefined && a.y / b.y < NEAR_ROOFS;
+  return sorted.map((roof, i) => {
+    const [above, below] = [touches(sorted[i - 1], roof), touches(roof, sorted[i + 1])];
+    return { ...roof, dy: above === below ? 0 : above ? 7 : -7 };
+  });
 }
 
 /** Operations a second over operations a byte, beneath what the device can do. */
@@ -130,9 +154,8 @@ export function rooflinePlot(points: readonly Point[], devices: readonly Measure
     symbol: { legend: used.length > 1 },
     marks: [
       Plot.line(roofs, { x: "x", y: "y", z: "id", stroke: "currentColor", strokeWidth: 1.5 }),
-      Plot.text(
-        roofs.filter(({ x }) => x === most),
-        { x: "x", y: "y", text: "id", textAnchor: "start", dx: 5 },
+      ...apart(roofs.filter(({ x }) => x === most)).map(({ dy, ...roof }) =>
+        Plot.text([roof], { x: "x", y: "y", text: "id", textAnchor: "start", dx: 5, dy }),
       ),
       Plot.dot(computing, {
         x: intensity,

@@ -1,8 +1,10 @@
 // A kernel bench to look at: what was measured, plots, and the table, of the rows that the reader chooses.
 
-import { ratesOf, groupsOf, type KernelResults, type KernelRow } from "../kernels/results.ts";
+import { ratesOf, groupsOf, type KernelResults, type KernelRow, type MeasuredDevice } from "../kernels/results.ts";
 import { errorText, gigaText, percentText, timeText } from "../kernels/text.ts";
+import { element, section, table } from "./elements.ts";
 import { barPlot, errorPlot, isEmpty, pointsOf, rooflinePlot } from "./plots.ts";
+import { sideBySideSection } from "./side-by-side.ts";
 
 type Field = "device" | "kernel" | "format" | "list";
 const FIELDS: readonly (readonly [Field, string])[] = [
@@ -13,18 +15,6 @@ const FIELDS: readonly (readonly [Field, string])[] = [
 ];
 const WIDEST = 1100;
 const NO_FORMAT = "without";
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  name: K,
-  content: string | readonly Node[] = "",
-  className = "",
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(name);
-  if (typeof content === "string") made.textContent = content;
-  else made.append(...content);
-  if (className !== "") made.className = className;
-  return made;
-}
 
 const valueOf = (row: KernelRow, field: Field): string => row[field] ?? NO_FORMAT;
 
@@ -46,83 +36,74 @@ function filterBar(rows: readonly KernelRow[], onChange: (isChosen: (row: Kernel
   return element("form", selects, "filters");
 }
 
-function table(rows: readonly KernelRow[], { devices }: KernelResults): HTMLElement {
-  const head = [
-    "device",
-    "call",
-    "format",
-    "implementation",
-    "time",
-    "±",
-    "GFLOP/s",
-    "GB/s",
-    "of peak",
-    "largest error",
-  ];
-  const body = groupsOf(rows).flatMap((group) =>
+const HEAD = ["device", "call", "format", "implementation", "time", "±", "GFLOP/s", "GB/s", "of peak", "largest error"];
+
+/** All rows, of each call and device the fastest first. */
+function rowTable(rows: readonly KernelRow[], { devices }: KernelResults): HTMLElement {
+  const lines = groupsOf(rows).flatMap((group) =>
     group.map((row, i) => {
       const device = devices.find(({ id }) => id === row.device)!;
-      const rates = ratesOf(row, device);
       const call = i === 0 ? `${row.kernel}, ${row.label} ${row.size}${row.isStreamed ? ", cold" : ""}` : "";
-      const numbers = rates
-        ? [
-            timeText(row.seconds!.median),
-            percentText(rates.spread),
-            row.flops > 0 ? gigaText(rates.flopsPerSecond) : "",
-            gigaText(rates.bytesPerSecond),
-            rates.shareOfPeak === undefined ? "" : `${percentText(rates.shareOfPeak)} ${rates.limit}`,
-          ]
-        : ["wrong", "", "", "", ""];
-      const name = `${row.implementation}${row.isRival ? " (rival)" : ""}`;
-      const cells = [i === 0 ? row.device : "", call, row.format ?? "", name, ...numbers, errorText(row)];
-      const line = element(
-        "tr",
-        cells.map((cell) => element("td", cell)),
-        row.failure === undefined ? (i === 0 ? "first" : "") : "wrong",
-      );
-      if (row.failure !== undefined) line.title = row.failure;
-      return line;
+      const begin = [i === 0 ? row.device : "", call, row.format ?? ""];
+      const first = i === 0 ? "first" : "";
+      if (row.cannot !== undefined) {
+        const cell = element("td", `cannot: ${row.cannot}`, "cannot");
+        cell.colSpan = HEAD.length - begin.length;
+        return { cells: [...begin, cell], className: first };
+      }
+      const cells = [...begin, `${row.implementation}${row.isRival ? " (rival)" : ""}`, ...numbersOf(row, device)];
+      if (row.failure !== undefined) return { cells, className: "wrong", title: row.failure };
+      return { cells, className: first };
     }),
   );
-  const titles = element(
-    "tr",
-    head.map((title) => element("th", title)),
-  );
-  return element("div", [element("table", [element("thead", [titles]), element("tbody", body)])], "table");
+  return Object.assign(table(HEAD, lines), { className: "table rows" });
 }
 
-function section(title: string, note: string, content: Element): HTMLElement {
-  return element("section", [element("h2", title), element("p", note, "note"), content]);
+/** Cells behind the name. */
+function numbersOf(row: KernelRow, device: MeasuredDevice): string[] {
+  const rates = ratesOf(row, device);
+  if (!rates) return ["wrong", "", "", "", "", errorText(row)];
+  return [
+    timeText(row.seconds!.median),
+    percentText(rates.spread),
+    row.flops > 0 ? gigaText(rates.flopsPerSecond) : "",
+    gigaText(rates.bytesPerSecond),
+    rates.shareOfPeak === undefined ? "" : `${percentText(rates.shareOfPeak)} ${rates.limit}`,
+    errorText(row),
+  ];
+}
+
+function peakText({ id, description, peak: { flopsPerSecond, bytesPerSecond } }: MeasuredDevice): string {
+  if (flopsPerSecond === undefined || bytesPerSecond === undefined) return `${id}: ${description}`;
+  const peaks = `${gigaText(flopsPerSecond)} GFLOP/s and ${gigaText(bytesPerSecond)} GB/s`;
+  return `${id}: ${description}; at most ${peaks}, measured`;
 }
 
 /** Shows results in `root`, in place of what is there. */
 export function showReport(root: HTMLElement, results: KernelResults): void {
-  const { kedge, date, machine, devices, rows, rounds } = results;
+  const { kedge, date, machine, devices, absent = [], rows, rounds } = results;
   const facts = element(
     "p",
     `kedge ${kedge}, ${date.slice(0, 10)}; ${machine.name}, ${machine.cores} cores; ${machine.host}; ${rounds} samples of each, taking turns.`,
     "note",
   );
-  const peaks = element(
-    "ul",
-    devices.map(({ id, description, peak: { flopsPerSecond = 0, bytesPerSecond = 0 } }) =>
-      element(
-        "li",
-        `${id}: ${description}; at most ${gigaText(flopsPerSecond)} GFLOP/s and ${gigaText(bytesPerSecond)} GB/s, measured`,
-      ),
-    ),
-  );
+  const peaks = element("ul", [
+    ...devices.map((device) => element("li", peakText(device))),
+    ...absent.map(({ id, reason }) => element("li", `${id} cannot: ${reason}`, "cannot")),
+  ]);
   const body = element("div", "", "report");
   let chosen = rows;
   const draw = () => {
     body.dataset["rows"] = String(chosen.length);
     if (isEmpty({ rows: chosen })) {
-      body.replaceChildren(element("p", "Nothing here has a time."), table(chosen, results));
+      body.replaceChildren(element("p", "Nothing here has a time."), rowTable(chosen, results));
       return;
     }
     const width = Math.min(WIDEST, Math.max(320, root.clientWidth));
     const points = pointsOf(chosen, devices);
+    const beside = sideBySideSection(chosen, devices, width);
     body.replaceChildren(
+      ...(beside ? [beside] : []),
       section(
         "Under the roof",
         "What each implementation computes, by how much it computes with a byte. Lines: the measured peaks. Above the slope a cache is at work.",
@@ -130,11 +111,11 @@ export function showReport(root: HTMLElement, results: KernelResults): void {
       ),
       section(
         "How much of the peak",
-        "The time that the device's peaks allow, over the time taken. Black lines: from the slowest sample to the fastest.",
+        "The time that the device's peaks allow, over the time taken. Thin lines: from the slowest sample to the fastest.",
         barPlot(points, width),
       ),
       section("How near to the reference", "1: as far off as a right implementation may be.", errorPlot(chosen, width)),
-      section("All of it", "Of each call the fastest first.", table(chosen, results)),
+      section("All of it", "Of each call and device the fastest first.", rowTable(chosen, results)),
     );
   };
   root.replaceChildren(

@@ -6,12 +6,13 @@ const headers = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** `kedge` is the built package, as in anybody's page. */
+/** `kedge` is the built package, as in anybody's page; the shipped models lie beside the page. */
 export default defineConfig({
   root: import.meta.dirname,
   base: "./",
+  publicDir: "../../models",
   server: { headers, fs: { allow: ["../.."] } },
   preview: { headers },
   worker: { format: "es" },
-  build: { target: "es2023", outDir: "../../.cache/bench-page", emptyOutDir: true },
+  build: { target: "es2023", chunkSizeWarningLimit: 4096, outDir: "../../.cache/bench-page", emptyOutDir: true },
 });

@@ -7,7 +7,9 @@
 import { numberBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { spread } from "../dispatch.ts";
+import multiplyAddFunction from "./multiply-add.gl.js?raw";
 import multiplyAddText from "./multiply-add.wgsl?raw";
+import readThroughFunction from "./read-through.gl.js?raw";
 import readThroughText from "./read-through.wgsl?raw";
 
 /** Numbers of a lane of `multiplyAdd`. */
@@ -41,6 +43,7 @@ export const multiplyAdd = defineKernel({
       workgroups: ({ params }) => spread(Math.ceil(params["count"]! / (LANES * LANE_NUMBERS))),
     },
     { name: "multiply-add", wasm: "multiplyAdd", requires: [] },
+    { name: "multiply-add", webgl: [{ writes: "y", source: multiplyAddFunction }], requires: [] },
   ],
 });
 
@@ -74,5 +77,10 @@ export const readThrough = defineKernel({
       workgroups: ({ params }) => spread(params["chunks"]!),
     },
     { name: "read-through", wasm: "readThrough", requires: [] },
+    {
+      name: "read-through",
+      webgl: [{ writes: "y", source: readThroughFunction, line: () => CHUNK_SUMS / 4 }],
+      requires: [],
+    },
   ],
 });
