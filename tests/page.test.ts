@@ -139,6 +139,16 @@ test("without isolation wasm runs on one thread, says so, and writes the same", 
   await page.close();
 });
 
+test("writes the same on webgl, and keeps in the address what was chosen", async () => {
+  const page = await open(`${isolated.url}?device=wasm`);
+  await page.selectOption("#device", "webgl");
+  await page.waitForFunction("document.querySelector('#status').textContent.startsWith('webgl, ')");
+  expect(new URL(page.url()).search).toBe("?model=kedge-js-5m&device=webgl");
+  await page.waitForSelector('main[data-state="ready"]');
+  expect(await generate(page, PROMPT)).toBe(await textInNode(PROMPT));
+  await page.close();
+}, 60_000);
+
 test("stops when asked, and can go on", async () => {
   const page = await open(`${isolated.url}?device=wasm`);
   await page.fill("#max-tokens", "900");
@@ -160,7 +170,7 @@ test("says what is wrong with a temperature, and goes on", async () => {
   await page.fill("#temperature", "-1");
   await page.evaluate("document.querySelector('#form').noValidate = true");
   await page.click("#generate");
-  await page.waitForFunction("document.querySelector('#status').textContent.startsWith('temperature is -1')");
+  await page.waitForFunction("document.querySelector('#status.wrong')?.textContent.startsWith('temperature is -1')");
   await page.fill("#temperature", "0");
   expect(await generate(page, PROMPT)).toBe(await textInNode(PROMPT));
   await page.close();

@@ -68,7 +68,8 @@ async function runKernels({ signal, say }: TaskHandle): Promise<string> {
     results = { kedge: manifest.version, date, machine: machine(), devices, absent, rounds, rows };
     download.disabled = false;
     showReport(kernelOutput, results);
-    return `${rows.filter(({ cannot }) => cannot === undefined).length} implementations in their calls${stopped}`;
+    const count = rows.filter(({ cannot }) => cannot === undefined).length;
+    return `${count} ${count === 1 ? "implementation in its call" : "implementations in their calls"}${stopped}`;
   } finally {
     for (const { device } of opened) await device.dispose();
   }

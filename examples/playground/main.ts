@@ -1,7 +1,7 @@
 // The page: loads a model, generates from the prompt, shows how fast and in how much memory, and what attention did.
 // `?model=…&device=…` in the address choose what is loaded.
 
-import type { LoadProgress } from "kedge";
+import type { DeviceChoice, LoadProgress } from "kedge";
 import { AttentionView, element } from "./attention-view.ts";
 import { Session, type RunFacts } from "./session.ts";
 
@@ -34,9 +34,12 @@ let session: Session | undefined;
 let loading = new AbortController();
 let running: AbortController | undefined;
 
-function setState(state: State, message: string): void {
+/** What is wrong is said in another color, and where it can be seen. */
+function setState(state: State, message: string, isWrong = state === "failed"): void {
   page.dataset["state"] = state;
   status.textContent = message;
+  status.classList.toggle("wrong", isWrong);
+  if (isWrong) status.scrollIntoView({ block: "nearest" });
   generate.disabled = state !== "ready";
   generate.hidden = state === "generating";
   stop.hidden = state !== "generating";
@@ -66,7 +69,7 @@ async function load(): Promise<void> {
   await before?.dispose();
   try {
     const url = new URL(`./${model.value}/`, document.baseURI);
-    const loaded = await Session.load(url, device.value as "auto" | "webgpu" | "wasm", showProgress, signal);
+    const loaded = await Session.load(url, device.value as DeviceChoice, showProgress, signal);
     if (signal.aborted) return await loaded.dispose();
     session = loaded;
     setState("ready", loaded.model.device.description);
@@ -105,7 +108,9 @@ async function run(): Promise<void> {
   attention.hide();
   given.textContent = prompt.value;
   generated.textContent = "";
+  facts.replaceChildren();
   let message = current.model.device.description;
+  let isWrong = false;
   try {
     const options = { temperature: temperature.valueAsNumber, maxTokens: maxTokens.valueAsNumber };
     await current.run(prompt.value, { ...options, signal: running.signal }, (text, newFacts) => {
@@ -113,21 +118,23 @@ async function run(): Promise<void> {
       showFacts(newFacts);
     });
   } catch (error) {
-    message = running.signal.aborted ? "Stopped" : messageOf(error);
+    isWrong = !running.signal.aborted;
+    message = isWrong ? messageOf(error) : "Stopped";
   }
   if (session !== current) return; // another model was asked for meanwhile
   try {
     if (generated.textContent !== "") attention.show(await current.patterns());
   } catch (error) {
-    message = messageOf(error);
+    [message, isWrong] = [messageOf(error), true];
   }
-  if (session === current) setState("ready", message);
+  if (session === current) setState("ready", message, isWrong);
 }
 
 model.append(...MODELS.map((name) => new Option(name)));
 const address = new URLSearchParams(location.search);
 if (MODELS.includes(address.get("model") ?? "")) model.value = address.get("model")!;
-if (["auto", "webgpu", "wasm"].includes(address.get("device") ?? "")) device.value = address.get("device")!;
+const devices = [...device.options].map(({ value }) => value);
+if (devices.includes(address.get("device") ?? "")) device.value = address.get("device")!;
 
 for (const [name, text] of Object.entries(EXAMPLES)) {
   const button = document.createElement("button");
@@ -149,6 +156,11 @@ prompt.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void run();
 });
 stop.addEventListener("click", () => running?.abort());
-model.addEventListener("change", () => void load());
-device.addEventListener("change", () => void load());
+/** Loads what was chosen, and keeps it in the address. */
+function choose(): void {
+  history.replaceState(null, "", `?${new URLSearchParams({ model: model.value, device: device.value })}`);
+  void load();
+}
+model.addEventListener("change", choose);
+device.addEventListener("change", choose);
 void load();

@@ -1,6 +1,6 @@
 // One loaded model and what was generated with it last: everything of the page that is not about elements.
 
-import { loadModel, type LoadProgress, type Model, type ModelMemory } from "kedge";
+import { loadModel, type DeviceChoice, type LoadProgress, type Model, type ModelMemory } from "kedge";
 
 /** What a run has come to so far. */
 export interface RunFacts {
@@ -50,7 +50,7 @@ export class Session {
   /** Loads a model over HTTP. */
   static async load(
     url: URL,
-    device: "auto" | "webgpu" | "wasm",
+    device: DeviceChoice,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal,
   ): Promise<Session> {
