@@ -33,6 +33,7 @@ export const shapes: readonly Shape[] = [
   ),
   ...[25, 33, 64, 65].flatMap((rows) => [plain(rows, 32, 5), plain(rows, 96, 35)]),
   plain(26, 36, 70),
+  ...[5, 8, 9, 15, 16, 17, 32, 33].map((rows) => plain(rows, 36, 23)),
   ...[1, 2, 3, 4].flatMap((rows) => [plain(rows, 32, 3), plain(rows, 288, 33)]),
   ...[1, 2, 31].map((rows) => ({ params: { ...plain(rows, 64, 19).params, outputBegin: 8, outputStride: 40 } })),
   ...[1, 2, 7].map((rows) => plain(rows, 576, 1536)),

@@ -43,8 +43,12 @@ const PACKED_DOT = "packed_4x8_integer_dot_product";
 const SPLIT_LANES = 128;
 /** Rows, and lines, of a workgroup that goes through workgroup memory. */
 const BLOCK = 64;
-/** Rows of a lane that hands x round. */
-const BROADCAST_ROWS = 16;
+/** Rows of x of which a lane keeps sums where lanes hand it round, and the counts of rows that is best for: fewer waste sums, more load again. */
+const BROADCASTS = [
+  { tile: 8, rows: { min: 5, max: 8 } },
+  { tile: 16, rows: { min: 9, max: 16 } },
+  { tile: 32, rows: { min: 17 } },
+] as const;
 
 /** Lanes in a workgroup of subgroups: a few subgroups where they are small, whose dispatch would cost more than their work. */
 const subgroupLanes = ({ subgroupSize }: Setting) => Math.max(32, subgroupSize);
@@ -167,25 +171,28 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
         1,
       ],
     },
-    {
-      ...base,
-      name: `${name}.tiles.broadcast.${format}`,
-      wgsl: prelude + tilesBroadcast,
-      requires: ["subgroups"],
-      suits: "software",
-      rows: { min: 49 }, // at 32 it still loses to `tiles`
-      fits: (setting) => hasWhole(32)(setting) && setting.subgroupSize >= 4,
-      constants: (setting) => ({
-        WORKGROUP: setting.subgroupSize,
-        STEP: setting.subgroupSize < 8 ? 4 : 8,
-        ...constants(setting),
+    ...BROADCASTS.map(
+      ({ tile, rows }): WgslImplementation => ({
+        ...base,
+        name: `${name}.tiles.broadcast${tile}.${format}`,
+        wgsl: prelude + tilesBroadcast,
+        requires: ["subgroups"],
+        suits: "software",
+        rows,
+        fits: (setting) => hasWhole(4)(setting) && setting.subgroupSize >= 4,
+        constants: (setting) => ({
+          WORKGROUP: setting.subgroupSize,
+          STEP: setting.subgroupSize < 8 ? 4 : 8,
+          ROWS: tile,
+          ...constants(setting),
+        }),
+        workgroups: (setting) => [
+          Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad)),
+          Math.ceil(setting.params["rows"]! / tile),
+          1,
+        ],
       }),
-      workgroups: (setting) => [
-        Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad)),
-        Math.ceil(setting.params["rows"]! / BROADCAST_ROWS),
-        1,
-      ],
-    },
+    ),
     {
       ...base,
       name: `${name}.tiles.${format}`,

@@ -243,8 +243,9 @@ describe("programs", () => {
     builder.call(linear, "variable", buffers, { rows: variable("rows"), ...params });
     builder.call(linear, "fixed", buffers, { rows: 7, ...params });
     const executable = await device.prepare(builder.build());
-    const some = ["row.subgroups", "rows.subgroups", "tiles", "tiles.broadcast"].map((name) => `linear.${name}.f32`);
-    expect(executable.chosen).toEqual([some, ["linear.tiles.f32"]]);
+    const tiles = [8, 16, 32].map((tile) => `tiles.broadcast${tile}`);
+    const some = ["row.subgroups", "rows.subgroups", ...tiles].map((name) => `linear.${name}.f32`);
+    expect(executable.chosen).toEqual([some, ["linear.tiles.broadcast8.f32"]]);
     for (const rows of [1, 2, 4, 5]) await device.run(executable, { variables: { rows } });
   });
 
