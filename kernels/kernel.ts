@@ -66,8 +66,10 @@ export interface Setting {
   readonly formats: Readonly<Record<string, MatrixFormat | CacheFormat>>;
   /** "f16", "subgroups", "packed_4x8_integer_dot_product" (WebGPU), "relaxed-simd" (wasm) */
   readonly features: ReadonlySet<string>;
-  /** lanes of a subgroup, 0 without subgroups */
+  /** most lanes of a subgroup, 0 without subgroups; shaders may be given fewer, down to `minSubgroupSize` */
   readonly subgroupSize: number;
+  /** `subgroupSize` where it is left out */
+  readonly minSubgroupSize?: number;
   readonly maxWorkgroupSize: number;
   readonly maxWorkgroupBytes: number;
 }

@@ -17,7 +17,7 @@ import type { Call } from "./program.ts";
 import { bufferFormat } from "./tensor.ts";
 
 /** What the device is like, as implementations ask. */
-export type Traits = Pick<Setting, "features" | "subgroupSize" | "maxWorkgroupSize" | "maxWorkgroupBytes">;
+export type Traits = Omit<Setting, "params" | "present" | "formats">;
 
 /** What decides which implementations are considered. */
 export interface Policy<I extends Implementation> {

@@ -49,7 +49,8 @@ fn main(
         workgroupBarrier();
         for (var g = 0u; g < select(0u, min(EIGHT, groups - c * EIGHT), is_any_seen); g++) {
           let at = eighth * 4u * EIGHT + g;
-          let keys4 = transpose(mat4x4<f32>(chunk[at], chunk[at + EIGHT], chunk[at + 2u * EIGHT], chunk[at + 3u * EIGHT]));
+          let keys4 = transpose(mat4x4<f32>(vec4<f32>(chunk[at]), vec4<f32>(chunk[at + EIGHT]),
+            vec4<f32>(chunk[at + 2u * EIGHT]), vec4<f32>(chunk[at + 3u * EIGHT])));
           for (var r = 0u; r < 4u; r++) { products[r] += keys4 * queries[(row4 + r) * EIGHT + g]; }
         }
         workgroupBarrier();
@@ -81,7 +82,7 @@ fn main(
         workgroupBarrier();
         for (var r = 0u; r < 4u; r++) { sums[c][r] *= factors[row4 + r]; }
         for (var k = 0u; k < select(0u, SIDE, is_any_seen); k++) {
-          let value = chunk[k * EIGHT + eighth];
+          let value = vec4<f32>(chunk[k * EIGHT + eighth]);
           for (var r = 0u; r < 4u; r++) { sums[c][r] += weights[(row4 + r) * 33u + k] * value; }
         }
         workgroupBarrier();

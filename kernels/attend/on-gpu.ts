@@ -3,6 +3,8 @@ import { attentionRead, foursPreludes, singlesPreludes } from "../cache/preludes
 import { spread } from "../dispatch.ts";
 import type { Setting, WgslImplementation } from "../kernel.ts";
 import bindings from "./bindings.wgsl?raw";
+import chunkF16 from "./chunk.f16.wgsl?raw";
+import chunkF32 from "./chunk.f32.wgsl?raw";
 import rowsOfFour from "./attend.rows.subgroups.wgsl?raw";
 import split from "./attend.split.wgsl?raw";
 import subgroups from "./attend.subgroups.wgsl?raw";
@@ -38,21 +40,30 @@ const hasWholeGroups = ({ params }: Setting) => params["headDim"]! % 4 === 0;
  */
 export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format): readonly WgslImplementation[] => {
   const fours = bindings + visible + foursPreludes[format] + attentionRead;
+  const inTiles: WgslImplementation = {
+    name: `attend.tiles.${format}`,
+    wgsl: fours + chunkF32 + tileMemory + tiles,
+    requires: [],
+    formats: [format],
+    suits: "hardware",
+    rows: { min: 5 },
+    fits: (setting) =>
+      hasWholeGroups(setting) &&
+      setting.params["headDim"]! <= TILE.headDim &&
+      setting.maxWorkgroupBytes >= TILE.workgroupBytes,
+    constants: (setting) => ({ CHUNKS: Math.ceil(setting.params["headDim"]! / 32), ...sources(setting) }),
+    workgroups: ({ params: { rows, heads } }) => spread(Math.ceil(rows! / TILE.rows) * heads!),
+  };
+  // for measured choice: nobody has timed it on a GPU
+  const inTilesOfHalves: WgslImplementation = {
+    ...inTiles,
+    name: `attend.tiles.halves.${format}`,
+    wgsl: fours + chunkF16 + tileMemory + tiles,
+    requires: ["f16"],
+  };
   return [
-    {
-      name: `attend.tiles.${format}`,
-      wgsl: fours + tileMemory + tiles,
-      requires: [],
-      formats: [format],
-      suits: "hardware",
-      rows: { min: 5 },
-      fits: (setting) =>
-        hasWholeGroups(setting) &&
-        setting.params["headDim"]! <= TILE.headDim &&
-        setting.maxWorkgroupBytes >= TILE.workgroupBytes,
-      constants: (setting) => ({ CHUNKS: Math.ceil(setting.params["headDim"]! / 32), ...sources(setting) }),
-      workgroups: ({ params: { rows, heads } }) => spread(Math.ceil(rows! / TILE.rows) * heads!),
-    },
+    inTiles,
+    ...(format === "f16" ? [inTilesOfHalves] : []),
     {
       name: `attend.split.${format}`,
       wgsl: fours + walk + split,

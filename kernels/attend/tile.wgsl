@@ -1,4 +1,5 @@
-// The workgroup memory of attend.tiles.wgsl, and what fills it: entries, and 32 dimensions at a time of queries, keys or values.
+// The workgroup memory of attend.tiles.wgsl, and what fills it: entries, and 32 dimensions at a time of queries, keys or values,
+// the latter two as a prelude says (chunk.*.wgsl).
 
 const LOWEST = -3.4e38;
 /// Rows of a tile, keys of a block.
@@ -7,7 +8,7 @@ const SIDE = 32u;
 const EIGHT = 8u;
 
 var<workgroup> queries: array<vec4<f32>, 256>;       // [rows][8] groups of dimensions
-var<workgroup> chunk: array<vec4<f32>, 256>;         // [keys][8] groups of dimensions, of keys, then of values
+var<workgroup> chunk: array<Kept, 256>;              // [keys][8] groups of dimensions, of keys, then of values
 var<workgroup> weights: array<f32, 1056>;            // [rows][33]: products, then weights, of 32 keys
 var<workgroup> block_entries: array<vec4<u32>, SIDE>;
 var<workgroup> factors: array<f32, SIDE>;            // of each row: by how much its sums shrink, in the end 1 / total
@@ -50,6 +51,6 @@ fn load_chunk(lane: u32, c: u32, kv_head: u32, is_value: bool, is_source: bool) 
   for (var i = lane; i < 256u; i += 64u) {
     let slot = block_entries[i / EIGHT].x;
     let head = select(key_begin(slot, kv_head), value_begin(slot, kv_head), is_value);
-    chunk[i] = cached(head, min(c * EIGHT + i % EIGHT, params.head_dim / 4u - 1u), is_source);
+    chunk[i] = Kept(cached(head, min(c * EIGHT + i % EIGHT, params.head_dim / 4u - 1u), is_source));
   }
 }

@@ -12,5 +12,5 @@ export const gpu = matrixVariants({
   quad: 2,
   fits: ({ formats }) => formats["gate"] === formats["up"],
   constants: ({ present }) => ({ HAS_GATE_BIAS: present.has("gateBias"), HAS_UP_BIAS: present.has("upBias") }),
-  roundedBound: ({ inputs }) => ({ absolute: 6.6e-2 * inputs!, relative: 3e-2 }),
+  roundedBound: ({ inputs }, error) => ({ absolute: 2 * error * inputs!, relative: error }),
 });

@@ -11,5 +11,5 @@ export const gpu = matrixVariants({
   plain,
   quad: 4,
   constants: ({ present }) => ({ HAS_BIAS: present.has("bias"), HAS_RESIDUAL: present.has("residual") }),
-  roundedBound: ({ inputs }) => ({ absolute: 3.3e-2 * Math.sqrt(inputs!), relative: 1e-5 }),
+  roundedBound: ({ inputs }, error) => ({ absolute: error * Math.sqrt(inputs!), relative: 1e-5 }),
 });

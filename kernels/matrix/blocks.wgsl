@@ -1,14 +1,15 @@
 // Many rows, for adapters with fast workgroup memory: a workgroup of 128 lanes takes 64 rows x 64 lines, 16 columns at a
 // time. x and weights go through workgroup memory, turned so that numbers of one column lie side by side; a lane keeps
-// 8 rows x 4 lines in registers, so that three loads of four serve 32 multiply-adds. inputs is a multiple of 4.
+// 8 rows x 4 lines in registers, so that three loads of four serve 32 multiply-adds. As what numbers are kept there, a prelude
+// says (blocks.*.wgsl). inputs is a multiple of 4.
 
 const ROWS = 64u;
 const QUADS = 16u;
 /// Columns of a step, in fours.
 const STEP = 4u;
 
-var<workgroup> inputs: array<vec4<f32>, 256>;   // [16 columns][16 fours of rows]
-var<workgroup> weights: array<vec4<f32>, 256>;  // [16 columns][16 quads]
+var<workgroup> inputs: array<KeptInputs, 256>;    // [16 columns][16 fours of rows]
+var<workgroup> weights: array<KeptWeights, 256>;  // [16 columns][16 quads]
 
 /// Columns 4k.. of four rows, [columns][rows]: zeros beyond the last column, of a row beyond the last the last row's.
 fn inputs4(row: u32, k: u32) -> mat4x4<f32> {
@@ -50,22 +51,22 @@ fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocatio
   for (var k = 0u; k < params.inputs / 4u; k += STEP) {
     if (index < 64u) {
       let brick = inputs4(row + brought * 4u, k + columns);
-      inputs[place] = brick[0];
-      inputs[place + 16u] = brick[1];
-      inputs[place + 32u] = brick[2];
-      inputs[place + 48u] = brick[3];
+      inputs[place] = kept_inputs(brick[0]);
+      inputs[place + 16u] = kept_inputs(brick[1]);
+      inputs[place + 32u] = kept_inputs(brick[2]);
+      inputs[place + 48u] = kept_inputs(brick[3]);
     } else {
       let brick = weights4(output + brought * QUAD, k + columns);
-      weights[place] = brick[0];
-      weights[place + 16u] = brick[1];
-      weights[place + 32u] = brick[2];
-      weights[place + 48u] = brick[3];
+      weights[place] = kept_weights(brick[0]);
+      weights[place + 16u] = kept_weights(brick[1]);
+      weights[place + 32u] = kept_weights(brick[2]);
+      weights[place + 48u] = kept_weights(brick[3]);
     }
     workgroupBarrier();
     for (var column = 0u; column < STEP * 4u; column++) {
-      let lines = weights[column * 16u + quad];
-      low = add(inputs[column * 16u + rows], lines, low);
-      high = add(inputs[column * 16u + rows + 1u], lines, high);
+      let lines = vec4<f32>(weights[column * 16u + quad]);
+      low = add(vec4<f32>(inputs[column * 16u + rows]), lines, low);
+      high = add(vec4<f32>(inputs[column * 16u + rows + 1u]), lines, high);
     }
     workgroupBarrier();
   }

@@ -4,6 +4,9 @@
 import { spread, spreadLanes } from "../dispatch.ts";
 import type { Bound, Setting, WgslImplementation } from "../kernel.ts";
 import activation from "../activate/activation.wgsl?raw";
+import blocksF16 from "./blocks.f16.wgsl?raw";
+import blocksF32 from "./blocks.f32.wgsl?raw";
+import blocksHalfWeights from "./blocks.half-weights.wgsl?raw";
 import blocks from "./blocks.wgsl?raw";
 import lines from "./lines.wgsl?raw";
 import type { MatrixFormat } from "./matrix.ts";
@@ -33,8 +36,8 @@ export interface MatrixKernel {
   readonly fits?: (setting: Setting) => boolean;
   /** the overrides of `epilogue` */
   readonly constants: (setting: Setting) => Readonly<Record<string, boolean>>;
-  /** the bound where x is rounded to int8, see docs/numerics.md */
-  readonly roundedBound: (params: Readonly<Record<string, number>>) => Bound;
+  /** the bound where numbers are rounded so that a sum of n products is off by less than `error` · sqrt(n), see docs/numerics.md */
+  readonly roundedBound: (params: Readonly<Record<string, number>>, error: number) => Bound;
 }
 
 /** The WGSL language feature with dot4I8Packed. */
@@ -43,6 +46,8 @@ const PACKED_DOT = "packed_4x8_integer_dot_product";
 const SPLIT_LANES = 128;
 /** Rows, and lines, of a workgroup that goes through workgroup memory. */
 const BLOCK = 64;
+/** Errors of sums where x is rounded to 8 bits, and where x and weights are rounded to halves: see docs/numerics.md. */
+const ROUNDED = { int8: 3.3e-2, f16: 1.7e-3 } as const;
 /** Rows of x of which a lane keeps sums where lanes hand it round, and the counts of rows that is best for: fewer waste sums, more load again. */
 const BROADCASTS = [
   { tile: 8, rows: { min: 5, max: 8 } },
@@ -54,6 +59,11 @@ const BROADCASTS = [
 const subgroupLanes = ({ subgroupSize }: Setting) => Math.max(32, subgroupSize);
 /** Lanes in a workgroup of tiles: few on adapters that compute in narrow vectors. */
 const tileLanes = ({ subgroupSize }: Setting) => (subgroupSize === 0 ? 64 : Math.max(16, subgroupSize));
+
+/** Lanes of a subgroup that can be counted on. */
+const fewestLanes = ({ subgroupSize, minSubgroupSize = subgroupSize }: Setting) => minSubgroupSize;
+/** Lanes that hand x round: 8 or 4, of which every subgroup has as many. */
+const stepOf = (setting: Setting) => (fewestLanes(setting) < 8 ? 4 : 8);
 
 const outputsOf = ({ params }: Setting) => params["outputs"]!;
 
@@ -96,10 +106,46 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
           rows: { max: 1 },
           fits: hasWhole(32),
           isNondeterministic: true,
-          bound: kernel.roundedBound,
+          bound: (params) => kernel.roundedBound(params, ROUNDED.int8),
         },
       ]
     : [];
+
+  const inBlocks: WgslImplementation = {
+    ...base,
+    name: `${name}.blocks.${format}`,
+    wgsl: prelude + blocksF32 + blocks,
+    requires: [],
+    suits: "hardware",
+    rows: { min: 17 }, // fewer leave most of a block empty
+    constants,
+    workgroups: (setting) => [
+      Math.ceil(outputsOf(setting) / ((BLOCK / 4) * quad)),
+      Math.ceil(setting.params["rows"]! / BLOCK),
+      1,
+    ],
+  };
+  // both for measured choice: nobody has timed them on a GPU
+  const inBlocksOfHalves: readonly WgslImplementation[] = [
+    ...(format === "f16"
+      ? [
+          {
+            ...inBlocks,
+            name: `${name}.blocks.half-weights.f16`,
+            wgsl: prelude + blocksHalfWeights + blocks,
+            requires: ["f16"],
+          },
+        ]
+      : []),
+    {
+      ...inBlocks,
+      name: `${name}.blocks.halves.${format}`,
+      wgsl: prelude + blocksF16 + blocks,
+      requires: ["f16"],
+      isNondeterministic: true,
+      bound: (params) => kernel.roundedBound(params, ROUNDED.f16),
+    },
+  ];
 
   const quantizedRow: Partial<Record<MatrixFormat, WgslImplementation>> = {
     int8: {
@@ -109,7 +155,8 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       wgsl: prelude + rowScales,
       suits: "software",
       rows: { max: 1 },
-      fits: (setting) => hasWhole(32)(setting) && (setting.subgroupSize === 4 || setting.subgroupSize === 8),
+      fits: (setting) =>
+        hasWhole(32)(setting) && [4, 8].includes(setting.subgroupSize) && fewestLanes(setting) === setting.subgroupSize,
       constants: (setting) => ({ ...bySubgroups(2).constants(setting), STEP: setting.subgroupSize }),
     },
     int4: {
@@ -119,10 +166,10 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       requires: ["subgroups"],
       suits: "software",
       rows: { max: 1 },
-      fits: (setting) => hasWhole(32)(setting) && setting.subgroupSize >= 4,
+      fits: (setting) => hasWhole(32)(setting) && fewestLanes(setting) >= 4,
       constants: (setting) => ({
         WORKGROUP: setting.subgroupSize,
-        STEP: setting.subgroupSize < 8 ? 4 : 8,
+        STEP: stepOf(setting),
         ...constants(setting),
       }),
       workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad))),
@@ -157,42 +204,27 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       wgsl: prelude + rowsSubgroups,
       rows: { min: 2, max: 4 },
     },
-    {
+    inBlocks,
+    ...BROADCASTS.map(({ tile, rows }): WgslImplementation => ({
       ...base,
-      name: `${name}.blocks.${format}`,
-      wgsl: prelude + blocks,
-      requires: [],
-      suits: "hardware",
-      rows: { min: 17 }, // fewer leave most of a block empty
-      constants,
+      name: `${name}.tiles.broadcast${tile}.${format}`,
+      wgsl: prelude + tilesBroadcast,
+      requires: ["subgroups"],
+      suits: "software",
+      rows,
+      fits: (setting) => hasWhole(4)(setting) && fewestLanes(setting) >= 4,
+      constants: (setting) => ({
+        WORKGROUP: setting.subgroupSize,
+        STEP: stepOf(setting),
+        ROWS: tile,
+        ...constants(setting),
+      }),
       workgroups: (setting) => [
-        Math.ceil(outputsOf(setting) / ((BLOCK / 4) * quad)),
-        Math.ceil(setting.params["rows"]! / BLOCK),
+        Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad)),
+        Math.ceil(setting.params["rows"]! / tile),
         1,
       ],
-    },
-    ...BROADCASTS.map(
-      ({ tile, rows }): WgslImplementation => ({
-        ...base,
-        name: `${name}.tiles.broadcast${tile}.${format}`,
-        wgsl: prelude + tilesBroadcast,
-        requires: ["subgroups"],
-        suits: "software",
-        rows,
-        fits: (setting) => hasWhole(4)(setting) && setting.subgroupSize >= 4,
-        constants: (setting) => ({
-          WORKGROUP: setting.subgroupSize,
-          STEP: setting.subgroupSize < 8 ? 4 : 8,
-          ROWS: tile,
-          ...constants(setting),
-        }),
-        workgroups: (setting) => [
-          Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad)),
-          Math.ceil(setting.params["rows"]! / tile),
-          1,
-        ],
-      }),
-    ),
+    })),
     {
       ...base,
       name: `${name}.tiles.${format}`,
@@ -206,6 +238,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
         1,
       ],
     },
+    ...inBlocksOfHalves,
     {
       name: `${name}.${format}`,
       wgsl: unpackPreludes[format] + own + kernel.plain,

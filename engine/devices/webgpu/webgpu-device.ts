@@ -111,6 +111,7 @@ function traitsOf({ features, subgroupSizes, limits }: AdapterFacts): Traits {
   return {
     features: names,
     subgroupSize: subgroupSizes[1],
+    minSubgroupSize: subgroupSizes[0],
     maxWorkgroupSize: limits["maxComputeInvocationsPerWorkgroup"]!,
     maxWorkgroupBytes: limits["maxComputeWorkgroupStorageSize"]!,
   };
