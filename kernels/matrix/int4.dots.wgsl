@@ -13,15 +13,15 @@ fn codes_of(scales: u32, words: vec4<u32>) -> Codes {
 }
 
 fn first_codes(begin: u32, group: u32) -> Codes {
-  let at = begin + group * 5u;
-  return codes_of(first_element(at),
-    vec4<u32>(first_element(at + 1u), first_element(at + 2u), first_element(at + 3u), first_element(at + 4u)));
+  let at = codes_at(begin, group * 8u);
+  return codes_of(first_element(scale_at(begin, group * 8u)),
+    vec4<u32>(first_element(at), first_element(at + 1u), first_element(at + 2u), first_element(at + 3u)));
 }
 
 fn second_codes(begin: u32, group: u32) -> Codes {
-  let at = begin + group * 5u;
-  return codes_of(second_element(at),
-    vec4<u32>(second_element(at + 1u), second_element(at + 2u), second_element(at + 3u), second_element(at + 4u)));
+  let at = codes_at(begin, group * 8u);
+  return codes_of(second_element(scale_at(begin, group * 8u)),
+    vec4<u32>(second_element(at), second_element(at + 1u), second_element(at + 2u), second_element(at + 3u)));
 }
 
 /// The lowest bytes of eight numbers of x as two words: those whose codes are the lower halves of a word's bytes, and the others.

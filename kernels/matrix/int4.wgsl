@@ -1,17 +1,19 @@
-// Four neighboring weights of a matrix quantized to int4: a group of 32 is 5 words, its scale and minimum in the first.
+// Four neighboring weights of a matrix quantized to int4: four groups of 32 are 20 words, their scales and minima in the first
+// four.
 
 alias Packed4 = u32;
 
 fn row_stride(columns: u32) -> u32 {
-  return (columns + 31u) / 32u * 5u;
+  let groups = (columns + 31u) / 32u;
+  return (groups + (groups + 3u) / 4u) * 4u;
 }
 
 fn codes_at(row: u32, k: u32) -> u32 {
-  return row + k / 8u * 5u + 1u + k % 8u / 2u;
+  return row + k / 32u * 20u + 4u + k % 32u / 2u;
 }
 
 fn scale_at(row: u32, k: u32) -> u32 {
-  return row + k / 8u * 5u;
+  return row + k / 32u * 20u + k % 32u / 8u;
 }
 
 fn unpack4(codes: Packed4, scales: Packed4, k: u32) -> vec4<f32> {

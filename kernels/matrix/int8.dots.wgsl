@@ -7,26 +7,20 @@ struct Codes {
   high: vec4<u32>,
 }
 
-fn group_at(begin: u32, group: u32) -> u32 {
-  return begin + group / 2u * 17u;
-}
-
 fn codes_of(scales: u32, group: u32, low: vec4<u32>, high: vec4<u32>) -> Codes {
   return Codes(half_to_float((scales >> ((group & 1u) * 16u)) & 0xffffu), low, high);
 }
 
 fn first_codes(begin: u32, group: u32) -> Codes {
-  let at = group_at(begin, group);
-  let i = at + 1u + (group & 1u) * 8u;
-  return codes_of(first_element(at), group,
+  let i = codes_at(begin, group * 8u);
+  return codes_of(first_element(scale_at(begin, group * 8u)), group,
     vec4<u32>(first_element(i), first_element(i + 1u), first_element(i + 2u), first_element(i + 3u)),
     vec4<u32>(first_element(i + 4u), first_element(i + 5u), first_element(i + 6u), first_element(i + 7u)));
 }
 
 fn second_codes(begin: u32, group: u32) -> Codes {
-  let at = group_at(begin, group);
-  let i = at + 1u + (group & 1u) * 8u;
-  return codes_of(second_element(at), group,
+  let i = codes_at(begin, group * 8u);
+  return codes_of(second_element(scale_at(begin, group * 8u)), group,
     vec4<u32>(second_element(i), second_element(i + 1u), second_element(i + 2u), second_element(i + 3u)),
     vec4<u32>(second_element(i + 4u), second_element(i + 5u), second_element(i + 6u), second_element(i + 7u)));
 }

@@ -1,18 +1,18 @@
-// Four neighboring weights of a matrix quantized to int8: two groups of 32 are 17 words, their scales in the first.
+// Four neighboring weights of a matrix quantized to int8: eight groups of 32 are 68 words, their scales in the first four.
 
 alias Packed4 = u32;
 
 fn row_stride(columns: u32) -> u32 {
   let groups = (columns + 31u) / 32u;
-  return groups * 8u + (groups + 1u) / 2u;
+  return groups * 8u + (groups + 7u) / 8u * 4u;
 }
 
 fn codes_at(row: u32, k: u32) -> u32 {
-  return row + k / 16u * 17u + 1u + k % 16u;
+  return row + k / 64u * 68u + 4u + k % 64u;
 }
 
 fn scale_at(row: u32, k: u32) -> u32 {
-  return row + k / 16u * 17u;
+  return row + k / 64u * 68u + k % 64u / 16u;
 }
 
 fn unpack4(codes: Packed4, scales: Packed4, k: u32) -> vec4<f32> {

@@ -10,11 +10,10 @@ import blocksHalfWeights from "./blocks.half-weights.wgsl?raw";
 import blocks from "./blocks.wgsl?raw";
 import lines from "./lines.wgsl?raw";
 import type { MatrixFormat } from "./matrix.ts";
-import { dotPreludes, gpuFormats, unpackPreludes } from "./preludes.ts";
+import { dotPreludes, gpuFormats, linesPreludes, unpackPreludes } from "./preludes.ts";
 import { isQuantized } from "./quantize.ts";
 import rowDots from "./row.dots.wgsl?raw";
 import rowLines from "./row.lines.wgsl?raw";
-import rowScales from "./row.scales.wgsl?raw";
 import rowSplit from "./row.split.wgsl?raw";
 import rowSubgroups from "./row.subgroups.wgsl?raw";
 import rowsSubgroups from "./rows.subgroups.wgsl?raw";
@@ -147,35 +146,25 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
     },
   ];
 
-  const quantizedRow: Partial<Record<MatrixFormat, WgslImplementation>> = {
-    int8: {
-      ...base,
-      ...bySubgroups(2),
-      name: `${name}.row.scales.int8`,
-      wgsl: prelude + rowScales,
-      suits: "software",
-      rows: { max: 1 },
-      fits: (setting) =>
-        hasWhole(32)(setting) && [4, 8].includes(setting.subgroupSize) && fewestLanes(setting) === setting.subgroupSize,
-      constants: (setting) => ({ ...bySubgroups(2).constants(setting), STEP: setting.subgroupSize }),
-    },
-    int4: {
-      ...base,
-      name: `${name}.row.lines.int4`,
-      wgsl: prelude + rowLines,
-      requires: ["subgroups"],
-      suits: "software",
-      rows: { max: 1 },
-      fits: (setting) => hasWhole(32)(setting) && fewestLanes(setting) >= 4,
-      constants: (setting) => ({
-        WORKGROUP: setting.subgroupSize,
-        STEP: stepOf(setting),
-        ...constants(setting),
-      }),
-      workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad))),
-    },
-  };
-  const forSoftware = quantizedRow[format];
+  const wholeLines: readonly WgslImplementation[] = isQuantized(format)
+    ? [
+        {
+          ...base,
+          name: `${name}.row.lines.${format}`,
+          wgsl: linesPreludes[format] + own + kernel.lines + rowLines,
+          requires: ["subgroups"],
+          suits: "software",
+          rows: { max: 1 },
+          fits: (setting) => hasWhole(32)(setting) && fewestLanes(setting) >= 4,
+          constants: (setting) => ({
+            WORKGROUP: setting.subgroupSize,
+            STEP: stepOf(setting),
+            ...constants(setting),
+          }),
+          workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad))),
+        },
+      ]
+    : [];
 
   return [
     {
@@ -188,7 +177,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       constants: (setting) => ({ WORKGROUP: SPLIT_LANES, ...constants(setting) }),
       workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / quad)),
     },
-    ...(forSoftware ? [forSoftware] : []),
+    ...wholeLines,
     {
       ...base,
       ...bySubgroups(2),

@@ -1,7 +1,9 @@
 // Where quantized groups lie in a packed matrix. All numbers are little-endian.
 //
-//   rows    int8: two groups are 17 words, the two scales in the first, then 8 words of codes each (a last single group is 9)
-//           int4: a group is 5 words: scale and minimum, then 4 words of eight codes, the first in the lowest bits
+//   rows    blocks of groups, the last of a row may be of fewer: four words of scales, then the groups' codes, so that a shader
+//           can load all of it four words at a time
+//           int8: blocks of 8, two scales a word, then 8 words of codes a group
+//           int4: blocks of 4, scale and minimum a word, then 4 words of eight codes a group, the first in the lowest bits
 //   panels  eight rows side by side, group after group: [8] scales, for int4 [8] minima, then codes
 //           int8: [16 pairs of columns][8 rows][2]
 //           int4: [4 blocks of 8 columns][2 halves of 4 rows][4 rows][4], each byte with the codes of columns i and i + 4
@@ -18,14 +20,18 @@ export interface QuantizedShape {
 }
 
 const PANEL_ROWS = 8;
-/** Bytes of one row's group. */
+/** Bytes of one row's group in `panels`. */
 const GROUP_BYTES = { int8: 34, int4: 20 } as const;
+/** In `rows`: groups of a block, words of a group's codes, and of a block's scales. */
+const BLOCK = { int8: { groups: 8, words: 8 }, int4: { groups: 4, words: 4 } } as const;
+const SCALE_WORDS = 4;
 
 /** Bytes of a row in the layout `rows`, of eight in `panels`. */
 export function quantizedStride({ columns, format, layout }: QuantizedShape): number {
   const groups = Math.ceil(columns / GROUP_COLUMNS);
   if (layout === "panels") return groups * GROUP_BYTES[format] * PANEL_ROWS;
-  return format === "int4" ? groups * 20 : (groups * 8 + Math.ceil(groups / 2)) * 4;
+  const { groups: perBlock, words } = BLOCK[format];
+  return (groups * words + Math.ceil(groups / perBlock) * SCALE_WORDS) * 4;
 }
 
 /** Writes whole quantized rows (quantized-rows.ts) from row `place` of `target` on; a panel's first row clears the panel. */
@@ -48,6 +54,13 @@ export function packQuantized(shape: QuantizedShape, bytes: Uint8Array, place: n
   });
 }
 
+/** Bytes at which a group's block begins in the layout `rows`, and its codes. */
+function placeInBlock(format: QuantizedFormat, base: number, group: number) {
+  const { groups, words } = BLOCK[format];
+  const block = base + Math.floor(group / groups) * (groups * words + SCALE_WORDS) * 4;
+  return { block, codes: block + (SCALE_WORDS + (group % groups) * words) * 4 };
+}
+
 /** The layout `rows` of rows without a broken group: words are copied as they are, scales put between them. */
 function packWholeGroups(
   format: QuantizedFormat,
@@ -60,14 +73,18 @@ function packWholeGroups(
   const from = new Uint32Array(bytes.buffer, bytes.byteOffset, minima >> 2);
   const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 1);
   const to = new Uint32Array(target.buffer, target.byteOffset, target.byteLength >> 2);
-  const words = format === "int8" ? 8 : 4;
-  let [source, place, half] = [0, 0, 0];
+  const { groups: perBlock, words } = BLOCK[format];
+  let [source, place, half, block] = [0, 0, 0, 0];
   for (let row = 0; row < rows; row++) {
     for (let group = 0; group < groups; group++, half++) {
+      const inBlock = group % perBlock;
+      if (inBlock === 0) {
+        block = place;
+        to.fill(0, block, (place += SCALE_WORDS));
+      }
       const scale = halves[(scales >> 1) + half]!;
-      if (format === "int4") to[place++] = scale | (halves[(minima >> 1) + half]! << 16);
-      else if (group % 2 === 1) to[place - words - 1]! |= scale << 16;
-      else to[place++] = scale;
+      if (format === "int4") to[block + inBlock] = scale | (halves[(minima >> 1) + half]! << 16);
+      else to[block + (inBlock >> 1)]! |= scale << ((inBlock & 1) * 16);
       for (const end = source + words; source < end; source++) to[place++] = from[source]!;
     }
   }
@@ -111,13 +128,13 @@ const placesOf: Readonly<
   Record<`${QuantizedFormat}.${"rows" | "panels"}`, (base: number, group: number, row: number) => Places>
 > = {
   "int8.rows": (base, group) => {
-    const pair = base + (group >> 1) * 68;
-    const codes = pair + 4 + (group & 1) * 32;
-    return { scale: pair + (group & 1) * 2, minimum: 0, code: (i) => codes + i, shift: unshifted };
+    const { block, codes } = placeInBlock("int8", base, group);
+    return { scale: block + (group % 8) * 2, minimum: 0, code: (i) => codes + i, shift: unshifted };
   },
   "int4.rows": (base, group) => {
-    const scale = base + group * 20;
-    return { scale, minimum: scale + 2, code: (i) => scale + 4 + (i >> 1), shift: (i) => (i & 1) * 4 };
+    const { block, codes } = placeInBlock("int4", base, group);
+    const scale = block + (group % 4) * 4;
+    return { scale, minimum: scale + 2, code: (i) => codes + (i >> 1), shift: (i) => (i & 1) * 4 };
   },
   "int8.panels": (base, group, row) => {
     const at = base + group * 272;
@@ -152,17 +169,16 @@ function writerOf({ format, layout }: QuantizedShape): Writer {
   switch (`${format}.${layout}` as const) {
     case "int8.rows":
       return (target, base, group, _row, { codes, scale }) => {
-        const pair = base + (group >> 1) * 68;
-        const at = pair + 4 + (group & 1) * 32;
-        putHalf(target, pair + (group & 1) * 2, scale);
+        const { block, codes: at } = placeInBlock("int8", base, group);
+        putHalf(target, block + (group % 8) * 2, scale);
         for (let i = 0; i < GROUP_COLUMNS; i++) target[at + i] = codes[i]!;
       };
     case "int4.rows":
       return (target, base, group, _row, { codes, scale, minimum }) => {
-        const at = base + group * 20;
-        putHalf(target, at, scale);
-        putHalf(target, at + 2, minimum);
-        for (let i = 0; i < GROUP_COLUMNS; i += 2) target[at + 4 + (i >> 1)] = codes[i]! | (codes[i + 1]! << 4);
+        const { block, codes: at } = placeInBlock("int4", base, group);
+        putHalf(target, block + (group % 4) * 4, scale);
+        putHalf(target, block + (group % 4) * 4 + 2, minimum);
+        for (let i = 0; i < GROUP_COLUMNS; i += 2) target[at + (i >> 1)] = codes[i]! | (codes[i + 1]! << 4);
       };
     case "int8.panels":
       return (target, base, group, row, { codes, scale }) => {

@@ -9,8 +9,10 @@ import f16 from "./f16.wgsl?raw";
 import f32 from "./f32.wgsl?raw";
 import half from "./half.wgsl?raw";
 import int4Dots from "./int4.dots.wgsl?raw";
+import int4Lines from "./int4.lines.wgsl?raw";
 import int4 from "./int4.wgsl?raw";
 import int8Dots from "./int8.dots.wgsl?raw";
+import int8Lines from "./int8.lines.wgsl?raw";
 import int8 from "./int8.wgsl?raw";
 import rounded from "./rounded.wgsl?raw";
 import stored from "./stored.wgsl?raw";
@@ -34,6 +36,12 @@ export const exactPreludes: Readonly<Record<MatrixFormat, string>> = {
 export const dotPreludes: Readonly<Record<QuantizedFormat, string>> = {
   int8: rounded + int8Dots,
   int4: rounded + int4Dots,
+};
+
+/** What stands in front of row.lines.wgsl in place of `unpackPreludes`: a group of 32 weights at a time. */
+export const linesPreludes: Readonly<Record<QuantizedFormat, string>> = {
+  int8: half + int8Lines,
+  int4: half + int4Lines,
 };
 
 /** The formats of `unpackPreludes`. */
