@@ -10,8 +10,8 @@ const CODES = 1u;
 alias Codes = vec4<u32>;
 
 /// By what inputs are multiplied. The last code of a word is shifted after all, lest it look negative.
-const EVEN = vec4<f32>(1.0, 0x1p-4, 0x1p-8, 0x1p-12);
-const ODD = vec4<f32>(0x1p-16, 0x1p-20, 0x1p-24, 1.0);
+const EVEN = vec4<f32>(1.0, 1.0 / 16.0, 1.0 / 256.0, 1.0 / 4096.0);
+const ODD = vec4<f32>(1.0 / 65536.0, 1.0 / 1048576.0, 1.0 / 16777216.0, 1.0);
 
 fn row_stride(columns: u32) -> u32 {
   let groups = (columns + 31u) / 32u;

@@ -17,7 +17,7 @@ fn row_stride(columns: u32) -> u32 {
   return groups * CODES + (groups + BLOCK - 1u) / BLOCK;
 }
 
-fn factors_of(_lane: u32) -> vec4<f32> { return vec4<f32>(0x1p-24); }
+fn factors_of(_lane: u32) -> vec4<f32> { return vec4<f32>(1.0 / 16777216.0); }
 
 fn first_codes(at: u32) -> Codes { return Codes(first_element(at), first_element(at + 1u)); }
 

@@ -62,13 +62,13 @@ fn main(
   var touched = 0u;
   var sums = vec4<f32>();
   let groups = params.inputs / 32u;
-  for (var block = 0u; block < groups; block += BLOCK) {
+  for (var begin = 0u; begin < groups; begin += BLOCK) {
     let s0 = first_element(at.x);
     let s1 = first_element(at.y);
     let s2 = second_element(at.z);
     let s3 = second_element(at.w);
     at += 1u;
-    for (var group = block; group < min(groups, block + BLOCK); group++) {
+    for (var group = begin; group < min(groups, begin + BLOCK); group++) {
       let ahead = group * STEP * CACHE_LINE;
       touched |= first_element(next_first + ahead).x | second_element(next_second + ahead).x;
       let inputs = handed_round(group, lane);
