@@ -47,9 +47,9 @@ export const shapes: readonly Shape[] = [
   // many rows, and whole groups of 32 inputs
   ...[25, 32, 33, 49, 64, 65, 70].flatMap((rows) => [plain(rows, 32, 5), plain(rows, 96, 67)]),
   plain(26, 36, 130),
+  ...[5, 6, 8, 9, 13, 15, 16, 17, 31, 32, 33].map((rows) => plain(rows, 36, 43)),
   // more rows than are packed at once
   plain(70, 2600, 9),
-  ...[5, 6, 8, 9, 13, 15, 16, 17, 31, 32, 33].map((rows) => plain(rows, 36, 43)),
   ...[1, 2, 3, 4].flatMap((rows) => [plain(rows, 32, 3), plain(rows, 288, 33), plain(rows, 1056, 7)]),
   { params: { ...plain(31, 64, 19).params, outputBegin: 8, outputStride: 40 } },
   { params: { ...plain(2, 64, 19).params, outputBegin: 8, outputStride: 40 } },
