@@ -90,7 +90,7 @@ export function contender(): Contender {
   return {
     async prepare(task) {
       if (task.work === "first-token") prepared = await firstToken("bench/comparison/first-token-kedge.mjs", task);
-      else if (task.work === "script-size") prepared = await scriptSize();
+      else if (task.work === "script-size") prepared = await scriptSize(task.variant);
       else if (/^(gemm|row)/.test(task.work)) prepared = await prepareOperation(task);
       else prepared = await prepareModel(task, isOnGpu(task) ? "webgpu" : "wasm");
       return prepared.ready;
