@@ -3,17 +3,25 @@
 // written.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import "../../../kernels/every-on-webgl.ts";
 import { kernels } from "../../../kernels/index.ts";
 import { openScriptPage, type ScriptPage } from "../../../tests/support/webgl-page.ts";
 import { implementationsOf, trialsFor } from "./choose.ts";
 
 const script = /* js */ `
   import { kernelShapes } from "/kernels/shapes.ts";
-  import { makeTrial, seededRandom } from "/kernels/index.ts";
+  import { makeTrial, multiplyAdd, readThrough, seededRandom } from "/kernels/index.ts";
   import { runTrial } from "/engine/devices/self-test.ts";
   import { openWebGl } from "/engine/devices/webgl/webgl-device.ts";
   const device = await openWebGl();
   globalThis.device = device;
+  globalThis.runPeaks = () =>
+    Promise.all(
+      [multiplyAdd, readThrough].map((kernel) => {
+        const trial = makeTrial(kernel, kernel.samples[0], seededRandom(1));
+        return runTrial(device, trial, kernel.implementations.find((one) => "webgl" in one));
+      }),
+    );
   globalThis.runShapes = async (kernelName, name) => {
     const { kernel, shapes } = kernelShapes.find(({ kernel }) => kernel.name === kernelName);
     const implementation = kernel.implementations.find((one) => one.name === name);
@@ -55,6 +63,10 @@ describe("in Chromium", () => {
     },
     60_000,
   );
+
+  test("the kernels of the peaks agree with theirs", async () => {
+    expect(await page.run("runPeaks()")).toEqual([null, null]);
+  });
 });
 
 test("every implementation has a known-answer test", () => {
