@@ -33,7 +33,7 @@ const app = /* js */ `
     await device.dispose();
     return { got: [...got], activations };
   };
-  const [one, several] = [await chain({}), await chain({ linearMemoryBytes: 2 ** 21 })];
+  const [one, several] = [await chain({}), await chain({ linearMemoryBytes: 3 * 2 ** 20 })];
   const isSame = one.got[0] > 0 && one.got.every((value, i) => value === several.got[i]);
   const isSpread = several.activations > one.activations * 2;
   const device = await openDevice("wasm", { threads: 2 });

@@ -16,9 +16,18 @@ const opened: Device[] = [];
 afterAll(() => Promise.all(opened.map((one) => one.dispose())));
 afterEach(() => vi.restoreAllMocks());
 
-/** A device whose memories are of 2 MiB; weights leave half of each free, scratch takes a part. */
-async function open(options: WasmOptions = {}): Promise<Device> {
-  const device = await openWasm({ threads: 2, linearMemoryBytes: 2 * MEBIBYTE, ...options });
+/** Bytes of a memory, whole pages of them: scratch of each thread takes a part, and weights leave half of the rest free. */
+function bytesOf({ threads = 2, shareMemory }: WasmOptions): { linear: number; usable: number } {
+  const taken = STATIC_BYTES + 1024 + (shareMemory === false ? 1 : threads) * SCRATCH_BYTES;
+  const linear = Math.ceil((taken + 1.5 * MEBIBYTE) / 65536) * 65536;
+  return { linear, usable: linear - taken };
+}
+
+/** A device of small memories, at most `memories` of them. */
+async function open(options: WasmOptions = {}, memories?: number): Promise<Device> {
+  const linearMemoryBytes = bytesOf(options).linear;
+  const limit = memories === undefined ? {} : { maxMemoryBytes: memories * linearMemoryBytes };
+  const device = await openWasm({ threads: 2, linearMemoryBytes, ...limit, ...options });
   opened.push(device);
   return device;
 }
@@ -231,8 +240,8 @@ describe.each(WAYS)("several memories %o", (options) => {
   });
 
   it("let programs take turns where replicas of both find no room, and give everything back", async () => {
-    const device = await open({ ...options, maxMemoryBytes: 6 * MEBIBYTE });
-    const usable = 2 * MEBIBYTE - STATIC_BYTES - 1024 - (options.threads ?? 1) * SCRATCH_BYTES;
+    const device = await open(options, 3);
+    const { usable } = bytesOf(options);
     const inputs = [1, 2].map((seed) => tensorOf(device, numbers(100_000, seed)));
     const weight = await device.createMatrix(sourceOf("far", DIM, DIM, numbers(DIM * DIM)));
     const bytes = usable - DIM * DIM * 4 - 600_000;
@@ -354,7 +363,7 @@ describe("several memories", () => {
   });
 
   it("are no more than all may have together, and then weights may fill them", async () => {
-    const device = await open({ maxMemoryBytes: 3 * MEBIBYTE });
+    const device = await open({}, 2);
     const matrices: Matrix[] = [];
     const create = async () =>
       void matrices.push(await device.createMatrix(sourceOf("weights", DIM, 128, numbers(DIM * 128))));

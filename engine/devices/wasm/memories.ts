@@ -13,7 +13,7 @@ import type { Place } from "./messages.ts";
 import { PAGE_BYTES, type WasmMemory } from "./platform.ts";
 import { shareMemory } from "./shared-memory.ts";
 
-/** Bytes that weights leave free in each memory; of a memory of less than twice that, half. Caches leave half as many. */
+/** Bytes that weights leave free in each memory; where less than twice that can be taken, half. Caches leave half as many. */
 const RESERVE_BYTES = 256 << 20;
 const RESERVE_SHARES = { weights: 1, cache: 0.5, activations: 0 } as const satisfies Record<TensorRole, number>;
 
@@ -106,7 +106,7 @@ export class Memories {
   /** The same where the reserve that the role leaves is kept, and `beside` more bytes would find room; else undefined. */
   tryIn(memory: number, byteLength: number, role: TensorRole, beside = 0): number | undefined {
     const { allocator, limit } = this.#halls[memory]!;
-    const reserve = Math.min(limit / 2, RESERVE_BYTES) * RESERVE_SHARES[role];
+    const reserve = Math.min((limit - this.#plan.begin) / 2, RESERVE_BYTES) * RESERVE_SHARES[role];
     if (reserve > 0 && allocator.freeBytes - byteLength < reserve) return undefined;
     const address = allocator.allocate(byteLength);
     if (address === undefined || beside === 0) return address;
