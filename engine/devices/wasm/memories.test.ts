@@ -17,15 +17,15 @@ afterAll(() => Promise.all(opened.map((one) => one.dispose())));
 afterEach(() => vi.restoreAllMocks());
 
 /** Bytes of a memory, whole pages of them: scratch of each thread takes a part, and weights leave half of the rest free. */
-function bytesOf({ threads = 2, shareMemory }: WasmOptions): { linear: number; usable: number } {
+function bytesOf({ threads = 2, shareMemory }: WasmOptions): { each: number; usable: number } {
   const taken = STATIC_BYTES + 1024 + (shareMemory === false ? 1 : threads) * SCRATCH_BYTES;
-  const linear = Math.ceil((taken + 1.5 * MEBIBYTE) / 65536) * 65536;
-  return { linear, usable: linear - taken };
+  const each = Math.ceil((taken + 1.5 * MEBIBYTE) / 65536) * 65536;
+  return { each, usable: each - taken };
 }
 
 /** A device of small memories, at most `memories` of them. */
 async function open(options: WasmOptions = {}, memories?: number): Promise<Device> {
-  const linearMemoryBytes = bytesOf(options).linear;
+  const linearMemoryBytes = bytesOf(options).each;
   const limit = memories === undefined ? {} : { maxMemoryBytes: memories * linearMemoryBytes };
   const device = await openWasm({ threads: 2, linearMemoryBytes, ...limit, ...options });
   opened.push(device);
