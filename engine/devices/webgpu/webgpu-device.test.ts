@@ -290,7 +290,7 @@ describe("programs", () => {
       softcap: 0,
     };
     const buffers = { x, weight, bias: undefined, residual: undefined, y };
-    for (let i = 0; i < 6; i++) builder.call(linear, `linear.${i}`, buffers, params);
+    for (let i = 0; i < 24; i++) builder.call(linear, `linear.${i}`, buffers, params);
     const executable = await device.prepare(builder.build());
     let ticks = 0;
     const timer = setInterval(() => ticks++, 10);
