@@ -44,6 +44,11 @@ test("the machine and the settings are told", () => {
   expect(lines).toContain("- kedge f32: threads 2, SIMD on");
 });
 
+test("a work in which somebody took part who no longer does is open", () => {
+  const old = { ...gemm.gemm!, entrants: [...gemm.gemm!.entrants, entrant("a peer of old", [1, 2, 3])] };
+  expect(measuredLines({ gemm: old })).toEqual(measuredLines({}));
+});
+
 test("tables replace what is between the marks, and nothing else", () => {
   const page = `before\n${BEGIN_MARK}\nold\n${END_MARK}\nafter\n`;
   const written = withTables(page, gemm);

@@ -47,10 +47,17 @@ function goalRow(work: Work, { goal, against, reached, isMet }: Verdict): readon
   ];
 }
 
+/** What was measured of a work; nothing where one who took part then no longer does. */
+function measuredOf(work: Work, measurements: Measurements): MeasuredWork | undefined {
+  const measured = measurements[work.name];
+  const isKnown = ({ name }: MeasuredEntrant): boolean => work.entrants.some((entrant) => entrant.name === name);
+  return measured?.entrants.every(isKnown) ? measured : undefined;
+}
+
 /** The goals of works, met or missed. */
 export function goalsTable(works: readonly Work[], measurements: Measurements): readonly string[] {
   const rows = works.flatMap((work) => {
-    const measured = measurements[work.name];
+    const measured = measuredOf(work, measurements);
     return judgeWork(work, measured ? mediansOf(measured) : new Map()).map((verdict) => goalRow(work, verdict));
   });
   return markdownTable(["work", "what", "goal", "reached", ""], rows);
@@ -115,7 +122,7 @@ export function workSection(work: Work, measured: MeasuredWork): readonly string
 /** All tables, as lines. */
 export function measuredLines(measurements: Measurements): readonly string[] {
   const sections = WORKS.flatMap((work) => {
-    const measured = measurements[work.name];
+    const measured = measuredOf(work, measurements);
     return measured ? workSection(work, measured) : [];
   });
   return ["## Goals", "", ...goalsTable(WORKS, measurements), "", "## Works", "", ...sections];
