@@ -8,7 +8,7 @@
 // has 7), and a sum over a group stays within 16 bits: 16 · 128 · 15 = 30720.
 
 import { madd, sumLanes } from "../call.as";
-import { GROUP, largestOfGroup } from "./rounded-rows.as";
+import { GROUP, largestOfGroup, roundEight } from "./rounded-rows.as";
 import { firstHalves, lastHalves } from "./weights.quantized.as";
 
 /** The largest q whose limbs both have 8 bits with a sign: 127 · 256 + 127. */
@@ -25,15 +25,6 @@ export function roundLimbs(x: usize, inputs: i32, to: usize): void {
   roundGroup(whole, to);
 }
 
-/** Eight numbers, times `inverse`, as i16: adding 1.5 · 2^23 rounds, and leaves the number in the lowest bits. */
-@inline
-function roundEight(x: usize, inverse: v128): v128 {
-  const shift = f32x4.splat(12582912);
-  const first = f32x4.add(f32x4.mul(v128.load(x), inverse), shift);
-  const last = f32x4.add(f32x4.mul(v128.load(x, 16), inverse), shift);
-  return i16x8.shuffle(first, last, 0, 2, 4, 6, 8, 10, 12, 14);
-}
-
 function roundGroup(x: usize, to: usize): void {
   const largest = largestOfGroup(x);
   const step: f32 = largest / LARGEST;
@@ -41,7 +32,7 @@ function roundGroup(x: usize, to: usize): void {
   const ones = i16x8.splat(1);
   let sums = i32x4.splat(0);
   for (let i: usize = 0; i < 32; i += 16) {
-    const a = roundEight(x + (i << 2), inverse), b = roundEight(x + (i << 2) + 32, inverse);
+    const a = roundEight<i8>(x + (i << 2), inverse), b = roundEight<i8>(x + (i << 2) + 32, inverse);
     sums = i32x4.add(sums, i32x4.add(i32x4.dot_i16x8_s(a, ones), i32x4.dot_i16x8_s(b, ones)));
     const lowA = i16x8.shr_s(i16x8.shl(a, 8), 8), lowB = i16x8.shr_s(i16x8.shl(b, 8), 8);
     const highA = i16x8.shr_s(i16x8.sub(a, lowA), 8), highB = i16x8.shr_s(i16x8.sub(b, lowB), 8);

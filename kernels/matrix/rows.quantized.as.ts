@@ -112,21 +112,10 @@ function add4<W>(x: usize, stride: usize, panel: usize, groups: i32, tile: usize
   add<W>(4, x, stride, panel, groups, tile);
 }
 
-/** Whether a single row is taken apart into limbs: where one instruction multiplies bytes. */
-@inline
-function hasLimbs<W>(rows: u32): bool {
-  return !isSigned<W>() && rows == 1;
-}
-
-/** Rounds one to four rows of x [rows][inputs] for `addQuantized`. */
+/** Rounds one to four rows of x [rows][inputs] for `addQuantized`; a single one is taken apart into limbs where one instruction multiplies bytes. */
 export function roundFewRows<W>(x: usize, rows: u32, inputs: i32): void {
-  if (ASC_FEATURE_RELAXED_SIMD) {
-    if (hasLimbs<W>(rows)) {
-      roundLimbs(x, inputs, roundedAddress());
-      return;
-    }
-  }
-  roundRows<W>(x, rows, inputs, roundedAddress());
+  if (ASC_FEATURE_RELAXED_SIMD && !isSigned<W>() && rows == 1) roundLimbs(x, inputs, roundedAddress());
+  else roundRows<W>(x, rows, inputs, roundedAddress());
 }
 
 /** tile [rows][8] += one to four rounded rows times a panel; i8 is int8, u8 is int4. */
