@@ -1,6 +1,6 @@
 // What was found, as a table for people: of each call the implementations, the fastest first.
 
-import { errorText, gigaText, percentText, timeText } from "./text.ts";
+import { errorText, figuresOf, gigaText } from "./text.ts";
 import { groupsOf, ratesOf, type KernelResults, type KernelRow, type MeasuredDevice } from "./results.ts";
 
 function line(cells: readonly string[]): string {
@@ -16,17 +16,7 @@ function cellsOf(row: KernelRow, device: MeasuredDevice, isFirst: boolean): stri
   if (row.cannot !== undefined) return [call, row.format ?? "", `cannot: ${row.cannot}`, "", "", "", "", "", ""];
   if (!rates)
     return [call, row.format ?? "", name, `**wrong**: ${row.failure ?? "no time"}`, "", "", "", "", errorText(row)];
-  return [
-    call,
-    row.format ?? "",
-    name,
-    timeText(row.seconds!.median),
-    percentText(rates.spread),
-    row.flops > 0 ? gigaText(rates.flopsPerSecond) : "",
-    gigaText(rates.bytesPerSecond),
-    rates.shareOfPeak === undefined ? "" : `${percentText(rates.shareOfPeak)} ${rates.limit}`,
-    errorText(row),
-  ];
+  return [call, row.format ?? "", name, ...figuresOf(row, rates)];
 }
 
 /** One device: what it is and can do, then its rows. */

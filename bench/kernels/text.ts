@@ -1,6 +1,6 @@
 // Numbers of a kernel bench as people read them.
 
-import type { KernelRow } from "./results.ts";
+import type { KernelRow, Rates } from "./results.ts";
 
 /** A time in the unit that suits it. */
 export function timeText(seconds: number): string {
@@ -32,4 +32,16 @@ export function errorText({ largestError, errorOfBound }: KernelRow): string {
         ? `${errorOfBound!.toPrecision(2)} times the bound`
         : `${percentText(errorOfBound!)} of bound`;
   return `${largestError.toExponential(1)} (${share})`;
+}
+
+/** A row's figures in the order of tables: time, spread, operations and bytes a second, share of the peak, largest error. */
+export function figuresOf(row: KernelRow, rates: Rates): string[] {
+  return [
+    timeText(row.seconds!.median),
+    percentText(rates.spread),
+    row.flops > 0 ? gigaText(rates.flopsPerSecond) : "",
+    gigaText(rates.bytesPerSecond),
+    rates.shareOfPeak === undefined ? "" : `${percentText(rates.shareOfPeak)} ${rates.limit}`,
+    errorText(row),
+  ];
 }

@@ -1,7 +1,7 @@
 // A kernel bench to look at: what was measured, plots, and the table, of the rows that the reader chooses.
 
 import { ratesOf, groupsOf, type KernelResults, type KernelRow, type MeasuredDevice } from "../kernels/results.ts";
-import { errorText, gigaText, percentText, timeText } from "../kernels/text.ts";
+import { errorText, figuresOf, gigaText } from "../kernels/text.ts";
 import { element, section, table } from "./elements.ts";
 import { barPlot, errorPlot, isEmpty, pointsOf, rooflinePlot } from "./plots.ts";
 import { sideBySideSection } from "./side-by-side.ts";
@@ -63,14 +63,7 @@ function rowTable(rows: readonly KernelRow[], { devices }: KernelResults): HTMLE
 function numbersOf(row: KernelRow, device: MeasuredDevice): string[] {
   const rates = ratesOf(row, device);
   if (!rates) return ["wrong", "", "", "", "", errorText(row)];
-  return [
-    timeText(row.seconds!.median),
-    percentText(rates.spread),
-    row.flops > 0 ? gigaText(rates.flopsPerSecond) : "",
-    gigaText(rates.bytesPerSecond),
-    rates.shareOfPeak === undefined ? "" : `${percentText(rates.shareOfPeak)} ${rates.limit}`,
-    errorText(row),
-  ];
+  return figuresOf(row, rates);
 }
 
 function peakText({ id, description, peak: { flopsPerSecond, bytesPerSecond } }: MeasuredDevice): string {

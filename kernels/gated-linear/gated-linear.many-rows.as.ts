@@ -1,7 +1,8 @@
 // gated-linear for five rows and more: both matrices of a panel by turns. Call words: gated-linear.finish.
 
-import { doneTaking, portionOf, takeNext, word } from "../call.as";
+import { word } from "../call.as";
 import { chunkRows, multiplyChunk, openChunk, tileAddress } from "../matrix/many-rows.as";
+import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/portions.as";
 import { panelBytes } from "../matrix/weights.as";
 import { finishGated } from "./gated-linear.finish.as";
 
@@ -13,25 +14,20 @@ function manyRows<W>(call: usize, threads: i32): void {
   const gates = tileAddress(0);
   const ups = tileAddress(1);
   const step = chunkRows(rows, inputs);
-  const portion = portionOf(panels, threads);
-  const portions = (panels + portion - 1) / portion;
   let ready = rows; // first row of the chunk that this thread has made ready
-  for (let next = takeNext(); next / portions * step < rows; next = takeNext()) {
-    const row = next / portions * step;
+  while (takePanels(rows, step, panels, threads)) {
+    const row = portionRow;
     const count = min(step, rows - row);
     const x = <usize>word(call, 0) + <usize>row * (<usize>inputs << 2);
     if (row != ready) openChunk(x, count, inputs);
     ready = row;
-    const begin = next % portions * portion;
-    const end = min(begin + portion, panels);
-    for (let panel = begin; panel < end; panel++) {
+    for (let panel = portionBegin; panel < portionEnd; panel++) {
       const at = <usize>panel * bytes;
       multiplyChunk<W>(count, <usize>word(call, 1) + at, inputs, gates);
       multiplyChunk<W>(count, <usize>word(call, 2) + at, inputs, ups);
       finishGated(call, row, count, panel, gates, ups);
     }
   }
-  doneTaking(threads);
 }
 
 export function gatedLinearManyRowsF32(call: usize, thread: i32, threads: i32): void {

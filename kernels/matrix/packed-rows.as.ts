@@ -15,8 +15,8 @@ export function blockRows(left: u32): u32 {
   return left < 5 || left == 7 || left == 8 ? 4 : BLOCK_ROWS;
 }
 
-/** Packs rows of x [rows][inputs]; returns the end of the blocks. */
-export function packBlocks(x: usize, rows: u32, inputs: u32, to: usize): usize {
+/** Packs rows of x [rows][inputs]. */
+export function packBlocks(x: usize, rows: u32, inputs: u32, to: usize): void {
   const stride = <usize>inputs << 2;
   while (rows > 0) {
     const size = blockRows(rows);
@@ -28,7 +28,6 @@ export function packBlocks(x: usize, rows: u32, inputs: u32, to: usize): usize {
     to += stride * size;
     rows -= count;
   }
-  return to;
 }
 
 /** A row's columns from `column` on, to every `size`-th place from the block's row on. */
