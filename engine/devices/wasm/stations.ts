@@ -11,6 +11,7 @@ import type { BufferUse } from "../../../kernels/index.ts";
 import type { Matrix, Tensor } from "../device.ts";
 import type { Call } from "../program.ts";
 import { wordsFor } from "../tensor.ts";
+import { COPY_WORDS } from "./messages.ts";
 
 /** In which memory a buffer is at home. */
 export type HomeOf = (buffer: Tensor | Matrix) => number;
@@ -78,7 +79,7 @@ export class Route {
 
   /** The stations as the lead is sent them (messages.ts): of each tensor, as much as any call of the range uses. */
   words(addressIn: (tensor: Tensor, memory: number) => number): Uint32Array {
-    const words = new Uint32Array(this.#stations.length * 2 + this.#carries * 5);
+    const words = new Uint32Array(this.#stations.length * 2 + this.#carries * COPY_WORDS);
     const bytes = new Map<Tensor, number>();
     for (const [tensor, uses] of this.#uses) {
       const most = uses.reduce((largest, { numbers, name }) => Math.max(largest, numbers.sizes[name]!), 0);
@@ -90,7 +91,7 @@ export class Route {
       next += 2;
       for (const { tensor, from, to } of carries) {
         words.set([from, addressIn(tensor, from), to, addressIn(tensor, to), bytes.get(tensor)!], next);
-        next += 5;
+        next += COPY_WORDS;
       }
     }
     return words;
