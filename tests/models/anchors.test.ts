@@ -1,0 +1,164 @@
+// Anchor attention and windows against goldens: as one masked prefill, in chunks of any size, and token by token with eviction.
+
+import { existsSync } from "node:fs";
+import { loadModel, policies, type CachePolicy, type Device, type Model } from "kedge";
+import { bufferSource, filesFolder, openSafetensors, openWeights, parseConfig } from "kedge/loaders";
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Engine } from "../../engine/model/engine.ts";
+import { loadWeights } from "../../engine/model/weights.ts";
+import { DEVICES, testDevice } from "../support/devices.ts";
+import { shared, WITHOUT_SHARED } from "../support/shared.ts";
+
+const FOLDER = shared("fixtures/anchors");
+
+/** The masks of the goldens, each by the policy that makes it. */
+const MASKS: readonly (readonly [string, CachePolicy])[] = [
+  ["dense", policies.full()],
+  ["taa", policies.anchors()],
+  ["taa-sinks0", policies.anchors({ sinks: 0 })],
+  ["taa-anllm", policies.anchors({ anchorSeesAnchors: false })],
+  ["taa-recent2", policies.anchors({ keepRecent: 2 })],
+  ["taa-sinks4-recent1", policies.anchors({ sinks: 4, keepRecent: 1 })],
+  ["window8", policies.window(8)],
+  ["sinks2-window6", policies.sinks(2, 6)],
+];
+
+interface Goldens {
+  /** [B, T] */
+  readonly inputs: number[][];
+  tensor(name: string, row: number): Promise<Float32Array>;
+}
+
+async function readGoldens(): Promise<Goldens> {
+  const file = await openSafetensors(
+    bufferSource(await readFile(`${FOLDER}/golden.safetensors`), "golden.safetensors"),
+  );
+  const tensor = async (name: string, row: number) => {
+    const { shape, values } = await file.readTensor(name);
+    const numbers = Float32Array.from(values as ArrayLike<number | bigint>, Number);
+    const size = numbers.length / shape[0]!;
+    return numbers.subarray(row * size, (row + 1) * size);
+  };
+  const inputs = [[...(await tensor("input_ids", 0))], [...(await tensor("input_ids", 1))]];
+  return { inputs, tensor };
+}
+
+/** The fixture's files, its configuration changed; without a layer map, anchors are token-wise alone. */
+async function fixture(isLayerWise: boolean): Promise<Map<string, Uint8Array>> {
+  const config = JSON.parse(await readFile(`${FOLDER}/config.json`, "utf8")) as {
+    anchor_attention: Record<string, unknown>;
+  };
+  if (!isLayerWise) delete config.anchor_attention["layer_map"];
+  return new Map<string, Uint8Array>([
+    ["config.json", Buffer.from(JSON.stringify(config))],
+    ["model.safetensors", await readFile(`${FOLDER}/model.safetensors`)],
+  ]);
+}
+
+async function makeEngine(device: Device, isLayerWise: boolean, chunkRows: number): Promise<Engine> {
+  const files = await fixture(isLayerWise);
+  const config = parseConfig(JSON.parse(Buffer.from(files.get("config.json")!).toString()));
+  const checkpoint = await openWeights(filesFolder(files));
+  const { weights } = await loadWeights(device, checkpoint, config, { file: "anchors" });
+  return Engine.create(device, config, weights, { chunkRows });
+}
+
+/** Largest difference as a share of the largest number wanted. */
+function relativeDifference(got: Float32Array, want: Float32Array): number {
+  expect(got.length).toBe(want.length);
+  const largest = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return got.reduce((most, value, i) => Math.max(most, Math.abs(value - want[i]!)), 0) / largest;
+}
+
+describe.skipIf(!existsSync(FOLDER))(`anchor attention (${WITHOUT_SHARED})`, () => {
+  describe.each(DEVICES)("on %s", (name) => {
+    const bound = name === "reference" ? 2e-5 : 1e-4;
+    let device: Device;
+    let model: Model;
+    let layerWise: Model;
+    let goldens: Goldens;
+    const engines = new Map<number, Engine>();
+    beforeAll(async () => {
+      device = await testDevice(name);
+      goldens = await readGoldens();
+      model = await loadModel(filesFolder(await fixture(false)), { device });
+      layerWise = await loadModel(filesFolder(await fixture(true)), { device });
+      for (const chunkRows of [7, 48]) engines.set(chunkRows, await makeEngine(device, false, chunkRows));
+    });
+    afterAll(async () => {
+      for (const engine of engines.values()) engine.dispose();
+      await model.dispose();
+      await layerWise.dispose();
+      await device.dispose();
+    });
+
+    test.each(MASKS)("%s: a masked prefill gives the logits and the last layer's attention", async (mask, cache) => {
+      for (const [row, tokens] of goldens.inputs.entries()) {
+        const tap = "blocks.5.attn.hook_pattern";
+        const { logits, captured } = await model.forward(tokens, { cache, capture: [tap] });
+        expect(relativeDifference(logits!.data, await goldens.tensor(`${mask}.logits`, row))).toBeLessThan(bound);
+        const attention = await goldens.tensor(`${mask}.attention.last`, row);
+        expect(relativeDifference(captured[tap]!.data, attention)).toBeLessThan(bound);
+      }
+    });
+
+    test.each(MASKS)("%s: with eviction, in chunks and token by token, the same", async (mask, policy) => {
+      for (const [row, tokens] of goldens.inputs.entries()) {
+        const want = await goldens.tensor(`${mask}.logits`, row);
+        const visible = await goldens.tensor(`${mask}.visible`, row);
+        for (const [chunkRows, step] of [
+          [48, 1],
+          [7, 20],
+          [48, 48],
+        ] as const) {
+          const engine = engines.get(chunkRows)!;
+          const sequence = engine.open({ policy });
+          for (let begin = 0; begin < tokens.length; begin += step) {
+            const end = Math.min(tokens.length, begin + step);
+            const [logits] = await engine.logits([{ sequence, tokens: tokens.slice(begin, end) }]);
+            const wanted = want.subarray((end - 1) * 128, end * 128);
+            expect(relativeDifference(logits!, wanted), `${mask}, ${end} tokens`).toBeLessThan(bound);
+            const next = visible.subarray(end * tokens.length, (end + 1) * tokens.length);
+            const kept = new Set(sequence.stored.lists[0]!.positions());
+            for (let key = 0; key < end && end < tokens.length; key++) {
+              if (next[key] === 1) expect(kept.has(key), `${mask}: key ${key} is seen by ${end}`).toBe(true);
+            }
+          }
+          // Keys that the last query saw, and no others, were alive for it.
+          const [atEnd] = await goldens.tensor(`${mask}.keys_at_end`, row);
+          if (step === 1) {
+            const before = engine.open({ policy });
+            await engine.greedy([{ sequence: before, tokens: tokens.slice(0, -1) }]);
+            const alive = before.stored.lists[0]!.length + 1;
+            if (mask === "taa-anllm") expect(alive).toBeGreaterThanOrEqual(atEnd!);
+            else expect(alive).toBe(atEnd);
+            engine.close(before);
+          }
+          engine.close(sequence);
+          expect(engine.store.bytes().live).toBe(0);
+        }
+      }
+    });
+
+    test("layer-wise anchors give their logits, whole and token by token, and take no bytes", async () => {
+      const engine = await makeEngine(device, true, 48);
+      const tokenWise = engines.get(48)!;
+      for (const [row, tokens] of goldens.inputs.entries()) {
+        const want = await goldens.tensor("laa.logits", row);
+        const { logits } = await layerWise.forward(tokens);
+        expect(relativeDifference(logits!.data, want)).toBeLessThan(bound);
+        const [sequence, plain] = [engine.open(), tokenWise.open({ policy: policies.anchors() })];
+        for (const [i, token] of tokens.entries()) {
+          const [step] = await engine.logits([{ sequence, tokens: [token] }]);
+          expect(relativeDifference(step!, want.subarray(i * 128, (i + 1) * 128))).toBeLessThan(bound);
+          await tokenWise.greedy([{ sequence: plain, tokens: [token] }]);
+          expect(engine.store.bytes().live).toBe(tokenWise.store.bytes().live);
+        }
+        engine.close(sequence);
+        tokenWise.close(plain);
+      }
+      engine.dispose();
+    });
+  });
+});

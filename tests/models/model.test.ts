@@ -1,0 +1,131 @@
+// A whole model as people use it: generation from several sides at once, batches and samples, aborts, scores, conversations.
+
+import { readFile } from "node:fs/promises";
+import { collect, loadModel, policies, type Device, type Model } from "kedge";
+import { filesFolder } from "kedge/loaders";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { testDevice } from "../support/devices.ts";
+
+const SHIPPED = "models/kedge-js-5m";
+const HEADS = [
+  "/**\n * Keep the even numbers.\n */\nfunction even(nums) {\n",
+  "/**\n * Remove duplicate words, then sort the words by length.\n */\nfunction tidy(words) {\n",
+  "/**\n * Add 3 to each number and return the largest.\n */\nfunction top(values) {\n",
+];
+const TEMPLATE =
+  "{% for message in messages %}// {{ message.role }}: {{ message.content }}\n{% endfor %}{% if add_generation_prompt %}// assistant: {% endif %}";
+
+/** The shipped model with a chat template. */
+async function talkative(device: Device): Promise<Model> {
+  const names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+  const files = new Map<string, Uint8Array>();
+  for (const name of names) files.set(name, await readFile(`${SHIPPED}/${name}`));
+  const config = JSON.parse(files.get("tokenizer_config.json")!.toString()) as object;
+  files.set("tokenizer_config.json", Buffer.from(JSON.stringify({ ...config, chat_template: TEMPLATE })));
+  return loadModel(filesFolder(files), { device });
+}
+
+describe("a model", () => {
+  let device: Device;
+  let model: Model;
+  const options = { maxTokens: 40, ignoreEndTokens: true } as const;
+  beforeAll(async () => {
+    device = await testDevice("wasm");
+    model = await loadModel(SHIPPED, { device });
+  });
+  afterAll(async () => {
+    await model.dispose();
+    await device.dispose();
+  });
+  const textOf = async (prompt: string, more: object = {}) =>
+    (await collect(model.generate(prompt, { ...options, ...more })))[0]!.text;
+
+  test("writes the same alone, in a batch, and beside other generations, passes and scores", async () => {
+    const alone: string[] = [];
+    for (const head of HEADS) alone.push(await textOf(head));
+    const batch = await collect(model.generateBatch(HEADS, options));
+    expect(batch.map(({ text }) => text)).toEqual(alone);
+    const score = (await model.score(HEADS[0]!)).totalLogProb;
+    const together = await Promise.all([
+      ...HEADS.map((head) => textOf(head)),
+      textOf(HEADS[0]!, { cache: policies.heavyHitters(24) }),
+      model.forward(HEADS[1]!, { capture: ["blocks.*.attn.hook_pattern"] }),
+      model.score(HEADS[0]!),
+    ]);
+    expect(together.slice(0, 3)).toEqual(alone);
+    expect((together[5] as { totalLogProb: number }).totalLogProb).toBeCloseTo(score, 3);
+    expect(model.memory().cache.live).toBe(0);
+  });
+
+  test("the same seed writes the same text, samples differ, and the first of them is the plain run", async () => {
+    const drawn = { temperature: 1, seed: 3 };
+    const first = await textOf(HEADS[0]!, drawn);
+    expect(await textOf(HEADS[0]!, drawn)).toBe(first);
+    const samples = await collect(model.generate(HEADS[0]!, { ...options, ...drawn, samples: 3 }));
+    expect(samples[0]!.text).toBe(first);
+    expect(new Set(samples.map(({ text }) => text)).size).toBeGreaterThan(1);
+  });
+
+  test("log-probabilities of a greedy text are those that scoring it gives", async () => {
+    const [row] = await collect(model.generate(HEADS[0]!, { ...options, logProbs: 2 }));
+    const prompt = model.tokens(HEADS[0]!);
+    const { logProbs } = await model.score([...prompt, ...row!.tokens]);
+    for (const [i, chosen] of row!.logProbs!.entries()) {
+      expect(chosen.logProb).toBeCloseTo(logProbs[prompt.length - 1 + i]!, 3);
+      expect(chosen.alternatives[0]!.token).toBe(row!.tokens[i]);
+    }
+  });
+
+  test("an abort ends a generation within one token, in the middle of a prompt too", async () => {
+    const abort = new AbortController();
+    let tokens = 0;
+    const run = async () => {
+      for await (const piece of model.generate(HEADS[0]!, { ...options, maxTokens: 500, signal: abort.signal })) {
+        tokens += piece.tokens.length;
+        if (tokens >= 5) abort.abort(new Error("enough"));
+      }
+    };
+    await expect(run()).rejects.toThrow("enough");
+    expect(tokens).toBeLessThan(8);
+    const early = new AbortController();
+    const long = model.generate(Array(900).fill(7) as number[], { ...options, signal: early.signal });
+    const reading = long.next();
+    early.abort(new Error("no more"));
+    await expect(reading).rejects.toThrow("no more");
+    expect(model.memory().cache.live).toBe(0);
+  });
+
+  test("a hook on logits decides what can be said", async () => {
+    const [brace] = model.tokens("}");
+    const only = (logits: Float32Array) => {
+      for (const token of logits.keys()) if (token !== brace) logits[token] = -Infinity;
+    };
+    expect(await textOf(HEADS[0]!, { logitsHook: only, maxTokens: 3 })).toBe("}}}");
+  });
+
+  test("a conversation answers as if each turn were put to it whole, and keeps what it has read", async () => {
+    const chatty = await talkative(device);
+    const session = chatty.chat({ system: "short" });
+    const answers: string[] = [];
+    for (const said of ["keep even numbers", "and the largest"]) {
+      const before = session.cachedTokens;
+      const messages = [...session.messages, { role: "user", content: said }];
+      const [whole] = await collect(chatty.generate(messages, { ...options, maxTokens: 12 }));
+      let answer = "";
+      for await (const piece of session.say(said, { ...options, maxTokens: 12 })) answer += piece.text;
+      expect(answer).toBe(whole!.text);
+      expect(session.cachedTokens).toBeGreaterThan(before);
+      answers.push(answer);
+    }
+    expect(session.messages.map(({ role }) => role)).toEqual(["system", "user", "assistant", "user", "assistant"]);
+    const live = chatty.memory().cache.live;
+    expect(live).toBe(session.cachedTokens * 6 * 2 * 2 * 64 * 4);
+    const abort = new AbortController();
+    abort.abort(new Error("never mind"));
+    await expect(collect(session.say("more", { signal: abort.signal }))).rejects.toThrow("never mind");
+    expect(session.messages).toHaveLength(5);
+    session.dispose();
+    expect(chatty.memory().cache.live).toBe(0);
+    await chatty.dispose();
+  });
+});

@@ -1,0 +1,19 @@
+// How much script kedge is to a page: engine, kernels and loaders, as a visitor's browser gets them.
+
+import { expect, test } from "vitest";
+import { bundledSize } from "../../bench/comparison/script-size.ts";
+
+/** Gzipped bytes, without WebAssembly, that a browser may load to generate on a device. */
+const MOST_BYTES_OF_A_PAGE = { wasm: 75_000, webgpu: 90_000, webgl: 80_000 };
+/** The same of all scripts together, those for other devices and rarely used features among them: it holds what there is from growing. */
+const MOST_BYTES = 134_000;
+
+test("a page loads what its device needs, and no more than it may", { timeout: 60_000 }, async () => {
+  const { gzipBytes, files, pages } = await bundledSize();
+  expect(files).toBeGreaterThan(1);
+  for (const device of ["wasm", "webgpu", "webgl"] as const) {
+    expect(pages[device]).toBeGreaterThan(20_000); // it is all there
+    expect(pages[device], device).toBeLessThanOrEqual(MOST_BYTES_OF_A_PAGE[device]);
+  }
+  expect(gzipBytes).toBeLessThanOrEqual(MOST_BYTES);
+});
