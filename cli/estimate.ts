@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { estimate as estimateMemory } from "kedge";
 import { isQuantized, type MatrixFormat, type QuantizedFormat } from "kedge/kernels";
-import { FormatError, loadConfig, openWeights, quantizationOf, readJson, type Weights } from "kedge/loaders";
+import { FormatError, loadConfig, openWeights, quantizationOf, readJson, type Checkpoint } from "kedge/loaders";
 import { addCacheType, addJson, addQuantize, UsageError, whole, type CacheArguments } from "./arguments.ts";
 import { dtypeTotals } from "./checkpoint.ts";
 import * as format from "./format.ts";
@@ -41,7 +41,7 @@ export const estimate: Verb = {
   async execute(terminal, [source], given: EstimateArguments) {
     const found = await findModel(source!, terminal);
     const config = await loadConfig(found.folder, terminal.signal);
-    const { contextLength, family } = config;
+    const { contextLength, modelType } = config;
     const { context = contextLength, cacheType = "f32" } = given;
     if (context > contextLength) {
       throw new UsageError(`--context is ${context}, but this model's holds ${contextLength} tokens`);
@@ -56,7 +56,7 @@ export const estimate: Verb = {
     if (given.json) {
       terminal.printJson({
         model: found.folder.name,
-        family,
+        family: modelType,
         format: kind,
         formatFrom: from,
         parameters: parameters.total,
@@ -71,7 +71,7 @@ export const estimate: Verb = {
     }
     terminal.print(
       terminal.style(found.folder.name, "bold"),
-      `${family}, ${format.short(parameters.total)} parameters`,
+      `${modelType}, ${format.short(parameters.total)} parameters`,
       "",
       ...format.table(
         [
@@ -91,7 +91,7 @@ export const estimate: Verb = {
 };
 
 /** What the weights are quantized to, else the format of most of their bytes; f32 for anything else. */
-export function weightFormat(checkpoint: Pick<Weights, "tensors" | "metadata">): MatrixFormat {
+export function weightFormat(checkpoint: Pick<Checkpoint, "tensors" | "metadata">): MatrixFormat {
   return quantizationOf(checkpoint) ?? FORMATS[dtypeTotals(checkpoint.tensors.values())[0]?.[0] ?? ""] ?? "f32";
 }
 

@@ -9,8 +9,8 @@
 // last token. "0.logits" and so on are of a prompt of its own, "0.input_ids"; "laa.logits" are of a model with anchors as it is.
 
 import {
-  bf16ToF32,
-  f16ToF32,
+  decodeBf16,
+  decodeF16,
   FormatError,
   type ModelConfig,
   type SafetensorsFile,
@@ -188,9 +188,9 @@ export async function readFloats(
     case "F64":
       return new Float64Array(buffer, 0, byteLength / 8);
     case "F16":
-      return f16ToF32(new Uint16Array(buffer, 0, byteLength / 2));
+      return decodeF16(new Uint16Array(buffer, 0, byteLength / 2));
     case "BF16":
-      return bf16ToF32(new Uint16Array(buffer, 0, byteLength / 2));
+      return decodeBf16(new Uint16Array(buffer, 0, byteLength / 2));
     default:
       throw new FormatError(file.name, `tensor "${info.name}" is ${info.dtype}; wanted F32, F64, F16 or BF16`, {
         tensor: info.name,
@@ -221,6 +221,6 @@ async function readRow(
   signal: AbortSignal | undefined,
 ): Promise<{ buffer: ArrayBuffer; byteLength: number }> {
   const size = byteLength / rows;
-  const bytes = new Uint8Array(await file.readBytes(name, row * size, (row + 1) * size, signal));
+  const bytes = new Uint8Array(await file.readBytes(name, { begin: row * size, end: (row + 1) * size, signal }));
   return { buffer: bytes.buffer, byteLength: bytes.byteLength };
 }

@@ -101,7 +101,7 @@ function describe(terminal: Terminal, found: Inspected, isFull: boolean): void {
   const kinds =
     dtypes.length === 1 ? dtypes[0]![0] : dtypes.map(([dtype, size]) => `${dtype} ${format.bytes(size)}`).join(", ");
   const shards = files.length === 1 ? "" : ` in ${format.plural(files.length, "file")}`;
-  const family = config ? `${config.family}, ` : "";
+  const family = config ? `${config.modelType}, ` : "";
   terminal.print(
     terminal.style(name, "bold"),
     `${family}${format.short(numbersIn(tensors))} numbers in ${format.plural(tensors.length, "tensor")}, ${format.bytes(total)}${shards} (${kinds})`,
@@ -158,7 +158,7 @@ function printInspected(terminal: Terminal, { name, files, tensors, metadata, co
   terminal.printJson({
     name,
     files,
-    family: config?.family ?? null,
+    family: config?.modelType ?? null,
     // A map has no JSON of its own.
     config: config && {
       ...config,

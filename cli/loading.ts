@@ -64,10 +64,10 @@ async function load(folder: ModelFolder, options: LoadOptions, terminal: Termina
     }),
   );
   const seconds = (performance.now() - begin) / 1000;
-  const { family } = model.config;
+  const { modelType } = model.config;
   const size = format.bytes(model.memory().weights);
   terminal.note(
-    `${folder.name} (${family}, ${size} of weights) on ${model.device.description}; loaded in ${format.duration(seconds)}`,
+    `${folder.name} (${modelType}, ${size} of weights) on ${model.device.description}; loaded in ${format.duration(seconds)}`,
   );
   for (const note of model.notes) terminal.warn(`note: ${note}`);
   for (const { implementation, reason } of model.device.demotions) {

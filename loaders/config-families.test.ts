@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { FAMILIES, parseConfig, type Family } from "./config.ts";
+import { MODEL_TYPES, parseConfig, type ModelType } from "./config.ts";
 import { UnsupportedError } from "./errors.ts";
 
 type Json = Record<string, unknown>;
@@ -15,7 +15,7 @@ const llamaNames = {
 const gptNames = { vocab_size: 100, n_embd: 64, n_layer: 4, n_head: 4 };
 
 /** The least that each family's config.json must say; everything else is the family's default. */
-const LEAST: Record<Family, Json> = {
+const LEAST: Record<ModelType, Json> = {
   llama: llamaNames,
   mistral: { ...llamaNames, num_attention_heads: 8 },
   qwen2: { ...llamaNames, num_key_value_heads: null },
@@ -29,11 +29,11 @@ const LEAST: Record<Family, Json> = {
   gemma2: llamaNames,
 };
 
-const parse = (family: Family, more: Json = {}, generation?: unknown): ReturnType<typeof parseConfig> =>
-  parseConfig({ model_type: family, ...LEAST[family], ...more }, generation);
+const parse = (modelType: ModelType, more: Json = {}, generation?: unknown): ReturnType<typeof parseConfig> =>
+  parseConfig({ model_type: modelType, ...LEAST[modelType], ...more }, generation);
 
 describe("defaults of each family (transformers 5.23)", () => {
-  const wanted: Record<Family, Json> = {
+  const wanted: Record<ModelType, Json> = {
     llama: {
       kvHeads: 4,
       headDim: 16,
@@ -127,15 +127,15 @@ describe("defaults of each family (transformers 5.23)", () => {
       tiedEmbeddings: true,
     },
   };
-  it.each(FAMILIES)("%s", (family) => {
-    const config = parse(family);
-    expect(config).toMatchObject({ family, vocabSize: 100, dim: 64, layers: 4, ...wanted[family] });
-    if (family !== "gemma2") expect(config.attentionScale).toBe(config.headDim ** -0.5);
+  it.each(MODEL_TYPES)("%s", (modelType) => {
+    const config = parse(modelType);
+    expect(config).toMatchObject({ modelType, vocabSize: 100, dim: 64, layers: 4, ...wanted[modelType] });
+    if (modelType !== "gemma2") expect(config.attentionScale).toBe(config.headDim ** -0.5);
     expect(config.anchors).toBeNull();
   });
 
   it("rotates the part of a head that the family rotates", () => {
-    const dims = (family: Family, more?: Json): unknown => parse(family, more).rotary?.dims;
+    const dims = (modelType: ModelType, more?: Json): unknown => parse(modelType, more).rotary?.dims;
     expect([dims("llama"), dims("codegen"), dims("gpt_neox"), dims("phi")]).toEqual([16, 8, 4, 8]);
     expect([dims("gpt_neox", { rotary_pct: 1 }), dims("phi", { partial_rotary_factor: 0.25 })]).toEqual([16, 4]);
     expect(parse("gpt_neox", { rotary_emb_base: 25_000 }).rotary?.theta).toBe(25_000);
@@ -143,7 +143,7 @@ describe("defaults of each family (transformers 5.23)", () => {
 });
 
 describe("fields that change the result are read", () => {
-  const cases: [Family, Json, Json][] = [
+  const cases: [ModelType, Json, Json][] = [
     ["llama", { attention_bias: true }, { qkvBias: true, outputBias: true, mlpBias: false }],
     [
       "llama",
@@ -189,7 +189,7 @@ describe("fields that change the result are read", () => {
       { windows: [0, 0, 3, 0] },
     ],
   ];
-  it.each(cases)("%s %j", (family, more, wanted) => expect(parse(family, more)).toMatchObject(wanted));
+  it.each(cases)("%s %j", (modelType, more, wanted) => expect(parse(modelType, more)).toMatchObject(wanted));
 
   it("collects token ids from both files", () => {
     const config = parse(
@@ -282,7 +282,7 @@ describe("fields that have no part in a forward pass are let be", () => {
 });
 
 describe("what is not understood is refused, by name", () => {
-  const cases: [Family, Json, string][] = [
+  const cases: [ModelType, Json, string][] = [
     ["llama", { quantization_config: { quant_method: "gptq" } }, '"quantization_config" is {"quant_method":"gptq"}'],
     ["llama", { num_local_experts: 8 }, '"num_local_experts" is 8'],
     ["llama", { some_scale: 0.5 }, '"some_scale" is 0.5, which is not known here'],
@@ -306,9 +306,9 @@ describe("what is not understood is refused, by name", () => {
     ["gpt_neox", { rope_theta: 5 }, "the base in force is 10000"],
     ["gemma2", { use_bidirectional_attention: true }, "only causal attention"],
   ];
-  it.each(cases)("%s %j", (family, more, message) => {
-    expect(() => parse(family, more)).toThrow(UnsupportedError);
-    expect(() => parse(family, more)).toThrow(message);
+  it.each(cases)("%s %j", (modelType, more, message) => {
+    expect(() => parse(modelType, more)).toThrow(UnsupportedError);
+    expect(() => parse(modelType, more)).toThrow(message);
   });
 
   it("another model type, with the families there are", () => {
@@ -322,16 +322,16 @@ describe("what is not understood is refused, by name", () => {
 const shared = "../shared/fixtures";
 describe.skipIf(!existsSync(shared))("configs as transformers writes them (needs ../shared)", () => {
   const wanted: Record<string, Json> = {
-    llama: { family: "llama", kvHeads: 2, tiedEmbeddings: false },
+    llama: { modelType: "llama", kvHeads: 2, tiedEmbeddings: false },
     "llama-linear-rope": { rotary: { kind: "linear", factor: 4 } },
     "llama-rope3-tied-bf16": { rotary: { kind: "llama3", factor: 8, originalContextLength: 64 }, tiedEmbeddings: true },
     "llama-sharded-f16": { qkvBias: true, outputBias: true, mlpBias: true },
     "mistral-window": { windows: [8, 8, 8], headDim: 32 },
     qwen2: { qkvBias: true, tiedEmbeddings: true, windows: [0, 0, 0] },
     qwen3: { qkNorm: true, headDim: 32 },
-    gpt2: { family: "gpt2", tiedEmbeddings: true, hiddenDim: 256 },
-    "gpt2-bare": { family: "gpt2" },
-    "gpt-bigcode": { family: "gpt_bigcode", kvHeads: 1 },
+    gpt2: { modelType: "gpt2", tiedEmbeddings: true, hiddenDim: 256 },
+    "gpt2-bare": { modelType: "gpt2" },
+    "gpt-bigcode": { modelType: "gpt_bigcode", kvHeads: 1 },
     starcoder2: { windows: [16, 16, 16], mlpBias: true },
     codegen: { rotary: { dims: 8 }, mlpBias: true },
     "gpt-neox": { rotary: { dims: 4 }, parallelResidual: true, activation: "gelu" },

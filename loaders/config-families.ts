@@ -1,13 +1,13 @@
 // What each family's config.json says, field by field, as transformers 5.23 reads it: names, defaults (a config may
 // leave out whatever equals its class's default) and the settings that kedge refuses. One small function a family.
 
-import type { Activation, Family, ModelConfig } from "./model-config.ts";
+import type { Activation, ModelConfig, ModelType } from "./model-config.ts";
 import type { Fields } from "./config-fields.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { parseRotary, readRotary, type Rotary } from "./rotary.ts";
 
 /** The part of a {@link ModelConfig} that differs between families. */
-export type FamilyConfig = Omit<ModelConfig, "family" | "anchors" | "beginTokenId" | "endTokenIds" | "padTokenId">;
+export type FamilyConfig = Omit<ModelConfig, "modelType" | "anchors" | "beginTokenId" | "endTokenIds" | "padTokenId">;
 
 // Sizes above these are no models but mistakes or attacks: they stop a config from asking for absurd memory.
 const WIDTHS = { min: 1, max: 2 ** 20 };
@@ -338,7 +338,7 @@ function softcap(fields: Fields, name: string, fallback: number): number | null 
 }
 
 /** How each family's config.json is read. */
-export const FAMILY_READERS: Readonly<Record<Family, (fields: Fields) => FamilyConfig>> = {
+export const FAMILY_READERS: Readonly<Record<ModelType, (fields: Fields) => FamilyConfig>> = {
   llama,
   mistral,
   qwen2,

@@ -4,7 +4,7 @@
 import { FormatError, UnsupportedError } from "./errors.ts";
 
 /**
- * Fields of config.json that do not change what a forward pass gives: training (dropout, initialisation), bookkeeping,
+ * Fields of config.json that do not change what a forward pass gives: training (dropout, initialization), bookkeeping,
  * other heads than the language model's, how some other program runs the model, and defaults for generation.
  * A field is listed here only if transformers' own code for the eleven families does not use it in a forward pass.
  */
@@ -43,26 +43,26 @@ export interface Bounds {
 export class Fields {
   /** What messages call the object: a file, or a file and a field. */
   readonly where: string;
-  private readonly values: Readonly<Record<string, unknown>>;
-  private readonly seen = new Set<string>();
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #seen = new Set<string>();
 
   constructor(json: unknown, where: string) {
     if (typeof json !== "object" || json === null || Array.isArray(json)) {
       throw new FormatError(where, `is ${show(json)}; wanted an object of settings`);
     }
     this.where = where;
-    this.values = json as Record<string, unknown>;
+    this.#values = json as Record<string, unknown>;
   }
 
   /** The value as it stands; undefined for an absent field and for null. */
   raw(name: string): unknown {
-    this.seen.add(name);
-    return Object.hasOwn(this.values, name) ? (this.values[name] ?? undefined) : undefined;
+    this.#seen.add(name);
+    return Object.hasOwn(this.#values, name) ? (this.#values[name] ?? undefined) : undefined;
   }
 
   /** Whether the field is there at all, be it null. */
   isPresent(name: string): boolean {
-    return Object.hasOwn(this.values, name);
+    return Object.hasOwn(this.#values, name);
   }
 
   /** A whole number within the bounds; an absent or null one is the fallback, or an error without one. */
@@ -107,7 +107,7 @@ export class Fields {
 
   /** Marks fields as understood although their values play no part. */
   ignore(...names: readonly string[]): void {
-    for (const name of names) this.seen.add(name);
+    for (const name of names) this.#seen.add(name);
   }
 
   /** Throws {@link UnsupportedError} unless the field is absent, null, false or an allowed value. */
@@ -122,8 +122,8 @@ export class Fields {
    * that says something (null and false do not).
    */
   finish(harmless?: ReadonlySet<string>): void {
-    for (const [name, value] of Object.entries(this.values)) {
-      if (this.seen.has(name) || harmless?.has(name) === true || value === null || value === false) continue;
+    for (const [name, value] of Object.entries(this.#values)) {
+      if (this.#seen.has(name) || harmless?.has(name) === true || value === null || value === false) continue;
       throw new UnsupportedError(
         `${this.where}: "${name}" is ${show(value)}, which is not known here: the result might be wrong`,
       );
@@ -132,7 +132,7 @@ export class Fields {
 
   /** The error for a value that cannot be. */
   wrong(name: string, wanted: string): FormatError {
-    const found = this.isPresent(name) ? `is ${show(this.values[name])}` : "is missing";
+    const found = this.isPresent(name) ? `is ${show(this.#values[name])}` : "is missing";
     return new FormatError(this.where, `"${name}" ${found}; wanted ${wanted}`);
   }
 }

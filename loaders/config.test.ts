@@ -12,13 +12,13 @@ const LEAST = {
   gemma2: { vocab_size: 100, hidden_size: 64, intermediate_size: 96, num_hidden_layers: 4, num_attention_heads: 4 },
   codegen: { vocab_size: 100, n_embd: 64, n_layer: 4, n_head: 4 },
 };
-type Family = keyof typeof LEAST;
+type ModelType = keyof typeof LEAST;
 
-const parse = (family: Family, more: Json = {}, generation?: unknown): ReturnType<typeof parseConfig> =>
-  parseConfig({ model_type: family, ...LEAST[family], ...more }, generation);
+const parse = (modelType: ModelType, more: Json = {}, generation?: unknown): ReturnType<typeof parseConfig> =>
+  parseConfig({ model_type: modelType, ...LEAST[modelType], ...more }, generation);
 
 describe("values that cannot be are said, with field, value and what was wanted", () => {
-  const cases: [Family, Json, string][] = [
+  const cases: [ModelType, Json, string][] = [
     ["llama", { hidden_size: "64" }, '"hidden_size" is "64"; wanted a whole number in 1..1048576'],
     ["llama", { hidden_size: null }, '"hidden_size" is null; wanted a whole number'],
     ["llama", { num_attention_heads: 0 }, '"num_attention_heads" is 0; wanted a whole number in 1..65536'],
@@ -46,9 +46,9 @@ describe("values that cannot be are said, with field, value and what was wanted"
     ["codegen", { rotary_dim: 32 }, '"rotary_dim" is 32; wanted a whole number in 2..16'],
     ["codegen", { rotary_dim: 7 }, "which makes 7; wanted an even number"],
   ];
-  it.each(cases)("%s %j", (family, more, message) => {
-    expect(() => parse(family, more)).toThrow(FormatError);
-    expect(() => parse(family, more)).toThrow(message);
+  it.each(cases)("%s %j", (modelType, more, message) => {
+    expect(() => parse(modelType, more)).toThrow(FormatError);
+    expect(() => parse(modelType, more)).toThrow(message);
   });
 
   it("a config that is no object, or has no model type", () => {

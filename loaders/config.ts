@@ -5,9 +5,9 @@ import { FAMILY_READERS } from "./config-families.ts";
 import { Fields, IGNORED_FIELDS, show } from "./config-fields.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { readJson, type ModelFolder } from "./model-folder.ts";
-import { FAMILIES, type AnchorConfig, type ModelConfig } from "./model-config.ts";
+import { MODEL_TYPES, type AnchorConfig, type ModelConfig } from "./model-config.ts";
 
-export { FAMILIES, type Activation, type AnchorConfig, type Family, type ModelConfig } from "./model-config.ts";
+export { MODEL_TYPES, type Activation, type AnchorConfig, type ModelType, type ModelConfig } from "./model-config.ts";
 
 /**
  * Reads a model's config.json.
@@ -21,11 +21,11 @@ export { FAMILIES, type Activation, type AnchorConfig, type Family, type ModelCo
  */
 export function parseConfig(json: unknown, generationConfig?: unknown, file = "config.json"): ModelConfig {
   const fields = new Fields(json, file);
-  const modelType = fields.string("model_type");
-  const family = FAMILIES.find((name) => name === modelType);
-  if (family === undefined) {
+  const given = fields.string("model_type");
+  const modelType = MODEL_TYPES.find((name) => name === given);
+  if (modelType === undefined) {
     throw new UnsupportedError(
-      `${file}: the model type ${show(modelType)} is not supported; supported are ${FAMILIES.join(", ")}`,
+      `${file}: the model type ${show(given)} is not supported; supported are ${MODEL_TYPES.join(", ")}`,
     );
   }
   fields.refuse("quantization_config", "only weights stored as f32, f16 or bf16 are read");
@@ -38,13 +38,13 @@ export function parseConfig(json: unknown, generationConfig?: unknown, file = "c
       `${file}: "pruned_heads" is ${show(prunedHeads)}, but only models with all heads are supported`,
     );
   }
-  const shape = FAMILY_READERS[family](fields);
+  const shape = FAMILY_READERS[modelType](fields);
   const anchors = parseAnchors(fields, shape.vocabSize, shape.layers);
   const own = readTokenIds(fields);
   fields.finish(IGNORED_FIELDS);
   const generation = readTokenIds(new Fields(generationConfig ?? {}, "generation_config.json"));
   return {
-    family,
+    modelType,
     ...shape,
     anchors,
     beginTokenId: generation.begin ?? own.begin,

@@ -36,7 +36,7 @@ function f16Bits(): Uint32Array {
  *
  * @param out written instead of a new array; must be as long as `halves`
  */
-export function f16ToF32(halves: Uint16Array, out: Float32Array = new Float32Array(halves.length)): Float32Array {
+export function decodeF16(halves: Uint16Array, out: Float32Array = new Float32Array(halves.length)): Float32Array {
   checkLength(halves.length, out.length);
   const table = f16Bits();
   const bits = new Uint32Array(out.buffer, out.byteOffset, out.length);
@@ -50,7 +50,7 @@ export function f16ToF32(halves: Uint16Array, out: Float32Array = new Float32Arr
  *
  * @param out written instead of a new array; must be as long as `halves`
  */
-export function bf16ToF32(halves: Uint16Array, out: Float32Array = new Float32Array(halves.length)): Float32Array {
+export function decodeBf16(halves: Uint16Array, out: Float32Array = new Float32Array(halves.length)): Float32Array {
   checkLength(halves.length, out.length);
   const bits = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < halves.length; i++) bits[i] = (halves[i] as number) << 16;
@@ -58,7 +58,7 @@ export function bf16ToF32(halves: Uint16Array, out: Float32Array = new Float32Ar
 }
 
 /** float32 [n] to f16 bit patterns [n], to the nearest, ties to even; beyond 65,504 becomes infinity. */
-export function f32ToF16(values: Float32Array): Uint16Array {
+export function encodeF16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const out = new Uint16Array(values.length);
   for (let i = 0; i < bits.length; i++) {
@@ -79,7 +79,7 @@ export function f32ToF16(values: Float32Array): Uint16Array {
 }
 
 /** float32 [n] to bf16 bit patterns [n], to the nearest, ties to even. */
-export function f32ToBf16(values: Float32Array): Uint16Array {
+export function encodeBf16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const out = new Uint16Array(values.length);
   for (let i = 0; i < bits.length; i++) {

@@ -17,13 +17,14 @@ export {
   openSafetensors,
   writeSafetensors,
   type Dtype,
+  type ReadBytesOptions,
   type SafetensorsFile,
   type Tensor,
   type TensorInfo,
   type TensorToWrite,
   type TensorValues,
 } from "./safetensors.ts";
-export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float16.ts";
+export { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "./float16.ts";
 export { planSafetensors, type PlannedTensor, type SafetensorsPlan } from "./safetensors-plan.ts";
 export {
   checkHalves,
@@ -36,14 +37,14 @@ export {
   type QuantizedTensors,
 } from "./quantized.ts";
 export { createFolder, type FolderWriter } from "./folder-writer.ts";
-export { openWeights, type WeightInfo, type Weights } from "./shards.ts";
+export { openWeights, type Checkpoint, type WeightInfo } from "./shards.ts";
 export {
-  FAMILIES,
+  MODEL_TYPES,
   loadConfig,
   parseConfig,
   type Activation,
   type AnchorConfig,
-  type Family,
+  type ModelType,
   type ModelConfig,
 } from "./config.ts";
 export { inverseFrequencies, parseRotary, type Rotary, type RotaryShape } from "./rotary.ts";

@@ -2,8 +2,8 @@
 
 import type { Rotary } from "./rotary.ts";
 
-/** The families kedge runs, by the `model_type` of config.json. */
-export const FAMILIES = [
+/** The values of `model_type` in config.json that kedge runs. */
+export const MODEL_TYPES = [
   "llama",
   "mistral",
   "qwen2",
@@ -16,7 +16,7 @@ export const FAMILIES = [
   "phi",
   "gemma2",
 ] as const;
-export type Family = (typeof FAMILIES)[number];
+export type ModelType = (typeof MODEL_TYPES)[number];
 
 /** What follows the first matrix of the feed-forward part; `gelu-tanh` is `gelu_new` / `gelu_pytorch_tanh`. */
 export type Activation = "silu" | "gelu" | "gelu-tanh" | "relu";
@@ -32,7 +32,7 @@ export interface AnchorConfig {
 
 /** Everything config.json says about a model's shape, in kedge's own terms. */
 export interface ModelConfig {
-  readonly family: Family;
+  readonly modelType: ModelType;
   readonly vocabSize: number;
   /** width of the residual stream */
   readonly dim: number;

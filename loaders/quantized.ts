@@ -15,7 +15,7 @@
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { quote } from "./safetensors-header.ts";
 import type { PlannedTensor } from "./safetensors-plan.ts";
-import type { WeightInfo, Weights } from "./shards.ts";
+import type { Checkpoint, WeightInfo } from "./shards.ts";
 
 /** What matrices of a quantized file are. */
 export type QuantizedKind = "int8" | "int4";
@@ -62,7 +62,7 @@ function inWords(kind: string | undefined): string {
  * Throws an {@link UnsupportedError} for a format or a version that this kedge does not know, and a {@link FormatError} where
  * files of one model say different things.
  */
-export function quantizationOf({ metadata }: Pick<Weights, "metadata">): QuantizedKind | null {
+export function quantizationOf({ metadata }: Pick<Checkpoint, "metadata">): QuantizedKind | null {
   let found: { readonly file: string; readonly kind: string | undefined } | undefined;
   for (const [file, entries] of metadata) {
     const kind = entries.get(FORMAT_KEY);
@@ -98,13 +98,18 @@ export function quantizationOf({ metadata }: Pick<Weights, "metadata">): Quantiz
  *
  * Throws a {@link FormatError} for parts that are missing, or not as they must be for a matrix [rows, columns].
  */
-export function findQuantized(weights: Weights, name: string, rows: number, columns: number): QuantizedTensors | null {
-  const codes = weights.tensors.get(name);
+export function findQuantized(
+  checkpoint: Checkpoint,
+  name: string,
+  rows: number,
+  columns: number,
+): QuantizedTensors | null {
+  const codes = checkpoint.tensors.get(name);
   if (!codes || !Object.hasOwn(CODE_DTYPES, codes.dtype)) return null;
   const kind = CODE_DTYPES[codes.dtype as keyof typeof CODE_DTYPES];
   const wanted = quantizedTensors(kind, name, rows, columns);
   for (const part of wanted) {
-    const info = weights.tensors.get(part.name);
+    const info = checkpoint.tensors.get(part.name);
     const told = `${part.dtype} [${part.shape.join(",")}]`;
     if (!info) {
       throw new FormatError(codes.file, `tensor ${quote(name)} is ${kind} but has no ${quote(part.name)} ${told}`, {

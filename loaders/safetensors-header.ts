@@ -141,72 +141,72 @@ export function quote(name: string): string {
 
 /** A cursor over the header's text that knows its grammar and nothing else. */
 class HeaderParser {
-  private readonly file: string;
-  private readonly text: string;
-  private at = 0;
+  readonly #file: string;
+  readonly #text: string;
+  #at = 0;
 
   constructor(file: string, text: string) {
-    this.file = file;
-    this.text = text;
+    this.#file = file;
+    this.#text = text;
   }
 
   parse(): { entries: ReadonlyMap<string, Entry>; metadata: ReadonlyMap<string, string> } {
     const entries = new Map<string, Entry>();
     let metadata: Map<string, string> | undefined;
-    if (this.text[0] !== "{") this.fail("the header does not start with {");
-    this.object("a tensor's name", (name) => {
+    if (this.#text[0] !== "{") this.#fail("the header does not start with {");
+    this.#object("a tensor's name", (name) => {
       if (name === "__metadata__") {
-        if (metadata !== undefined) this.fail('"__metadata__" is there twice');
-        metadata = this.metadata();
+        if (metadata !== undefined) this.#fail('"__metadata__" is there twice');
+        metadata = this.#metadata();
         return;
       }
-      if (entries.has(name)) this.fail(`tensor ${quote(name)} is there twice`, name);
-      if (entries.size >= MAX_TENSORS) this.fail(`there are more than ${MAX_TENSORS} tensors`);
-      entries.set(name, this.tensor(name));
+      if (entries.has(name)) this.#fail(`tensor ${quote(name)} is there twice`, name);
+      if (entries.size >= MAX_TENSORS) this.#fail(`there are more than ${MAX_TENSORS} tensors`);
+      entries.set(name, this.#tensor(name));
     });
-    this.space();
-    if (this.at !== this.text.length) this.fail("something follows the header's closing }");
+    this.#space();
+    if (this.#at !== this.#text.length) this.#fail("something follows the header's closing }");
     return { entries, metadata: metadata ?? new Map<string, string>() };
   }
 
-  private metadata(): Map<string, string> {
+  #metadata(): Map<string, string> {
     const metadata = new Map<string, string>();
-    if (this.text.startsWith("null", this.at)) {
-      this.at += 4;
+    if (this.#text.startsWith("null", this.#at)) {
+      this.#at += 4;
       return metadata;
     }
-    this.object("a metadata key", (key) => {
-      if (metadata.has(key)) this.fail(`metadata key ${quote(key)} is there twice`);
-      metadata.set(key, this.string(`the metadata text of ${quote(key)}`));
+    this.#object("a metadata key", (key) => {
+      if (metadata.has(key)) this.#fail(`metadata key ${quote(key)} is there twice`);
+      metadata.set(key, this.#string(`the metadata text of ${quote(key)}`));
     });
     return metadata;
   }
 
-  private tensor(name: string): Entry {
+  #tensor(name: string): Entry {
     let dtype: Dtype | undefined;
     let shape: number[] | undefined;
     let offsets: number[] | undefined;
-    this.object("a field", (field) => {
-      if (field === "dtype" && dtype === undefined) dtype = this.dtype(name);
-      else if (field === "shape" && shape === undefined) shape = this.sizes(name, "shape", MAX_RANK);
-      else if (field === "data_offsets" && offsets === undefined) offsets = this.sizes(name, "data_offsets", 2);
+    this.#object("a field", (field) => {
+      if (field === "dtype" && dtype === undefined) dtype = this.#dtype(name);
+      else if (field === "shape" && shape === undefined) shape = this.#sizes(name, "shape", MAX_RANK);
+      else if (field === "data_offsets" && offsets === undefined) offsets = this.#sizes(name, "data_offsets", 2);
       else {
         const isKnown = field === "dtype" || field === "shape" || field === "data_offsets";
-        this.fail(`tensor ${quote(name)} has ${isKnown ? "two" : "an unknown field"} ${quote(field)}`, name);
+        this.#fail(`tensor ${quote(name)} has ${isKnown ? "two" : "an unknown field"} ${quote(field)}`, name);
       }
     });
     const [begin, end] = offsets ?? [];
     if (dtype === undefined || shape === undefined || begin === undefined || end === undefined) {
       const lacking = dtype === undefined ? "dtype" : shape === undefined ? "shape" : "data_offsets [begin, end]";
-      this.fail(`tensor ${quote(name)} has no ${lacking}`, name);
+      this.#fail(`tensor ${quote(name)} has no ${lacking}`, name);
     }
     return { name, dtype, shape, begin, end };
   }
 
-  private dtype(name: string): Dtype {
-    const text = this.string(`the dtype of ${quote(name)}`);
+  #dtype(name: string): Dtype {
+    const text = this.#string(`the dtype of ${quote(name)}`);
     if (!Object.hasOwn(DTYPE_BITS, text)) {
-      this.fail(
+      this.#fail(
         `tensor ${quote(name)} has the dtype ${quote(text)}; known are ${Object.keys(DTYPE_BITS).join(", ")}`,
         name,
       );
@@ -215,107 +215,107 @@ class HeaderParser {
   }
 
   /** `[1, 2, 3]`: whole numbers without sign, point or exponent. */
-  private sizes(name: string, field: string, most: number): number[] {
+  #sizes(name: string, field: string, most: number): number[] {
     const sizes: number[] = [];
-    this.expect("[", `${field} of tensor ${quote(name)}`);
-    this.space();
-    if (this.text[this.at] === "]") {
-      this.at++;
+    this.#expect("[", `${field} of tensor ${quote(name)}`);
+    this.#space();
+    if (this.#text[this.#at] === "]") {
+      this.#at++;
       return sizes;
     }
     for (;;) {
-      this.space();
-      const begin = this.at;
-      while (isDigit(this.text.charCodeAt(this.at))) this.at++;
-      const digits = this.text.slice(begin, Math.min(this.at, begin + 20));
+      this.#space();
+      const begin = this.#at;
+      while (isDigit(this.#text.charCodeAt(this.#at))) this.#at++;
+      const digits = this.#text.slice(begin, Math.min(this.#at, begin + 20));
       const size = Number(digits);
       if (digits === "" || (digits.length > 1 && digits.startsWith("0")) || !Number.isSafeInteger(size)) {
-        const found = this.text.slice(begin, begin + 20);
-        this.fail(`${field} of tensor ${quote(name)} has ${quote(found)}; wanted whole numbers up to 2^53`, name);
+        const found = this.#text.slice(begin, begin + 20);
+        this.#fail(`${field} of tensor ${quote(name)} has ${quote(found)}; wanted whole numbers up to 2^53`, name);
       }
-      if (sizes.length === most) this.fail(`${field} of tensor ${quote(name)} has more than ${most} numbers`, name);
+      if (sizes.length === most) this.#fail(`${field} of tensor ${quote(name)} has more than ${most} numbers`, name);
       sizes.push(size);
-      this.space();
-      const next = this.text[this.at++];
+      this.#space();
+      const next = this.#text[this.#at++];
       if (next === "]") return sizes;
       if (next !== ",") {
-        this.at--;
-        this.expect(", or ]", `${field} of tensor ${quote(name)}`);
+        this.#at--;
+        this.#expect(", or ]", `${field} of tensor ${quote(name)}`);
       }
     }
   }
 
   /** `{ "key": value, ... }`; `member` reads the value, the cursor standing before it. */
-  private object(what: string, member: (key: string) => void): void {
-    this.expect("{", "an object");
-    this.space();
-    if (this.text[this.at] === "}") {
-      this.at++;
+  #object(what: string, member: (key: string) => void): void {
+    this.#expect("{", "an object");
+    this.#space();
+    if (this.#text[this.#at] === "}") {
+      this.#at++;
       return;
     }
     for (;;) {
-      this.space();
-      const key = this.string(what);
-      this.expect(":", `the value of ${quote(key)}`);
-      this.space();
+      this.#space();
+      const key = this.#string(what);
+      this.#expect(":", `the value of ${quote(key)}`);
+      this.#space();
       member(key);
-      this.space();
-      const next = this.text[this.at++];
+      this.#space();
+      const next = this.#text[this.#at++];
       if (next === "}") return;
       if (next !== ",") {
-        this.at--;
-        this.expect(", or }", "an object");
+        this.#at--;
+        this.#expect(", or }", "an object");
       }
     }
   }
 
   /** A JSON string. Its end is found here; its escapes are left to JSON.parse, which is exact about them. */
-  private string(what: string): string {
-    this.space();
-    if (this.text[this.at] !== '"') this.fail(`wanted ${what} in quotes, found ${this.found()}`);
-    const begin = this.at;
+  #string(what: string): string {
+    this.#space();
+    if (this.#text[this.#at] !== '"') this.#fail(`wanted ${what} in quotes, found ${this.#found()}`);
+    const begin = this.#at;
     let isPlain = true;
-    for (this.at++; ; this.at++) {
-      const code = this.text.charCodeAt(this.at);
+    for (this.#at++; ; this.#at++) {
+      const code = this.#text.charCodeAt(this.#at);
       if (code === 0x22) break;
-      if (Number.isNaN(code)) this.fail(`${what} has no closing quote`);
-      if (code < 0x20) this.fail(`${what} has a bare control character`);
+      if (Number.isNaN(code)) this.#fail(`${what} has no closing quote`);
+      if (code < 0x20) this.#fail(`${what} has a bare control character`);
       if (code === 0x5c) {
         isPlain = false;
-        this.at++;
+        this.#at++;
       }
     }
-    this.at++;
-    if (isPlain) return this.text.slice(begin + 1, this.at - 1);
+    this.#at++;
+    if (isPlain) return this.#text.slice(begin + 1, this.#at - 1);
     try {
-      return JSON.parse(this.text.slice(begin, this.at)) as string;
+      return JSON.parse(this.#text.slice(begin, this.#at)) as string;
     } catch {
-      return this.fail(`${what} has an escape that JSON does not know`);
+      return this.#fail(`${what} has an escape that JSON does not know`);
     }
   }
 
-  private expect(character: string, where: string): void {
-    this.space();
-    if (this.text[this.at] !== character) this.fail(`wanted ${character} for ${where}, found ${this.found()}`);
-    this.at++;
+  #expect(character: string, where: string): void {
+    this.#space();
+    if (this.#text[this.#at] !== character) this.#fail(`wanted ${character} for ${where}, found ${this.#found()}`);
+    this.#at++;
   }
 
-  private space(): void {
+  #space(): void {
     for (;;) {
-      const code = this.text.charCodeAt(this.at);
+      const code = this.#text.charCodeAt(this.#at);
       if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
-      this.at++;
+      this.#at++;
     }
   }
 
-  private found(): string {
-    return this.at < this.text.length ? quote(this.text.slice(this.at, this.at + 12)) : "the header's end";
+  #found(): string {
+    return this.#at < this.#text.length ? quote(this.#text.slice(this.#at, this.#at + 12)) : "the header's end";
   }
 
-  private fail(problem: string, tensor?: string): never {
+  #fail(problem: string, tensor?: string): never {
     throw new FormatError(
-      this.file,
-      `${problem} (header, character ${this.at})`,
+      this.#file,
+      `${problem} (header, character ${this.#at})`,
       tensor === undefined ? {} : { tensor },
     );
   }

@@ -55,7 +55,7 @@ describe("a sound file", () => {
     expect(await file.readTensor("empty")).toEqual({ dtype: "F32", shape: [3, 0], values: new Float32Array(0) });
     const b = file.tensors.get("b");
     expect(bytes.slice(b?.begin, b?.end)).toEqual(await file.readBytes("b"));
-    expect(await file.readBytes("b", 4, 8)).toEqual(new Uint8Array(Float32Array.of(-2).buffer));
+    expect(await file.readBytes("b", { begin: 4, end: 8 })).toEqual(new Uint8Array(Float32Array.of(-2).buffer));
   });
 
   it("may pad its header, order tensors as it likes, escape names and have no tensors", async () => {
@@ -241,7 +241,7 @@ describe("what is wrong is said", () => {
   it("names a tensor that is not there, a part that is none, a BOOL that is neither", async () => {
     const file = await opened(fileOf({ a: { dtype: "BOOL", shape: [2], data_offsets: [0, 2] } }, 2).fill(2, -1));
     await expect(file.readBytes("b")).rejects.toThrow('has no tensor "b" among its 1');
-    await expect(file.readBytes("a", 1, 3)).rejects.toThrow("has 2 bytes; 1..3 is no part");
+    await expect(file.readBytes("a", { begin: 1, end: 3 })).rejects.toThrow("has 2 bytes; 1..3 is no part");
     await expect(file.readTensor("a")).rejects.toThrow("holds the byte 2; wanted 0 or 1");
   });
 });
@@ -389,7 +389,7 @@ describe("reading a part", () => {
     ]);
     reads.length = 0;
     await file.readTensor("b");
-    await file.readBytes("c", 100, 104);
+    await file.readBytes("c", { begin: 100, end: 104 });
     expect(reads).toEqual([
       [dataBegin + 4000, dataBegin + 8000],
       [dataBegin + 8100, dataBegin + 8104],
@@ -414,7 +414,7 @@ describe("reading a part", () => {
       const source = await fileSource(path);
       const file = await openSafetensors(source);
       expect((await file.readTensor("far")).values).toEqual(Float32Array.of(0.5, -3));
-      expect(await file.readBytes("huge", huge - 3)).toEqual(new Uint8Array(3));
+      expect(await file.readBytes("huge", { begin: huge - 3 })).toEqual(new Uint8Array(3));
       expect(await source.read(2 ** 31 - 1, 2 ** 31 + 1)).toEqual(new Uint8Array(2));
       await file.close();
     } finally {

@@ -4,7 +4,7 @@
 
 import type { ByteSource } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float16.ts";
+import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "./float16.ts";
 import { DTYPE_BITS, MAX_HEADER_BYTES, parseHeader, quote, type Dtype, type TensorInfo } from "./safetensors-header.ts";
 import { planSafetensors } from "./safetensors-plan.ts";
 
@@ -30,23 +30,25 @@ export interface Tensor {
   readonly values: TensorValues;
 }
 
+/** Which bytes of a tensor are read, and where they go. */
+export interface ReadBytesOptions {
+  /** first byte, counted from the tensor's first; 0 by default */
+  readonly begin?: number | undefined;
+  /** one past the last byte; the tensor's end by default */
+  readonly end?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** room for exactly these bytes, as for {@link ByteSource.read} */
+  readonly into?: Uint8Array | undefined;
+}
+
 /** An open safetensors file. */
 export interface SafetensorsFile {
   readonly name: string;
   readonly byteLength: number;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly metadata: ReadonlyMap<string, string>;
-  /**
-   * Reads the stored bytes of a tensor, or the part `beginByte..endByte` of them (half-open, counted from the tensor's
-   * first byte). They may share memory with the source: do not write into them. `into` is as for {@link ByteSource.read}.
-   */
-  readBytes(
-    name: string,
-    beginByte?: number,
-    endByte?: number,
-    signal?: AbortSignal,
-    into?: Uint8Array,
-  ): Promise<Uint8Array>;
+  /** Reads the stored bytes of a tensor, or a part of them. They may share memory with the source: do not write into them. */
+  readBytes(name: string, options?: ReadBytesOptions): Promise<Uint8Array>;
   /** As `readBytes`, of tensors that lie one right behind the other in the file, in this order; null if they do not. */
   readSpan(names: readonly string[], signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> | null;
   /**
@@ -102,15 +104,15 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
     byteLength,
     tensors,
     metadata,
-    async readBytes(name, beginByte = 0, endByte, readSignal, into) {
+    async readBytes(name, options = {}) {
       const info = find(name);
-      const end = endByte ?? info.byteLength;
-      if (!(beginByte >= 0 && beginByte <= end && end <= info.byteLength)) {
+      const { begin = 0, end = info.byteLength } = options;
+      if (!(begin >= 0 && begin <= end && end <= info.byteLength)) {
         throw new RangeError(
-          `${file}: tensor ${quote(name)} has ${info.byteLength} bytes; ${beginByte}..${end} is no part of them`,
+          `${file}: tensor ${quote(name)} has ${info.byteLength} bytes; ${begin}..${end} is no part of them`,
         );
       }
-      return source.read(info.begin + beginByte, info.begin + end, readSignal, into);
+      return source.read(info.begin + begin, info.begin + end, options.signal, options.into);
     },
     readSpan(names, readSignal, into) {
       const infos = names.map(find);
@@ -183,8 +185,8 @@ function toValues(file: string, info: TensorInfo, bytes: Uint8Array): TensorValu
   const size = Values.BYTES_PER_ELEMENT;
   const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   const values = new Values(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size);
-  if (info.dtype === "F16") return f16ToF32(values as Uint16Array);
-  if (info.dtype === "BF16") return bf16ToF32(values as Uint16Array);
+  if (info.dtype === "F16") return decodeF16(values as Uint16Array);
+  if (info.dtype === "BF16") return decodeBf16(values as Uint16Array);
   if (info.dtype === "BOOL") {
     const wrong = (values as Uint8Array).find((value) => value > 1);
     if (wrong !== undefined) {
@@ -237,7 +239,7 @@ export function writeSafetensors(
 
 function toBytes(dtype: Dtype, values: TensorValues): Uint8Array {
   let stored: ArrayBufferView = values;
-  if (values instanceof Float32Array && dtype === "F16") stored = f32ToF16(values);
-  if (values instanceof Float32Array && dtype === "BF16") stored = f32ToBf16(values);
+  if (values instanceof Float32Array && dtype === "F16") stored = encodeF16(values);
+  if (values instanceof Float32Array && dtype === "BF16") stored = encodeBf16(values);
   return new Uint8Array(stored.buffer as ArrayBuffer, stored.byteOffset, stored.byteLength);
 }

@@ -46,7 +46,7 @@ describe("weights", () => {
     expect(opened).toMatchObject({ files: ["1.safetensors", "2.safetensors"], totalByteLength: 24 });
     expect(opened.tensors.get("ccc")).toMatchObject({ file: "2.safetensors", shape: [2] });
     expect((await opened.readTensor("ccc")).values).toEqual(Float32Array.of(3, 1));
-    expect(await opened.readBytes("a", 0, 4)).toEqual(new Uint8Array(Float32Array.of(1).buffer));
+    expect(await opened.readBytes("a", { end: 4 })).toEqual(new Uint8Array(Float32Array.of(1).buffer));
     await expect(opened.readBytes("zz")).rejects.toThrow('m: has no tensor "zz" among its 3');
     await opened.close();
   });

@@ -4,7 +4,13 @@
 import { FormatError } from "./errors.ts";
 import { checkFileName, missingFile, readJson, type ModelFolder } from "./model-folder.ts";
 import { quote } from "./safetensors-header.ts";
-import { openSafetensors, type SafetensorsFile, type Tensor, type TensorInfo } from "./safetensors.ts";
+import {
+  openSafetensors,
+  type ReadBytesOptions,
+  type SafetensorsFile,
+  type Tensor,
+  type TensorInfo,
+} from "./safetensors.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
@@ -18,8 +24,8 @@ export interface WeightInfo extends TensorInfo {
   readonly file: string;
 }
 
-/** All of a model's tensors. */
-export interface Weights {
+/** A model's weights as they are stored: all tensors of its files. */
+export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, WeightInfo>;
   /** The files, in order of their names. */
   readonly files: readonly string[];
@@ -28,13 +34,7 @@ export interface Weights {
   /** Each file's metadata. */
   readonly metadata: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** As {@link SafetensorsFile.readBytes}. */
-  readBytes(
-    name: string,
-    beginByte?: number,
-    endByte?: number,
-    signal?: AbortSignal,
-    into?: Uint8Array,
-  ): Promise<Uint8Array>;
+  readBytes(name: string, options?: ReadBytesOptions): Promise<Uint8Array>;
   /** As {@link SafetensorsFile.readSpan}; null, too, if they are in several files. */
   readSpan(names: readonly string[], signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> | null;
   /** As {@link SafetensorsFile.readTensor}. */
@@ -48,7 +48,7 @@ export interface Weights {
  * Throws {@link FormatError} for a missing shard, a tensor that is not where the index says or is there twice, and an
  * index that names files outside the folder.
  */
-export async function openWeights(folder: ModelFolder, signal?: AbortSignal): Promise<Weights> {
+export async function openWeights(folder: ModelFolder, signal?: AbortSignal): Promise<Checkpoint> {
   const isSharded = !(await folder.has(SINGLE)) && (await folder.has(INDEX));
   const index = isSharded ? await readIndex(folder, signal) : null;
   if (index === null && !(await folder.has(SINGLE))) {
@@ -96,7 +96,7 @@ function gather(
   files: readonly string[],
   opened: ReadonlyMap<string, SafetensorsFile>,
   index: ReadonlyMap<string, string> | null,
-): Weights {
+): Checkpoint {
   const tensors = new Map<string, WeightInfo>();
   let totalByteLength = 0;
   for (const [file, { tensors: own }] of opened) {
@@ -131,8 +131,8 @@ function gather(
     files,
     totalByteLength,
     metadata: new Map([...opened].map(([file, { metadata }]) => [file, metadata])),
-    async readBytes(name, beginByte, endByte, signal, into) {
-      return holder(name).readBytes(name, beginByte, endByte, signal, into);
+    async readBytes(name, options) {
+      return holder(name).readBytes(name, options);
     },
     readSpan(names, signal, into) {
       const [first, ...others] = names.map(holder);

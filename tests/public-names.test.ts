@@ -255,19 +255,19 @@ it("kedge/kernels exports these names", () => {
 it("kedge/loaders exports these names", () => {
   expect(namesOf("loaders/index.ts")).toMatchInlineSnapshot(`
     "
-    FAMILIES
     FormatError
+    MODEL_TYPES
     QUANTIZED_VERSION
     StreamDecoder
     UnsupportedError
-    bf16ToF32
     blobSource
     bufferSource
     checkHalves
     createFolder
-    f16ToF32
-    f32ToBf16
-    f32ToF16
+    decodeBf16
+    decodeF16
+    encodeBf16
+    encodeF16
     fileSource
     filesFolder
     findQuantized
@@ -294,19 +294,21 @@ it("kedge/loaders exports these names", () => {
     type ByteSource
     type ChatMessage
     type ChatOptions
+    type Checkpoint
     type DecodeOptions
     type DownloadProgress
     type Dtype
-    type Family
     type FolderFiles
     type FolderWriter
     type HttpOptions
     type HubOptions
     type ModelConfig
     type ModelFolder
+    type ModelType
     type PlannedTensor
     type QuantizedKind
     type QuantizedTensors
+    type ReadBytesOptions
     type Rotary
     type RotaryShape
     type SafetensorsFile
@@ -319,7 +321,6 @@ it("kedge/loaders exports these names", () => {
     type TokenBytes
     type Tokenizer
     type WeightInfo
-    type Weights
     writeSafetensors
     "
   `);

@@ -119,7 +119,7 @@ describe("a layer's sparsity", () => {
 });
 
 describe("summaries", () => {
-  it("have quantiles between neighbours, and leave NaN out", () => {
+  it("have quantiles between neighbors, and leave NaN out", () => {
     expect(summarize([4, NaN, 1, 2, 3])).toEqual({ count: 4, mean: 2.5, min: 1, quartiles: [1.75, 2.5, 3.25], max: 4 });
     expect(summarize([10, 9, 100])!.quartiles).toEqual([9.5, 10, 55]);
     expect(summarize([NaN])).toBeNull();

@@ -24,7 +24,7 @@ export function summarize(values: ArrayLike<number>): Summary | null {
 }
 
 /**
- * The q-quantile (0..1) of numbers in ascending order, linear between neighbours (Hyndman and Fan's type 7, NumPy's default).
+ * The q-quantile (0..1) of numbers in ascending order, linear between neighbors (Hyndman and Fan's type 7, NumPy's default).
  * Throws a RangeError for no numbers or a q outside 0..1.
  */
 export function quantile(sorted: ArrayLike<number>, q: number): number {

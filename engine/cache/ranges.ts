@@ -1,4 +1,4 @@
-// Places inside one long list: begin..begin+length, first fit, neighbours that are free become one.
+// Places inside one long list: begin..begin+length, first fit, neighbors that are free become one.
 
 /** Hands out ranges of a list that grows when nothing fits. */
 export class RangeAllocator {

@@ -27,12 +27,12 @@ describe("xoshiro128**", () => {
 });
 
 describe("createRandom", () => {
-  it("repeats for the same seed and differs for neighbouring ones", () => {
+  it("repeats for the same seed and differs for neighboring ones", () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         expect(take(seed, 8)).toEqual(take(seed, 8));
-        const neighbour = seed === MAX_SEED ? seed - 1 : seed + 1;
-        expect(take(seed, 8)).not.toEqual(take(neighbour, 8));
+        const neighbor = seed === MAX_SEED ? seed - 1 : seed + 1;
+        expect(take(seed, 8)).not.toEqual(take(neighbor, 8));
       }),
     );
   });

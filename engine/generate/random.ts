@@ -30,7 +30,7 @@ export function xoshiro128(s0: number, s1: number, s2: number, s3: number): () =
   };
 }
 
-/** Hashes words to 32 bits with MurmurHash3's finaliser after each, so that neighbouring seeds share nothing. */
+/** Hashes words to 32 bits with MurmurHash3's finalizer after each, so that neighboring seeds share nothing. */
 function hash(salt: number, words: readonly number[]): number {
   let h = Math.imul(salt, GOLDEN);
   for (const word of words) {

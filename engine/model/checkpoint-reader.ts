@@ -2,13 +2,7 @@
 // shape that the configuration asks for. A matrix may be kept as floats or be quantized already (loaders/quantized.ts).
 
 import { planesOf, storedByteLength, type MatrixFormat, type StoredFormat } from "../../kernels/index.ts";
-import {
-  checkHalves,
-  findQuantized,
-  FormatError,
-  UnsupportedError,
-  type Weights as Checkpoint,
-} from "../../loaders/index.ts";
+import { checkHalves, findQuantized, FormatError, UnsupportedError, type Checkpoint } from "../../loaders/index.ts";
 import type { MatrixSource } from "../devices/device.ts";
 import type { Family, RowRun } from "./families/index.ts";
 
@@ -140,7 +134,7 @@ export class CheckpointReader {
     const size = format === "f32" ? 4 : 2;
     let turned: Promise<Uint8Array> | undefined;
     const turn = async (signal?: AbortSignal) => {
-      const bytes = (await this.#checkpoint.readBytes(name, 0, rows * columns * size, signal)).slice();
+      const bytes = (await this.#checkpoint.readBytes(name, { signal })).slice();
       const Cells = size === 4 ? Uint32Array : Uint16Array;
       const from = new Cells(bytes.buffer);
       const to = new Cells(rows * columns);
@@ -158,7 +152,7 @@ export class CheckpointReader {
 
   /** Fills `room` with a tensor's bytes from `begin` on. */
   async #read(name: string, begin: number, room: Uint8Array, signal?: AbortSignal): Promise<void> {
-    const bytes = await this.#checkpoint.readBytes(name, begin, begin + room.byteLength, signal, room);
+    const bytes = await this.#checkpoint.readBytes(name, { begin, end: begin + room.byteLength, signal, into: room });
     if (bytes !== room) room.set(bytes);
   }
 

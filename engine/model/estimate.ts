@@ -30,7 +30,7 @@ export interface Estimate {
 /** A model's parameters by its configuration; tied matrices count once. */
 export function countParameters(config: ModelConfig): ParameterCount {
   const { dim, heads, kvHeads, headDim, hiddenDim, vocabSize, layers, contextLength, anchors } = config;
-  const family = families[config.family];
+  const family = families[config.modelType];
   const qkvRows = (heads + 2 * kvHeads) * headDim;
   const normSize = dim * (family.norm === "layer" ? 2 : 1);
   const { layer } = family;

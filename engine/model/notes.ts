@@ -6,7 +6,7 @@ import {
   UnsupportedError,
   type ModelConfig,
   type Tokenizer,
-  type Weights,
+  type Checkpoint,
 } from "../../loaders/index.ts";
 
 /** What matrices are kept as, and whether the files have them so. */
@@ -17,7 +17,7 @@ export interface Quantization {
 
 /** Throws an UnsupportedError where the files are quantized to another format than is asked for. */
 export async function quantizationFor(
-  checkpoint: Weights,
+  checkpoint: Checkpoint,
   name: string,
   asked?: QuantizedFormat,
 ): Promise<Quantization> {

@@ -16,7 +16,7 @@ import {
   type FolderWriter,
   type ModelConfig,
   type ModelFolder,
-  type Weights as Checkpoint,
+  type Checkpoint,
 } from "../../loaders/index.ts";
 import type { Matrix, Tensor } from "../devices/device.ts";
 import { CheckpointReader, type MatrixTensor, type WeightSource } from "./checkpoint-reader.ts";
@@ -193,7 +193,7 @@ async function writeWeights(
     await file.write(head, 0);
     for (const { name, byteLength: whole } of kept) {
       for (let begin = 0; begin < whole; begin += COPY_BYTES) {
-        const bytes = await checkpoint.readBytes(name, begin, Math.min(whole, begin + COPY_BYTES), signal);
+        const bytes = await checkpoint.readBytes(name, { begin, end: Math.min(whole, begin + COPY_BYTES), signal });
         await file.write(bytes, places.get(name)!.begin + begin);
       }
       onProgress?.((done += whole), checkpoint.totalByteLength, name);

@@ -1,7 +1,7 @@
 // A model is loaded once without its numbers, onto a device that holds none, so that a device which cannot run every program is
 // asked before any weight is read.
 
-import { UnsupportedError, type ModelConfig, type Weights as Checkpoint } from "../../loaders/index.ts";
+import { UnsupportedError, type ModelConfig, type Checkpoint } from "../../loaders/index.ts";
 import type { Device, Matrix, Tensor } from "../devices/device.ts";
 import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import type { Program } from "../devices/program.ts";

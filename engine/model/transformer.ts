@@ -116,7 +116,7 @@ class ForwardRecorder {
     this.#weighed = new Set(weighedLayers);
     this.#wantsKeyNorms = wantsKeyNorms;
     this.#wantsLargest = wantsLargest;
-    this.#family = families[config.family];
+    this.#family = families[config.modelType];
     this.#builder = new ProgramBuilder(look ? "forward, open" : "forward");
   }
 
@@ -169,7 +169,7 @@ class ForwardRecorder {
   /** One layer: from its input [rows, dim] to its output in the other of the two residual tensors. */
   #layer(i: number, layer: LayerWeights, x: Tensor): Tensor {
     const { dim } = this.#config;
-    const isParallel = this.#family.isParallel(this.#config);
+    const isParallel = this.#config.parallelResidual;
     const at = `blocks.${i}`;
     this.#tap(`${at}.hook_resid_pre`, x, [dim]);
     const h = this.#norm(`${at}.ln1`, layer.attentionNorm, x, this.#rows("normed", dim));
@@ -185,9 +185,9 @@ class ForwardRecorder {
     );
     if (!isParallel) this.#tap(`${at}.hook_resid_mid`, mid, [dim]);
     let g = h;
-    if (!this.#family.sharesNorm) {
+    if (layer.mlpNorm) {
       const source = isParallel ? x : mid;
-      g = this.#norm(`${at}.ln2`, layer.mlpNorm!, source, this.#rows("normed", dim));
+      g = this.#norm(`${at}.ln2`, layer.mlpNorm, source, this.#rows("normed", dim));
       this.#tap(`${at}.ln2.hook_normalized`, g, [dim]);
     }
     const inner = this.#feedForward(at, layer, g);

@@ -2,7 +2,7 @@
 // as f32. The family says what each tensor is called; every shape is checked before anything is read.
 
 import { isQuantized, storedByteLength, type QuantizedFormat } from "../../kernels/index.ts";
-import { FormatError, quantizationOf, type ModelConfig, type Weights as Checkpoint } from "../../loaders/index.ts";
+import { FormatError, quantizationOf, type ModelConfig, type Checkpoint } from "../../loaders/index.ts";
 import type { Device, Matrix, Tensor } from "../devices/device.ts";
 import { CheckpointReader, type WeightSource } from "./checkpoint-reader.ts";
 import { families, type Family } from "./families/index.ts";
@@ -107,7 +107,7 @@ export async function loadWeights(
   },
 ): Promise<{ weights: ModelWeights; unused: string[]; used: ReadonlySet<string> }> {
   const { file, quantize, signal, onProgress } = options;
-  const family = families[config.family];
+  const family = families[config.modelType];
   const prefix = findPrefix(checkpoint, family, file);
   const reader = new CheckpointReader(checkpoint, file, quantizationOf(checkpoint) !== null);
   const made: (Tensor | Matrix)[] = [];

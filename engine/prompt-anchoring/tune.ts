@@ -2,7 +2,7 @@
 // tasks that were not used.
 //
 // Pass counts of a few dozen tasks are noisy, and a search that trusts each of them runs after the noise. So a strength is judged by a
-// straight line fitted through its neighbourhood (three coarse steps to each side, nearer points counting more), and the report
+// straight line fitted through its neighborhood (three coarse steps to each side, nearer points counting more), and the report
 // says how large the noise is. The search is a function of the scores alone: with the scores of an interrupted one it goes on where that stopped.
 
 /** Passes at one strength. */
@@ -16,7 +16,7 @@ export interface TuneScore {
 export interface TunePoint extends TuneScore {
   /** passed / tasks */
   readonly rate: number;
-  /** rate as judged from the neighbourhood */
+  /** rate as judged from the neighborhood */
   readonly smoothed: number;
 }
 
@@ -97,7 +97,7 @@ export interface TuneResult {
 
 /**
  * Searches for the strength that passes most tasks. Strength 1 is always scored, and so is every point of the coarse grid; then, between
- * the best and its neighbours, the middles, until they are `resolution` apart or three points in a row have the same count. Of equal strengths the
+ * the best and its neighbors, the middles, until they are `resolution` apart or three points in a row have the same count. Of equal strengths the
  * nearest to 1 wins. Deterministic: the same scores give the same calls and the same result.
  *
  * Throws RangeError on settings out of range, a score outside 0 .. tasks, and a state of other settings; rejects with the signal's reason.
@@ -139,11 +139,11 @@ export async function tuneStrength(options: TuneOptions): Promise<TuneResult> {
   for (let gap = step / 2; gap >= resolution * (1 - 1e-9); gap /= 2) {
     const curve = curveNow();
     const at = bestOf(curve);
-    const neighbours = [curve[at - 1], curve[at + 1]].filter((point) => point !== undefined);
+    const neighbors = [curve[at - 1], curve[at + 1]].filter((point) => point !== undefined);
     // At an end of the range the plateau must go on for two points, as it does elsewhere.
     const from = Math.max(0, Math.min(at - 1, curve.length - 3));
     if (curve.slice(from, from + 3).every(({ passed }) => passed === curve[at]!.passed)) break;
-    for (const { strength } of neighbours) {
+    for (const { strength } of neighbors) {
       const middle = round((curve[at]!.strength + strength) / 2);
       // Neighbours that are near already, or lie outside of the range, have no middle to try.
       if (Math.abs(middle - curve[at]!.strength) > gap * 0.75 && middle >= low && middle <= high) await visit(middle);
@@ -188,7 +188,7 @@ export function splitTasks(tasks: number, share: number, seed: number): { tuning
   return { tuning: numbers(order.slice(0, count)), held: numbers(order.slice(count)) };
 }
 
-/** 32 bits of two numbers: MurmurHash3's steps and finaliser. */
+/** 32 bits of two numbers: MurmurHash3's steps and finalizer. */
 function hash(seed: number, task: number): number {
   let h = 0;
   for (const word of [seed | 0, Math.floor(seed / 2 ** 32) | 0, task]) {
@@ -238,7 +238,7 @@ function rateOf(strength: number, passed: number, tasks: number): TuneRate {
 }
 
 /**
- * The curve, each point with the value there of the straight line that fits its neighbourhood best (weighted least squares; weights fall
+ * The curve, each point with the value there of the straight line that fits its neighborhood best (weighted least squares; weights fall
  * linearly to 0 at `reach`). Unlike a mean it is right at the ends of the range and where points are denser on one side.
  */
 function smooth(

@@ -1,4 +1,4 @@
-// z = pattern · v: one element of z a lane, which walks all keys of its row's range; neighbouring lanes read neighbouring
+// z = pattern · v: one element of z a lane, which walks all keys of its row's range; neighboring lanes read neighboring
 // dimensions of each value, and the same weight.
 
 override HAS_SOURCE: bool;

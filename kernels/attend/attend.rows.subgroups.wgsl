@@ -1,4 +1,4 @@
-// Attention of many rows: a subgroup per four neighbouring rows and head, so that a key or value is read once for four rows.
+// Attention of many rows: a subgroup per four neighboring rows and head, so that a key or value is read once for four rows.
 // It walks the union of the rows' keys in blocks of as many as it has lanes: each lane scores one key for the four rows, then
 // each lane adds the block's values up in four groups of four dimensions, carrying the sums over from block to block relative
 // to each row's largest score so far (online softmax). A block that no row sees is skipped. Vectors of four stand for the

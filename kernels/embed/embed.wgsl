@@ -1,5 +1,5 @@
 // y[row] = scale · table[token] (+ position_table[position]); tokens from vocab_size on name rows of `vectors`.
-// A lane takes four neighbouring columns, as the matrix packs them. Tokens whose row of the table is not at hand are left.
+// A lane takes four neighboring columns, as the matrix packs them. Tokens whose row of the table is not at hand are left.
 
 override HAS_POSITIONS: bool;
 override HAS_VECTORS: bool;

@@ -1,4 +1,4 @@
-// Four neighbouring weights of a matrix stored as bf16: the upper halves of f32 numbers.
+// Four neighboring weights of a matrix stored as bf16: the upper halves of f32 numbers.
 
 alias Packed4 = vec2<u32>;
 

@@ -1,4 +1,4 @@
-// Four neighbouring weights of a matrix stored as f16, subnormal ones included on every adapter.
+// Four neighboring weights of a matrix stored as f16, subnormal ones included on every adapter.
 
 alias Packed4 = vec2<u32>;
 

@@ -1,4 +1,4 @@
-// Four neighbouring weights of a matrix stored as f16. An adapter may read weights below 2^-14 as zeros.
+// Four neighboring weights of a matrix stored as f16. An adapter may read weights below 2^-14 as zeros.
 
 alias Packed4 = vec2<u32>;
 

@@ -1,4 +1,4 @@
-// Four neighbouring weights of a matrix stored as f32.
+// Four neighboring weights of a matrix stored as f32.
 
 alias Packed4 = vec4<u32>;
 

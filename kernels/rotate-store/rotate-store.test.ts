@@ -32,7 +32,7 @@ describe("rotate-store", () => {
       slot1: [-30, 20, 10, 40, 5, 6, 7, 8],
     });
   });
-  test("turns neighbours when interleaved", () => {
+  test("turns neighbors when interleaved", () => {
     expect(run({ interleaved: 1 }).q).toEqual([-2, 1, 3, 4]);
   });
   test("leaves the dimensions behind rotaryDims alone", () => {

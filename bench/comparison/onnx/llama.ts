@@ -19,9 +19,9 @@ export interface LlamaOptions {
 }
 
 function checked(config: ModelConfig): NonNullable<ModelConfig["rotary"]> {
-  const { family, rotary, qkvBias, activation } = config;
-  if (family !== "llama" || rotary?.kind !== "default" || qkvBias || activation !== "silu")
-    throw new UnsupportedError(`only plain llama models are written as ONNX: this is ${family}, ${activation}`);
+  const { modelType, rotary, qkvBias, activation } = config;
+  if (modelType !== "llama" || rotary?.kind !== "default" || qkvBias || activation !== "silu")
+    throw new UnsupportedError(`only plain llama models are written as ONNX: this is ${modelType}, ${activation}`);
   return rotary;
 }
 

@@ -111,6 +111,6 @@ test("a decoder has a cache in and out for each layer, and logits of the last po
 });
 
 test("other families are refused", async () => {
-  const other = { ...config, family: "qwen2" as const };
+  const other = { ...config, modelType: "qwen2" as const };
   await expect(llamaModel(other, read, { format: "f32", positions: 8 })).rejects.toThrow("this is qwen2");
 });

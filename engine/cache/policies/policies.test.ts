@@ -149,7 +149,7 @@ describe("by hand", () => {
     expect(keptBy(policies.lastQuery(2), { ...view, promptLength: 4 })).toEqual([0, 3]);
   });
 
-  it("SnapKV: the window, and of the rest the best after pooling, which takes neighbours along", () => {
+  it("SnapKV: the window, and of the rest the best after pooling, which takes neighbors along", () => {
     const statistics = { window: floats(0, 0, 6, 0, 0, 0, 0, 5, 0, 9, 9) };
     const snap = (budget: number, pool: number) =>
       keptBy(policies.snapKv({ budget, window: 2, pool }), viewOf(11, { statistics }));

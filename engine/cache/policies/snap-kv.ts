@@ -15,7 +15,7 @@ export const SNAP_KV_DEFAULTS = { window: 32, pool: 5 } as const;
 
 /**
  * Once, at the prompt's end: keeps the keys of the last `window` tokens and, of those before, the ones with the most attention
- * from these queries, averaged with their neighbours (SnapKV, arXiv 2404.14469), `budget` keys in all. Keys that come later
+ * from these queries, averaged with their neighbors (SnapKV, arXiv 2404.14469), `budget` keys in all. Keys that come later
  * all stay. Differs from the paper: the heads of a layer share one list and their mean decides. Throws a RangeError unless
  * `budget` is a whole number above `window`, `window` one >= 1 and `pool` an odd one.
  */
@@ -57,7 +57,7 @@ export function keepObserved(
   return keepLargest(pooled, budget - window, before, keys);
 }
 
-/** Means over `pool` (odd) neighbours, stride 1. Past the ends are zeros that count, as in the authors' `avg_pool1d`. */
+/** Means over `pool` (odd) neighbors, stride 1. Past the ends are zeros that count, as in the authors' `avg_pool1d`. */
 export function averagePool(values: ArrayLike<number>, pool: number): Float64Array {
   const half = (pool - 1) / 2;
   return Float64Array.from({ length: values.length }, (_, middle) => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ALIGNMENT, Allocator } from "./allocator.ts";
 
 describe("the allocator", () => {
-  it("joins what is freed with its neighbours, whatever the order", () => {
+  it("joins what is freed with its neighbors, whatever the order", () => {
     const allocator = new Allocator(64, 64 * 9, 64 * 9, () => false);
     const blocks = [0, 1, 2, 3].map(() => allocator.allocate(100)!);
     expect(blocks).toEqual([64, 192, 320, 448]);

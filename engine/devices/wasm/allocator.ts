@@ -1,4 +1,4 @@
-// Which bytes of a linear memory are taken: a list of free ranges in order of address, neighbours always joined. First fit.
+// Which bytes of a linear memory are taken: a list of free ranges in order of address, neighbors always joined. First fit.
 // It divides up addresses only; growing the memory itself is the caller's, through `grow`.
 
 /** Every block begins at a multiple of this, and takes a multiple of it. */

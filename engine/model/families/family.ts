@@ -23,13 +23,7 @@ export interface Family {
   readonly norm: "rms" | "layer";
   /** 1 where checkpoints store a norm's weight minus one */
   readonly normWeightOffset: 0 | 1;
-  /** attention and feed-forward part read one and the same norm (implies a parallel residual) */
-  readonly sharesNorm: boolean;
-  /** both parts read the layer's input and are added to it together */
-  readonly isParallel: (config: ModelConfig) => boolean;
-  /** the feed-forward part is act(gate) · up */
-  readonly isGated: boolean;
-  /** rotated pairs are neighbours (2i, 2i + 1) instead of (i, i + dims / 2) */
+  /** rotated pairs are neighbors (2i, 2i + 1) instead of (i, i + dims / 2) */
   readonly isInterleaved: boolean;
   /** matrices are stored [inputs, outputs] (GPT-2's Conv1D) */
   readonly isTransposed: boolean;
@@ -49,8 +43,9 @@ export interface Family {
     readonly out: ModuleName;
     /** normed before they are added to the residual */
     readonly postAttentionNorm?: ModuleName;
-    /** absent with sharesNorm */
+    /** absent where attention and feed-forward part, which then are parallel, read one and the same norm */
     readonly mlpNorm?: ModuleName;
+    /** where there is one, the feed-forward part is act(gate) · up */
     readonly gate?: ModuleName;
     readonly up: ModuleName;
     readonly down: ModuleName;

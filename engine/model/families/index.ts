@@ -1,6 +1,6 @@
 // The families by the `model_type` of config.json. A new one is a data file and a line here.
 
-import type { Family as FamilyName } from "../../../loaders/index.ts";
+import type { ModelType } from "../../../loaders/index.ts";
 import { codegen } from "./codegen.ts";
 import type { Family } from "./family.ts";
 import { gemma2 } from "./gemma2.ts";
@@ -12,7 +12,7 @@ import { phi } from "./phi.ts";
 import { qwen3 } from "./qwen3.ts";
 import { starcoder2 } from "./starcoder2.ts";
 
-export const families: Readonly<Record<FamilyName, Family>> = {
+export const families: Readonly<Record<ModelType, Family>> = {
   llama,
   mistral: llama,
   qwen2: llama,

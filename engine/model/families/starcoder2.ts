@@ -5,7 +5,6 @@ import { llama } from "./llama.ts";
 export const starcoder2: Family = {
   ...llama,
   norm: "layer",
-  isGated: false,
   layer: {
     attentionNorm: llama.layer.attentionNorm,
     qkv: llama.layer.qkv,
