@@ -48,6 +48,7 @@ export {
   type ModelConfig,
 } from "./config.ts";
 export { inverseFrequencies, parseRotary, type Rotary, type RotaryShape } from "./rotary.ts";
-export { loadTokenizer, type ChatMessage, type ChatOptions, type Tokenizer } from "./tokenizer.ts";
+export { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+export type { ChatMessage, ChatOptions } from "./chat-template/chat-template.ts";
 export { StreamDecoder, type DecodeOptions, type TextEdges, type TokenBytes } from "./token-decoder.ts";
 export { hubFolder, type DownloadProgress, type HubOptions } from "./hub.ts";

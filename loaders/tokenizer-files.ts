@@ -1,6 +1,7 @@
 // The files of a tokenizer -> one tokenizer.json value and its settings. Fills in what older repositories leave to
 // code: a tokenizer of vocab.json + merges.txt gets the tokenizer.json that its class stands for.
 
+import { readTemplates, type TemplateTexts } from "./chat-template/template-files.ts";
 import { UnsupportedError, FormatError } from "./errors.ts";
 import { missingFile, readJson, readText, type ModelFolder } from "./model-folder.ts";
 
@@ -18,8 +19,8 @@ export interface TokenizerFiles {
   readonly settings: Json;
   /** Special tokens by role: `bos_token`, `eos_token`, `mask_token`, ... */
   readonly roles: ReadonlyMap<string, string>;
-  /** Chat template in Jinja, if the folder has one. */
-  readonly chatTemplate: string | undefined;
+  /** Chat templates in Jinja, by name. */
+  readonly chatTemplates: TemplateTexts;
 }
 
 /** The split of Qwen2's tokenizer class: contractions, words, single digits, punctuation, line breaks, other space. */
@@ -69,7 +70,7 @@ export async function readTokenizerFiles(folder: ModelFolder, signal?: AbortSign
     tokenizer: { ...tokenizer, added_tokens: addedTokens(tokenizer, settings) },
     settings,
     roles,
-    chatTemplate: await chatTemplate(folder, settings, signal),
+    chatTemplates: await readTemplates(folder, settings, signal),
   };
 }
 
@@ -164,28 +165,6 @@ async function fromVocabulary(
 
 function pick(vocab: Json, names: ReadonlySet<string>): Json {
   return Object.fromEntries([...names].filter((name) => Object.hasOwn(vocab, name)).map((name) => [name, vocab[name]]));
-}
-
-/** The chat template: a file of its own in newer repositories, a setting (possibly one of several) in others. */
-async function chatTemplate(folder: ModelFolder, settings: Json, signal?: AbortSignal): Promise<string | undefined> {
-  if (await folder.has("chat_template.jinja"))
-    return readText(folder, "chat_template.jinja", MAX_SETTINGS_BYTES, signal);
-  let value = settings["chat_template"];
-  if (value === undefined && (await folder.has("chat_template.json"))) {
-    const file = asObject(
-      "chat_template.json",
-      await readJson(folder, "chat_template.json", MAX_SETTINGS_BYTES, signal),
-    );
-    value = file["chat_template"];
-  }
-  if (Array.isArray(value)) {
-    const named = value as unknown[];
-    const main = named.find(
-      (item) => typeof item === "object" && item !== null && "name" in item && item.name === "default",
-    );
-    value = (main as Json | undefined)?.["template"];
-  }
-  return typeof value === "string" ? value : undefined;
 }
 
 function asObject(file: string, json: unknown): Json {

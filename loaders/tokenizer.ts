@@ -1,26 +1,12 @@
-// Text -> tokens and back. Splitting and merging is the work of `@huggingface/tokenizers`, chat templates that of
-// `@huggingface/jinja`; both are imported here only, when a tokenizer is loaded, so that a bundle can leave them out.
-// Decoding is our own (token-decoder.ts): it has to work token by token.
+// Text -> tokens and back. Splitting and merging is the work of `@huggingface/tokenizers`, which is imported here only, when a
+// tokenizer is loaded, so that a bundle can leave it out. Decoding is our own (token-decoder.ts): it has to work token by
+// token. Chat templates: chat-template/.
 
+import { loadChatTemplates, type ChatMessage, type ChatOptions } from "./chat-template/chat-template.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import type { ModelFolder } from "./model-folder.ts";
 import { decodeAll, readDecoder, type DecodeOptions, type TokenBytes } from "./token-decoder.ts";
 import { readTokenizerFiles, withExactSplits, type TokenizerFiles } from "./tokenizer-files.ts";
-
-/** One message of a chat. Templates may read further fields. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-  readonly [field: string]: unknown;
-}
-
-/** What a chat template is given besides the messages. */
-export interface ChatOptions {
-  /** End with the opening of the assistant's turn, so that the model answers; true by default. */
-  readonly addGenerationPrompt?: boolean | undefined;
-  /** Tools, documents and whatever else the template reads. */
-  readonly [variable: string]: unknown;
-}
 
 /** A model's tokenizer. */
 export interface Tokenizer extends TokenBytes {
@@ -43,7 +29,7 @@ export interface Tokenizer extends TokenBytes {
   readonly padTokenId: number | null;
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | null;
-  /** The chat template in Jinja; undefined if the model has none. */
+  /** The default chat template in Jinja; undefined if the model has none. */
   readonly chatTemplate: string | undefined;
   /**
    * The text of a chat as the model was trained to see it.
@@ -53,20 +39,12 @@ export interface Tokenizer extends TokenBytes {
 }
 
 /**
- * ChatML: for a vocabulary that has its two marks as tokens but comes without a template. It adds no system message of
- * its own: the caller says what the system is.
- */
-const CHATML =
-  "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}" +
-  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-
-/**
  * Loads the tokenizer of a model folder: tokenizer.json, or vocab.json and merges.txt of a known class, with
  * tokenizer_config.json and chat_template.jinja if they are there.
  */
 export async function loadTokenizer(folder: ModelFolder, signal?: AbortSignal): Promise<Tokenizer> {
   const files = await readTokenizerFiles(folder, signal);
-  const [library, jinja] = await Promise.all([import("@huggingface/tokenizers"), import("@huggingface/jinja")]);
+  const library = await import("@huggingface/tokenizers");
   const inner = makeInner(library, files);
   const rules = readDecoder("tokenizer.json", files.tokenizer["decoder"]);
   const added = inner.get_added_tokens_decoder();
@@ -82,8 +60,8 @@ export async function loadTokenizer(folder: ModelFolder, signal?: AbortSignal): 
     if (id !== null) specialTokenIds.add(id);
   }
   const hasChatMl = ["<|im_start|>", "<|im_end|>"].every((mark) => added.has(inner.token_to_id(mark) ?? -1));
-  const chatTemplate = files.chatTemplate ?? (hasChatMl ? CHATML : undefined);
-  let parsed: InstanceType<typeof jinja.Template> | undefined;
+  const { name } = folder;
+  const chat = await loadChatTemplates({ name, texts: files.chatTemplates, roles: files.roles, hasChatMl });
 
   const tokenizer: Tokenizer = {
     edges: rules.edges,
@@ -94,7 +72,7 @@ export async function loadTokenizer(folder: ModelFolder, signal?: AbortSignal): 
     padTokenId: roleId("pad_token"),
     bosTokenId: roleId("bos_token"),
     eosTokenId: roleId("eos_token"),
-    chatTemplate,
+    chatTemplate: chat.text,
     encode(text, options) {
       if (text === "" && options?.addSpecialTokens === false) return [];
       const { ids } = inner.encode(text, { add_special_tokens: options?.addSpecialTokens ?? true });
@@ -109,20 +87,7 @@ export async function loadTokenizer(folder: ModelFolder, signal?: AbortSignal): 
       if (token === undefined) return new Uint8Array(0);
       return (bytes[id] ??= rules.bytesOf(token, added.has(id)));
     },
-    applyChatTemplate(messages, { addGenerationPrompt = true, ...variables } = {}) {
-      if (chatTemplate === undefined) {
-        throw new UnsupportedError(
-          `${folder.name}: has no chat template (in tokenizer_config.json or chat_template.jinja) and no ChatML tokens; give the prompt as text`,
-        );
-      }
-      try {
-        parsed ??= new jinja.Template(chatTemplate);
-        const roles = Object.fromEntries(files.roles);
-        return parsed.render({ ...roles, ...variables, messages, add_generation_prompt: addGenerationPrompt });
-      } catch (cause) {
-        throw new FormatError(folder.name, `its chat template failed: ${reasonOf(cause)}`, { cause });
-      }
-    },
+    applyChatTemplate: (messages, options) => chat.apply(messages, options),
   };
   return tokenizer;
 }
