@@ -90,13 +90,8 @@ export { tuneStrength, type TuneOptions, type TuneResult, type TuneState } from 
 export type { Clock } from "./timing/repeated-calls.ts";
 export { measurePeak, type Peak, type PeakOptions } from "./timing/peak.ts";
 export { spreadOf, type Spread } from "./timing/spread.ts";
-export {
-  implementationsOn,
-  STREAM_BYTES,
-  timeKernel,
-  type KernelTiming,
-  type TimeKernelOptions,
-} from "./timing/time-kernel.ts";
+export { STREAM_BYTES, timeKernel, type KernelTiming, type TimeKernelOptions } from "./timing/time-kernel.ts";
+export { implementationsOn } from "./devices/implementations.ts";
 export type { DeviceIdentity, MeasuredChoice, MeasuredChoices } from "./devices/measured-choices.ts";
 export type { ChoiceRecord, KernelChoice } from "./tuning/kept-choices.ts";
 export {

@@ -1,5 +1,5 @@
-// The WGSL implementations of all kernels, for whoever imports this file: `webgpu`, and `kedge/kernels`. They stand apart from
-// the kernels so that a page that computes on another device does not load them.
+// The WGSL implementations of all kernels. They stand apart from the kernels so that a page that computes on another device
+// does not load them: `webgpu` and `kedge/kernels` import this file.
 
 import { activate } from "./activate/activate.ts";
 import { gpu as activateOnGpu } from "./activate/on-gpu.ts";
@@ -39,24 +39,30 @@ import { tokenLogProb } from "./token-log-prob/token-log-prob.ts";
 import { gpu as tokenLogProbOnGpu } from "./token-log-prob/on-gpu.ts";
 import { topK } from "./top-k/top-k.ts";
 import { gpu as topKOnGpu } from "./top-k/on-gpu.ts";
-import { addImplementations } from "./kernel.ts";
+import type { Kernel, WgslImplementation } from "./kernel.ts";
 
-addImplementations(activate, activateOnGpu);
-addImplementations(add, addOnGpu);
-addImplementations(argmax, argmaxOnGpu);
-addImplementations(attend, attendOnGpu);
-addImplementations(attendPattern, attendPatternOnGpu);
-addImplementations(attendWithPattern, attendWithPatternOnGpu);
-addImplementations(cacheMove, cacheMoveOnGpu);
-addImplementations(embed, embedOnGpu);
-addImplementations(gatedLinear, gatedLinearOnGpu);
-addImplementations(keyNorm, keyNormOnGpu);
-addImplementations(layerNorm, layerNormOnGpu);
-addImplementations(linear, linearOnGpu);
-addImplementations(rmsNorm, rmsNormOnGpu);
-addImplementations(rotateStore, rotateStoreOnGpu);
-addImplementations(selectRows, selectRowsOnGpu);
-addImplementations(softmax, softmaxOnGpu);
-addImplementations(sumHeads, sumHeadsOnGpu);
-addImplementations(tokenLogProb, tokenLogProbOnGpu);
-addImplementations(topK, topKOnGpu);
+/** The WGSL implementations of each kernel, best first. */
+export const gpuImplementations: ReadonlyMap<Kernel, readonly WgslImplementation[]> = new Map<
+  Kernel,
+  readonly WgslImplementation[]
+>([
+  [activate, activateOnGpu],
+  [add, addOnGpu],
+  [argmax, argmaxOnGpu],
+  [attend, attendOnGpu],
+  [attendPattern, attendPatternOnGpu],
+  [attendWithPattern, attendWithPatternOnGpu],
+  [cacheMove, cacheMoveOnGpu],
+  [embed, embedOnGpu],
+  [gatedLinear, gatedLinearOnGpu],
+  [keyNorm, keyNormOnGpu],
+  [layerNorm, layerNormOnGpu],
+  [linear, linearOnGpu],
+  [rmsNorm, rmsNormOnGpu],
+  [rotateStore, rotateStoreOnGpu],
+  [selectRows, selectRowsOnGpu],
+  [softmax, softmaxOnGpu],
+  [sumHeads, sumHeadsOnGpu],
+  [tokenLogProb, tokenLogProbOnGpu],
+  [topK, topKOnGpu],
+]);

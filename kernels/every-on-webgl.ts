@@ -1,4 +1,5 @@
-// The WebGL implementations of all kernels that have one, for whoever imports this file: `webgl`, and `kedge/kernels`.
+// The WebGL implementations of all kernels that have one. They stand apart from the kernels so that a page that computes on
+// another device does not load them: `webgl` and `kedge/kernels` import this file.
 
 import { activate } from "./activate/activate.ts";
 import { webgl as activateOnWebGl } from "./activate/on-webgl.ts";
@@ -36,23 +37,29 @@ import { sumHeads } from "./sum-heads/sum-heads.ts";
 import { webgl as sumHeadsOnWebGl } from "./sum-heads/on-webgl.ts";
 import { tokenLogProb } from "./token-log-prob/token-log-prob.ts";
 import { webgl as tokenLogProbOnWebGl } from "./token-log-prob/on-webgl.ts";
-import { addImplementations } from "./kernel.ts";
+import type { Kernel, WebGlImplementation } from "./kernel.ts";
 
-addImplementations(activate, activateOnWebGl);
-addImplementations(add, addOnWebGl);
-addImplementations(argmax, argmaxOnWebGl);
-addImplementations(attend, attendOnWebGl);
-addImplementations(attendPattern, attendPatternOnWebGl);
-addImplementations(attendWithPattern, attendWithPatternOnWebGl);
-addImplementations(cacheMove, cacheMoveOnWebGl);
-addImplementations(embed, embedOnWebGl);
-addImplementations(gatedLinear, gatedLinearOnWebGl);
-addImplementations(keyNorm, keyNormOnWebGl);
-addImplementations(layerNorm, layerNormOnWebGl);
-addImplementations(linear, linearOnWebGl);
-addImplementations(rmsNorm, rmsNormOnWebGl);
-addImplementations(rotateStore, rotateStoreOnWebGl);
-addImplementations(selectRows, selectRowsOnWebGl);
-addImplementations(softmax, softmaxOnWebGl);
-addImplementations(sumHeads, sumHeadsOnWebGl);
-addImplementations(tokenLogProb, tokenLogProbOnWebGl);
+/** The WebGL implementations of each kernel, best first; a kernel without any is not in the map. */
+export const webglImplementations: ReadonlyMap<Kernel, readonly WebGlImplementation[]> = new Map<
+  Kernel,
+  readonly WebGlImplementation[]
+>([
+  [activate, activateOnWebGl],
+  [add, addOnWebGl],
+  [argmax, argmaxOnWebGl],
+  [attend, attendOnWebGl],
+  [attendPattern, attendPatternOnWebGl],
+  [attendWithPattern, attendWithPatternOnWebGl],
+  [cacheMove, cacheMoveOnWebGl],
+  [embed, embedOnWebGl],
+  [gatedLinear, gatedLinearOnWebGl],
+  [keyNorm, keyNormOnWebGl],
+  [layerNorm, layerNormOnWebGl],
+  [linear, linearOnWebGl],
+  [rmsNorm, rmsNormOnWebGl],
+  [rotateStore, rotateStoreOnWebGl],
+  [selectRows, selectRowsOnWebGl],
+  [softmax, softmaxOnWebGl],
+  [sumHeads, sumHeadsOnWebGl],
+  [tokenLogProb, tokenLogProbOnWebGl],
+]);

@@ -1,7 +1,18 @@
 // What holds for every kernel in the registry.
 
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { add, cacheMove, kernels, selectRows } from "./every-device.ts";
+import {
+  add,
+  cacheMove,
+  gpuImplementations,
+  implementationsOf,
+  kernels,
+  selectRows,
+  topK,
+  webglImplementations,
+} from "./every-device.ts";
 import { makeTrial, seededRandom } from "./trial.ts";
 
 describe.each(kernels.map((kernel) => ({ name: kernel.name, kernel })))("$name", ({ kernel }) => {
@@ -21,14 +32,39 @@ describe.each(kernels.map((kernel) => ({ name: kernel.name, kernel })))("$name",
     }
   });
 
-  test("has implementations of its own names on the GPU and on wasm", () => {
-    for (const kind of ["wgsl", "wasm"]) {
-      const names = kernel.implementations.filter((one) => kind in one).map(({ name }) => name);
+  test("has implementations of its own names for each device", () => {
+    const webgl = webglImplementations.get(kernel) ?? [];
+    expect(webgl.length > 0).toBe(kernel !== topK); // webgl samples from whole rows of logits
+    expect(kernel.implementations.filter((one) => !("wasm" in one))).toEqual([]);
+    for (const ones of [kernel.implementations, gpuImplementations.get(kernel) ?? [], webgl]) {
+      if (ones === webgl && kernel === topK) continue;
+      const names = ones.map(({ name }) => name);
       expect(names.length).toBeGreaterThan(0);
       expect(new Set(names).size).toBe(names.length);
       for (const name of names) expect(name.startsWith(kernel.name)).toBe(true);
     }
   });
+});
+
+test("every folder's implementations are in the map of their device", () => {
+  const folders = readdirSync(import.meta.dirname, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const withFile = (file: string) =>
+    folders.map(({ name }) => name).filter((name) => existsSync(join(import.meta.dirname, name, file)));
+  const helping = ["matrix", "cache"]; // folders of what several kernels share
+  for (const [file, map] of [
+    ["on-gpu.ts", gpuImplementations],
+    ["on-webgl.ts", webglImplementations],
+  ] as const) {
+    const wanted = withFile(file).filter((name) => !helping.includes(name));
+    expect([...map.keys()].map(({ name }) => name).sort()).toEqual(wanted.sort());
+  }
+});
+
+test("all implementations of a kernel are those of its definition and of both maps", () => {
+  const kinds = implementationsOf(add).map((one) => ["wasm", "wgsl", "webgl"].find((kind) => kind in one));
+  expect(kinds).toEqual(["wasm", "wgsl", "webgl"]);
+  const own = { ...add, implementations: [] };
+  expect(implementationsOf(own)).toEqual([]);
 });
 
 test("add, select-rows and cache-move do what they say", () => {

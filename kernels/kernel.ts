@@ -1,6 +1,7 @@
 // A kernel is data: its buffers in binding order, its parameters, how large each buffer must be, and a reference in
-// f64 that *is* the definition. Implementations stand beside it, one file each. Devices never mention a particular
-// kernel: they replay calls of any kernel by the conventions written here.
+// f64 that *is* the definition. Implementations are data too, one file each: those for wasm are part of the definition, those
+// for the other devices stand in the maps of every-on-gpu.ts and every-on-webgl.ts, which only these devices load. Devices
+// never mention a particular kernel: they replay calls of any kernel by the conventions written here.
 //
 // Conventions for implementations
 //   WGSL  buffer i of `buffers` is @group(0) @binding(i); the uniform `Params` (one 4-byte scalar per entry of `params`,
@@ -222,6 +223,7 @@ export interface KernelDefinition<B extends Record<string, BufferUse>, P extends
   readonly inputs?: (params: ParamsOf<P>, random: Random) => Partial<Record<keyof B & string, Floats | Uint32Array>>;
   /** small settings for the known-answer test at start; `absent` names optional buffers left out */
   readonly samples: readonly Sample<ParamsOf<P>, keyof B & string>[];
+  /** best first; of the kernels in the registry those for wasm, of other kernels those for any device */
   readonly implementations: readonly Implementation[];
 }
 
@@ -257,6 +259,7 @@ export interface Kernel {
     random: Random,
   ): Readonly<Partial<Record<string, Floats | Uint32Array>>>;
   readonly samples: readonly Sample[];
+  /** best first; of the kernels in the registry those for wasm, of other kernels those for any device */
   readonly implementations: readonly Implementation[];
 }
 
@@ -271,11 +274,6 @@ export function defineKernel<const B extends Record<string, BufferUse>, const P 
   definition: KernelDefinition<B, P>,
 ): TypedKernel<B, P> {
   return definition as unknown as TypedKernel<B, P>;
-}
-
-/** Adds what one more device brings along for a kernel, which stands behind what is there. */
-export function addImplementations({ implementations }: Kernel, more: readonly Implementation[]): void {
-  (implementations as Implementation[]).push(...more);
 }
 
 /** The bound that an implementation of a kernel is held to; the kernel's own without an implementation. */

@@ -4,7 +4,7 @@
 //   export default { kernel: "add", implementation: { name: "my-add", requires: [], wasm: "myAdd" }, module: bytes };
 
 import type { Implementation } from "kedge/kernels";
-import { kernels } from "kedge/kernels";
+import { implementationsOf, kernels } from "kedge/kernels";
 
 /** An implementation of one of kedge's kernels from elsewhere. */
 export interface Rival {
@@ -30,7 +30,7 @@ export function rivalOf(exports: unknown, path: string): Rival {
   if (!isImplementation || typeof implementation.name !== "string" || !Array.isArray(implementation.requires)) {
     throw new Error(`${path}: the implementation needs a name, requires, and either wgsl and workgroups or wasm`);
   }
-  if (known.implementations.some(({ name }) => name === implementation.name)) {
+  if (implementationsOf(known).some(({ name }) => name === implementation.name)) {
     throw new Error(`${path}: kedge has an implementation ${implementation.name} of its own: give yours another name`);
   }
   if ("wasm" in implementation && !(module instanceof Uint8Array)) {

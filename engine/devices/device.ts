@@ -3,7 +3,7 @@
 //
 // Order: writes, runs and reads of one device take effect in the order in which they were called, without awaiting each other.
 
-import type { CachePacking, Implementation, MatrixFormat, QuantizedFormat } from "../../kernels/index.ts";
+import type { CachePacking, Implementation, Kernel, MatrixFormat, QuantizedFormat } from "../../kernels/index.ts";
 import type { MeasuredChoices } from "./measured-choices.ts";
 import type { Call, Program } from "./program.ts";
 import type { Matrix, Tensor, TensorRole } from "./tensor.ts";
@@ -123,6 +123,8 @@ export interface Device {
   write(write: Write): void;
   read(read: Read): Promise<Float32Array | Uint32Array>;
 
+  /** The implementations of a kernel that this device considers, best first; none on `reference`, which runs the reference itself. */
+  implementationsOf(kernel: Kernel): readonly Implementation[];
   /** Why this device cannot run a program, in words; null if it can. A device without it runs every program. */
   refusal?(program: Program): string | null;
   /** Chooses implementations and makes pipelines. The first use of each implementation is its known-answer test. */

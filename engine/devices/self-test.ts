@@ -8,10 +8,10 @@ import {
   makeTrial,
   seededRandom,
   type Implementation,
-  type Kernel,
   type Trial,
   type Violation,
 } from "../../kernels/index.ts";
+import { implementationsOn } from "./implementations.ts";
 import { DeviceError, type Device, type Matrix, type Tensor } from "./device.ts";
 import { ProgramBuilder } from "./program.ts";
 
@@ -24,18 +24,11 @@ export interface SelfTestResult {
   readonly wrong: readonly string[];
 }
 
-/** The implementations of a kernel that a device by this name can have. */
-function implementationsFor(device: Device, kernel: Kernel): readonly (Implementation | undefined)[] {
-  if (device.name === "reference") return [undefined];
-  const kind = { wasm: "wasm", webgpu: "wgsl", webgl: "webgl" }[device.name];
-  return kernel.implementations.filter((implementation) => kind in implementation);
-}
-
 /** Tries every implementation of every kernel on the device. */
 export async function selfTest(device: Device, signal?: AbortSignal): Promise<SelfTestResult[]> {
   const results: SelfTestResult[] = [];
   for (const kernel of kernels) {
-    for (const implementation of implementationsFor(device, kernel)) {
+    for (const implementation of implementationsOn(device, kernel)) {
       const wrong: string[] = [];
       let right = 0;
       for (const [index, sample] of kernel.samples.entries()) {

@@ -31,6 +31,9 @@ class BlankDevice implements Device {
   read(): Promise<Float32Array> {
     return Promise.resolve(new Float32Array());
   }
+  implementationsOf() {
+    return [];
+  }
   prepare(program: Program) {
     this.programs.push(program);
     return Promise.resolve({ program, chosen: [], dispose: () => undefined });

@@ -135,7 +135,8 @@ export class KernelRun {
     const copies =
       bytes === 0 ? 1 : Math.max(1, Math.min(MOST_COPIES, Math.ceil((this.#options.streamBytes ?? 0) / bytes)));
     const implementations = this.implementation ? [this.implementation] : [];
-    const isOwn = !this.implementation || this.#trial.kernel.implementations.includes(this.implementation);
+    const own = this.#device.implementationsOf(this.#trial.kernel);
+    const isOwn = !this.implementation || own.includes(this.implementation);
     const kernel = isOwn ? this.#trial.kernel : { ...this.#trial.kernel, implementations };
     for (let copy = 0; copy < copies; copy++) {
       const weights = copy === 0 ? first : await this.#matrices();

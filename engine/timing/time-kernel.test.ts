@@ -3,7 +3,8 @@ import { kernels, linear, add, type WgslImplementation } from "../../kernels/ind
 import { testDevice, DEVICES } from "../../tests/support/devices.ts";
 import { ReferenceDevice } from "../devices/reference/reference-device.ts";
 import type { Device, Executable, Step } from "../devices/device.ts";
-import { implementationsOn, timeKernel } from "./time-kernel.ts";
+import { implementationsOn } from "../devices/implementations.ts";
+import { timeKernel } from "./time-kernel.ts";
 
 const plain = { activation: 0, softcap: 0, outputBegin: 0 };
 const oneRow = {

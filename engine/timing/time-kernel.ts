@@ -14,6 +14,7 @@ import {
   type Violation,
 } from "../../kernels/index.ts";
 import { DeviceError, type Device, type DeviceName } from "../devices/device.ts";
+import { implementationsOn } from "../devices/implementations.ts";
 import { KernelRun, type KernelRunOptions } from "./kernel-run.ts";
 import type { Clock } from "./repeated-calls.ts";
 import { spreadOf, type Spread } from "./spread.ts";
@@ -69,16 +70,6 @@ export interface KernelTiming {
 }
 
 const ROUNDS = 7;
-
-/** The implementations of a kernel that a device of this kind can have; the reference itself, `undefined`, has no name. */
-export function implementationsOn(
-  { name }: Pick<Device, "name">,
-  { implementations }: Pick<Kernel, "implementations">,
-): readonly (Implementation | undefined)[] {
-  if (name === "reference") return [undefined];
-  const kind = name === "webgpu" ? "wgsl" : name;
-  return implementations.filter((one) => kind in one);
-}
 
 /** True if an implementation is made for so many rows and for this format; the device finds out about the rest. */
 function isMeantFor({ rows, formats }: Implementation, trial: Trial, format: MatrixFormat): boolean {

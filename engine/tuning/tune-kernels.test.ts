@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { loadModel, type Device, type LoadProgress, type Model } from "../index.ts";
-import { linear, type Implementation } from "../../kernels/index.ts";
+import { linear, type Implementation, type Kernel } from "../../kernels/index.ts";
 import { testDevice } from "../../tests/support/devices.ts";
 import { tinyFolder, TINY, randomTokens } from "../../tests/support/tiny-model.ts";
 import type { ChoiceStore } from "./choice-store.ts";
@@ -81,8 +81,12 @@ describe("candidates", () => {
     { name: "gpu", wgsl: "", requires: [], workgroups: () => [1] },
   ];
   const call = { kernel: { ...linear, implementations }, label: "l", buffers: {}, params: { inputs: 32 } };
+  const device = {
+    name: "wasm" as const,
+    implementationsOf: (kernel: Kernel) => kernel.implementations.filter((one) => "wasm" in one),
+  };
   const namesOf = (rows: number, allowApproximate: boolean, preset = "preset") =>
-    candidates({ name: "wasm" }, call, preset, rows, allowApproximate).map(({ name }) => name);
+    candidates(device, call, preset, rows, allowApproximate).map(({ name }) => name);
 
   it("are no less exact than the preset, unless that is allowed", () => {
     expect(namesOf(1, false)).toEqual(["preset", "exact", "alike"]);

@@ -7,12 +7,12 @@ import type { ModelConfig } from "../../loaders/index.ts";
 import { boundOf } from "../../kernels/index.ts";
 import { isForRows } from "../devices/choose.ts";
 import { DeviceError, type Device } from "../devices/device.ts";
+import { implementationsOn } from "../devices/implementations.ts";
 import { signatureOf, type MeasuredChoice } from "../devices/measured-choices.ts";
 import { resolveParams, type Call } from "../devices/program.ts";
 import { Engine, type EngineOptions } from "../model/engine.ts";
 import type { ModelWeights } from "../model/weights.ts";
 import { RepeatedCalls } from "../timing/repeated-calls.ts";
-import { implementationsOn } from "../timing/time-kernel.ts";
 import { placeOf, type KernelChoice } from "./kept-choices.ts";
 import { select, type Sampled } from "./selection.ts";
 
@@ -227,7 +227,7 @@ async function timeGroup(
 
 /** What may be chosen at so many rows: the preset, and what is no less exact unless the caller allows it. */
 export function candidates(
-  device: Pick<Device, "name">,
+  device: Pick<Device, "name" | "implementationsOf">,
   { kernel, params }: Call,
   preset: string,
   rows: number,

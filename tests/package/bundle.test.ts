@@ -68,9 +68,9 @@ describe.skipIf(missing.length > 0)(`dist/ (skipped while there is no ${missing.
 
   it("runs in a browser through a user's bundler, workers and WebAssembly beside it", async () => {
     writeFileSync(join(consumer, "index.html"), `<!doctype html><script type="module" src="/app.js"></script>`);
-    const kinds = `["wasm", "wgsl", "webgl"].filter((kind) => linear.implementations.some((one) => kind in one))`;
+    const kinds = `["wasm", "wgsl", "webgl"].filter((kind) => implementationsOf(linear).some((one) => kind in one))`;
     const lines = [
-      `import { linear } from "kedge/kernels";`,
+      `import { implementationsOf, linear } from "kedge/kernels";`,
       listNames,
       `globalThis.result = { names, kinds: ${kinds} };`,
     ];

@@ -19,7 +19,7 @@ const MARK = "highFloatPrecision";
 /** A page that answers, for `?webgl`, with a self-test and, for `?webgpu`, with what a compiler says of each shader. */
 const APP = /* js */ `
   import { loadModel, openDevice, selfTest } from "kedge";
-  import { kernels } from "kedge/kernels";
+  import { gpuImplementations } from "kedge/kernels";
   globalThis.loadModel = loadModel;
   const answers = {
     "?webgl": async () => selfTest(await openDevice("webgl")),
@@ -27,7 +27,7 @@ const APP = /* js */ `
       const adapter = await navigator.gpu.requestAdapter();
       const hasHalves = adapter.features.has("shader-f16");
       const device = await adapter.requestDevice({ requiredFeatures: hasHalves ? ["subgroups", "shader-f16"] : ["subgroups"] });
-      const shaders = kernels.flatMap(({ implementations }) => implementations.filter((one) => "wgsl" in one));
+      const shaders = [...gpuImplementations.values()].flat();
       return Promise.all(
         shaders.map(async ({ name, wgsl, requires }) => {
           const unchecked = "diagnostic(off, subgroup_uniformity);";

@@ -146,17 +146,22 @@ const boundRules = [aloneRule, engineRule, outsideRule, gpuRule, webglRule, pure
 const rules = [sizeRule, nameRule];
 
 /**
- * The names that a module exports, sorted, types with "type " before them.
+ * The names that a module exports, sorted, types with "type " before them. `read` gives the text of a module by its path: with it
+ * `export * from` is followed.
  *
- * @throws Error where the module exports names that are not written out (`export *`, a default).
+ * @throws Error where the module exports names that are not written out (a default, `export *` without `read`).
  */
-export function exportedNames(path: string, text: string): readonly string[] {
+export function exportedNames(path: string, text: string, read?: (path: string) => string): readonly string[] {
   const { module, errors } = parseSync(path, text);
   const [error] = errors;
   if (error !== undefined) throw new Error(`${path} does not parse: ${error.message}`);
   const entries = module.staticExports.flatMap((statement) => statement.entries);
   return entries
-    .map(({ exportName, isType }) => {
+    .flatMap(({ exportName, importName, isType, moduleRequest }) => {
+      if (read && importName.kind === "AllButDefault" && moduleRequest) {
+        const { target } = resolved(path, moduleRequest.value);
+        if (target !== undefined) return exportedNames(target, read(target), read);
+      }
       if (exportName.kind !== "Name") throw new Error(`${path} has an export whose name is not written out`);
       return `${isType ? "type " : ""}${exportName.name}`;
     })

@@ -11,6 +11,7 @@ import {
   unpackHeads,
   type CachePacking,
   type Floats,
+  type Implementation,
 } from "../../../kernels/index.ts";
 import {
   checkCopy,
@@ -110,6 +111,10 @@ export class ReferenceDevice implements Device {
 
   read(read: Read): Promise<Float32Array | Uint32Array> {
     return this.#enqueue(() => this.#copyOut(read));
+  }
+
+  implementationsOf(): readonly Implementation[] {
+    return [];
   }
 
   prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {

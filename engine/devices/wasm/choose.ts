@@ -21,7 +21,8 @@ export interface Policy extends Omit<shared.Policy<WasmImplementation>, "isOfDev
   readonly isAhead: boolean;
 }
 
-const isOfDevice = (one: Implementation): one is WasmImplementation => "wasm" in one;
+/** True for implementations that are functions of a WebAssembly module. */
+export const isOfDevice = (one: Implementation): one is WasmImplementation => "wasm" in one;
 const limits = { subgroupSize: 0, maxWorkgroupSize: 0, maxWorkgroupBytes: 0 } as const;
 /** What a parameter counts as in `fits` until a step supplies it. */
 const UNKNOWN = 1;

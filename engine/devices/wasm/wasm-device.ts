@@ -33,7 +33,7 @@ import { MeasuredChoices } from "../measured-choices.ts";
 import type { Program } from "../program.ts";
 import { fillTrial } from "../trial-buffers.ts";
 import { isSecondWorth, streamOf } from "./ahead.ts";
-import { chooseFor, judge, type Policy, trialsFor } from "./choose.ts";
+import { chooseFor, isOfDevice, judge, type Policy, trialsFor } from "./choose.ts";
 import { Crew } from "./crew.ts";
 import { Holdings } from "./holdings.ts";
 import type { Replay } from "./messages.ts";
@@ -159,6 +159,11 @@ class WasmDevice implements Device {
     return array!;
   }
 
+  implementationsOf(kernel: Kernel): readonly WasmImplementation[] {
+    const { implementations = ({ implementations: own }) => own } = this.#options;
+    return implementations(kernel).filter(isOfDevice);
+  }
+
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
     const { isTested = true } = options;
     const isAhead = isTested && (await this.#isWorthAhead(program, options.signal));
@@ -170,7 +175,7 @@ class WasmDevice implements Device {
     return {
       features: this.#features,
       isDeterministic: this.#options.deterministic === true,
-      implementations: this.#options.implementations ?? ((kernel) => kernel.implementations),
+      implementations: (kernel) => this.implementationsOf(kernel),
       isDemoted: ({ name }) => this.#demoted.has(name),
       isAhead,
       only,

@@ -34,11 +34,6 @@ export function settingOf({ kernel, buffers, params }: Call): Setting {
   return { ...traits, params: Object.fromEntries(known), present, formats };
 }
 
-/** The implementations of a kernel for this device. */
-export function implementationsOf(kernel: Kernel): readonly WebGlImplementation[] {
-  return kernel.implementations.filter((one): one is WebGlImplementation => "webgl" in one);
-}
-
 /** True if an implementation can serve a call. */
 function isFit(call: Call, setting: Setting, one: WebGlImplementation): boolean {
   const kept = Object.keys(call.kernel.buffers).find((name) => setting.formats[name] !== undefined);
@@ -50,19 +45,19 @@ function isFit(call: Call, setting: Setting, one: WebGlImplementation): boolean 
   );
 }
 
-/** The first implementation that fits; undefined where there is none. */
+/** The first of `ones` that fits; undefined where there is none. */
 export function chooseFor(
   call: Call,
+  ones: readonly WebGlImplementation[],
   isUsable: (implementation: WebGlImplementation) => boolean,
 ): WebGlImplementation | undefined {
   const setting = settingOf(call);
-  return implementationsOf(call.kernel).find((one) => isUsable(one) && isFit(call, setting, one));
+  return ones.find((one) => isUsable(one) && isFit(call, setting, one));
 }
 
-/** Why no implementation serves a call, in words. */
-export function refusalOf(call: Call): string {
+/** Why none of its implementations `ones` serves a call, in words. */
+export function refusalOf(call: Call, ones: readonly WebGlImplementation[]): string {
   const { kernel, label } = call;
-  const ones = implementationsOf(kernel);
   if (ones.length === 0) return `kernel ${kernel.name} (${label}) is not written for it`;
   const { formats, params } = settingOf(call);
   const odd = Object.entries(formats).find(([, one]) => !ones.some((other) => other.formats?.includes(one) ?? true));
@@ -88,7 +83,7 @@ export function trialsFor(kernel: Kernel, implementation: WebGlImplementation): 
   });
 }
 
-/** Narrows an implementation of any kind. */
-export function isWebGl(implementation: Implementation): implementation is WebGlImplementation {
+/** True for implementations that are passes of WebGL. */
+export function isOfDevice(implementation: Implementation): implementation is WebGlImplementation {
   return "webgl" in implementation;
 }

@@ -3,12 +3,12 @@
 // written.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import "../../../kernels/every-on-webgl.ts";
-import { kernels } from "../../../kernels/index.ts";
+import { webglImplementations } from "../../../kernels/every-on-webgl.ts";
 import { openScriptPage, type ScriptPage } from "../../../tests/support/webgl-page.ts";
-import { implementationsOf, trialsFor } from "./choose.ts";
+import { trialsFor } from "./choose.ts";
 
 const script = /* js */ `
+  import { webglImplementations } from "/kernels/every-on-webgl.ts";
   import { kernelShapes } from "/kernels/shapes.ts";
   import { makeTrial, multiplyAdd, readThrough, seededRandom } from "/kernels/index.ts";
   import { runTrial } from "/engine/devices/self-test.ts";
@@ -24,7 +24,7 @@ const script = /* js */ `
     );
   globalThis.runShapes = async (kernelName, name) => {
     const { kernel, shapes } = kernelShapes.find(({ kernel }) => kernel.name === kernelName);
-    const implementation = kernel.implementations.find((one) => one.name === name);
+    const implementation = webglImplementations.get(kernel).find((one) => one.name === name);
     const wrong = [];
     let right = 0;
     for (const format of implementation.formats ?? ["f32"]) {
@@ -39,8 +39,8 @@ const script = /* js */ `
     return { right, wrong, demotions: device.demotions.filter(({ implementation }) => implementation === name) };
   };`;
 
-const cases = kernels.flatMap((kernel) =>
-  implementationsOf(kernel).map((implementation) => ({ kernel, implementation })),
+const cases = [...webglImplementations].flatMap(([kernel, implementations]) =>
+  implementations.map((implementation) => ({ kernel, implementation })),
 );
 
 describe("in Chromium", () => {

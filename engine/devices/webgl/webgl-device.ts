@@ -4,12 +4,13 @@
 // in the order of the calls; only outcomes are awaited. See gl-program.ts for replaying, textures.ts for tensors, gpu-js.ts for
 // what gpu.js does.
 
-import "../../../kernels/every-on-webgl.ts";
+import { webglImplementations } from "../../../kernels/every-on-webgl.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
 import {
   boundOf,
   compare,
   type CachePacking,
+  type Implementation,
   type Kernel,
   type Trial,
   type WebGlImplementation,
@@ -32,7 +33,7 @@ import {
   type Write,
 } from "../device.ts";
 import type { Call, Program } from "../program.ts";
-import { chooseFor, refusalOf, trialsFor } from "./choose.ts";
+import { chooseFor, isOfDevice, refusalOf, trialsFor } from "./choose.ts";
 import type { WebGl } from "./gl.ts";
 import { GlProgram } from "./gl-program.ts";
 import { CompileError, Compiler } from "./gpu-js.ts";
@@ -41,12 +42,18 @@ import { finished, stage, type GlRead, type StagedRead } from "./readback.ts";
 import { MAX_TEXELS, rectanglesOf } from "./regions.ts";
 import { Textures } from "./textures.ts";
 
+/** The WebGL passes of the registry's kernels; another kernel brings its own. */
+const ownImplementations = (kernel: Kernel): readonly Implementation[] =>
+  webglImplementations.get(kernel) ?? kernel.implementations;
+
 /** How `openWebGl` opens a device. */
 export interface WebGlOptions {
   /** a WebGL2RenderingContext of the caller's, who keeps it: `dispose` frees only what was made here */
   readonly context?: object;
   /** textures are taken to be no wider or higher than this, whatever the driver offers; for tests of split matrices */
   readonly maxTextureSize?: number;
+  /** which implementations of a kernel to consider, best first; the kernel's own by default */
+  readonly implementations?: (kernel: Kernel) => readonly Implementation[];
 }
 
 /** Rows of a prefill step: longer steps only make single drawings longer. */
@@ -84,7 +91,7 @@ export class WebGlDevice implements Device {
   readonly #gl: WebGl;
   readonly #compiler: Compiler;
   readonly #textures: Textures;
-  readonly #isOwner: boolean;
+  readonly #options: WebGlOptions;
   readonly #programs = new Set<GlProgram>();
   readonly #demoted = new Set<WebGlImplementation>();
   readonly #passed = new Set<WebGlImplementation>();
@@ -98,7 +105,7 @@ export class WebGlDevice implements Device {
   constructor(gl: WebGl, compiler: Compiler, options: WebGlOptions) {
     this.#gl = gl;
     this.#compiler = compiler;
-    this.#isOwner = options.context === undefined;
+    this.#options = options;
     this.description = `webgl, ${rendererOf(gl)}`;
     this.#textures = new Textures(gl, () => this.#throwIfEnded(), options.maxTextureSize);
     gl.canvas.addEventListener(LOST_EVENT, this.#onLost);
@@ -146,9 +153,15 @@ export class WebGlDevice implements Device {
     return numbers!;
   }
 
+  implementationsOf(kernel: Kernel): readonly WebGlImplementation[] {
+    const { implementations = ownImplementations } = this.#options;
+    return implementations(kernel).filter(isOfDevice);
+  }
+
   refusal(program: Program): string | null {
     for (const call of program.calls) {
-      if (!chooseFor(call, (one) => !this.#demoted.has(one))) return refusalOf(call);
+      const own = this.implementationsOf(call.kernel);
+      if (!chooseFor(call, own, (one) => !this.#demoted.has(one))) return refusalOf(call, own);
     }
     return null;
   }
@@ -188,7 +201,7 @@ export class WebGlDevice implements Device {
     this.#programs.clear();
     this.#textures.destroyAll();
     this.#compiler.destroy();
-    if (this.#isOwner) release(this.#gl);
+    if (!this.#options.context) release(this.#gl);
   }
 
   #throwIfEnded(): void {
@@ -249,11 +262,12 @@ export class WebGlDevice implements Device {
   }
 
   #choose(call: Call, only: PrepareOptions["only"]): WebGlImplementation {
-    const chosen = chooseFor(call, (one) => !this.#demoted.has(one) && (only?.(call, one) ?? true));
+    const own = this.implementationsOf(call.kernel);
+    const chosen = chooseFor(call, own, (one) => !this.#demoted.has(one) && (only?.(call, one) ?? true));
     if (chosen) return chosen;
     const demoted = this.demotions.filter(({ implementation }) => implementation.startsWith(call.kernel.name));
     const reasons = demoted.map(({ implementation, reason }) => `; ${implementation} is not used: ${reason}`).join("");
-    throw new DeviceError("unfit", `device "webgl" cannot run this: ${refusalOf(call)}${reasons}`);
+    throw new DeviceError("unfit", `device "webgl" cannot run this: ${refusalOf(call, own)}${reasons}`);
   }
 
   #addCall(program: GlProgram, call: Call, implementation: WebGlImplementation): void {

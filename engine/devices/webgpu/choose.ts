@@ -13,7 +13,8 @@ export interface Policy extends Omit<shared.Policy<WgslImplementation>, "isOfDev
   readonly isSoftware: boolean;
 }
 
-const isOfDevice = (one: Implementation): one is WgslImplementation => "wgsl" in one;
+/** True for implementations that are WebGPU shaders. */
+export const isOfDevice = (one: Implementation): one is WgslImplementation => "wgsl" in one;
 
 /** The setting of a call; parameters that steps supply are NaN until one does. */
 export function settingOf(call: Call, traits: shared.Traits): Setting & { params: Record<string, number> } {

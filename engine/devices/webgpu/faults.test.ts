@@ -2,6 +2,7 @@
 
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { softwareGpu } from "../../../tests/support/adapters.ts";
+import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import { add, type Kernel, type WgslImplementation } from "../../../kernels/index.ts";
 import { probeWebGpu } from "./probe.ts";
 import { adding, all, errorOf, numbers, open, tensorOf } from "../../../tests/support/webgpu.ts";
@@ -12,13 +13,12 @@ beforeAll(async () => {
   device = await open();
 });
 
+const own = (kernel: Kernel) => gpuImplementations.get(kernel) ?? [];
 const wrongAdd = (name: string, code: string): WgslImplementation => {
-  const [first] = add.implementations.filter((one): one is WgslImplementation => "wgsl" in one);
-  return { ...first!, name, wgsl: code };
+  return { ...own(add)[0]!, name, wgsl: code };
 };
-const rightCode = wrongAdd("", "").wgsl || add.implementations.flatMap((one) => ("wgsl" in one ? [one.wgsl] : []))[0]!;
-const planted = (one: WgslImplementation) => (kernel: Kernel) =>
-  kernel === add ? [one, ...kernel.implementations] : kernel.implementations;
+const rightCode = own(add)[0]!.wgsl;
+const planted = (one: WgslImplementation) => (kernel: Kernel) => (kernel === add ? [one, ...own(kernel)] : own(kernel));
 
 async function ownGpuDevice(): Promise<GPUDevice> {
   const adapter = await (await softwareGpu()).requestAdapter();
@@ -64,7 +64,7 @@ describe("implementations that are wrong", () => {
 
   test("leave an error that says why when none is right", async () => {
     const wrong = wrongAdd("add.wrong", rightCode.replace("a[place] + b[place]", "a[place]"));
-    const one = await open({ implementations: (kernel) => (kernel === add ? [wrong] : kernel.implementations) });
+    const one = await open({ implementations: (kernel) => (kernel === add ? [wrong] : own(kernel)) });
     const [x, y] = [tensorOf(one, numbers(4)), one.createTensor("y", "f32", 4, "activations")];
     const error = await errorOf(one.prepare(adding(x, x, y)));
     expect(error.kind).toBe("unfit");

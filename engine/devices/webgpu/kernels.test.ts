@@ -2,6 +2,7 @@
 // reference on the software adapter that KEDGE_TEST_ADAPTER names. Nothing beside the outputs may be written.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import { boundOf, type Kernel, type Sample, type WgslImplementation } from "../../../kernels/index.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
 import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
@@ -13,7 +14,7 @@ import { openWebGpu, type WebGpuDevice } from "./webgpu-device.ts";
 /** Trials in flight at a time. */
 const BATCH = 24;
 
-const wgslOf = (kernel: Kernel) => kernel.implementations.filter((one): one is WgslImplementation => "wgsl" in one);
+const wgslOf = (kernel: Kernel) => gpuImplementations.get(kernel) ?? [];
 const cases = kernelShapes.flatMap(({ kernel, shapes }) =>
   wgslOf(kernel).map((implementation) => ({ name: implementation.name, kernel, implementation, shapes })),
 );

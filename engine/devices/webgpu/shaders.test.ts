@@ -1,8 +1,8 @@
 // Every shader says of its bindings and Params what its kernel's definition says: names, order, access, types.
 
 import { describe, expect, test } from "vitest";
-import "../../../kernels/every-on-gpu.ts";
-import { kernels, type Kernel, type Setting, type WgslImplementation } from "../../../kernels/index.ts";
+import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
+import type { Kernel, Setting, WgslImplementation } from "../../../kernels/index.ts";
 import { trialsFor } from "./choose.ts";
 import { shaderOf } from "./pipelines.ts";
 
@@ -10,10 +10,8 @@ import { shaderOf } from "./pipelines.ts";
 const modulePath: string = "wgsl_reflect/wgsl_reflect.module.js";
 const { WgslReflect } = (await import(modulePath)) as typeof import("wgsl_reflect");
 
-const cases = kernels.flatMap((kernel) =>
-  kernel.implementations
-    .filter((one): one is WgslImplementation => "wgsl" in one)
-    .map((implementation) => ({ name: implementation.name, kernel, implementation })),
+const cases = [...gpuImplementations].flatMap(([kernel, implementations]) =>
+  implementations.map((implementation) => ({ name: implementation.name, kernel, implementation })),
 );
 const traits = {
   features: new Set(["subgroups", "packed_4x8_integer_dot_product"]),

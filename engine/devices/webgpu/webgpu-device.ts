@@ -4,7 +4,7 @@
 // effect in the order of the calls; only outcomes are awaited. See gpu-program.ts for replaying, choose.ts for which
 // implementation, memory.ts for buffers, faults.ts for errors.
 
-import "../../../kernels/every-on-gpu.ts";
+import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
 import {
   boundOf,
@@ -35,7 +35,7 @@ import {
 import { MeasuredChoices } from "../measured-choices.ts";
 import type { Call, Program } from "../program.ts";
 import { fillTrial } from "../trial-buffers.ts";
-import { chooseFor, settingOf, trialsFor, type Policy, type Traits } from "./choose.ts";
+import { chooseFor, isOfDevice, settingOf, trialsFor, type Policy, type Traits } from "./choose.ts";
 import { BUFFER_STEP, USAGE } from "./constants.ts";
 import { deviceErrorOf, Faults } from "./faults.ts";
 import { GpuClock } from "./gpu-clock.ts";
@@ -55,6 +55,10 @@ import {
 import { Staging, type GpuRead, type StagedReads } from "./staging.ts";
 import { untilAborted, waitFor } from "./wait.ts";
 
+/** The WGSL of the registry's kernels; another kernel brings its own. */
+const ownImplementations = (kernel: Kernel): readonly Implementation[] =>
+  gpuImplementations.get(kernel) ?? kernel.implementations;
+
 /** How `openWebGpu` opens a device. */
 export interface WebGpuOptions extends AdapterOptions {
   /** a GPUDevice of the caller's, who keeps it: `dispose` frees only what was made here */
@@ -65,7 +69,7 @@ export interface WebGpuOptions extends AdapterOptions {
   readonly deterministic?: boolean;
   /** bindings are taken to be no larger than this, whatever the adapter offers; for tests of split matrices */
   readonly maxBindingBytes?: number;
-  /** the implementations of a kernel, in place of the kernel's own; for tests and for trying new ones */
+  /** which implementations of a kernel to consider, best first; the kernel's own by default */
   readonly implementations?: (kernel: Kernel) => readonly Implementation[];
 }
 
@@ -232,6 +236,11 @@ export class WebGpuDevice implements Device {
     return fetched[0]!;
   }
 
+  implementationsOf(kernel: Kernel): readonly WgslImplementation[] {
+    const { implementations = ownImplementations } = this.#options;
+    return implementations(kernel).filter(isOfDevice);
+  }
+
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
     return this.#faults.guard(() => this.#prepare(program, options, options.isTested ?? true));
   }
@@ -324,7 +333,7 @@ export class WebGpuDevice implements Device {
       traits: this.#traits,
       isSoftware: this.facts.isSoftware,
       isDeterministic: this.#options.deterministic ?? false,
-      implementations: this.#options.implementations ?? ((kernel) => kernel.implementations),
+      implementations: (kernel) => this.implementationsOf(kernel),
       isDemoted: (one) => this.#demoted.has(one),
       only,
       measured: isTuned ? this.tuning : undefined,
