@@ -4,22 +4,19 @@
 import { planesOf, storedByteLength, type MatrixFormat, type StoredFormat } from "../../kernels/index.ts";
 import { checkHalves, findQuantized, FormatError, UnsupportedError, type Checkpoint } from "../../loaders/index.ts";
 import type { MatrixSource } from "../devices/device.ts";
-import type { Family, RowRun } from "./families/index.ts";
+import type { RowRun } from "./families/index.ts";
+import type { MatrixTensor, VectorSpec } from "./weight-list.ts";
 
 const FORMATS: Readonly<Record<string, StoredFormat>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+/** Bytes of a transposed matrix that are read at a time. */
+const TRANSPOSE_BYTES = 4 << 20;
+/** Rows that are written at the same time while a matrix is transposed: what is read for them is a cache line or two. */
+const TILE_ROWS = 16;
 
-/** A matrix of the checkpoint, [rows, columns] once it is turned. */
-export interface MatrixTensor {
-  readonly name: string;
-  readonly rows: number;
-  readonly columns: number;
-  /** kept [columns, rows] */
-  readonly isTransposed: boolean;
-}
-
-/** A source of rows that knows which tensors they are of. */
-export interface WeightSource extends MatrixSource {
-  readonly tensors: readonly MatrixTensor[];
+/** A vector that was found in the checkpoint and not yet read. */
+export interface VectorSource {
+  /** in the order that the forward pass wants */
+  read(signal?: AbortSignal): Promise<Float32Array>;
 }
 
 /** Some rows of a tensor that follow each other. */
@@ -68,26 +65,40 @@ export class CheckpointReader {
     return format;
   }
 
-  /** A vector as f32. */
-  async vector(name: string, shape: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
-    this.check(name, shape);
-    const { values } = await this.#checkpoint.readTensor(name, signal);
-    return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
+  /** Finds a vector: its tensors one after the other, as f32. */
+  vector({ tensors, length, runs }: Pick<VectorSpec, "tensors" | "length" | "runs">): VectorSource {
+    for (const { name, shape } of tensors) this.check(name, shape);
+    const read = async (signal?: AbortSignal) => {
+      const stored = new Float32Array(length);
+      let at = 0;
+      for (const { name } of tensors) {
+        const { values } = await this.#checkpoint.readTensor(name, signal);
+        stored.set(values as Float32Array, at);
+        at += values.length;
+      }
+      return runs ? reordered(stored, runs) : stored;
+    };
+    return { read };
   }
 
-  /** Whether a matrix is kept [columns, rows]: as its family has it, unless it is quantized. */
-  isTurned(family: Family, name: string): boolean {
+  /** Finds a matrix [rows, columns], whose rows are read when they are asked for. */
+  matrix(label: string, tensors: readonly MatrixTensor[]): MatrixSource {
+    const [first] = tensors;
+    return tensors.length === 1 && first!.isTransposed && !this.#holdsCodes(first!.name)
+      ? this.#transposed(label, first!)
+      : this.#rows(label, tensors);
+  }
+
+  /** Whether a tensor is the codes of a matrix that is quantized already. */
+  #holdsCodes(name: string): boolean {
     const dtype = this.#checkpoint.tensors.get(name)?.dtype;
-    return family.isTransposed === true && !(this.#isQuantized && (dtype === "I8" || dtype === "U8"));
+    return this.#isQuantized && (dtype === "I8" || dtype === "U8");
   }
 
-  /** Rows of one or several [*, columns] matrices, one run after the other, read when asked for. */
-  rows(
-    label: string,
-    sources: readonly { name: string; rows: number; runs?: readonly RowRun[] }[],
-    columns: number,
-  ): WeightSource {
-    const runs = sources.flatMap(({ name, rows, runs: own = [{ begin: 0, count: rows }] }): Run[] => {
+  /** Rows of one or several [*, columns] matrices, one run after the other. */
+  #rows(label: string, tensors: readonly MatrixTensor[]): MatrixSource {
+    const { columns } = tensors[0]!;
+    const runs = tensors.flatMap(({ name, rows, runs: own = [{ begin: 0, count: rows }] }): Run[] => {
       const quantized = this.#isQuantized ? findQuantized(this.#checkpoint, name, rows, columns) : null;
       for (const part of quantized?.names ?? []) this.used.add(part);
       const format = quantized?.kind ?? this.check(name, [rows, columns]);
@@ -101,7 +112,6 @@ export class CheckpointReader {
       );
     }
     const rows = runs.reduce((sum, run) => sum + run.count, 0);
-    const tensors = sources.map((source) => ({ name: source.name, rows: source.rows, columns, isTransposed: false }));
     const read = async (begin: number, end: number, signal?: AbortSignal, into?: Uint8Array) => {
       const bytes = into ?? new Uint8Array(storedByteLength(format, end - begin, columns));
       const reads: Promise<void>[] = [];
@@ -125,29 +135,44 @@ export class CheckpointReader {
       if (failed) throw failed.reason;
       return bytes;
     };
-    return { label, rows, columns, format, read, tensors };
+    return { label, rows, columns, format, read };
   }
 
-  /** A matrix that is stored [columns, rows], turned over in memory on its first read. */
-  transposed(label: string, name: string, rows: number, columns: number): WeightSource {
+  /** A matrix that is stored [columns, rows]: it is transposed into memory, a few stored rows at a time, on its first read. */
+  #transposed(label: string, { name, rows, columns, runs }: MatrixTensor): MatrixSource {
     const format = this.check(name, [columns, rows]);
-    const size = format === "f32" ? 4 : 2;
-    let turned: Promise<Uint8Array> | undefined;
-    const turn = async (signal?: AbortSignal) => {
-      const bytes = (await this.#checkpoint.readBytes(name, { signal })).slice();
-      const Cells = size === 4 ? Uint32Array : Uint16Array;
-      const from = new Cells(bytes.buffer);
-      const to = new Cells(rows * columns);
-      for (let column = 0; column < columns; column++) {
-        for (let row = 0; row < rows; row++) to[row * columns + column] = from[column * rows + row]!;
+    const Cells = format === "f32" ? Uint32Array : Uint16Array;
+    const size = Cells.BYTES_PER_ELEMENT;
+    const order =
+      runs &&
+      reordered(
+        Uint32Array.from({ length: rows }, (_, row) => row),
+        runs,
+      );
+    const transpose = async (signal?: AbortSignal) => {
+      const result = new Cells(rows * columns);
+      const step = Math.max(1, Math.floor(TRANSPOSE_BYTES / (rows * size)));
+      const block = new Cells(Math.min(step, columns) * rows);
+      for (let begin = 0; begin < columns; begin += step) {
+        const count = Math.min(step, columns - begin);
+        await this.#read(name, begin * rows * size, new Uint8Array(block.buffer, 0, count * rows * size), signal);
+        for (let first = 0; first < rows; first += TILE_ROWS) {
+          const last = Math.min(rows, first + TILE_ROWS);
+          for (let i = 0; i < count; i++) {
+            for (let row = first; row < last; row++) {
+              result[row * columns + begin + i] = block[i * rows + (order ? order[row]! : row)]!;
+            }
+          }
+        }
       }
-      return new Uint8Array(to.buffer);
+      return new Uint8Array(result.buffer);
     };
+    let transposed: Promise<Uint8Array> | undefined;
     const read = async (begin: number, end: number, signal?: AbortSignal) => {
-      turned ??= turn(signal);
-      return (await turned).subarray(begin * columns * size, end * columns * size);
+      transposed ??= transpose(signal);
+      return (await transposed).subarray(begin * columns * size, end * columns * size);
     };
-    return { label, rows, columns, format, read, tensors: [{ name, rows, columns, isTransposed: true }] };
+    return { label, rows, columns, format, read };
   }
 
   /** Fills `room` with a tensor's bytes from `begin` on. */
@@ -190,4 +215,15 @@ export class CheckpointReader {
         .then(check),
     ];
   }
+}
+
+/** The numbers of these runs, one run after the other. */
+function reordered<T extends Float32Array | Uint32Array>(values: T, runs: readonly RowRun[]): T {
+  const result = values.slice() as T;
+  let at = 0;
+  for (const { begin, count } of runs) {
+    result.set(values.subarray(begin, begin + count), at);
+    at += count;
+  }
+  return result;
 }

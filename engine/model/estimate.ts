@@ -1,8 +1,8 @@
 // What a model will take in memory, from its configuration alone: before anything is downloaded or loaded.
 
 import type { ModelConfig } from "../../loaders/index.ts";
-import { bytesPerWeight, isQuantized, slotBytes, type CacheFormat, type MatrixFormat } from "../../kernels/index.ts";
-import { families } from "./families/index.ts";
+import { isQuantized, slotBytes, storedByteLength, type CacheFormat, type MatrixFormat } from "../../kernels/index.ts";
+import { isOuter, weightsOf, type WeightSpec } from "./weight-list.ts";
 import { quantizedFormatOf } from "./weights.ts";
 
 /** Counts of numbers, by how they are kept. */
@@ -29,28 +29,21 @@ export interface Estimate {
 
 /** A model's parameters by its configuration; tied matrices count once. */
 export function countParameters(config: ModelConfig): ParameterCount {
-  const { dim, heads, kvHeads, headDim, hiddenDim, vocabSize, layers, contextLength, anchors } = config;
-  const family = families[config.modelType];
-  const qkvRows = (heads + 2 * kvHeads) * headDim;
-  const normSize = dim * (family.norm === "layer" ? 2 : 1);
-  const { layer } = family;
-  const norms = [layer.attentionNorm, layer.mlpNorm, layer.postAttentionNorm, layer.postMlpNorm].filter(Boolean).length;
-  const layerMatrices = qkvRows * dim + dim * heads * headDim + hiddenDim * dim * (layer.gate ? 3 : 2);
-  const layerVectors =
-    norms * normSize +
-    (config.qkvBias ? qkvRows : 0) +
-    (config.outputBias ? dim : 0) +
-    (config.mlpBias ? hiddenDim * (layer.gate ? 2 : 1) + dim : 0) +
-    (config.qkNorm ? 2 * headDim : 0);
-  const embeddings = vocabSize * dim * (config.tiedEmbeddings ? 1 : 2);
-  const matrices = embeddings + layers * layerMatrices;
-  const vectors =
-    normSize +
-    layers * layerVectors +
-    (family.positions ? contextLength * dim : 0) +
-    (family.hasHeadBias ? vocabSize : 0) +
-    (anchors?.layerMap.size ?? 0) * heads;
+  let [matrices, embeddings, vectors] = [0, 0, 0];
+  for (const spec of weightsOf(config)) {
+    const numbers = spec.kind === "matrix" ? spec.rows * spec.columns : spec.length;
+    if (spec.kind === "vector") vectors += numbers;
+    else matrices += numbers;
+    if (spec.kind === "matrix" && isOuter(spec)) embeddings += numbers;
+  }
   return { matrices, embeddings, vectors, total: matrices + vectors };
+}
+
+/** Bytes of one weight whose matrices are kept as `format`, as a device counts them but for the padding of its panels. */
+function byteLengthOf(spec: WeightSpec, format: MatrixFormat): number {
+  if (spec.kind === "vector") return spec.deviceLength * Float32Array.BYTES_PER_ELEMENT;
+  const own = (isQuantized(format) ? quantizedFormatOf(format, isOuter(spec)) : undefined) ?? format;
+  return storedByteLength(own, spec.rows, spec.columns);
 }
 
 /**
@@ -63,15 +56,11 @@ export function estimate(
   contextLength = config.contextLength,
   cacheType: CacheFormat = "f32",
 ): Estimate {
-  const parameters = countParameters(config);
-  const { matrices, embeddings, vectors } = parameters;
-  const outer = (isQuantized(format) ? quantizedFormatOf(format, true) : undefined) ?? format;
-  const matrixBytes = (matrices - embeddings) * bytesPerWeight(format) + embeddings * bytesPerWeight(outer);
   const { layers, kvHeads, headDim } = config;
   const cachePerToken = layers * slotBytes({ format: cacheType, headDim }, kvHeads);
   return {
-    parameters,
-    weights: matrixBytes + vectors * Float32Array.BYTES_PER_ELEMENT,
+    parameters: countParameters(config),
+    weights: weightsOf(config).reduce((sum, spec) => sum + byteLengthOf(spec, format), 0),
     cachePerToken,
     cache: cachePerToken * contextLength,
     contextLength,

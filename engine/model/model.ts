@@ -34,7 +34,7 @@ import { EmbeddingTable } from "./embeddings.ts";
 import { Engine } from "./engine.ts";
 import { openedDecoder } from "./opened-decoder.ts";
 import type { Looker, LookOptions, LookResult } from "./look.ts";
-import { fitFor } from "./rehearsal.ts";
+import { dryRun } from "./dry-run.ts";
 import { tokenLogProbs } from "./token-log-probs.ts";
 import { notesOn, quantizationFor } from "./notes.ts";
 import { loadWeights, type ModelWeights } from "./weights.ts";
@@ -415,7 +415,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       chunkRows: options.chunkRows,
       cacheType: options.cacheType,
     };
-    device = await fitFor(device, { checkpoint, config, weightOptions, engineOptions }, options.device, options);
+    device = await dryRun(device, { checkpoint, config, weightOptions, engineOptions }, options.device, options);
     const { weights, unused } = (loaded = await loadWeights(device, checkpoint, config, {
       ...weightOptions,
       onProgress: (done, of, detail) => report("weights", done, of, detail),

@@ -18,10 +18,10 @@ import {
   type ModelFolder,
   type Checkpoint,
 } from "../../loaders/index.ts";
-import type { Matrix, Tensor } from "../devices/device.ts";
-import { CheckpointReader, type MatrixTensor, type WeightSource } from "./checkpoint-reader.ts";
+import { CheckpointReader } from "./checkpoint-reader.ts";
 import type { ModelSource } from "./model.ts";
-import { loadWeights } from "./weights.ts";
+import { isOuter, type MatrixTensor } from "./weight-list.ts";
+import { findWeights, quantizedFormatOf } from "./weights.ts";
 
 /** How {@link quantizeModel} works. */
 export interface QuantizeModelOptions {
@@ -94,7 +94,7 @@ export async function quantizeModel(
         `${folder.name}: its weights are quantized to ${stored} already: quantize the model that they were made of`,
       );
     }
-    const { jobs, vectors, leftOut } = await listTensors(checkpoint, config, folder.name, format, signal);
+    const { jobs, vectors, leftOut } = listTensors(checkpoint, config, folder.name, format);
     writer = await createFolder(out);
     const copied = await copyFiles(folder, writer, signal);
     const byteLength = await writeWeights(
@@ -110,32 +110,24 @@ export async function quantizeModel(
   }
 }
 
-/** Which tensors are matrices to be quantized, and which are kept: as loading uses them, found by loading onto nothing. */
-async function listTensors(
+/** Which tensors are matrices to be quantized, which are kept, and which are no part of the model. Reads none. */
+function listTensors(
   checkpoint: Checkpoint,
   config: ModelConfig,
   file: string,
   quantize: QuantizedFormat,
-  signal: AbortSignal | undefined,
-): Promise<{ jobs: Job[]; vectors: string[]; leftOut: string[] }> {
-  const jobs: Job[] = [];
-  const host = {
-    createTensor: (label: string, type: "f32" | "u32", length: number, role: Tensor["role"]) => ({
-      ...{ label, type, length, role },
-    }),
-    write: () => undefined,
-    destroy: () => undefined,
-    createMatrix: ({ label, rows, columns, tensors, quantize: kept = quantize }: WeightSource): Promise<Matrix> => {
-      for (const tensor of tensors) jobs.push({ ...tensor, format: kept });
-      return Promise.resolve({ label, rows, columns, format: kept, byteLength: 0 });
-    },
-  };
-  const { unused, used } = await loadWeights(host, checkpoint, config, { file, quantize, signal });
-  // layers are listed as they come; files are in the order of the checkpoint, whatever that was
+): { jobs: Job[]; vectors: string[]; leftOut: readonly string[] } {
+  const { weights, unused } = findWeights(checkpoint, config, { file, quantize });
+  const jobs = weights.flatMap(({ spec }): Job[] => {
+    if (spec.kind === "vector") return [];
+    const format = quantizedFormatOf(quantize, isOuter(spec)) ?? quantize;
+    return spec.tensors.map(({ name, rows, columns, isTransposed }) => ({ name, rows, columns, isTransposed, format }));
+  });
+  const vectors = weights.flatMap(({ spec }) => (spec.kind === "vector" ? spec.tensors.map(({ name }) => name) : []));
+  // files are in the order of the checkpoint
   const places = new Map([...checkpoint.tensors.keys()].map((name, i) => [name, i]));
   jobs.sort((a, b) => places.get(a.name)! - places.get(b.name)!);
-  const matrices = new Set(jobs.map(({ name }) => name));
-  return { jobs, vectors: [...used].filter((name) => !matrices.has(name)), leftOut: unused };
+  return { jobs, vectors, leftOut: unused };
 }
 
 /** Files of weights, in this format or another: they are not copied. Golden tensors are, for `kedge verify`. */
@@ -239,12 +231,11 @@ interface QuantizedPiece {
 
 async function* quantizedPieces(
   reader: CheckpointReader,
-  { name, rows, columns, isTransposed, format }: Job,
+  { format, ...tensor }: Job,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<QuantizedPiece, void, undefined> {
-  const source = isTransposed
-    ? reader.transposed(name, name, rows, columns)
-    : reader.rows(name, [{ name, rows }], columns);
+  const { name, rows, columns } = tensor;
+  const source = reader.matrix(name, [tensor]);
   const step = Math.max(1, Math.floor(PIECE_WEIGHTS / columns));
   const { openQuantizer } = await import("../devices/wasm/quantizer.ts");
   const quantizer = await openQuantizer();

@@ -1,11 +1,22 @@
-// A checkpoint's tensors -> the weights of the forward pass, on the device: matrices packed as it wants them, norms and biases
-// as f32. The family says what each tensor is called; every shape is checked before anything is read.
+// A checkpoint's tensors -> the weights of the forward pass, on a device: matrices packed as the device wants them, norms and
+// biases as f32. What there is to load is said by the list of weights (weight-list.ts). All of it is found in the checkpoint,
+// and its shapes are checked, before anything is read.
 
 import { isQuantized, storedByteLength, type QuantizedFormat } from "../../kernels/index.ts";
 import { FormatError, quantizationOf, type ModelConfig, type Checkpoint } from "../../loaders/index.ts";
-import type { Device, Matrix, Tensor } from "../devices/device.ts";
-import { CheckpointReader, type WeightSource } from "./checkpoint-reader.ts";
-import { families, type Family } from "./families/index.ts";
+import type { Device, Matrix, MatrixSource, Tensor } from "../devices/device.ts";
+import { CheckpointReader, type VectorSource } from "./checkpoint-reader.ts";
+import { families } from "./families/index.ts";
+import {
+  embeddingName,
+  headName,
+  isOuter,
+  weightsOf,
+  type MatrixSpec,
+  type VectorSpec,
+  type WeightNames,
+  type WeightSpec,
+} from "./weight-list.ts";
 
 export interface NormWeights {
   readonly weight: Tensor;
@@ -43,11 +54,6 @@ export interface ModelWeights {
   readonly all: readonly (Tensor | Matrix)[];
 }
 
-/** What weights are put on: a device, or what stands for one while the tensors of a checkpoint are listed. */
-export type WeightHost = Pick<Device, "createTensor" | "write" | "destroy"> & {
-  createMatrix(source: WeightSource, signal?: AbortSignal): Promise<Matrix>;
-};
-
 /** Tensors loaded so far, by bytes of the checkpoint. */
 export type WeightProgress = (loadedBytes: number, totalBytes: number, tensor: string) => void;
 
@@ -62,189 +68,203 @@ export function quantizedFormatOf(
   return quantize === "int4" && isEmbeddingOrHead ? "int8" : quantize;
 }
 
-/** The prefix under which the checkpoint keeps the base model. */
-function findPrefix(checkpoint: Checkpoint, family: Family, file: string): string {
-  const names = family.prefixes.map((prefix) => `${prefix}${family.embedding}.weight`);
-  const index = names.findIndex((name) => checkpoint.tensors.has(name));
-  if (index >= 0) return family.prefixes[index]!;
-  throw new FormatError(file, `has no token embedding: looked for ${names.map((name) => `"${name}"`).join(" and ")}`);
+/** How a checkpoint names the embedding, and what stands before the base model's names. */
+function namesIn(checkpoint: Checkpoint, config: ModelConfig, file: string): WeightNames {
+  const family = families[config.modelType];
+  const embeddings = family.prefixes.map((prefix) => embeddingName(family, prefix));
+  const index = embeddings.findIndex((name) => checkpoint.tensors.has(name));
+  if (index >= 0) return { prefix: family.prefixes[index] };
+  throw new FormatError(
+    file,
+    `has no token embedding: looked for ${embeddings.map((name) => `"${name}"`).join(" and ")}`,
+  );
 }
 
-/** Layers that are loaded at the same time: so that files are read while the device packs what came before. */
-const LAYERS_AT_ONCE = 4;
+/** Weights that are loaded at the same time: so that files are read while the device packs what came before. */
+const WEIGHTS_AT_ONCE = 4;
 
-/** Makes 0..count, a few at a time. Where one fails, it waits for those under way: nobody may still be reading then. */
-async function inOrder<T>(count: number, atOnce: number, make: (i: number) => Promise<T>): Promise<T[]> {
-  const made: T[] = [];
+/** Works on items in order, a few at a time. Where one fails, it waits for those under way: nobody may still be reading then. */
+async function inOrder<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   let hasFailed = false;
-  const work = async () => {
-    while (next < count && !hasFailed) {
-      const i = next++;
+  const workOn = async () => {
+    while (next < items.length && !hasFailed) {
       try {
-        made[i] = await make(i);
+        await work(items[next++]!);
       } catch (error) {
         hasFailed = true;
         throw error;
       }
     }
   };
-  const outcomes = await Promise.allSettled(Array.from({ length: Math.min(atOnce, count) }, work));
+  const outcomes = await Promise.allSettled(Array.from({ length: Math.min(atOnce, items.length) }, workOn));
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
-  return made;
 }
 
-/** Puts a model's weights on the device. Throws a FormatError for tensors that are missing or of another shape. */
-export async function loadWeights(
-  device: WeightHost,
+/** A weight that was found in the checkpoint, of the right shape, and not yet read. */
+export type FoundWeight =
+  | { readonly kind: "matrix"; readonly spec: MatrixSpec; readonly source: MatrixSource }
+  | { readonly kind: "vector"; readonly spec: VectorSpec; readonly source: VectorSource };
+
+/** A model's weights as a checkpoint has them. */
+export interface FoundWeights {
+  readonly weights: readonly FoundWeight[];
+  /** names of the tensors they are made of */
+  readonly used: ReadonlySet<string>;
+  /** names of tensors that are no part of the model */
+  readonly unused: readonly string[];
+}
+
+/** How weights are found and kept. */
+export interface WeightOptions {
+  /** what messages call the checkpoint */
+  readonly file: string;
+  readonly quantize?: QuantizedFormat | undefined;
+}
+
+/**
+ * Finds every weight of a model in a checkpoint and reads none.
+ *
+ * Throws a FormatError for tensors that are missing or of another shape, and an UnsupportedError for other types of numbers.
+ */
+export function findWeights(
   checkpoint: Checkpoint,
   config: ModelConfig,
-  options: {
-    file: string;
-    quantize?: QuantizedFormat | undefined;
-    onProgress?: WeightProgress | undefined;
-    signal?: AbortSignal | undefined;
-  },
-): Promise<{ weights: ModelWeights; unused: string[]; used: ReadonlySet<string> }> {
-  const { file, quantize, signal, onProgress } = options;
-  const family = families[config.modelType];
-  const prefix = findPrefix(checkpoint, family, file);
+  { file, quantize }: WeightOptions,
+): FoundWeights {
   const reader = new CheckpointReader(checkpoint, file, quantizationOf(checkpoint) !== null);
+  const weights = weightsOf(config, namesIn(checkpoint, config, file)).map((spec): FoundWeight => {
+    if (spec.kind === "vector") return { kind: "vector", spec, source: reader.vector(spec) };
+    const source = reader.matrix(spec.label, spec.tensors);
+    const format = isQuantized(source.format) ? undefined : quantizedFormatOf(quantize, isOuter(spec));
+    return { kind: "matrix", spec, source: format ? { ...source, quantize: format } : source };
+  });
+  const family = families[config.modelType];
+  const spare = config.tiedEmbeddings ? headName(family) : undefined;
+  const unused = [...checkpoint.tensors.keys()].filter(
+    (name) => !reader.used.has(name) && name !== spare && !family.ignored?.test(name),
+  );
+  return { weights, used: reader.used, unused };
+}
+
+/** Weights that were put somewhere, by role, until all are there. */
+export class PlacedWeights {
+  readonly #matrices = new Map<string, Matrix>();
+  readonly #vectors = new Map<string, Tensor>();
+
+  addMatrix(spec: MatrixSpec, matrix: Matrix): void {
+    this.#matrices.set(keyOf(spec.role, spec.layer, spec.part), matrix);
+  }
+
+  addVector(spec: VectorSpec, tensor: Tensor): void {
+    this.#vectors.set(keyOf(spec.role, spec.layer, spec.part), tensor);
+  }
+
+  /** The weights as the forward pass calls them. All of the model's list must have been added. */
+  assemble({ layers, tiedEmbeddings }: ModelConfig): ModelWeights {
+    const embedding = present(this.#matrices.get(keyOf("embedding", null, "weight")), "embedding");
+    return {
+      embedding,
+      positions: this.#vector("positions", null, "weight"),
+      layers: Array.from({ length: layers }, (_, layer) => this.#layer(layer)),
+      finalNorm: present(this.#norm("finalNorm", null), "finalNorm"),
+      head: tiedEmbeddings
+        ? { weight: embedding, bias: this.#vector("head", null, "bias") }
+        : present(this.#linear("head", null), "head"),
+      all: [...this.#matrices.values(), ...this.#vectors.values()],
+    };
+  }
+
+  #layer(layer: number): LayerWeights {
+    return {
+      attentionNorm: present(this.#norm("attentionNorm", layer), "attentionNorm"),
+      qkv: present(this.#linear("qkv", layer), "qkv"),
+      qNorm: this.#vector("qNorm", layer, "weight"),
+      kNorm: this.#vector("kNorm", layer, "weight"),
+      out: present(this.#linear("out", layer), "out"),
+      postAttentionNorm: this.#norm("postAttentionNorm", layer),
+      mlpNorm: this.#norm("mlpNorm", layer),
+      gate: this.#linear("gate", layer),
+      up: present(this.#linear("up", layer), "up"),
+      down: present(this.#linear("down", layer), "down"),
+      postMlpNorm: this.#norm("postMlpNorm", layer),
+      headParams: this.#vector("anchorBias", layer, "weight"),
+    };
+  }
+
+  #vector(role: WeightSpec["role"], layer: number | null, part: WeightSpec["part"]): Tensor | undefined {
+    return this.#vectors.get(keyOf(role, layer, part));
+  }
+
+  #norm(role: WeightSpec["role"], layer: number | null): NormWeights | undefined {
+    const weight = this.#vector(role, layer, "weight");
+    return weight && { weight, bias: this.#vector(role, layer, "bias") };
+  }
+
+  #linear(role: WeightSpec["role"], layer: number | null): LinearWeights | undefined {
+    const weight = this.#matrices.get(keyOf(role, layer, "weight"));
+    return weight && { weight, bias: this.#vector(role, layer, "bias") };
+  }
+}
+
+function keyOf(role: WeightSpec["role"], layer: number | null, part: WeightSpec["part"]): string {
+  return `${layer ?? ""}.${role}.${part}`;
+}
+
+function present<T>(weight: T | undefined, role: WeightSpec["role"]): T {
+  if (weight === undefined) throw new Error(`the weight "${role}" was not placed`);
+  return weight;
+}
+
+/** [heads] -> [heads, 2]: the bias of each head, and 1, by which the attention to anchors is multiplied. */
+function headParams(biases: Float32Array): Float32Array {
+  return Float32Array.from({ length: 2 * biases.length }, (_, i) => (i % 2 === 0 ? biases[i / 2]! : 1));
+}
+
+/** Puts a model's weights on the device. Throws as {@link findWeights} does, before anything is read. */
+export async function loadWeights(
+  device: Pick<Device, "createTensor" | "createMatrix" | "write" | "destroy">,
+  checkpoint: Checkpoint,
+  config: ModelConfig,
+  options: WeightOptions & {
+    readonly onProgress?: WeightProgress | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<{ weights: ModelWeights; unused: readonly string[] }> {
+  const { signal, onProgress } = options;
+  const { weights: found, unused } = findWeights(checkpoint, config, options);
+  const placed = new PlacedWeights();
   const made: (Tensor | Matrix)[] = [];
   let loadedBytes = 0;
 
-  const progress = (label: string, bytes: number) => {
-    loadedBytes += bytes;
+  const placeMatrix = async (spec: MatrixSpec, source: MatrixSource) => {
+    const matrix = await device.createMatrix(source, signal);
+    made.push(matrix);
+    placed.addMatrix(spec, matrix);
+    return storedByteLength(source.format, source.rows, source.columns);
+  };
+  const placeVector = async (spec: VectorSpec, source: VectorSource) => {
+    const values = await source.read(signal);
+    const data = spec.role === "anchorBias" ? headParams(values) : values;
+    const tensor = device.createTensor(spec.label, "f32", data.length, "weights");
+    made.push(tensor);
+    device.write({ tensor, data });
+    placed.addVector(spec, tensor);
+    return spec.tensors.reduce((sum, { name }) => sum + checkpoint.tensors.get(name)!.byteLength, 0);
+  };
+  const place = async (weight: FoundWeight) => {
+    const byteLength =
+      weight.kind === "matrix"
+        ? await placeMatrix(weight.spec, weight.source)
+        : await placeVector(weight.spec, weight.source);
+    loadedBytes += byteLength;
     signal?.throwIfAborted();
-    onProgress?.(loadedBytes, checkpoint.totalByteLength, label);
-  };
-  const tensor = async (
-    label: string,
-    name: string,
-    shape: readonly number[],
-    edit?: (v: Float32Array) => Float32Array,
-  ) => {
-    const values = await reader.vector(name, shape, signal);
-    const data = edit ? edit(values) : values;
-    const held = device.createTensor(label, "f32", data.length, "weights");
-    made.push(held);
-    device.write({ tensor: held, data });
-    progress(label, checkpoint.tensors.get(name)!.byteLength);
-    return held;
-  };
-  const matrix = async (source: WeightSource, isEmbeddingOrHead = false) => {
-    const format = isQuantized(source.format) ? undefined : quantizedFormatOf(quantize, isEmbeddingOrHead);
-    const held = await device.createMatrix(format ? { ...source, quantize: format } : source, signal);
-    made.push(held);
-    progress(source.label, storedByteLength(source.format, source.rows, source.columns));
-    return held;
-  };
-  const norm = async (label: string, name: string, size: number): Promise<NormWeights> => ({
-    weight: await tensor(`${label}.weight`, `${name}.weight`, [size]),
-    bias: family.norm === "layer" ? await tensor(`${label}.bias`, `${name}.bias`, [size]) : undefined,
-  });
-  const linear = async (label: string, name: string, rows: number, columns: number, hasBias: boolean) => {
-    const weight = `${name}.weight`;
-    const source = reader.isTurned(family, weight)
-      ? reader.transposed(label, weight, rows, columns)
-      : reader.rows(label, [{ name: weight, rows }], columns);
-    return {
-      weight: await matrix(source),
-      bias: hasBias ? await tensor(`${label}.bias`, `${name}.bias`, [rows]) : undefined,
-    };
-  };
-
-  const { dim, heads, kvHeads, headDim, hiddenDim, vocabSize } = config;
-  const qkvRows = (heads + 2 * kvHeads) * headDim;
-
-  const qkv = async (label: string, i: number): Promise<LinearWeights> => {
-    const names = family.layer.qkv;
-    if ("fused" in names) {
-      const name = prefix + names.fused.replace("{i}", String(i));
-      const order = names.order(config);
-      const source = reader.isTurned(family, `${name}.weight`)
-        ? reader.transposed(label, `${name}.weight`, qkvRows, dim)
-        : reader.rows(label, [{ name: `${name}.weight`, rows: qkvRows, runs: order }], dim);
-      const reorder = (values: Float32Array) =>
-        Float32Array.from(order.flatMap(({ begin, count }) => [...values.subarray(begin, begin + count)]));
-      return {
-        weight: await matrix(source),
-        bias: config.qkvBias ? await tensor(`${label}.bias`, `${name}.bias`, [qkvRows], reorder) : undefined,
-      };
-    }
-    const parts = [names.q, names.k, names.v].map((part, which) => ({
-      name: prefix + part.replace("{i}", String(i)),
-      rows: (which === 0 ? heads : kvHeads) * headDim,
-    }));
-    const source = reader.rows(
-      label,
-      parts.map(({ name, rows }) => ({ name: `${name}.weight`, rows })),
-      dim,
-    );
-    const weight = await matrix(source);
-    if (!config.qkvBias) return { weight, bias: undefined };
-    const values = new Float32Array(qkvRows);
-    let at = 0;
-    for (const { name, rows } of parts) {
-      values.set(await reader.vector(`${name}.bias`, [rows], signal), at);
-      at += rows;
-    }
-    const bias = device.createTensor(`${label}.bias`, "f32", qkvRows, "weights");
-    made.push(bias);
-    device.write({ tensor: bias, data: values });
-    return { weight, bias };
-  };
-
-  const layer = async (i: number): Promise<LayerWeights> => {
-    const at = `blocks.${i}`;
-    const name = (module: string) => prefix + module.replace("{i}", String(i));
-    const { layer: names } = family;
-    const optionalNorm = (label: string, module: string | undefined) =>
-      module === undefined ? Promise.resolve(undefined) : norm(`${at}.${label}`, name(module), dim);
-    const headNorm = (label: string, module: string | undefined) =>
-      module !== undefined && config.qkNorm
-        ? tensor(`${at}.attn.${label}`, `${name(module)}.weight`, [headDim])
-        : Promise.resolve(undefined);
-    const anchored = config.anchors?.layerMap.has(i)
-      ? await tensor(`${at}.attn.anchor_bias`, name("layers.{i}.self_attn.anchor_bias"), [heads], (bias) =>
-          Float32Array.from({ length: heads * 2 }, (_, j) => (j % 2 === 0 ? bias[j / 2]! : 1)),
-        )
-      : undefined;
-    return {
-      attentionNorm: await norm(`${at}.ln1`, name(names.attentionNorm), dim),
-      qkv: await qkv(`${at}.attn.qkv`, i),
-      qNorm: await headNorm("q_norm", names.qNorm),
-      kNorm: await headNorm("k_norm", names.kNorm),
-      out: await linear(`${at}.attn.out`, name(names.out), dim, heads * headDim, config.outputBias),
-      postAttentionNorm: await optionalNorm("ln1_post", names.postAttentionNorm),
-      mlpNorm: await optionalNorm("ln2", names.mlpNorm),
-      gate: names.gate ? await linear(`${at}.mlp.gate`, name(names.gate), hiddenDim, dim, config.mlpBias) : undefined,
-      up: await linear(`${at}.mlp.up`, name(names.up), hiddenDim, dim, config.mlpBias),
-      down: await linear(`${at}.mlp.down`, name(names.down), dim, hiddenDim, config.mlpBias),
-      postMlpNorm: await optionalNorm("ln2_post", names.postMlpNorm),
-      headParams: anchored,
-    };
+    onProgress?.(loadedBytes, checkpoint.totalByteLength, weight.spec.label);
   };
 
   try {
-    const embeddingName = `${prefix}${family.embedding}.weight`;
-    const embedding = await matrix(reader.rows("embed", [{ name: embeddingName, rows: vocabSize }], dim), true);
-    const positions = family.positions
-      ? await tensor("positions", `${prefix}${family.positions}.weight`, [config.contextLength, dim])
-      : undefined;
-    const layers = await inOrder(config.layers, LAYERS_AT_ONCE, layer);
-    const finalNorm = await norm("ln_final", prefix + family.finalNorm, dim);
-    const headName = `${family.head}.weight`;
-    const head = config.tiedEmbeddings
-      ? embedding
-      : await matrix(reader.rows("head", [{ name: headName, rows: vocabSize }], dim), true);
-    const bias = family.hasHeadBias ? await tensor("head.bias", `${family.head}.bias`, [vocabSize]) : undefined;
-    const spare = config.tiedEmbeddings ? headName : undefined;
-    const unused = [...checkpoint.tensors.keys()].filter(
-      (name) => !reader.used.has(name) && name !== spare && !family.ignored?.test(name),
-    );
-    const weights = { embedding, positions, layers, finalNorm, head: { weight: head, bias }, all: made };
-    return { weights, unused, used: reader.used };
+    await inOrder(found, WEIGHTS_AT_ONCE, place);
+    return { weights: placed.assemble(config), unused };
   } catch (error) {
     for (const thing of made) device.destroy(thing);
     throw error;

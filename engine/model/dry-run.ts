@@ -1,17 +1,17 @@
-// A model is loaded once without its numbers, onto a device that holds none, so that a device which cannot run every program is
-// asked before any weight is read.
+// Dry run: records a model's programs without its weights, on a device that computes nothing, so that the real device can refuse
+// them before any weight is read or downloaded.
 
-import { UnsupportedError, type ModelConfig, type Checkpoint } from "../../loaders/index.ts";
+import { UnsupportedError, type Checkpoint, type ModelConfig } from "../../loaders/index.ts";
 import type { Device, Matrix, Tensor } from "../devices/device.ts";
 import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import type { Program } from "../devices/program.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
-import { loadWeights } from "./weights.ts";
+import { findWeights, PlacedWeights, type ModelWeights, type WeightOptions } from "./weights.ts";
 
-/** A device that holds and computes nothing, and remembers which programs it was to run. */
-class BlankDevice implements Device {
+/** A device that holds and computes nothing, and remembers the programs that it was to prepare. */
+class DryRunDevice implements Device {
   readonly name = "reference";
-  readonly description = "no device: for looking at programs";
+  readonly description = "dry run";
   readonly preferredRows = 1;
   readonly demotions = [];
   readonly programs: Program[] = [];
@@ -23,8 +23,7 @@ class BlankDevice implements Device {
     (tensor as { length: number }).length = length;
   }
   destroy(): void {}
-  createMatrix(source: Parameters<Device["createMatrix"]>[0]): Promise<Matrix> {
-    const { label, rows, columns, format, quantize } = source;
+  createMatrix({ label, rows, columns, format, quantize }: Parameters<Device["createMatrix"]>[0]): Promise<Matrix> {
     return Promise.resolve({ label, rows, columns, format: quantize ?? format, byteLength: 0 });
   }
   write(): void {}
@@ -49,58 +48,51 @@ class BlankDevice implements Device {
   }
 }
 
-/** The checkpoint, but every number is 0 and nothing is read. */
-function withoutNumbers(checkpoint: Checkpoint): Checkpoint {
-  return {
-    tensors: checkpoint.tensors,
-    files: checkpoint.files,
-    metadata: checkpoint.metadata,
-    totalByteLength: checkpoint.totalByteLength,
-    readBytes: () => Promise.resolve(new Uint8Array()),
-    readSpan: () => Promise.resolve(new Uint8Array()),
-    readTensor: (name) => {
-      const { shape } = checkpoint.tensors.get(name)!;
-      return Promise.resolve({
-        dtype: "F32",
-        shape,
-        values: new Float32Array(shape.reduce((product, size) => product * size, 1)),
-      });
-    },
-    close: () => Promise.resolve(),
-  };
-}
-
-/** What a model is loaded with. */
-interface Plans {
+/** What a model is to be loaded with. */
+interface LoadPlan {
   readonly checkpoint: Checkpoint;
   readonly config: ModelConfig;
-  readonly weightOptions: Parameters<typeof loadWeights>[3];
+  readonly weightOptions: WeightOptions;
   readonly engineOptions: EngineOptions;
 }
 
+/** The weights by name, format and shape only. */
+async function weightsWithoutNumbers(device: DryRunDevice, plan: LoadPlan): Promise<ModelWeights> {
+  const { checkpoint, config, weightOptions } = plan;
+  const placed = new PlacedWeights();
+  for (const weight of findWeights(checkpoint, config, weightOptions).weights) {
+    const { spec } = weight;
+    if (weight.kind === "matrix") placed.addMatrix(weight.spec, await device.createMatrix(weight.source));
+    else placed.addVector(weight.spec, device.createTensor(spec.label, "f32", weight.spec.deviceLength, "weights"));
+  }
+  return placed.assemble(config);
+}
+
 /** Throws an UnsupportedError that says why the device cannot run a model; reads no weights. */
-async function rehearse(device: Device, plans: Plans): Promise<void> {
+async function refuseUnfit(device: Device, plan: LoadPlan): Promise<void> {
   if (!device.refusal) return;
-  const { checkpoint, config, weightOptions, engineOptions } = plans;
-  const blank = new BlankDevice();
-  const { weights } = await loadWeights(blank, withoutNumbers(checkpoint), config, weightOptions);
-  const engine = await Engine.create(blank, config, weights, engineOptions);
+  const recorder = new DryRunDevice();
+  const weights = await weightsWithoutNumbers(recorder, plan);
+  const engine = await Engine.create(recorder, plan.config, weights, plan.engineOptions);
   engine.dispose();
-  for (const program of blank.programs) {
+  for (const program of recorder.programs) {
     const refusal = device.refusal(program);
     if (refusal !== null) throw new UnsupportedError(`device "${device.name}" cannot run this model: ${refusal}`);
   }
 }
 
-/** The device if it can run the model. One that cannot, but was taken by `auto`, is disposed of, and wasm takes its place. */
-export async function fitFor(
+/**
+ * Does the dry run and returns the device to load the model on: `device`, or wasm in place of one that cannot run the model but
+ * was taken by `auto`, which is disposed of. Throws an UnsupportedError for a device of the caller's that cannot run it.
+ */
+export async function dryRun(
   device: Device,
-  plans: Plans,
+  plan: LoadPlan,
   choice: Device | DeviceChoice | undefined,
   options: DeviceOptions,
 ): Promise<Device> {
   try {
-    await rehearse(device, plans);
+    await refuseUnfit(device, plan);
     return device;
   } catch (error) {
     const isOurChoice = choice === undefined || choice === "auto";
