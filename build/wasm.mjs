@@ -1,14 +1,15 @@
 // Compiles every WebAssembly kernel into one module, in four variants.
 //
 // An entry file is generated (never committed) that re-exports what engine/devices/wasm/assembly/*.ts exports, and of every
-// kernels/**/*.as.ts the functions with a kernel's signature, (call: usize, thread: i32, threads: i32): void. So a kernel
-// takes part by existing; the device finds it by its name. Sources tell the variants apart by AssemblyScript's own
+// kernels/**/*.as.ts the functions with a kernel's signature, (call: XCall, thread: i32, threads: i32): void. So a kernel
+// takes part by existing; the device finds it by its name. The classes XCall are generated too (calls.mjs). Sources tell the variants apart by AssemblyScript's own
 // constants ASC_FEATURE_RELAXED_SIMD and ASC_FEATURE_THREADS.
 // Invariant: the stamp holds the hash of the sources that the modules were compiled from; equal hash, nothing to do.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, posix, relative, sep } from "node:path";
+import { writeCalls } from "./calls.mjs";
 
 /** The four modules: relaxed or plain SIMD, shared memory (threads) or not. */
 export const wasmVariants = [
@@ -55,7 +56,7 @@ export function assemblySources(root) {
   };
 }
 
-const kernelSignature = /^export function (\w+)\(call: usize, thread: i32, threads: i32\): void/gm;
+const kernelSignature = /^export function (\w+)\(call: \w+Call, thread: i32, threads: i32\): void/gm;
 
 /** The text of the generated entry, whose imports are relative to `entryFolder` (a path below the root). */
 export function entrySource(root, { device, kernels }, entryFolder) {
@@ -78,6 +79,7 @@ export function entrySource(root, { device, kernels }, entryFolder) {
  * "built". Throws with the compiler's own message where a source is wrong.
  */
 export async function buildWasm(root) {
+  await writeCalls(root);
   const sources = assemblySources(root);
   const outFolder = join(root, "dist");
   const entryFolder = ".cache/wasm";

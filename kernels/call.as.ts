@@ -1,16 +1,7 @@
-// How a kernel reads its call: one 4-byte word per buffer (its address, 0 when absent), then one per parameter.
-
-/** The word at place i: an address, or a whole number. */
-@inline
-export function word(call: usize, i: i32): u32 {
-  return load<u32>(call + (<usize>i << 2));
-}
-
-/** The f32 parameter at place i. */
-@inline
-export function float(call: usize, i: i32): f32 {
-  return load<f32>(call + (<usize>i << 2));
-}
+// What kernels in AssemblyScript share: how threads divide a call's work, scratch memory, and sums of vectors.
+//
+// A kernel is an exported function (call, thread, threads), which every thread runs. `call` is an object of a class in
+// kernels/calls/, which build/calls.mjs generates from the kernel's definition: addresses of buffers, then parameters.
 
 /**
  * Where the share of `thread` begins when `count` things are dealt out in order; the next thread's beginning is its end.

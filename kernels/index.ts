@@ -105,6 +105,7 @@ export {
 export { f16ToF32 } from "./matrix/float16.ts";
 export { GROUP_COLUMNS, isQuantized, roundToFormat, type QuantizedFormat } from "./matrix/quantize.ts";
 export { decodeQuantizedRows, planesOf, quantizeRows, type Planes } from "./matrix/quantized-rows.ts";
+export { packCall, quantizeRowsCall, STORED_CODES, wordsOf } from "./matrix/packing-calls.ts";
 export {
   bytesPerWeight,
   decodeWeights,

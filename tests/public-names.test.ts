@@ -163,6 +163,7 @@ it("kedge/kernels exports these names", () => {
     PATTERN_KINDS
     POISON
     SLACK
+    STORED_CODES
     activate
     activation
     add
@@ -195,11 +196,13 @@ it("kedge/kernels exports these names", () => {
     makeTrial
     matrixByteLength
     multiplyAdd
+    packCall
     packHeads
     packRows
     paddedColumns
     planesOf
     quantizeRows
+    quantizeRowsCall
     readThrough
     rmsNorm
     rotateStore
@@ -249,6 +252,7 @@ it("kedge/kernels exports these names", () => {
     type WgslImplementation
     unpackHeads
     webglImplementations
+    wordsOf
     "
   `);
 });

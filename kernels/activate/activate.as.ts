@@ -1,14 +1,13 @@
-// activate. Call: x, up, y, rows, dim, activation.
-
-import { shareBegin, word } from "../call.as";
+import { shareBegin } from "../call.as";
+import { ActivateCall } from "../calls/activate.as";
 import { activate4 } from "../math.as";
 
-export function activate(call: usize, thread: i32, threads: i32): void {
-  const x = <usize>word(call, 0);
-  const up = <usize>word(call, 1);
-  const y = <usize>word(call, 2);
-  const code = word(call, 5);
-  const count = word(call, 3) * word(call, 4);
+export function activate(call: ActivateCall, thread: i32, threads: i32): void {
+  const x = call.x;
+  const up = call.up;
+  const y = call.y;
+  const code = call.activation;
+  const count = call.rows * call.dim;
   let i = <usize>shareBegin(count, thread, threads) << 2;
   const end = <usize>shareBegin(count, thread + 1, threads) << 2;
   for (; i + 16 <= end; i += 16) {

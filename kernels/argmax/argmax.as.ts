@@ -1,6 +1,7 @@
-// argmax: the largest value of a row, then the first place that holds it. Call: x, best, rows, columns.
+// argmax: the largest value of a row, then the first place that holds it.
 
-import { shareBegin, word } from "../call.as";
+import { shareBegin } from "../call.as";
+import { ArgmaxCall } from "../calls/argmax.as";
 
 /** The largest of n numbers; NaN is never the largest, and -Infinity is what nothing has. */
 export function largestOf(x: usize, n: u32): f32 {
@@ -30,11 +31,11 @@ function firstPlaceOf(x: usize, n: u32, value: f32): u32 {
   return <u32>(i >> 2);
 }
 
-export function argmax(call: usize, thread: i32, threads: i32): void {
-  const columns = word(call, 3);
-  const end = shareBegin(word(call, 2), thread + 1, threads);
-  for (let row = shareBegin(word(call, 2), thread, threads); row < end; row++) {
-    const x = <usize>word(call, 0) + ((<usize>row * <usize>columns) << 2);
-    store<u32>(<usize>word(call, 1) + (<usize>row << 2), firstPlaceOf(x, columns, largestOf(x, columns)));
+export function argmax(call: ArgmaxCall, thread: i32, threads: i32): void {
+  const columns = call.columns;
+  const end = shareBegin(call.rows, thread + 1, threads);
+  for (let row = shareBegin(call.rows, thread, threads); row < end; row++) {
+    const x = call.x + ((<usize>row * <usize>columns) << 2);
+    store<u32>(call.best + (<usize>row << 2), firstPlaceOf(x, columns, largestOf(x, columns)));
   }
 }

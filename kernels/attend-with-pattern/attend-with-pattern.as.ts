@@ -1,8 +1,8 @@
-// attend-with-pattern: z = pattern · v. Call: pattern, cache, ranges, entries, sourceCache, z, rows, heads, kvHeads, headDim,
-// list, slotCount, entryCount, columns, sourceColumns.
+// attend-with-pattern: z = pattern · v.
 
 import { headBytes, headNumbers } from "../cache/heads.as";
-import { madd, scratchAddress, shareBegin, word } from "../call.as";
+import { madd, scratchAddress, shareBegin } from "../call.as";
+import { AttendWithPatternCall } from "../calls/attend-with-pattern.as";
 
 /** z [n] += weight · value */
 @inline
@@ -15,43 +15,43 @@ function addScaled(z: usize, weight: f32, value: usize, n: u32): void {
   for (; i < bytes; i += 4) store<f32>(z + i, load<f32>(z + i) + weight * load<f32>(value + i));
 }
 
-function combine<T>(call: usize, row: u32, head: u32): void {
-  const heads = word(call, 7);
-  const kvHeads = word(call, 8);
-  const headDim = word(call, 9);
-  const columns = word(call, 13);
-  const source = <usize>word(call, 4);
+function combine<T>(call: AttendWithPatternCall, row: u32, head: u32): void {
+  const heads = call.heads;
+  const kvHeads = call.kvHeads;
+  const headDim = call.headDim;
+  const columns = call.columns;
+  const source = call.sourceCache;
   const kvHead = head / (heads / kvHeads);
-  const line = <usize>word(call, 0) + (<usize>((row * heads + head) * (columns + word(call, 14))) << 2);
-  const z = <usize>word(call, 5) + (<usize>((row * heads + head) * headDim) << 2);
-  const range = <usize>word(call, 2) + (<usize>(word(call, 10) * word(call, 6) + row) << 4);
+  const line = call.pattern + (<usize>((row * heads + head) * (columns + call.sourceColumns)) << 2);
+  const z = call.z + (<usize>((row * heads + head) * headDim) << 2);
+  const range = call.ranges + (<usize>(call.list * call.rows + row) << 4);
   const begin = load<u32>(range);
   const end = load<u32>(range, 4);
   const room = scratchAddress();
   memory.fill(z, 0, <usize>headDim << 2);
   for (let entry = begin; entry < end; entry++) {
-    const slot = load<u32>(<usize>word(call, 3) + (<usize>entry << 4));
+    const slot = load<u32>(call.entries + (<usize>entry << 4));
     const value = <usize>((slot * 2 + 1) * kvHeads + kvHead) * headBytes<T>(headDim);
     const at = line + (<usize>(entry - begin) << 2);
-    addScaled(z, load<f32>(at), headNumbers<T>(<usize>word(call, 1) + value, headDim, room), headDim);
+    addScaled(z, load<f32>(at), headNumbers<T>(call.cache + value, headDim, room), headDim);
     if (source) addScaled(z, load<f32>(at + (<usize>columns << 2)), headNumbers<T>(source + value, headDim, room), headDim);
   }
 }
 
-function combineAll<T>(call: usize, thread: i32, threads: i32): void {
-  const heads = word(call, 7);
-  const end = shareBegin(word(call, 6) * heads, thread + 1, threads);
-  for (let pair = shareBegin(word(call, 6) * heads, thread, threads); pair < end; pair++) {
+function combineAll<T>(call: AttendWithPatternCall, thread: i32, threads: i32): void {
+  const heads = call.heads;
+  const end = shareBegin(call.rows * heads, thread + 1, threads);
+  for (let pair = shareBegin(call.rows * heads, thread, threads); pair < end; pair++) {
     combine<T>(call, pair / heads, pair % heads);
   }
 }
 
-export function attendWithPatternF32(call: usize, thread: i32, threads: i32): void {
+export function attendWithPatternF32(call: AttendWithPatternCall, thread: i32, threads: i32): void {
   combineAll<f32>(call, thread, threads);
 }
-export function attendWithPatternF16(call: usize, thread: i32, threads: i32): void {
+export function attendWithPatternF16(call: AttendWithPatternCall, thread: i32, threads: i32): void {
   combineAll<i16>(call, thread, threads);
 }
-export function attendWithPatternInt8(call: usize, thread: i32, threads: i32): void {
+export function attendWithPatternInt8(call: AttendWithPatternCall, thread: i32, threads: i32): void {
   combineAll<i8>(call, thread, threads);
 }

@@ -5,25 +5,26 @@
 //   scratch behind the keys   scores [BLOCK + 4] of two heads · (largest, total) of each head · expanded keys
 
 import { headBytes as packedBytes } from "../cache/heads.as";
-import { doneTaking, shareBegin, takeNext, word } from "../call.as";
+import { doneTaking, shareBegin, takeNext } from "../call.as";
+import { AttendCall } from "../calls/attend.as";
 import { addValues, dotKeys } from "./attend.dots.as";
 import { expandBlock, expandedAddresses, expandedCount } from "./attend.expand.as";
-import { afterKeys, gatherKeys, gatheredCount, HEAD_DIM, HEADS, keyAddresses, KV_HEADS, nextEntry, rangeOf } from "./attend.keys.as";
+import { afterKeys, gatherKeys, gatheredCount, keyAddresses, nextEntry, rangeOf } from "./attend.keys.as";
 import { SCORES, stateOf, weigh } from "./attend.weigh.as";
 
 /** Heads begin..end of one row. */
-function attendRow<T>(call: usize, row: u32, begin: u32, end: u32): void {
-  const headDim = <i32>word(call, HEAD_DIM);
+function attendRow<T>(call: AttendCall, row: u32, begin: u32, end: u32): void {
+  const headDim = <i32>call.headDim;
   const headBytes = <usize>headDim << 2;
-  const group = word(call, HEADS) / word(call, KV_HEADS);
+  const group = call.heads / call.kvHeads;
   const packed = packedBytes<T>(headDim);
-  const valueOffset = <usize>word(call, KV_HEADS) * packed;
+  const valueOffset = <usize>call.kvHeads * packed;
   const most = expandedCount<T>(headDim);
-  const expanded = expandedAddresses(stateOf(word(call, HEADS)));
+  const expanded = expandedAddresses(stateOf(call.heads));
   const keys = isFloat<T>() ? keyAddresses() : expanded;
-  const at = <usize>(row * word(call, HEADS)) * headBytes;
-  const q = <usize>word(call, 0) + at;
-  const z = <usize>word(call, 6) + at;
+  const at = <usize>(row * call.heads) * headBytes;
+  const q = call.q + at;
+  const z = call.z + at;
   const range = rangeOf(call, row);
   const lastEntry = load<u32>(range, 4);
   const scores = afterKeys();
@@ -68,9 +69,9 @@ function attendRow<T>(call: usize, row: u32, begin: u32, end: u32): void {
 }
 
 /** Whole rows, taken one after the other, where there are many, as later rows see more keys; contiguous heads where there are few. */
-function attendAll<T>(call: usize, thread: i32, threads: i32): void {
-  const rows = word(call, 7);
-  const heads = word(call, HEADS);
+function attendAll<T>(call: AttendCall, thread: i32, threads: i32): void {
+  const rows = call.rows;
+  const heads = call.heads;
   if (rows >= <u32>(threads << 2)) {
     for (let row = takeNext(); row < rows; row = takeNext()) attendRow<T>(call, row, 0, heads);
     doneTaking(threads);
@@ -86,12 +87,12 @@ function attendAll<T>(call: usize, thread: i32, threads: i32): void {
   }
 }
 
-export function attendF32(call: usize, thread: i32, threads: i32): void {
+export function attendF32(call: AttendCall, thread: i32, threads: i32): void {
   attendAll<f32>(call, thread, threads);
 }
-export function attendF16(call: usize, thread: i32, threads: i32): void {
+export function attendF16(call: AttendCall, thread: i32, threads: i32): void {
   attendAll<i16>(call, thread, threads);
 }
-export function attendInt8(call: usize, thread: i32, threads: i32): void {
+export function attendInt8(call: AttendCall, thread: i32, threads: i32): void {
   attendAll<i8>(call, thread, threads);
 }

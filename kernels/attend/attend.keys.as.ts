@@ -1,17 +1,9 @@
 // The keys that a row sees, gathered a block at a time: for each its key vector's address (the row's head 0) and its biases.
-// Words of a call that the attention kernels share: q, cache, ranges, entries, sourceCache, headParams, (output),
-// rows, heads, kvHeads, headDim, list, slotCount, entryCount, scale, softcap, then the rule of visibility.
 
 import { headBytes } from "../cache/heads.as";
-import { float, scratchAddress, word } from "../call.as";
+import { scratchAddress } from "../call.as";
+import { AttendCall } from "../calls/attend.as";
 import { isVisible } from "./visible.as";
-
-export const HEADS: i32 = 8;
-export const KV_HEADS: i32 = 9;
-export const HEAD_DIM: i32 = 10;
-export const SCALE: i32 = 14;
-export const SOFTCAP: i32 = 15;
-export const RULE: i32 = 16;
 
 /** Keys of a block at most; an entry that is also an anchor of the source gives two. A multiple of 4. */
 export const BLOCK: i32 = 64;
@@ -39,8 +31,8 @@ export function afterKeys(): usize {
 
 /** Where the range of a row stands: begin, end, position, mark. */
 @inline
-export function rangeOf(call: usize, row: u32): usize {
-  return <usize>word(call, 2) + (<usize>(word(call, 11) * word(call, 7) + row) << 4);
+export function rangeOf<C>(call: C, row: u32): usize {
+  return call.ranges + (<usize>(call.list * call.rows + row) << 4);
 }
 
 /** How many keys `gatherKeys` found, and the entry to go on with. */
@@ -56,20 +48,20 @@ function put(count: i32, address: u32, bias: f32, source: f32): void {
 }
 
 /** Gathers the next visible keys of a row, entries `entry`..`end`, until there are `most`, or one fewer; pads them to a multiple of 4. */
-export function gatherKeys<T>(call: usize, range: usize, entry: u32, end: u32, most: i32): void {
-  const cache = word(call, 1);
-  const source = word(call, 4);
-  const slotBytes = (word(call, KV_HEADS) << 1) * <u32>headBytes<T>(word(call, HEAD_DIM));
+export function gatherKeys<T>(call: AttendCall, range: usize, entry: u32, end: u32, most: i32): void {
+  const cache = <u32>call.cache;
+  const source = <u32>call.sourceCache;
+  const slotBytes = (call.kvHeads << 1) * <u32>headBytes<T>(call.headDim);
   const position = load<u32>(range, 8);
   const mark = load<u32>(range, 12);
   let count = 0;
   for (; entry < end && count < most - 1; entry++) {
-    const at = <usize>word(call, 3) + (<usize>entry << 4);
+    const at = call.entries + (<usize>entry << 4);
     const keyPosition = load<u32>(at, 4);
     const keyMark = load<u32>(at, 8);
     const offset = load<u32>(at) * slotBytes;
     const bias = load<f32>(at, 12);
-    if (isVisible(call, RULE, position, mark, keyPosition, keyMark)) put(count++, cache + offset, bias, 0);
+    if (isVisible(call, position, mark, keyPosition, keyMark)) put(count++, cache + offset, bias, 0);
     if (source != 0 && (keyMark & 1) == 1 && keyPosition <= position) put(count++, source + offset, bias, 1);
   }
   gatheredCount = count;
@@ -80,10 +72,10 @@ export function gatherKeys<T>(call: usize, range: usize, entry: u32, end: u32, m
 }
 
 /** softcap(dot · scale) + bias · biasScale + the source's bias: what makes a score of a dot product, for one head. */
-export function scoreOf(call: usize, head: u32, dot: f32, bias: f32, isSource: bool): f32 {
-  const cap = float(call, SOFTCAP);
-  const headParams = <usize>word(call, 5);
-  let score = dot * float(call, SCALE);
+export function scoreOf<C>(call: C, head: u32, dot: f32, bias: f32, isSource: bool): f32 {
+  const cap = call.softcap;
+  const headParams = call.headParams;
+  let score = dot * call.scale;
   if (cap > 0) score = cap * <f32>Math.tanh(<f64>(score / cap));
   if (headParams == 0) return score + bias;
   const at = headParams + (<usize>head << 3);

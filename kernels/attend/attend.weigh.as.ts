@@ -1,8 +1,9 @@
 // From the dot products of a block of keys to their weights, for one head, relative to the largest score so far (online softmax).
 
-import { float, madd, maxLanes, sumLanes, word } from "../call.as";
+import { madd, maxLanes, sumLanes } from "../call.as";
+import { AttendCall } from "../calls/attend.as";
 import { exp4, softcap4 } from "../math.as";
-import { afterKeys, HEAD_DIM, keyBiases, keySources, SCALE, SOFTCAP } from "./attend.keys.as";
+import { afterKeys, keyBiases, keySources } from "./attend.keys.as";
 
 /** Bytes of one head's scores. */
 export const SCORES: usize = 512;
@@ -14,10 +15,10 @@ export function stateOf(head: u32): usize {
 }
 
 /** Turns `count` dot products at `scores` into weights e^(score - largest), and updates the head's state and its z. */
-export function weigh(call: usize, head: u32, count: i32, scores: usize, z: usize): void {
-  const scale = f32x4.splat(float(call, SCALE));
-  const cap = float(call, SOFTCAP);
-  const headParams = <usize>word(call, 5);
+export function weigh(call: AttendCall, head: u32, count: i32, scores: usize, z: usize): void {
+  const scale = f32x4.splat(call.scale);
+  const cap = call.softcap;
+  const headParams = call.headParams;
   let biasScale = f32x4.splat(1);
   let sourceBias = f32x4.splat(0);
   if (headParams) {
@@ -56,7 +57,7 @@ export function weigh(call: usize, head: u32, count: i32, scores: usize, z: usiz
   if (largest > before) {
     const rescale = exp4(f32x4.splat(before - largest));
     total += load<f32>(state, 4) * f32x4.extract_lane(rescale, 0);
-    for (const end = z + (<usize>word(call, HEAD_DIM) << 2); z < end; z += 16) {
+    for (const end = z + (<usize>call.headDim << 2); z < end; z += 16) {
       v128.store(z, f32x4.mul(v128.load(z), rescale));
     }
   } else total += load<f32>(state, 4);

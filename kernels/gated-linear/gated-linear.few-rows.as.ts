@@ -1,15 +1,16 @@
-// gated-linear for one to four rows: the two matrices stream past once. Call words: gated-linear.finish.
+// gated-linear for one to four rows: the two matrices stream past once.
 
-import { scratchAddress, shareBegin, word } from "../call.as";
+import { scratchAddress, shareBegin } from "../call.as";
+import { GatedLinearCall } from "../calls/gated-linear.as";
 import { addRows } from "../matrix/rows.as";
 import { finishGated } from "./gated-linear.finish.as";
 
-function fewRows<W>(call: usize, thread: i32, threads: i32): void {
-  const x = <usize>word(call, 0);
-  const rows = word(call, 6);
-  const inputs = <i32>word(call, 7);
+function fewRows<W>(call: GatedLinearCall, thread: i32, threads: i32): void {
+  const x = call.x;
+  const rows = call.rows;
+  const inputs = <i32>call.inputs;
   const stride = <usize>inputs << 2;
-  const panels = (word(call, 8) + 7) >> 3;
+  const panels = (call.outputs + 7) >> 3;
   const panelBytes = <usize>inputs * (sizeof<W>() << 3);
   const gates = scratchAddress();
   const ups = gates + 128;
@@ -18,18 +19,18 @@ function fewRows<W>(call: usize, thread: i32, threads: i32): void {
   for (let panel = shareBegin(panels, thread, threads); panel < end; panel++) {
     const at = <usize>panel * panelBytes;
     memory.fill(gates, 0, 256);
-    addRows<W>(rows, x, stride, <usize>word(call, 1) + at, inputs, gates);
-    addRows<W>(rows, x, stride, <usize>word(call, 2) + at, inputs, ups);
+    addRows<W>(rows, x, stride, call.gate + at, inputs, gates);
+    addRows<W>(rows, x, stride, call.up + at, inputs, ups);
     finishGated(call, 0, rows, panel, gates, ups);
   }
 }
 
-export function gatedLinearFewRowsF32(call: usize, thread: i32, threads: i32): void {
+export function gatedLinearFewRowsF32(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<f32>(call, thread, threads);
 }
-export function gatedLinearFewRowsF16(call: usize, thread: i32, threads: i32): void {
+export function gatedLinearFewRowsF16(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<i16>(call, thread, threads);
 }
-export function gatedLinearFewRowsBf16(call: usize, thread: i32, threads: i32): void {
+export function gatedLinearFewRowsBf16(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<u16>(call, thread, threads);
 }

@@ -1,15 +1,16 @@
-// gated-linear for one to four rows and quantized weights, as linear.few-rows.quantized. Call words: gated-linear.finish.
+// gated-linear for one to four rows and quantized weights, as linear.few-rows.quantized.
 
-import { scratchAddress, shareBegin, word } from "../call.as";
+import { scratchAddress, shareBegin } from "../call.as";
+import { GatedLinearCall } from "../calls/gated-linear.as";
 import { isBeyondCaches, rowsAtOnce, touch } from "../matrix/rounded-rows.as";
 import { addQuantized, roundFewRows } from "../matrix/rows.quantized.as";
 import { panelBytes } from "../matrix/weights.as";
 import { finishGated } from "./gated-linear.finish.as";
 
-function fewRows<W>(call: usize, thread: i32, threads: i32, isAhead: bool): void {
-  const rows = word(call, 6);
-  const inputs = <i32>word(call, 7);
-  const panels = (word(call, 8) + 7) >> 3;
+function fewRows<W>(call: GatedLinearCall, thread: i32, threads: i32, isAhead: bool): void {
+  const rows = call.rows;
+  const inputs = <i32>call.inputs;
+  const panels = (call.outputs + 7) >> 3;
   const bytes = panelBytes<W>(inputs);
   const gates = scratchAddress();
   const ups = gates + 128;
@@ -19,9 +20,9 @@ function fewRows<W>(call: usize, thread: i32, threads: i32, isAhead: bool): void
   const step = rowsAtOnce(inputs);
   for (let row: u32 = 0; row < rows; row += step) {
     const count = min(step, rows - row);
-    roundFewRows<W>(<usize>word(call, 0) + <usize>row * (<usize>inputs << 2), count, inputs);
-    let gate = <usize>word(call, 1) + <usize>begin * bytes;
-    let up = <usize>word(call, 2) + <usize>begin * bytes;
+    roundFewRows<W>(call.x + <usize>row * (<usize>inputs << 2), count, inputs);
+    let gate = call.gate + <usize>begin * bytes;
+    let up = call.up + <usize>begin * bytes;
     for (let panel = begin; panel < end; panel++, gate += bytes, up += bytes) {
       const isLast = panel + 1 == end;
       memory.fill(gates, 0, 256);
@@ -34,15 +35,15 @@ function fewRows<W>(call: usize, thread: i32, threads: i32, isAhead: bool): void
   }
 }
 
-export function gatedLinearFewRowsInt8(call: usize, thread: i32, threads: i32): void {
+export function gatedLinearFewRowsInt8(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<i8>(call, thread, threads, false);
 }
-export function gatedLinearFewRowsInt4(call: usize, thread: i32, threads: i32): void {
+export function gatedLinearFewRowsInt4(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<u8>(call, thread, threads, false);
 }
-export function gatedLinearFewRowsAheadInt8(call: usize, thread: i32, threads: i32): void {
+export function gatedLinearFewRowsAheadInt8(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<i8>(call, thread, threads, true);
 }
-export function gatedLinearFewRowsAheadInt4(call: usize, thread: i32, threads: i32): void {
+export function gatedLinearFewRowsAheadInt4(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<u8>(call, thread, threads, true);
 }

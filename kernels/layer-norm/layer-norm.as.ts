@@ -1,15 +1,16 @@
-// layer-norm, a row at a time, the variance from the differences to the mean. Call: x, weight, bias, y, rows, dim, epsilon.
+// layer-norm, a row at a time, the variance from the differences to the mean.
 
-import { float, madd, shareBegin, sumLanes, word } from "../call.as";
+import { madd, shareBegin, sumLanes } from "../call.as";
+import { LayerNormCall } from "../calls/layer-norm.as";
 
-function normRow(call: usize, row: u32): void {
-  const dim = word(call, 5);
+function normRow(call: LayerNormCall, row: u32): void {
+  const dim = call.dim;
   const bytes = <usize>dim << 2;
   const whole = bytes & ~15;
-  const x = <usize>word(call, 0) + <usize>row * bytes;
-  const weight = <usize>word(call, 1);
-  const bias = <usize>word(call, 2);
-  const y = <usize>word(call, 3) + <usize>row * bytes;
+  const x = call.x + <usize>row * bytes;
+  const weight = call.weight;
+  const bias = call.bias;
+  const y = call.y + <usize>row * bytes;
   let sum4 = f32x4.splat(0);
   for (let i: usize = 0; i < whole; i += 16) sum4 = f32x4.add(sum4, v128.load(x + i));
   let sum = sumLanes(sum4);
@@ -23,7 +24,7 @@ function normRow(call: usize, row: u32): void {
   }
   let squares = sumLanes(squares4);
   for (let i = whole; i < bytes; i += 4) squares += (load<f32>(x + i) - mean) * (load<f32>(x + i) - mean);
-  const scale: f32 = 1 / sqrt(squares / <f32>dim + float(call, 6));
+  const scale: f32 = 1 / sqrt(squares / <f32>dim + call.epsilon);
   const scale4 = f32x4.splat(scale);
   for (let i: usize = 0; i < whole; i += 16) {
     const scaled = f32x4.mul(f32x4.sub(v128.load(x + i), mean4), scale4);
@@ -35,7 +36,7 @@ function normRow(call: usize, row: u32): void {
   }
 }
 
-export function layerNorm(call: usize, thread: i32, threads: i32): void {
-  const end = shareBegin(word(call, 4), thread + 1, threads);
-  for (let row = shareBegin(word(call, 4), thread, threads); row < end; row++) normRow(call, row);
+export function layerNorm(call: LayerNormCall, thread: i32, threads: i32): void {
+  const end = shareBegin(call.rows, thread + 1, threads);
+  for (let row = shareBegin(call.rows, thread, threads); row < end; row++) normRow(call, row);
 }

@@ -1,18 +1,18 @@
 // What ends a linear: softcap(act(sum + bias)) + residual, from a tile of sums [rows][8] to the result.
 
-import { float, word } from "../call.as";
+import { LinearCall } from "../calls/linear.as";
 import { activate4, softcap4 } from "../math.as";
 
 /** Finishes rows `row`.. of one panel; `panel` is its number. */
-export function finishLinear(call: usize, row: u32, rows: u32, panel: u32, tile: usize): void {
-  const count = min<u32>(8, word(call, 7) - (panel << 3));
-  const column = word(call, 8) + (panel << 3);
-  const stride = <usize>word(call, 9);
-  const bias = <usize>word(call, 2);
-  const residual = <usize>word(call, 3);
-  const y = <usize>word(call, 4);
-  const code = word(call, 10);
-  const cap = float(call, 11);
+export function finishLinear(call: LinearCall, row: u32, rows: u32, panel: u32, tile: usize): void {
+  const count = min<u32>(8, call.outputs - (panel << 3));
+  const column = call.outputBegin + (panel << 3);
+  const stride = <usize>call.outputStride;
+  const bias = call.bias;
+  const residual = call.residual;
+  const y = call.y;
+  const code = call.activation;
+  const cap = call.softcap;
   if (count < 8) {
     finishPart(call, row, rows, column, count, tile);
     return;
@@ -45,7 +45,7 @@ export function finishLinear(call: usize, row: u32, rows: u32, panel: u32, tile:
 }
 
 /** The same for a last panel of fewer than eight outputs. */
-function finishPart(call: usize, row: u32, rows: u32, column: u32, count: u32, tile: usize): void {
+function finishPart(call: LinearCall, row: u32, rows: u32, column: u32, count: u32, tile: usize): void {
   for (const end = row + rows; row < end; row++, tile += 32) {
     for (let i: u32 = 0; i < count; i++) {
       finishOne(call, row, column + i, load<f32>(tile + (<usize>i << 2)));
@@ -54,12 +54,12 @@ function finishPart(call: usize, row: u32, rows: u32, column: u32, count: u32, t
 }
 
 /** The same for one sum. */
-export function finishOne(call: usize, row: u32, column: u32, sum: f32): void {
-  const bias = <usize>word(call, 2);
-  const residual = <usize>word(call, 3);
-  const place = (<usize>row * <usize>word(call, 9) + <usize>column) << 2;
+export function finishOne(call: LinearCall, row: u32, column: u32, sum: f32): void {
+  const bias = call.bias;
+  const residual = call.residual;
+  const place = (<usize>row * <usize>call.outputStride + <usize>column) << 2;
   if (bias) sum += load<f32>(bias + (<usize>column << 2));
-  const value = softcap4(float(call, 11), activate4(word(call, 10), f32x4.splat(sum)));
+  const value = softcap4(call.softcap, activate4(call.activation, f32x4.splat(sum)));
   const base: f32 = residual ? load<f32>(residual + place) : 0;
-  store<f32>(<usize>word(call, 4) + place, base + f32x4.extract_lane(value, 0));
+  store<f32>(call.y + place, base + f32x4.extract_lane(value, 0));
 }

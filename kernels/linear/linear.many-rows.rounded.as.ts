@@ -1,16 +1,16 @@
-// linear for five rows and more of rounded x, and quantized weights: prefill. Call words as in linear.few-rows.
+// linear for five rows and more of rounded x, and quantized weights: prefill.
 
-import { word } from "../call.as";
+import { LinearCall } from "../calls/linear.as";
 import { multiplyRounded, roundedChunk, roundedChunkRows, roundedTile } from "../matrix/many-rows.rounded.as";
 import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/portions.as";
 import { roundRows } from "../matrix/rounded-rows.as";
 import { panelBytes } from "../matrix/weights.as";
 import { finishLinear } from "./linear.finish.as";
 
-function manyRows<W>(call: usize, threads: i32): void {
-  const rows = word(call, 5);
-  const inputs = <i32>word(call, 6);
-  const panels = (word(call, 7) + 7) >> 3;
+function manyRows<W>(call: LinearCall, threads: i32): void {
+  const rows = call.rows;
+  const inputs = <i32>call.inputs;
+  const panels = (call.outputs + 7) >> 3;
   const bytes = panelBytes<W>(inputs);
   const tile = roundedTile(0);
   const step = roundedChunkRows(rows, inputs);
@@ -18,19 +18,19 @@ function manyRows<W>(call: usize, threads: i32): void {
   while (takePanels(rows, step, panels, threads)) {
     const row = portionRow;
     const count = min(step, rows - row);
-    const x = <usize>word(call, 0) + <usize>row * (<usize>inputs << 2);
+    const x = call.x + <usize>row * (<usize>inputs << 2);
     if (row != ready) roundRows<W>(x, count, inputs, roundedChunk());
     ready = row;
     for (let panel = portionBegin; panel < portionEnd; panel++) {
-      multiplyRounded<W>(count, <usize>word(call, 1) + <usize>panel * bytes, inputs, tile);
+      multiplyRounded<W>(count, call.weight + <usize>panel * bytes, inputs, tile);
       finishLinear(call, row, count, panel, tile);
     }
   }
 }
 
-export function linearManyRowsRoundedInt8(call: usize, thread: i32, threads: i32): void {
+export function linearManyRowsRoundedInt8(call: LinearCall, thread: i32, threads: i32): void {
   manyRows<i8>(call, threads);
 }
-export function linearManyRowsRoundedInt4(call: usize, thread: i32, threads: i32): void {
+export function linearManyRowsRoundedInt4(call: LinearCall, thread: i32, threads: i32): void {
   manyRows<u8>(call, threads);
 }

@@ -1,7 +1,8 @@
 // linear, one output after the other: any shape, no vectors. What the others are checked against, and what remains where
-// they are found wrong. Call words as in linear.few-rows.
+// they are found wrong.
 
-import { shareBegin, word } from "../call.as";
+import { shareBegin } from "../call.as";
+import { LinearCall } from "../calls/linear.as";
 import { panelBytes, weightOf } from "../matrix/weights.as";
 import { finishOne } from "./linear.finish.as";
 
@@ -15,30 +16,30 @@ export function plainDot<W>(x: usize, weight: usize, inputs: i32, output: u32): 
   return sum;
 }
 
-function plain<W>(call: usize, thread: i32, threads: i32): void {
-  const inputs = <i32>word(call, 6);
-  const outputs = word(call, 7);
+function plain<W>(call: LinearCall, thread: i32, threads: i32): void {
+  const inputs = <i32>call.inputs;
+  const outputs = call.outputs;
   const end = shareBegin(outputs, thread + 1, threads);
-  for (let row: u32 = 0; row < word(call, 5); row++) {
-    const x = <usize>word(call, 0) + <usize>row * (<usize>inputs << 2);
+  for (let row: u32 = 0; row < call.rows; row++) {
+    const x = call.x + <usize>row * (<usize>inputs << 2);
     for (let output = shareBegin(outputs, thread, threads); output < end; output++) {
-      finishOne(call, row, word(call, 8) + output, plainDot<W>(x, <usize>word(call, 1), inputs, output));
+      finishOne(call, row, call.outputBegin + output, plainDot<W>(x, call.weight, inputs, output));
     }
   }
 }
 
-export function linearPlainF32(call: usize, thread: i32, threads: i32): void {
+export function linearPlainF32(call: LinearCall, thread: i32, threads: i32): void {
   plain<f32>(call, thread, threads);
 }
-export function linearPlainF16(call: usize, thread: i32, threads: i32): void {
+export function linearPlainF16(call: LinearCall, thread: i32, threads: i32): void {
   plain<i16>(call, thread, threads);
 }
-export function linearPlainBf16(call: usize, thread: i32, threads: i32): void {
+export function linearPlainBf16(call: LinearCall, thread: i32, threads: i32): void {
   plain<u16>(call, thread, threads);
 }
-export function linearPlainInt8(call: usize, thread: i32, threads: i32): void {
+export function linearPlainInt8(call: LinearCall, thread: i32, threads: i32): void {
   plain<i8>(call, thread, threads);
 }
-export function linearPlainInt4(call: usize, thread: i32, threads: i32): void {
+export function linearPlainInt4(call: LinearCall, thread: i32, threads: i32): void {
   plain<u8>(call, thread, threads);
 }

@@ -1,7 +1,7 @@
 // packRows of matrix.ts for the `panels` layout, eight rows at a time by transposing vectors.
-// Call of what threads do together: from, rows, columns, bytes of a weight, to.
 
-import { shareBegin, word } from "../call.as";
+import { shareBegin } from "../call.as";
+import { PackCall } from "../calls/pack.as";
 
 /** 16 bytes of a row; zeros where there is none. */
 @inline
@@ -67,13 +67,13 @@ function packPanels(from: usize, rows: i32, columns: i32, weightBytes: i32, to: 
   }
 }
 
-/** packPanels, each thread some of the panels. */
-export function packStored(call: usize, thread: i32, threads: i32): void {
-  const rows = word(call, 1);
+/** packPanels, each thread some of the panels; `kind` is the bytes of a weight. */
+export function packStored(call: PackCall, thread: i32, threads: i32): void {
+  const rows = call.rows;
   const panels = (rows + 7) >> 3;
   const begin = shareBegin(panels, thread, threads) << 3;
   const end = min(rows, shareBegin(panels, thread + 1, threads) << 3);
   if (begin >= end) return;
-  const offset = <usize>begin * <usize>word(call, 2) * <usize>word(call, 3); // as long packed as it is stored
-  packPanels(<usize>word(call, 0) + offset, end - begin, word(call, 2), word(call, 3), <usize>word(call, 4) + offset);
+  const offset = <usize>begin * <usize>call.columns * <usize>call.kind; // as long packed as it is stored
+  packPanels(call.from + offset, end - begin, call.columns, call.kind, call.to + offset);
 }

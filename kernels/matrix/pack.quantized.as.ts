@@ -1,9 +1,9 @@
 // Quantized rows (quantized-rows.ts) into panels (pack-quantized.ts), eight rows of a group at a time: int8's pairs of columns are
 // transposed as 2-byte weights are, int4's nibbles are dealt out within each word of eight. With `stored` a float format, rows
-// are quantized on the way (quantize.as.ts).
-// Call: from, rows, columns, stored (0 f32, 1 f16, 2 bf16, 3 as the format has them), to. Threads share the panels.
+// are quantized on the way (quantize.as.ts). Threads share the panels. Calls: packing-calls.ts.
 
-import { scratchAddress, shareBegin, word } from "../call.as";
+import { scratchAddress, shareBegin } from "../call.as";
+import { PackCall } from "../calls/pack.as";
 import { pack16, rowAt } from "./pack.as";
 import { CODES, MINIMUM, quantizeInt4, quantizeInt8, SCALE } from "./quantize.as";
 import { storedGroup } from "./weights.stored.as";
@@ -112,9 +112,9 @@ function quantizePanel(isInt8: bool, stored: u32, from: usize, rows: i32, column
   }
 }
 
-function pack(isInt8: bool, call: usize, thread: i32, threads: i32): void {
-  const rows = word(call, 1), columns = word(call, 2), stored = word(call, 3);
-  const from = <usize>word(call, 0);
+function pack(isInt8: bool, call: PackCall, thread: i32, threads: i32): void {
+  const rows = call.rows, columns = call.columns, stored = call.kind;
+  const from = call.from;
   const groups = <usize>((columns + 31) >> 5);
   const codeBytes = <usize>(isInt8 ? columns : (columns + 1) >> 1);
   const minima = from + <usize>rows * codeBytes;
@@ -124,7 +124,7 @@ function pack(isInt8: bool, call: usize, thread: i32, threads: i32): void {
   for (let panel = shareBegin(panels, thread, threads); panel < end; panel++) {
     const row = <usize>panel << 3;
     const count = min(8, rows - <u32>row);
-    const to = <usize>word(call, 4) + <usize>panel * groups * (isInt8 ? 272 : 160);
+    const to = call.to + <usize>panel * groups * (isInt8 ? 272 : 160);
     const halves = (row * groups) << 1;
     if (stored == QUANTIZED) {
       packPanel(isInt8, from + row * codeBytes, minima + halves, scales + halves, count, columns, to);
@@ -132,9 +132,9 @@ function pack(isInt8: bool, call: usize, thread: i32, threads: i32): void {
   }
 }
 
-export function packInt8(call: usize, thread: i32, threads: i32): void {
+export function packInt8(call: PackCall, thread: i32, threads: i32): void {
   pack(true, call, thread, threads);
 }
-export function packInt4(call: usize, thread: i32, threads: i32): void {
+export function packInt4(call: PackCall, thread: i32, threads: i32): void {
   pack(false, call, thread, threads);
 }

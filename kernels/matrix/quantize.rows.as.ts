@@ -1,23 +1,24 @@
 // quantizeRows of quantized-rows.ts: stored rows to planes of codes, minima and scales, for those who pack them elsewhere.
-// Call: from, rows, columns, stored (0 f32, 1 f16, 2 bf16), to. Threads share the rows.
+// Threads share the rows. Calls: packing-calls.ts.
 
-import { scratchAddress, shareBegin, word } from "../call.as";
+import { scratchAddress, shareBegin } from "../call.as";
+import { QuantizeRowsCall } from "../calls/quantize-rows.as";
 import { joinNibbles } from "./pack.quantized.as";
 import { CODES, GROUP_BYTES, MINIMUM, quantizeInt4, quantizeInt8, SCALE } from "./quantize.as";
 import { storedGroup } from "./weights.stored.as";
 
-function quantizeRows(isInt8: bool, call: usize, thread: i32, threads: i32): void {
-  const rows = word(call, 1), columns = word(call, 2), stored = word(call, 3);
+function quantizeRows(isInt8: bool, call: QuantizeRowsCall, thread: i32, threads: i32): void {
+  const rows = call.rows, columns = call.columns, stored = call.stored;
   const groups = (columns + 31) >> 5;
   const codeBytes = <usize>(isInt8 ? columns : (columns + 1) >> 1);
-  const to = <usize>word(call, 4);
+  const to = call.to;
   const minima = to + <usize>rows * codeBytes;
   const scales = minima + (isInt8 ? 0 : (<usize>rows * <usize>groups) << 1);
   const weightBytes: usize = stored == 0 ? 4 : 2;
   const group = scratchAddress(), centered = group + GROUP_BYTES, nibbles = centered + GROUP_BYTES;
   const end = shareBegin(rows, thread + 1, threads);
   for (let row = shareBegin(rows, thread, threads); row < end; row++) {
-    const from = <usize>word(call, 0) + <usize>row * <usize>columns * weightBytes;
+    const from = call.from + <usize>row * <usize>columns * weightBytes;
     const line = to + <usize>row * codeBytes;
     for (let g: u32 = 0; g < groups; g++) {
       const column = g << 5;
@@ -38,9 +39,9 @@ function quantizeRows(isInt8: bool, call: usize, thread: i32, threads: i32): voi
   }
 }
 
-export function quantizeRowsInt8(call: usize, thread: i32, threads: i32): void {
+export function quantizeRowsInt8(call: QuantizeRowsCall, thread: i32, threads: i32): void {
   quantizeRows(true, call, thread, threads);
 }
-export function quantizeRowsInt4(call: usize, thread: i32, threads: i32): void {
+export function quantizeRowsInt4(call: QuantizeRowsCall, thread: i32, threads: i32): void {
   quantizeRows(false, call, thread, threads);
 }

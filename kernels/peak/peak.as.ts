@@ -1,14 +1,16 @@
-// The two kernels of peak.ts. multiplyAdd: x, y, count, steps, factor, addend. readThrough: x, y, chunks.
+// The two kernels of peak.ts.
 
-import { float, madd, shareBegin, word } from "../call.as";
+import { madd, shareBegin } from "../call.as";
+import { MultiplyAddCall } from "../calls/multiply-add.as";
+import { ReadThroughCall } from "../calls/read-through.as";
 
-export function multiplyAdd(call: usize, thread: i32, threads: i32): void {
-  const x = <usize>word(call, 0);
-  const y = <usize>word(call, 1);
-  const blocks = word(call, 2) / 32;
-  const steps = word(call, 3);
-  const f = f32x4.splat(float(call, 4));
-  const a = f32x4.splat(float(call, 5));
+export function multiplyAdd(call: MultiplyAddCall, thread: i32, threads: i32): void {
+  const x = call.x;
+  const y = call.y;
+  const blocks = call.count / 32;
+  const steps = call.steps;
+  const f = f32x4.splat(call.factor);
+  const a = f32x4.splat(call.addend);
   const end = <usize>shareBegin(blocks, thread + 1, threads) * 128;
   for (let i = <usize>shareBegin(blocks, thread, threads) * 128; i < end; i += 128) {
     let v0 = v128.load(x + i);
@@ -40,11 +42,11 @@ export function multiplyAdd(call: usize, thread: i32, threads: i32): void {
   }
 }
 
-export function readThrough(call: usize, thread: i32, threads: i32): void {
-  const x = <usize>word(call, 0);
-  const y = <usize>word(call, 1);
-  const end = shareBegin(word(call, 2), thread + 1, threads);
-  for (let chunk = shareBegin(word(call, 2), thread, threads); chunk < end; chunk++) {
+export function readThrough(call: ReadThroughCall, thread: i32, threads: i32): void {
+  const x = call.x;
+  const y = call.y;
+  const end = shareBegin(call.chunks, thread + 1, threads);
+  for (let chunk = shareBegin(call.chunks, thread, threads); chunk < end; chunk++) {
     const from = x + <usize>chunk * 16384;
     const to = y + <usize>chunk * 256;
     // half a line of 64 numbers at a time: eight sums

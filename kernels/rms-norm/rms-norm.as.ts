@@ -1,18 +1,19 @@
-// rms-norm, a row at a time. Call: x, weight, residual, y, rows, dim, epsilon, weightOffset.
+// rms-norm, a row at a time.
 
-import { dot, float, madd, shareBegin, word } from "../call.as";
+import { dot, madd, shareBegin } from "../call.as";
+import { RmsNormCall } from "../calls/rms-norm.as";
 
-function normRow(call: usize, row: u32): void {
-  const dim = word(call, 5);
+function normRow(call: RmsNormCall, row: u32): void {
+  const dim = call.dim;
   const bytes = <usize>dim << 2;
   const at = <usize>row * bytes;
-  const x = <usize>word(call, 0) + at;
-  const weight = <usize>word(call, 1);
-  const residual = <usize>word(call, 2);
-  const y = <usize>word(call, 3) + at;
-  const scale: f32 = 1 / sqrt(dot(x, x, dim) / <f32>dim + float(call, 6));
+  const x = call.x + at;
+  const weight = call.weight;
+  const residual = call.residual;
+  const y = call.y + at;
+  const scale: f32 = 1 / sqrt(dot(x, x, dim) / <f32>dim + call.epsilon);
   const scale4 = f32x4.splat(scale);
-  const offset = float(call, 7);
+  const offset = call.weightOffset;
   const offset4 = f32x4.splat(offset);
   let i: usize = 0;
   for (; i + 16 <= bytes; i += 16) {
@@ -27,7 +28,7 @@ function normRow(call: usize, row: u32): void {
   }
 }
 
-export function rmsNorm(call: usize, thread: i32, threads: i32): void {
-  const end = shareBegin(word(call, 4), thread + 1, threads);
-  for (let row = shareBegin(word(call, 4), thread, threads); row < end; row++) normRow(call, row);
+export function rmsNorm(call: RmsNormCall, thread: i32, threads: i32): void {
+  const end = shareBegin(call.rows, thread + 1, threads);
+  for (let row = shareBegin(call.rows, thread, threads); row < end; row++) normRow(call, row);
 }

@@ -1,9 +1,9 @@
 // rotate-store, a head of a row at a time: normed, or as it is, to where it belongs, and rotated there. Keys and values that
 // the cache does not keep as f32 are made in scratch and packed from there.
-// Call: qkv, rotation, slots, qNorm, kNorm, q, cache, rows, heads, kvHeads, headDim, rotaryDims, interleaved, list, slotCount, epsilon.
 
 import { headBytes, packHead } from "../cache/heads.as";
-import { dot, float, madd, scratchAddress, shareBegin, word } from "../call.as";
+import { dot, madd, scratchAddress, shareBegin } from "../call.as";
+import { RotateStoreCall } from "../calls/rotate-store.as";
 
 /** to [n] = from · scale · weight */
 @inline
@@ -46,19 +46,19 @@ function rotatePair(first: usize, second: usize, angle: usize): void {
 }
 
 /** Row `row` of head `head` at `to`, as f32. */
-function makeHead(call: usize, row: u32, head: u32, to: usize): void {
-  const heads = word(call, 8);
-  const kvHeads = word(call, 9);
-  const headDim = word(call, 10);
-  const half = word(call, 11) >> 1;
+function makeHead(call: RotateStoreCall, row: u32, head: u32, to: usize): void {
+  const heads = call.heads;
+  const kvHeads = call.kvHeads;
+  const headDim = call.headDim;
+  const half = call.rotaryDims >> 1;
   const isValue = head >= heads + kvHeads;
-  const from = <usize>word(call, 0) + (<usize>((row * (heads + 2 * kvHeads) + head) * headDim) << 2);
-  const weight: usize = isValue ? 0 : <usize>word(call, head < heads ? 3 : 4);
-  if (weight) norm(from, weight, to, headDim, float(call, 15));
+  const from = call.qkv + (<usize>((row * (heads + 2 * kvHeads) + head) * headDim) << 2);
+  const weight: usize = isValue ? 0 : head < heads ? call.qNorm : call.kNorm;
+  if (weight) norm(from, weight, to, headDim, call.epsilon);
   else memory.copy(to, from, <usize>headDim << 2);
-  if (isValue || word(call, 1) == 0) return;
-  const angles = <usize>word(call, 1) + (<usize>(row * half) << 3);
-  if (word(call, 12) == 0) {
+  if (isValue || <u32>call.rotation == 0) return;
+  const angles = call.rotation + (<usize>(row * half) << 3);
+  if (call.interleaved == 0) {
     rotateHalves(to, half, angles);
     return;
   }
@@ -68,15 +68,15 @@ function makeHead(call: usize, row: u32, head: u32, to: usize): void {
 }
 
 @inline
-function storeHead<T>(call: usize, row: u32, head: u32): void {
-  const heads = word(call, 8);
-  const headDim = word(call, 10);
+function storeHead<T>(call: RotateStoreCall, row: u32, head: u32): void {
+  const heads = call.heads;
+  const headDim = call.headDim;
   if (head < heads) {
-    makeHead(call, row, head, <usize>word(call, 5) + (<usize>((row * heads + head) * headDim) << 2));
+    makeHead(call, row, head, call.q + (<usize>((row * heads + head) * headDim) << 2));
     return;
   }
-  const slot = load<u32>(<usize>word(call, 2) + (<usize>(word(call, 13) * word(call, 7) + row) << 2));
-  const place = <usize>word(call, 6) + <usize>(slot * 2 * word(call, 9) + head - heads) * headBytes<T>(headDim);
+  const slot = load<u32>(call.slots + (<usize>(call.list * call.rows + row) << 2));
+  const place = call.cache + <usize>(slot * 2 * call.kvHeads + head - heads) * headBytes<T>(headDim);
   if (isFloat<T>()) {
     makeHead(call, row, head, place);
     return;
@@ -85,18 +85,18 @@ function storeHead<T>(call: usize, row: u32, head: u32): void {
   packHead<T>(scratchAddress(), headDim, place);
 }
 
-function storeAll<T>(call: usize, thread: i32, threads: i32): void {
-  const perRow = word(call, 8) + 2 * word(call, 9);
-  const end = shareBegin(word(call, 7) * perRow, thread + 1, threads);
-  for (let i = shareBegin(word(call, 7) * perRow, thread, threads); i < end; i++) storeHead<T>(call, i / perRow, i % perRow);
+function storeAll<T>(call: RotateStoreCall, thread: i32, threads: i32): void {
+  const perRow = call.heads + 2 * call.kvHeads;
+  const end = shareBegin(call.rows * perRow, thread + 1, threads);
+  for (let i = shareBegin(call.rows * perRow, thread, threads); i < end; i++) storeHead<T>(call, i / perRow, i % perRow);
 }
 
-export function rotateStoreF32(call: usize, thread: i32, threads: i32): void {
+export function rotateStoreF32(call: RotateStoreCall, thread: i32, threads: i32): void {
   storeAll<f32>(call, thread, threads);
 }
-export function rotateStoreF16(call: usize, thread: i32, threads: i32): void {
+export function rotateStoreF16(call: RotateStoreCall, thread: i32, threads: i32): void {
   storeAll<i16>(call, thread, threads);
 }
-export function rotateStoreInt8(call: usize, thread: i32, threads: i32): void {
+export function rotateStoreInt8(call: RotateStoreCall, thread: i32, threads: i32): void {
   storeAll<i8>(call, thread, threads);
 }

@@ -1,12 +1,13 @@
-// select-rows: copies. Call: x, indices, y, rows, dim, sourceRows.
+// select-rows: copies.
 
-import { shareBegin, word } from "../call.as";
+import { shareBegin } from "../call.as";
+import { SelectRowsCall } from "../calls/select-rows.as";
 
-export function selectRows(call: usize, thread: i32, threads: i32): void {
-  const bytes = <usize>word(call, 4) << 2;
-  const end = shareBegin(word(call, 3), thread + 1, threads);
-  for (let row = shareBegin(word(call, 3), thread, threads); row < end; row++) {
-    const index = <usize>load<u32>(<usize>word(call, 1) + (<usize>row << 2));
-    memory.copy(<usize>word(call, 2) + <usize>row * bytes, <usize>word(call, 0) + index * bytes, bytes);
+export function selectRows(call: SelectRowsCall, thread: i32, threads: i32): void {
+  const bytes = <usize>call.dim << 2;
+  const end = shareBegin(call.rows, thread + 1, threads);
+  for (let row = shareBegin(call.rows, thread, threads); row < end; row++) {
+    const index = <usize>load<u32>(call.indices + (<usize>row << 2));
+    memory.copy(call.y + <usize>row * bytes, call.x + index * bytes, bytes);
   }
 }

@@ -1,8 +1,9 @@
-// softmax, a row at a time. Call: x, y, rows, columns.
+// softmax, a row at a time.
 
-import { shareBegin, word } from "../call.as";
-import { exp1, exp4 } from "../math.as";
 import { largestOf } from "../argmax/argmax.as";
+import { shareBegin } from "../call.as";
+import { SoftmaxCall } from "../calls/softmax.as";
+import { exp1, exp4 } from "../math.as";
 
 function softmaxRow(x: usize, y: usize, columns: u32): void {
   const bytes = <usize>columns << 2;
@@ -57,11 +58,11 @@ export function sumOfPowers(x: usize, columns: u32, largest: f32): f64 {
   return total;
 }
 
-export function softmax(call: usize, thread: i32, threads: i32): void {
-  const columns = word(call, 3);
-  const end = shareBegin(word(call, 2), thread + 1, threads);
-  for (let row = shareBegin(word(call, 2), thread, threads); row < end; row++) {
+export function softmax(call: SoftmaxCall, thread: i32, threads: i32): void {
+  const columns = call.columns;
+  const end = shareBegin(call.rows, thread + 1, threads);
+  for (let row = shareBegin(call.rows, thread, threads); row < end; row++) {
     const at = (<usize>row * <usize>columns) << 2;
-    softmaxRow(<usize>word(call, 0) + at, <usize>word(call, 1) + at, columns);
+    softmaxRow(call.x + at, call.y + at, columns);
   }
 }

@@ -1,14 +1,15 @@
-// sum-heads: the lines of a row's heads are added up, four columns at a time. Call: pattern, y, rows, heads, columns, stride.
+// sum-heads: the lines of a row's heads are added up, four columns at a time.
 
-import { shareBegin, word } from "../call.as";
+import { shareBegin } from "../call.as";
+import { SumHeadsCall } from "../calls/sum-heads.as";
 
-function sumRow(call: usize, row: u32): void {
-  const heads = word(call, 3);
-  const columns = word(call, 4);
-  const stride = <usize>word(call, 5) << 2;
+function sumRow(call: SumHeadsCall, row: u32): void {
+  const heads = call.heads;
+  const columns = call.columns;
+  const stride = <usize>call.stride << 2;
   const bytes = <usize>columns << 2;
-  const pattern = <usize>word(call, 0) + <usize>row * <usize>heads * stride;
-  const y = <usize>word(call, 1) + <usize>row * bytes;
+  const pattern = call.pattern + <usize>row * <usize>heads * stride;
+  const y = call.y + <usize>row * bytes;
   memory.copy(y, pattern, bytes);
   for (let head: u32 = 1; head < heads; head++) {
     const line = pattern + <usize>head * stride;
@@ -18,7 +19,7 @@ function sumRow(call: usize, row: u32): void {
   }
 }
 
-export function sumHeads(call: usize, thread: i32, threads: i32): void {
-  const end = shareBegin(word(call, 2), thread + 1, threads);
-  for (let row = shareBegin(word(call, 2), thread, threads); row < end; row++) sumRow(call, row);
+export function sumHeads(call: SumHeadsCall, thread: i32, threads: i32): void {
+  const end = shareBegin(call.rows, thread + 1, threads);
+  for (let row = shareBegin(call.rows, thread, threads); row < end; row++) sumRow(call, row);
 }

@@ -1,8 +1,8 @@
 // top-k: a list in order, kept in the outputs themselves. Four numbers at a time are held against the list's last: in a row of
-// random order few get past it, so that most of the row costs one comparison for four. Call: x, values, columnOf, total, rows,
-// columns, k, scale.
+// random order few get past it, so that most of the row costs one comparison for four.
 
-import { float, shareBegin, word } from "../call.as";
+import { shareBegin } from "../call.as";
+import { TopKCall } from "../calls/top-k.as";
 import { exp1, exp4 } from "../math.as";
 
 /** Puts a value into the list of `count`, behind those that are not smaller; the last of k falls out. Returns the new count. */
@@ -62,16 +62,16 @@ function sumOfWeights(x: usize, columns: u32, largest: f32, scale: f32): f32 {
   return <f32>total;
 }
 
-export function topK(call: usize, thread: i32, threads: i32): void {
-  const columns = word(call, 5);
-  const k = word(call, 6);
-  const end = shareBegin(word(call, 4), thread + 1, threads);
-  for (let row = shareBegin(word(call, 4), thread, threads); row < end; row++) {
-    const x = <usize>word(call, 0) + ((<usize>row * <usize>columns) << 2);
+export function topK(call: TopKCall, thread: i32, threads: i32): void {
+  const columns = call.columns;
+  const k = call.k;
+  const end = shareBegin(call.rows, thread + 1, threads);
+  for (let row = shareBegin(call.rows, thread, threads); row < end; row++) {
+    const x = call.x + ((<usize>row * <usize>columns) << 2);
     const list = (<usize>row * <usize>k) << 2;
-    const values = <usize>word(call, 1) + list;
-    selectRow(x, columns, values, <usize>word(call, 2) + list, k);
-    const total = sumOfWeights(x, columns, load<f32>(values), float(call, 7));
-    store<f32>(<usize>word(call, 3) + (<usize>row << 2), total);
+    const values = call.values + list;
+    selectRow(x, columns, values, call.columnOf + list, k);
+    const total = sumOfWeights(x, columns, load<f32>(values), call.scale);
+    store<f32>(call.total + (<usize>row << 2), total);
   }
 }

@@ -10,6 +10,9 @@ import {
   matrixByteLength,
   type MatrixFormat,
   storedByteLength,
+  packCall,
+  STORED_CODES,
+  wordsOf,
 } from "../../../kernels/index.ts";
 import { DeviceError, type MatrixSource } from "../device.ts";
 import type { Crew } from "./crew.ts";
@@ -26,8 +29,6 @@ export interface IntakeHost {
 const PIECE_BYTES = 4 << 20;
 /** Bytes that packing may read beyond a piece. */
 const SLACK_BYTES = 64;
-/** How pack.quantized.as.ts calls what rows come as. */
-const STORED_CODES = { f32: 0, f16: 1, bf16: 2, int8: 3, int4: 3 } as const satisfies Record<MatrixFormat, number>;
 const PACKERS = { int8: "packInt8", int4: "packInt4" } as const;
 
 /** How a source is read: rows at a time, in how many rooms by turns, each of so many bytes. */
@@ -98,11 +99,16 @@ async function fillPanels(
       throwUnlessWhole(label, begin, end, bytes.byteLength, byteLength);
       if (bytes.buffer !== into.buffer) into.set(bytes);
       const to = address + matrixByteLength({ rows: begin, columns, format, layout: "panels" });
-      const record = Uint32Array.of(place, room.address, end - begin, columns, kind, to);
-      const words = shared ? undefined : new Uint32Array(room.bytes.buffer);
-      const transfer = words ? [words.buffer] : [];
+      const words = wordsOf(packCall, { from: room.address, to, rows: end - begin, columns, kind });
+      const record = Uint32Array.of(place, ...words);
+      const sent = shared ? undefined : new Uint32Array(room.bytes.buffer);
+      const transfer = sent ? [sent.buffer] : [];
       room.isFree = crew
-        .request({ kind: "pack", memory, record, staging: room.address, words }, () => `packing "${label}"`, transfer)
+        .request(
+          { kind: "pack", memory, record, staging: room.address, words: sent },
+          () => `packing "${label}"`,
+          transfer,
+        )
         .then(([back]) => {
           if (back) room.bytes = new Uint8Array(back.buffer as ArrayBuffer);
         });

@@ -14,6 +14,7 @@ import {
 } from "../../../kernels/matrix/matrix.ts";
 import type { QuantizedFormat } from "../../../kernels/matrix/quantize.ts";
 import { quantizeRows } from "../../../kernels/matrix/quantized-rows.ts";
+import { packCall, STORED_CODES, wordsOf } from "../../../kernels/matrix/packing-calls.ts";
 import { seededRandom } from "../../../kernels/trial.ts";
 import { hasRelaxedSimd, webAssembly } from "./platform.ts";
 import { openQuantizer } from "./quantizer.ts";
@@ -22,7 +23,6 @@ const PAGE = 65536;
 const [FROM, TO, CALL] = [16 * PAGE, 64 * PAGE, 2 * PAGE];
 const storedFormats: readonly StoredFormat[] = ["f32", "f16", "bf16"];
 const quantizedFormats: readonly QuantizedFormat[] = ["int8", "int4"];
-const KINDS = { f32: 0, f16: 1, bf16: 2, int8: 3, int4: 3 } as const;
 
 expect(hasRelaxedSimd()).toBe(true);
 
@@ -47,8 +47,8 @@ async function open(file: string) {
     new Uint8Array(memory.buffer, FROM, source.length + 64).fill(0xee).set(source);
     const target = new Uint8Array(memory.buffer, TO, byteLength + 32).fill(0x99);
     const isQuantized = format === "int8" || format === "int4";
-    const kind = isQuantized ? KINDS[stored] : bytesPerWeight(stored);
-    new Uint32Array(memory.buffer, CALL, 5).set([FROM, rows, columns, kind, TO]);
+    const kind = isQuantized ? STORED_CODES[stored] : bytesPerWeight(stored);
+    new Uint32Array(memory.buffer, CALL, 5).set(wordsOf(packCall, { from: FROM, to: TO, rows, columns, kind }));
     const name = isQuantized ? (format === "int8" ? "packInt8" : "packInt4") : "packStored";
     for (let thread = 0; thread < threads; thread++) functions[name]!(CALL, thread, threads);
     expect([...target.subarray(byteLength)]).toEqual(Array.from({ length: 32 }, () => 0x99));

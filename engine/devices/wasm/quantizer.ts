@@ -9,6 +9,9 @@ import {
   seededRandom,
   type QuantizedFormat,
   type StoredFormat,
+  quantizeRowsCall,
+  STORED_CODES,
+  wordsOf,
 } from "../../../kernels/index.ts";
 import { instantiate, SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { loadModule } from "./module.ts";
@@ -23,7 +26,6 @@ export type Quantizer = (
 ) => Uint8Array<ArrayBuffer>;
 
 const FUNCTIONS = { int8: "quantizeRowsInt8", int4: "quantizeRowsInt4" } as const;
-const STORED_CODES = { f32: 0, f16: 1, bf16: 2 } as const satisfies Record<StoredFormat, number>;
 const SLACK_BYTES = 64;
 /** Where the call's words lie, and behind them the rows. */
 const CALL = STATIC_BYTES + SCRATCH_BYTES;
@@ -52,7 +54,8 @@ async function make(): Promise<Quantizer> {
     const missing = Math.ceil((to + byteLength + SLACK_BYTES - memory.buffer.byteLength) / PAGE_BYTES);
     if (missing > 0) memory.grow(missing);
     new Uint8Array(memory.buffer, FROM, bytes.byteLength).set(bytes);
-    new Uint32Array(memory.buffer, CALL, 5).set([FROM, rows, columns, STORED_CODES[stored], to]);
+    const words = wordsOf(quantizeRowsCall, { from: FROM, to, rows, columns, stored: STORED_CODES[stored] });
+    new Uint32Array(memory.buffer, CALL, words.length).set(words);
     named(FUNCTIONS[format])(CALL, 0, 1);
     return new Uint8Array(memory.buffer, to, byteLength).slice();
   };
