@@ -25,10 +25,16 @@ import { layerNorm } from "./layer-norm/layer-norm.ts";
 import { gpu as layerNormOnGpu } from "./layer-norm/on-gpu.ts";
 import { linear } from "./linear/linear.ts";
 import { gpu as linearOnGpu } from "./linear/on-gpu.ts";
+import { normalize } from "./normalize/normalize.ts";
+import { gpu as normalizeOnGpu } from "./normalize/on-gpu.ts";
 import { rmsNorm } from "./rms-norm/rms-norm.ts";
 import { gpu as rmsNormOnGpu } from "./rms-norm/on-gpu.ts";
+import { rotate } from "./rotate/rotate.ts";
+import { gpu as rotateOnGpu } from "./rotate/on-gpu.ts";
 import { rotateStore } from "./rotate-store/rotate-store.ts";
 import { gpu as rotateStoreOnGpu } from "./rotate-store/on-gpu.ts";
+import { scaleShift } from "./scale-shift/scale-shift.ts";
+import { gpu as scaleShiftOnGpu } from "./scale-shift/on-gpu.ts";
 import { selectRows } from "./select-rows/select-rows.ts";
 import { gpu as selectRowsOnGpu } from "./select-rows/on-gpu.ts";
 import { softmax } from "./softmax/softmax.ts";
@@ -58,8 +64,11 @@ export const gpuImplementations: ReadonlyMap<Kernel, readonly WgslImplementation
   [keyNorm, keyNormOnGpu],
   [layerNorm, layerNormOnGpu],
   [linear, linearOnGpu],
+  [normalize, normalizeOnGpu],
   [rmsNorm, rmsNormOnGpu],
+  [rotate, rotateOnGpu],
   [rotateStore, rotateStoreOnGpu],
+  [scaleShift, scaleShiftOnGpu],
   [selectRows, selectRowsOnGpu],
   [softmax, softmaxOnGpu],
   [sumHeads, sumHeadsOnGpu],

@@ -25,10 +25,16 @@ import { layerNorm } from "./layer-norm/layer-norm.ts";
 import { webgl as layerNormOnWebGl } from "./layer-norm/on-webgl.ts";
 import { linear } from "./linear/linear.ts";
 import { webgl as linearOnWebGl } from "./linear/on-webgl.ts";
+import { normalize } from "./normalize/normalize.ts";
+import { webgl as normalizeOnWebGl } from "./normalize/on-webgl.ts";
 import { rmsNorm } from "./rms-norm/rms-norm.ts";
 import { webgl as rmsNormOnWebGl } from "./rms-norm/on-webgl.ts";
+import { rotate } from "./rotate/rotate.ts";
+import { webgl as rotateOnWebGl } from "./rotate/on-webgl.ts";
 import { rotateStore } from "./rotate-store/rotate-store.ts";
 import { webgl as rotateStoreOnWebGl } from "./rotate-store/on-webgl.ts";
+import { scaleShift } from "./scale-shift/scale-shift.ts";
+import { webgl as scaleShiftOnWebGl } from "./scale-shift/on-webgl.ts";
 import { selectRows } from "./select-rows/select-rows.ts";
 import { webgl as selectRowsOnWebGl } from "./select-rows/on-webgl.ts";
 import { softmax } from "./softmax/softmax.ts";
@@ -56,8 +62,11 @@ export const webglImplementations: ReadonlyMap<Kernel, readonly WebGlImplementat
   [keyNorm, keyNormOnWebGl],
   [layerNorm, layerNormOnWebGl],
   [linear, linearOnWebGl],
+  [normalize, normalizeOnWebGl],
   [rmsNorm, rmsNormOnWebGl],
+  [rotate, rotateOnWebGl],
   [rotateStore, rotateStoreOnWebGl],
+  [scaleShift, scaleShiftOnWebGl],
   [selectRows, selectRowsOnWebGl],
   [softmax, softmaxOnWebGl],
   [sumHeads, sumHeadsOnWebGl],

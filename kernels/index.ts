@@ -13,8 +13,11 @@ import { keyNorm } from "./key-norm/key-norm.ts";
 import type { Kernel } from "./kernel.ts";
 import { layerNorm } from "./layer-norm/layer-norm.ts";
 import { linear } from "./linear/linear.ts";
+import { normalize } from "./normalize/normalize.ts";
 import { rmsNorm } from "./rms-norm/rms-norm.ts";
+import { rotate } from "./rotate/rotate.ts";
 import { rotateStore } from "./rotate-store/rotate-store.ts";
+import { scaleShift } from "./scale-shift/scale-shift.ts";
 import { selectRows } from "./select-rows/select-rows.ts";
 import { softmax } from "./softmax/softmax.ts";
 import { sumHeads } from "./sum-heads/sum-heads.ts";
@@ -42,6 +45,9 @@ export const kernels: readonly Kernel[] = [
   cacheMove,
   sumHeads,
   keyNorm,
+  normalize,
+  scaleShift,
+  rotate,
 ];
 
 export {
@@ -57,8 +63,11 @@ export {
   keyNorm,
   layerNorm,
   linear,
+  normalize,
   rmsNorm,
+  rotate,
   rotateStore,
+  scaleShift,
   selectRows,
   softmax,
   sumHeads,

@@ -38,6 +38,12 @@ import { sumHeads } from "./sum-heads/sum-heads.ts";
 import { shapes as sumHeadsShapes } from "./sum-heads/sum-heads.shapes.ts";
 import { keyNorm } from "./key-norm/key-norm.ts";
 import { shapes as keyNormShapes } from "./key-norm/key-norm.shapes.ts";
+import { normalize } from "./normalize/normalize.ts";
+import { shapes as normalizeShapes } from "./normalize/normalize.shapes.ts";
+import { scaleShift } from "./scale-shift/scale-shift.ts";
+import { shapes as scaleShiftShapes } from "./scale-shift/scale-shift.shapes.ts";
+import { rotate } from "./rotate/rotate.ts";
+import { shapes as rotateShapes } from "./rotate/rotate.shapes.ts";
 
 /** The shapes that a kernel is tested in, on every device. */
 export interface KernelShapes {
@@ -66,4 +72,7 @@ export const kernelShapes: readonly KernelShapes[] = [
   { kernel: cacheMove, shapes: cacheMoveShapes },
   { kernel: sumHeads, shapes: sumHeadsShapes },
   { kernel: keyNorm, shapes: keyNormShapes },
+  { kernel: normalize, shapes: normalizeShapes },
+  { kernel: scaleShift, shapes: scaleShiftShapes },
+  { kernel: rotate, shapes: rotateShapes },
 ];

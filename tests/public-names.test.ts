@@ -196,6 +196,7 @@ it("kedge/kernels exports these names", () => {
     makeTrial
     matrixByteLength
     multiplyAdd
+    normalize
     packCall
     packHeads
     packRows
@@ -205,8 +206,10 @@ it("kedge/kernels exports these names", () => {
     quantizeRowsCall
     readThrough
     rmsNorm
+    rotate
     rotateStore
     roundToFormat
+    scaleShift
     seededRandom
     selectRows
     slotBytes

@@ -16,8 +16,11 @@ import {
   keyNorm,
   layerNorm,
   linear,
+  normalize,
   rmsNorm,
+  rotate,
   rotateStore,
+  scaleShift,
   sumHeads,
   selectRows,
   softmax,
@@ -114,6 +117,18 @@ function modelCases(model: Dimensions, rows: number, keys: number): Bare[] {
       sample: { params: { rows, dim, epsilon: 1e-5, weightOffset: 0 }, absent: ["residual"] },
     },
     { label: "norm", size: rowsOf(dim), kernel: layerNorm, sample: { params: { rows, dim, epsilon: 1e-5 } } },
+    {
+      label: "norm without its weight",
+      size: rowsOf(dim),
+      kernel: normalize,
+      sample: { params: { rows, dim, epsilon: 1e-5, centered: 0 } },
+    },
+    {
+      label: "a norm's weight",
+      size: rowsOf(dim),
+      kernel: scaleShift,
+      sample: { params: { rows, dim, weightOffset: 0 }, absent: ["bias"] },
+    },
     product("q, k and v", rows, dim, (heads + 2 * kvHeads) * headDim),
     {
       label: "rotate and store",
@@ -121,6 +136,15 @@ function modelCases(model: Dimensions, rows: number, keys: number): Bare[] {
       kernel: rotateStore,
       sample: {
         params: { rows, heads, ...cache, rotaryDims: headDim, interleaved: 0, epsilon: 1e-6 },
+        absent: ["qNorm", "kNorm"],
+      },
+    },
+    {
+      label: "rotate alone",
+      size: `${rows}x${heads}+${kvHeads}x${headDim}`,
+      kernel: rotate,
+      sample: {
+        params: { rows, heads, kvHeads, headDim, rotaryDims: headDim, interleaved: 0, epsilon: 1e-6 },
         absent: ["qNorm", "kNorm"],
       },
     },

@@ -3,6 +3,7 @@ import { storePreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
 import wgsl from "./rotate-store.wgsl?raw";
+import rotated from "./rotated.wgsl?raw";
 
 /** Lanes of a workgroup, numbers of a head that it takes. */
 const LANES = 64;
@@ -10,7 +11,7 @@ const LANES = 64;
 /** One element a lane, for each format. */
 export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
   name: `rotate-store.${format}`,
-  wgsl: storePreludes[format] + wgsl,
+  wgsl: storePreludes[format] + rotated + wgsl,
   requires: [],
   formats: [format],
   constants: ({ present }) => ({

@@ -1,8 +1,17 @@
-import type { WebGlImplementation } from "../kernel.ts";
+import type { Setting, WebGlImplementation } from "../kernel.ts";
 import { isWhole, quotientFunction, slotRuns, TEXEL } from "../webgl-functions.ts";
 import source from "./rotate-store.gl.js?raw";
 
 const functions = [quotientFunction];
+
+/** What rotate-store.gl.js needs to know of a call. */
+export function headConstants({ params, present }: Pick<Setting, "params" | "present">) {
+  return {
+    headTexels: params["headDim"]! / TEXEL,
+    isQueryNormed: Number(present.has("qNorm")),
+    isKeyNormed: Number(present.has("kNorm")),
+  };
+}
 
 /** The same pass for q and, one drawing for each run of slots, for keys and values. */
 export const webgl: readonly WebGlImplementation[] = [
@@ -11,7 +20,7 @@ export const webgl: readonly WebGlImplementation[] = [
     requires: [],
     formats: ["f32"],
     fits: ({ params }) => isWhole(params["headDim"]),
-    constants: ({ params }) => ({ headTexels: params["headDim"]! / TEXEL }),
+    constants: headConstants,
     plan: ({ rows, list, kvHeads, headDim }, words) => {
       const slots = words("slots").subarray(list! * rows!, (list! + 1) * rows!);
       return { regions: { cache: slotRuns([...slots], 2 * kvHeads! * headDim!) } };
@@ -21,14 +30,14 @@ export const webgl: readonly WebGlImplementation[] = [
         writes: "q",
         source,
         functions,
-        constants: ({ present }) => ({ firstHead: 0, isNormed: Number(present.has("qNorm")) }),
+        constants: () => ({ firstHead: 0 }),
         line: ({ heads, headDim }) => (heads! * headDim!) / TEXEL,
       },
       {
         writes: "cache",
         source,
         functions,
-        constants: ({ params, present }) => ({ firstHead: params["heads"]!, isNormed: Number(present.has("kNorm")) }),
+        constants: ({ params }) => ({ firstHead: params["heads"]! }),
         line: ({ kvHeads, headDim }) => (2 * kvHeads! * headDim!) / TEXEL,
       },
     ],

@@ -7,7 +7,7 @@ import { RotateStoreCall } from "../calls/rotate-store.as";
 
 /** to [n] = from · scale · weight */
 @inline
-function norm(from: usize, weight: usize, to: usize, n: u32, epsilon: f32): void {
+export function norm(from: usize, weight: usize, to: usize, n: u32, epsilon: f32): void {
   const bytes = <usize>n << 2;
   const scale: f32 = 1 / sqrt(dot(from, from, n) / <f32>n + epsilon);
   const scale4 = f32x4.splat(scale);
@@ -19,7 +19,7 @@ function norm(from: usize, weight: usize, to: usize, n: u32, epsilon: f32): void
 }
 
 /** Rotates pairs (i, i + half) in place; `angles` holds (cos, sin) of each. */
-function rotateHalves(x: usize, half: u32, angles: usize): void {
+export function rotateHalves(x: usize, half: u32, angles: usize): void {
   const bytes = <usize>half << 2;
   let i: usize = 0;
   for (; i + 16 <= bytes; i += 16) {
@@ -36,7 +36,7 @@ function rotateHalves(x: usize, half: u32, angles: usize): void {
 }
 
 @inline
-function rotatePair(first: usize, second: usize, angle: usize): void {
+export function rotatePair(first: usize, second: usize, angle: usize): void {
   const cos = load<f32>(angle);
   const sin = load<f32>(angle, 4);
   const a = load<f32>(first);

@@ -1,5 +1,5 @@
-// Four dimensions of a head of q, or of a key or value on its way into the cache: normed, rotated, copied. `firstHead` is where
-// the pass's heads begin in a row of qkv, `shift` leads from the line written (a slot) to the row.
+// Four dimensions of a head of q, k or v: normed, rotated, copied. `firstHead` is where the pass's heads begin in a row of qkv,
+// `shift` leads from the line written (a slot of the cache) to the row.
 
 function rotateStore(qkv, rotation, qNorm, kNorm, shift) {
   const texels = this.constants.headTexels;
@@ -11,7 +11,10 @@ function rotateStore(qkv, rotation, qNorm, kNorm, shift) {
   const head = this.constants.firstHead + local;
   let isValue = 0.0;
   if (head >= this.constants.heads + this.constants.kvHeads) isValue = 1.0;
-  const isNormed = this.constants.isNormed * (1.0 - isValue);
+  let isKey = 0.0;
+  if (head >= this.constants.heads) isKey = 1.0 - isValue;
+  let isNormed = this.constants.isKeyNormed * isKey;
+  if (head < this.constants.heads) isNormed = this.constants.isQueryNormed;
   const at = (row * (this.constants.heads + 2 * this.constants.kvHeads) + head) * texels;
   let scale = 1.0;
   if (isNormed > 0.0) {
@@ -28,7 +31,7 @@ function rotateStore(qkv, rotation, qNorm, kNorm, shift) {
     const dim = inHead * 4 + j;
     let value = own[j] * scale;
     if (isNormed > 0.0) {
-      if (this.constants.firstHead > 0) {
+      if (isKey > 0.0) {
         const ownKey = kNorm[inHead];
         value = value * ownKey[j];
       } else {
@@ -57,7 +60,7 @@ function rotateStore(qkv, rotation, qNorm, kNorm, shift) {
       const others = qkv[at + partnerTexel];
       let other = others[channel] * scale;
       if (isNormed > 0.0) {
-        if (this.constants.firstHead > 0) {
+        if (isKey > 0.0) {
           const otherKey = kNorm[partnerTexel];
           other = other * otherKey[channel];
         } else {

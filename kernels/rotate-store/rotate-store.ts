@@ -8,6 +8,7 @@ import { roundHead } from "../cache/cache.ts";
 import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, shuffled } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
+import { rotateHead } from "./rotate-head.ts";
 
 export const rotateStore = defineKernel({
   name: "rotate-store",
@@ -41,30 +42,13 @@ export const rotateStore = defineKernel({
     q: rows * heads * headDim,
     cache: slotCount * 2 * kvHeads * headDim,
   }),
-  reference({ qkv, rotation, slots, qNorm, kNorm, q, cache }, params, cacheFormat = "f32") {
-    const { rows, heads, kvHeads, headDim, rotaryDims, interleaved, list, epsilon } = params;
-    const half = rotaryDims / 2;
+  reference(buffers, params, cacheFormat = "f32") {
+    const { slots, q, cache } = buffers;
+    const { rows, heads, kvHeads, headDim, list } = params;
     for (let row = 0; row < rows; row++) {
       const slot = slots[list * rows + row]! * 2 * kvHeads * headDim;
       for (let head = 0; head < heads + 2 * kvHeads; head++) {
-        const isValue = head >= heads + kvHeads;
-        const from = (row * (heads + 2 * kvHeads) + head) * headDim;
-        const x = Float64Array.from({ length: headDim }, (_, i) => qkv[from + i]!);
-        const norm = isValue ? undefined : head < heads ? qNorm : kNorm;
-        if (norm) {
-          const scale = 1 / Math.sqrt(x.reduce((sum, v) => sum + v * v, 0) / headDim + epsilon);
-          for (let i = 0; i < headDim; i++) x[i]! *= scale * norm[i]!;
-        }
-        if (rotation && !isValue) {
-          for (let i = 0; i < half; i++) {
-            const [first, second] = interleaved ? [2 * i, 2 * i + 1] : [i, i + half];
-            const cos = rotation[(row * half + i) * 2]!;
-            const sin = rotation[(row * half + i) * 2 + 1]!;
-            const [a, b] = [x[first]!, x[second]!];
-            x[first] = a * cos - b * sin;
-            x[second] = b * cos + a * sin;
-          }
-        }
+        const x = rotateHead(buffers, params, row, head);
         if (head < heads) {
           q.set(x, (row * heads + head) * headDim);
         } else {

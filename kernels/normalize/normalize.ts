@@ -1,0 +1,33 @@
+// A norm without its weight: y = x / sqrt(mean(x²) + epsilon), of x - mean(x) with `centered`. `rms-norm` and `layer-norm` do it in
+// one call with `scale-shift`; this one serves when a tap wants what lies between.
+
+import { numberBytes } from "../cost.ts";
+import { defineKernel } from "../kernel.ts";
+import { wasm } from "./on-wasm.ts";
+
+export const normalize = defineKernel({
+  name: "normalize",
+  buffers: { x: "read", y: "write" },
+  params: { rows: "u32", dim: "u32", epsilon: "f32", centered: "u32" },
+  sizes: ({ rows, dim }) => ({ x: rows * dim, y: rows * dim }),
+  reference({ x, y }, { rows, dim, epsilon, centered }) {
+    for (let row = 0; row < rows; row++) {
+      const base = row * dim;
+      let sum = 0;
+      for (let i = 0; i < dim; i++) sum += x[base + i]!;
+      const mean = centered === 1 ? sum / dim : 0;
+      let squares = 0;
+      for (let i = 0; i < dim; i++) squares += (x[base + i]! - mean) ** 2;
+      const scale = 1 / Math.sqrt(squares / dim + epsilon);
+      for (let i = 0; i < dim; i++) y[base + i] = (x[base + i]! - mean) * scale;
+    }
+  },
+  bound: () => ({ absolute: 2e-6, relative: 1e-5 }),
+  // A number: squared, summed and scaled, and with `centered` 1 for the mean and 2 for the differences.
+  cost: ({ rows, dim, centered }) => ({ flops: rows * dim * (3 + 3 * centered), bytes: numberBytes(2 * rows * dim) }),
+  samples: [
+    { params: { rows: 3, dim: 64, epsilon: 1e-5, centered: 0 } },
+    { params: { rows: 2, dim: 37, epsilon: 1e-5, centered: 1 } },
+  ],
+  implementations: [...wasm],
+});
