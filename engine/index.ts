@@ -52,20 +52,12 @@ export {
 } from "./model/attention-study.ts";
 export { ChatSession } from "./model/chat.ts";
 export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
-export type { Hook, HookedTensor, LookOptions, LookResult } from "./model/look.ts";
-export {
-  loadModel,
-  type CheckedGeneration,
-  type LoadOptions,
-  type LoadProgress,
-  type Model,
-  type ModelGenerateOptions,
-  type ModelMemory,
-  type ModelSource,
-  type Prompt,
-} from "./model/model.ts";
+export type { ForwardOptions, ForwardResult, Hook, HookedTensor } from "./model/forward.ts";
+export { loadModel, type LoadOptions, type LoadProgress, type ModelSource } from "./model/load-model.ts";
+export type { CheckedGeneration, Model, ModelGenerateOptions, ModelMemory, Prompt } from "./model/model.ts";
 export { quantizeModel, type QuantizedModel, type QuantizeModelOptions } from "./model/quantize-model.ts";
-export { tapNames, type CapturedTensor } from "./model/taps.ts";
+export type { CapturedTensor } from "./model/captured.ts";
+export { tapNames } from "./model/taps.ts";
 export {
   collect,
   type GenerateOptions,

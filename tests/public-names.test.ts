@@ -93,6 +93,8 @@ it("kedge exports these names", () => {
     type ExactComparison
     type Executable
     type FinishReason
+    type ForwardOptions
+    type ForwardResult
     type GenerateOptions
     type Generation
     type Hook
@@ -107,8 +109,6 @@ it("kedge exports these names", () => {
     type LoadProgress
     type LogitsContext
     type LogitsHook
-    type LookOptions
-    type LookResult
     type Matrix
     type MatrixSource
     type MeasuredChoice

@@ -46,7 +46,7 @@ export class StoredSequence {
   /** number of the segment that the next token belongs to */
   segment = 0;
   readonly lists: readonly KeyList[];
-  /** of its newest tokens, those that have been fed ahead and may be taken back */
+  /** of its newest tokens, those that were fed ahead and may be rolled back */
   ahead = 0;
   /** all tokens fed, forks sharing what they have in common */
   readonly fed: FedRun[] = [];
@@ -74,6 +74,12 @@ export interface StepPlan {
   readonly writes: readonly Write[];
   /** longest range of a row, in entries */
   readonly longest: number;
+}
+
+/** Throws a TypeError for a sequence whose keys have been given back. */
+function checkOpen({ isOpen, length }: StoredSequence): void {
+  if (isOpen) return;
+  throw new TypeError(`this sequence of ${length} tokens is closed: open or fork one that is not`);
 }
 
 export class CacheStore {
@@ -189,8 +195,9 @@ export class CacheStore {
     return this.#keep(new StoredSequence(this.pools.map(() => new KeyList())));
   }
 
-  /** A sequence with the same keys; they are shared until one of the two drops them. */
+  /** A sequence with the same keys; they are shared until one of the two drops them. Throws a TypeError if it is closed. */
   fork(sequence: StoredSequence): StoredSequence {
+    checkOpen(sequence);
     const copy = this.#keep(new StoredSequence(sequence.lists.map((list) => list.copy())));
     copy.length = sequence.length;
     copy.segment = sequence.segment;
@@ -207,7 +214,7 @@ export class CacheStore {
   /** Gives the sequence's keys back. Closing twice does nothing. */
   close(sequence: StoredSequence): void {
     if (!sequence.isOpen) return;
-    this.takeBack(sequence);
+    this.rollBack(sequence);
     sequence.isOpen = false;
     this.#open.delete(sequence);
     for (const run of sequence.fed) if (--run.holders === 0) this.#fedTokens -= run.tokens;
@@ -228,11 +235,13 @@ export class CacheStore {
 
   /**
    * Appends tokens' keys to sequences and says what the step must write. A sequence may appear once. Tokens fed ahead count
-   * only when they are confirmed; until then they can be taken back, and nothing else may be done with their sequences.
-   * Throws a RangeError, before anything is changed, when a pool would have more slots than it may.
+   * only when they are confirmed; until then they can be rolled back, and nothing else may be done with their sequences.
+   * Throws, before anything is changed, a TypeError for a sequence that is closed, and a RangeError when a pool would have more
+   * slots than it may.
    */
   append(parts: readonly AppendedPart[], isAhead = false): StepPlan {
     if (this.#failure !== undefined) throw this.#failure;
+    for (const { sequence } of parts) checkOpen(sequence);
     const rows = parts.reduce((sum, { anchors }) => sum + anchors.length, 0);
     for (const pool of this.pools) pool.checkRoom(rows);
     const slots = new Uint32Array(this.pools.length * rows);
@@ -285,8 +294,8 @@ export class CacheStore {
     this.countStep();
   }
 
-  /** Gives back the tokens fed ahead: all is as if they had never been fed. */
-  takeBack(sequence: StoredSequence): void {
+  /** Rolls back the tokens fed ahead: everything is as if they had never been fed. */
+  rollBack(sequence: StoredSequence): void {
     const { ahead, lists } = sequence;
     if (ahead === 0) return;
     for (const [i, list] of lists.entries()) {

@@ -23,21 +23,28 @@ export interface Largest {
   readonly total: number;
 }
 
-/** What is drawn from a row's largest logits. */
+/** How the top-K logits of a row are used. */
 export interface LargestOptions {
   readonly temperature: number;
   /** false: the whole row is wanted after all */
   readonly isEnough: (largest: Largest) => boolean;
 }
 
-/** How many of the largest logits a decoder gives, at most. */
+/** K of the top-K logits that a decoder gives: at most this many. */
 export const LARGEST_COUNT = 64;
 
+/** How a sequence is opened. */
+export interface SequenceOptions {
+  /** [count, dim] vectors that the sequence and its forks may name as tokens vocabSize, vocabSize + 1, … */
+  readonly vectors?: Float32Array | undefined;
+}
+
+/** Feeds sequences and says which tokens follow. */
 export interface Decoder {
   readonly vocabSize: number;
   readonly contextLength: number;
   /** An empty sequence. */
-  open(): DecoderSequence;
+  open(options?: SequenceOptions): DecoderSequence;
   /** A second sequence with the same past; nothing is copied but slot numbers. */
   fork(sequence: DecoderSequence): DecoderSequence;
   /** Frees what only this sequence holds. */
@@ -51,11 +58,20 @@ export interface Decoder {
   /** The same, but the device picks the largest logit of each feed: only token numbers are read back. */
   greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array>;
   /**
-   * As `greedy`, at most `steps` times: each answer is fed for the next, on the device, before the caller has seen it. Whoever
-   * ends the iteration early takes back the steps beyond the answers given; until it ends, the sequences are not to be fed,
-   * forked or closed. It may end after fewer steps, but gives one answer at least.
+   * As `greedy`, between 1 and `steps` times: each answer is fed to the next step on the device, before the caller sees it.
+   * Ending the iterator early rolls back the steps whose answers were not yielded. The sequences must not be fed, forked or closed
+   * before it ends.
    */
   greedyRun?(feeds: readonly Feed[], steps: number, signal?: AbortSignal): AsyncGenerator<Uint32Array, void, undefined>;
-  /** As `logits`, but of a row whose largest are enough no more than those is read back. */
+  /** The top-K logits of each feed's row; the whole row where `isEnough` returns false for them. */
   largest?(feeds: readonly Feed[], options: LargestOptions, signal?: AbortSignal): Promise<(Largest | Float32Array)[]>;
+}
+
+/** A decoder that can also tell the attention of a sequence's newest tokens. */
+export interface WatchableDecoder extends Decoder {
+  /** As `open`; after each step `onAttention` is told the newest token's weights [positions] by absolute position. */
+  openWatched(
+    onAttention: (position: number, weights: Float32Array) => void,
+    options?: SequenceOptions,
+  ): DecoderSequence;
 }

@@ -4,10 +4,11 @@
 import type { ModelConfig } from "../../loaders/index.ts";
 import { RANGE_WORDS } from "../cache/store.ts";
 import type { Device, Tensor } from "../devices/device.ts";
+import { VectorTable } from "./vector-table.ts";
 
 /** What a step writes before, and reads after, the forward pass. */
 export interface Ports {
-  /** [rows]; numbers from vocabSize on stand for rows of `vectors` */
+  /** [rows]; numbers from vocabSize on stand for rows of the table of vectors */
   readonly tokens: Tensor;
   /** [rows] */
   readonly positions: Tensor;
@@ -17,7 +18,7 @@ export interface Ports {
   readonly slots: Tensor;
   /** [lists, rows, 4]: begin, end, position, mark */
   readonly ranges: Tensor;
-  /** embeddings of the caller's [*, dim] */
+  /** [*, dim]: see vector-table.ts */
   readonly vectors: Tensor;
   /** [outputs]: the rows whose logits are wanted */
   readonly outputRows: Tensor;
@@ -29,41 +30,39 @@ export interface Ports {
   readonly logProbs: Tensor;
 }
 
-type Unit = "rows" | "outputs" | "lines";
-/** What a step needs room for; `lines` is rows · columns of the patterns made, 0 for none. */
+type Unit = "rows" | "outputs" | "patternCells";
+const UNITS: readonly Unit[] = ["rows", "outputs", "patternCells"];
+/** What a step needs room for; `patternCells` is rows · columns of the patterns it makes, 0 for none. */
 export type Room = Readonly<Record<Unit, number>>;
 interface Held {
   readonly tensor: Tensor;
   readonly unit: Unit;
-  /** numbers per row, output or column of a pattern's line */
+  /** numbers per row, output or pattern cell */
   readonly width: number;
 }
 
 export class Activations {
   readonly ports: Ports;
+  readonly vectors: VectorTable;
   readonly #device: Device;
   readonly #heads: number;
-  readonly #dim: number;
   readonly #held = new Map<string, Held>();
-  /** numbers in the rows of `vectors` that are in use */
-  #vectorLength = 0;
-  readonly #vectors = new Map<string, number>();
-  /** units there is room for; a line is one row's pattern: columns of all heads */
+  /** units there is room for */
   readonly #room: Record<Unit, number>;
 
   constructor(device: Device, config: ModelConfig, rows: number) {
     this.#device = device;
     this.#heads = config.heads;
-    this.#dim = config.dim;
-    this.#room = { rows, outputs: 1, lines: 0 };
+    this.#room = { rows, outputs: 1, patternCells: 0 };
     const words = (name: string, unit: Unit, width = 1) => this.#make(name, unit, width, "u32");
+    this.vectors = new VectorTable(device, config.dim);
     this.ports = {
       tokens: words("tokens", "rows"),
       positions: words("positions", "rows"),
       rotation: config.rotary ? this.rows("rotation", config.rotary.dims) : undefined,
       slots: words("slots", "rows", config.layers),
       ranges: words("ranges", "rows", config.layers * RANGE_WORDS),
-      vectors: device.createTensor("vectors", "f32", config.dim, "activations"),
+      vectors: this.vectors.tensor,
       outputRows: words("outputRows", "outputs"),
       targets: words("targets", "outputs"),
       best: words("best", "outputs"),
@@ -87,8 +86,8 @@ export class Activations {
   }
 
   /** [rows, columns]: a layer's attention summed over heads, read back for policies */
-  weights(layer: number): Tensor {
-    return this.#make(`weights.${layer}`, "lines", 1, "f32");
+  attentionSums(layer: number): Tensor {
+    return this.#make(`attentionSums.${layer}`, "patternCells", 1, "f32");
   }
 
   /** [rows]: the norms of a layer's new keys, read back for policies */
@@ -98,47 +97,21 @@ export class Activations {
 
   /** [rows, heads, columns], with twice the columns for two key sources */
   pattern(name: "scores" | "pattern", isDouble: boolean): Tensor {
-    return this.#make(isDouble ? `${name}.double` : name, "lines", this.#heads * (isDouble ? 2 : 1), "f32");
-  }
-
-  /** Rows of `vectors` that hold one. */
-  get keptVectors(): number {
-    return this.#vectorLength / this.#dim;
-  }
-
-  /** Rows of `vectors`; at least 1. */
-  get vectorCount(): number {
-    return this.ports.vectors.length / this.#dim;
-  }
-
-  /** Keeps vectors [count, dim] in rows of `vectors`; the same ones once. Returns the first row's index. */
-  keepVectors(data: Float32Array): number {
-    const key = new Uint32Array(data.buffer, data.byteOffset, data.length).join();
-    const held = this.#vectors.get(key);
-    if (held !== undefined) return held;
-    const { vectors } = this.ports;
-    const offset = this.#vectorLength;
-    if (offset + data.length > vectors.length) {
-      this.#device.resize(vectors, Math.max(offset + data.length, vectors.length * 2));
-    }
-    this.#device.write({ tensor: vectors, data, offset });
-    this.#vectorLength += data.length;
-    this.#vectors.set(key, offset / this.#dim);
-    return offset / this.#dim;
+    return this.#make(isDouble ? `${name}.double` : name, "patternCells", this.#heads * (isDouble ? 2 : 1), "f32");
   }
 
   /** Makes room for a step. */
   reserve(room: Room): void {
-    for (const unit of ["rows", "outputs", "lines"] as const) {
+    for (const unit of UNITS) {
       if (room[unit] <= this.#room[unit]) continue;
-      // Lines grow with every token: half as much again, so that not every token makes tensors anew.
-      this.#refit(unit, unit === "lines" ? Math.max(room[unit], Math.ceil(this.#room[unit] * 1.5)) : room[unit]);
+      // Patterns grow with every token: by half, so that not every token makes tensors anew.
+      this.#refit(unit, unit === "patternCells" ? Math.max(room[unit], Math.ceil(this.#room[unit] * 1.5)) : room[unit]);
     }
   }
 
   /** Gives back what is beyond this room: what a large step needed. */
   shrink(room: Room): void {
-    for (const unit of ["rows", "outputs", "lines"] as const) {
+    for (const unit of UNITS) {
       if (room[unit] < this.#room[unit]) this.#refit(unit, room[unit]);
     }
   }
@@ -146,7 +119,7 @@ export class Activations {
   dispose(): void {
     for (const { tensor } of this.#held.values()) this.#device.destroy(tensor);
     this.#held.clear();
-    this.#device.destroy(this.ports.vectors);
+    this.vectors.dispose();
   }
 
   #refit(unit: Unit, count: number): void {

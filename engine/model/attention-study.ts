@@ -8,9 +8,9 @@ import { massByClass, tokenClasses, type ClassShares } from "../attention/token-
 import { isVisible } from "../../kernels/index.ts";
 import { marksOf } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
-import { resolveKeeping } from "./keeping.ts";
+import { resolveKeeping } from "../cache/keeping.ts";
 import type { Model } from "./model.ts";
-import type { CapturedTensor } from "./taps.ts";
+import type { CapturedTensor } from "./captured.ts";
 
 /** What to study. */
 export interface AttentionStudyOptions {

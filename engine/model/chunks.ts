@@ -1,10 +1,10 @@
 // Cutting feeds into steps: at most so many rows each, in order, of sequences that are kept in one way.
 
-import type { EngineSequence } from "./sequence.ts";
+import type { CachedSequence } from "../cache/sequence.ts";
 
 /** Tokens that a step appends to a sequence. */
 export interface Part {
-  readonly sequence: EngineSequence;
+  readonly sequence: CachedSequence;
   readonly tokens: readonly number[];
 }
 

@@ -5,7 +5,7 @@ import { UnsupportedError, type Checkpoint, type ModelConfig } from "../../loade
 import type { Device, Matrix, Tensor } from "../devices/device.ts";
 import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import type { Program } from "../devices/program.ts";
-import { Engine, type EngineOptions } from "./engine.ts";
+import { Steps, type StepsOptions } from "./steps.ts";
 import { findWeights, PlacedWeights, type ModelWeights, type WeightOptions } from "./weights.ts";
 
 /** A device that holds and computes nothing, and remembers the programs that it was to prepare. */
@@ -53,7 +53,7 @@ interface LoadPlan {
   readonly checkpoint: Checkpoint;
   readonly config: ModelConfig;
   readonly weightOptions: WeightOptions;
-  readonly engineOptions: EngineOptions;
+  readonly stepsOptions: StepsOptions;
 }
 
 /** The weights by name, format and shape only. */
@@ -73,8 +73,8 @@ async function refuseUnfit(device: Device, plan: LoadPlan): Promise<void> {
   if (!device.refusal) return;
   const recorder = new DryRunDevice();
   const weights = await weightsWithoutNumbers(recorder, plan);
-  const engine = await Engine.create(recorder, plan.config, weights, plan.engineOptions);
-  engine.dispose();
+  const steps = await Steps.create(recorder, plan.config, weights, plan.stepsOptions);
+  steps.dispose();
   for (const program of recorder.programs) {
     const refusal = device.refusal(program);
     if (refusal !== null) throw new UnsupportedError(`device "${device.name}" cannot run this model: ${refusal}`);

@@ -1,46 +1,43 @@
-// A model's token embeddings, read back from the device, and vectors of the caller's kept beside them: a token number from
-// vocabSize on names such a vector.
+// A model's token embeddings, read back from the device.
 
 import { embed } from "../../kernels/index.ts";
-import type { Executable } from "../devices/device.ts";
-import { ProgramBuilder, variable } from "../devices/program.ts";
+import { ProgramBuilder, variable, type Program } from "../devices/program.ts";
 import type { Embeddings } from "../prompt-anchoring/plan.ts";
-import type { Engine } from "./engine.ts";
+import type { Activations } from "./activations.ts";
+import { wholeRead } from "./step-inputs.ts";
+import type { Steps, StepsProgram } from "./steps.ts";
+import type { ModelWeights } from "./weights.ts";
 
+/** Reads rows of the embedding matrix. */
 export class EmbeddingTable implements Embeddings {
-  readonly #engine: Engine;
-  #reader: Promise<Executable> | undefined;
+  readonly vocabSize: number;
+  readonly dim: number;
+  readonly #steps: Steps;
+  readonly #embedding: ModelWeights["embedding"];
+  #reader: Promise<StepsProgram> | undefined;
   #mean: Promise<Float32Array> | undefined;
 
-  constructor(engine: Engine) {
-    this.#engine = engine;
+  constructor(steps: Steps, { embedding }: Pick<ModelWeights, "embedding">) {
+    this.#steps = steps;
+    this.#embedding = embedding;
+    this.vocabSize = steps.config.vocabSize;
+    this.dim = steps.config.dim;
   }
 
-  get vocabSize(): number {
-    return this.#engine.vocabSize;
-  }
-
-  get dim(): number {
-    return this.#engine.config.dim;
-  }
-
-  /** [tokens, dim], as stored: unscaled, without positions */
+  /** [tokens, dim], as stored: unscaled, without positions. */
   async of(tokens: readonly number[]): Promise<Float32Array> {
-    const { device, activations, chunkRows } = this.#engine;
     const { dim } = this;
-    this.#reader ??= this.#prepare();
+    const { chunkRows } = this.#steps;
+    this.#reader ??= this.#steps.program((activations) => this.#record(activations));
     const reader = await this.#reader;
     const result = new Float32Array(tokens.length * dim);
-    const y = activations.rows("x.a", dim);
     for (let begin = 0; begin < tokens.length; begin += chunkRows) {
-      const part = Uint32Array.from(tokens.slice(begin, begin + chunkRows));
-      const [rows] = await this.#engine.exclusive(() =>
-        device.run(reader, {
-          variables: { rows: part.length, vectorCount: activations.vectorCount },
-          writes: [{ tensor: activations.ports.tokens, data: part }],
-          reads: [{ tensor: y, begin: 0, end: part.length * dim }],
-        }),
-      );
+      const data = Uint32Array.from(tokens.slice(begin, begin + chunkRows));
+      const [rows] = await reader.run((activations) => ({
+        variables: { rows: data.length, vectorCount: activations.vectors.rowCount },
+        writes: [{ tensor: activations.ports.tokens, data }],
+        reads: [wholeRead(activations.rows("x.a", dim), data.length * dim)],
+      }));
       result.set(rows as Float32Array, begin * dim);
     }
     return result;
@@ -52,12 +49,7 @@ export class EmbeddingTable implements Embeddings {
     return this.#mean;
   }
 
-  /** Keeps vectors [count, dim] for as long as the model lives; the same ones are kept once. The first one's token number. */
-  keep(vectors: Float32Array): number {
-    return this.vocabSize + this.#engine.activations.keepVectors(vectors);
-  }
-
-  /** Lets go of what reading took. */
+  /** Frees the program that reads. */
   dispose(): void {
     this.#reader?.then((reader) => reader.dispose()).catch(() => undefined);
     this.#reader = undefined;
@@ -66,7 +58,7 @@ export class EmbeddingTable implements Embeddings {
   async #computeMean(): Promise<Float32Array> {
     const { vocabSize, dim } = this;
     const sums = new Float64Array(dim);
-    const step = this.#engine.chunkRows;
+    const step = this.#steps.chunkRows;
     for (let begin = 0; begin < vocabSize; begin += step) {
       const count = Math.min(step, vocabSize - begin);
       const rows = await this.of(Array.from({ length: count }, (_, i) => begin + i));
@@ -75,8 +67,7 @@ export class EmbeddingTable implements Embeddings {
     return Float32Array.from(sums, (sum) => sum / vocabSize);
   }
 
-  #prepare(): Promise<Executable> {
-    const { device, weights, activations } = this.#engine;
+  #record(activations: Activations): Program {
     const { dim, vocabSize } = this;
     const { tokens, positions, vectors } = activations.ports;
     const builder = new ProgramBuilder("embeddings");
@@ -86,7 +77,7 @@ export class EmbeddingTable implements Embeddings {
       {
         tokens,
         positions,
-        table: weights.embedding,
+        table: this.#embedding,
         positionTable: undefined,
         vectors,
         y: activations.rows("x.a", dim),
@@ -102,6 +93,6 @@ export class EmbeddingTable implements Embeddings {
         scale: 1,
       },
     );
-    return device.prepare(builder.build());
+    return builder.build();
   }
 }

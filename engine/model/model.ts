@@ -1,25 +1,18 @@
 // A model: configuration, tokenizer and engine under one name. What people use.
 
 import {
-  loadConfig,
-  loadTokenizer,
-  openFolder,
-  openWeights,
   StreamDecoder,
   UnsupportedError,
   type ChatMessage,
   type ChatOptions,
-  type FolderFiles,
   type ModelConfig,
-  type ModelFolder,
   type Tokenizer,
 } from "../../loaders/index.ts";
-import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "../../kernels/index.ts";
+import type { CacheFormat, QuantizedFormat } from "../../kernels/index.ts";
 import { anchorsAtLineBreaks, type AnchorChooser } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
 import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
 import type { Device } from "../devices/device.ts";
-import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import { collect, generate, type GenerateOptions, type Generation } from "../generate/generate.ts";
 import type { Piece, TextOf } from "../generate/rows.ts";
 import { score, type Score } from "../generate/score.ts";
@@ -27,50 +20,14 @@ import type { AnchoredMessage } from "../prompt-anchoring/chat-anchors.ts";
 import type { ExactComparison } from "../prompt-anchoring/exact.ts";
 import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/options.ts";
 import type { AnchoredPrompt, PlannedPrompt } from "../prompt-anchoring/plan.ts";
-import type { TuneMode } from "../tuning/measured.ts";
 import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
 import { ChatSession } from "./chat.ts";
 import { EmbeddingTable } from "./embeddings.ts";
-import { Engine } from "./engine.ts";
-import { openedDecoder } from "./opened-decoder.ts";
-import type { Looker, LookOptions, LookResult } from "./look.ts";
-import { dryRun } from "./dry-run.ts";
+import { EngineDecoder } from "./engine-decoder.ts";
+import type { ForwardOptions, ForwardResult } from "./forward.ts";
 import { tokenLogProbs } from "./token-log-probs.ts";
-import { notesOn, quantizationFor } from "./notes.ts";
-import { loadWeights, type ModelWeights } from "./weights.ts";
-
-/** What is being done while a model loads. */
-export interface LoadProgress {
-  readonly stage: "files" | "weights" | "tuning" | "kernels";
-  readonly done: number;
-  readonly of: number;
-  /** the tensor or file at hand */
-  readonly detail: string;
-}
-
-export interface LoadOptions extends DeviceOptions {
-  /** by name, `auto`, or a device opened by the caller, which then stays the caller's to dispose of */
-  readonly device?: DeviceChoice | Device;
-  /** most tokens of a sequence; the model's own limit by default */
-  readonly contextLength?: number;
-  /** most tokens kept by all sequences together */
-  readonly maxCachedTokens?: number;
-  /** keep matrices as int8 or int4 in groups of 32, made while loading; as stored by default, quantized files included. See docs/numerics.md */
-  readonly quantize?: QuantizedFormat;
-  /** what numbers of keys and values are kept as: f32 by default; f16 takes half the bytes, int8 about a quarter */
-  readonly cacheType?: CacheFormat;
-  /** rows of one prefill step; the device's preference by default */
-  readonly chunkRows?: number;
-  /**
-   * Measured choice of kernel variants: follow what is kept for this machine ("kept"), time what is not within a second ("quick"),
-   * or neither ("never"). By default a GPU with nothing kept is timed, and what is kept is followed.
-   */
-  readonly tune?: TuneMode;
-  /** measured choice may take variants that round what others do not; false by default */
-  readonly allowApproximate?: boolean;
-  readonly onProgress?: (progress: LoadProgress) => void;
-  readonly signal?: AbortSignal;
-}
+import type { Steps } from "./steps.ts";
+import type { ModelWeights } from "./weights.ts";
 
 /** How a model generates: the sampler's and the stop rules' options, and which keys are kept. */
 export interface ModelGenerateOptions extends GenerateOptions {
@@ -119,30 +76,33 @@ export class Model implements AsyncDisposable {
   readonly notes: readonly string[];
   /** most tokens of a sequence */
   readonly contextLength: number;
-  readonly #engine: Engine;
-  #looker: Promise<Looker> | undefined;
+  readonly #steps: Steps;
+  readonly #weights: ModelWeights;
   readonly #embeddings: EmbeddingTable;
   readonly #ownsDevice: boolean;
   #lineBreaks: AnchorChooser | undefined;
 
-  /** Use {@link loadModel}. */
+  /** Use `loadModel`. */
   constructor(parts: {
-    engine: Engine;
+    device: Device;
+    steps: Steps;
+    weights: ModelWeights;
     tokenizer: Tokenizer | null;
     quantized: QuantizedFormat | null;
     notes: readonly string[];
     ownsDevice: boolean;
   }) {
-    this.#engine = parts.engine;
-    this.config = parts.engine.config;
-    this.device = parts.engine.device;
-    this.contextLength = parts.engine.contextLength;
+    this.#steps = parts.steps;
+    this.#weights = parts.weights;
+    this.config = parts.steps.config;
+    this.device = parts.device;
+    this.contextLength = parts.steps.contextLength;
     this.tokenizer = parts.tokenizer;
     this.quantized = parts.quantized;
-    this.cacheType = parts.engine.cacheType;
+    this.cacheType = parts.steps.cacheType;
     this.notes = parts.notes;
     this.#ownsDevice = parts.ownsDevice;
-    this.#embeddings = new EmbeddingTable(parts.engine);
+    this.#embeddings = new EmbeddingTable(parts.steps, parts.weights);
   }
 
   /** Continues a prompt: an async iterator of pieces of text. Breaking out of the loop frees what it held. */
@@ -159,7 +119,7 @@ export class Model implements AsyncDisposable {
     options: ModelGenerateOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
     const { cache, anchoring, contrast, onNote, ...rest } = options;
-    const decoder = openedDecoder(this.#engine, { policy: this.policyFor(cache, onNote) });
+    const decoder = new EngineDecoder(this.#steps, { policy: this.policyFor(cache, onNote) });
     const generateOptions = { endTokens: this.config.endTokenIds, ...rest };
     const text = textOf(this.tokenizer);
     if (!anchoring && !contrast) {
@@ -219,7 +179,7 @@ export class Model implements AsyncDisposable {
   chat(options: ChatOptions & { readonly system?: string; readonly cache?: CachePolicy } = {}): ChatSession {
     if (!this.tokenizer) throw new UnsupportedError("a chat needs a tokenizer; this model's folder has none");
     const { cache, ...rest } = options;
-    const decoder = openedDecoder(this.#engine, { policy: this.policyFor(cache) });
+    const decoder = new EngineDecoder(this.#steps, { policy: this.policyFor(cache) });
     return new ChatSession(decoder, this.tokenizer, textOf(this.tokenizer), this.config.endTokenIds, rest);
   }
 
@@ -232,15 +192,15 @@ export class Model implements AsyncDisposable {
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
     const { cache, signal } = options;
     const policy = this.policyFor(cache);
-    return score(await tokenLogProbs(this.#engine, tokens, { policy, ...(signal && { signal }) }));
+    return score(await tokenLogProbs(this.#steps, tokens, { policy, signal }));
   }
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */
-  forward(prompt: Prompt, options: LookOptions = {}): Promise<LookResult> {
+  async forward(prompt: Prompt, options: ForwardOptions = {}): Promise<ForwardResult> {
     const cache = this.policyFor(options.cache);
     const tokens = this.tokens(prompt);
-    this.#looker ??= import("./look.ts").then(({ Looker }) => new Looker(this.#engine));
-    return this.#looker.then((looker) => looker.forward(tokens, { ...options, ...(cache && { cache }) }));
+    const { forward } = await import("./forward.ts");
+    return forward(this.#steps, tokens, { ...options, cache });
   }
 
   /**
@@ -294,7 +254,7 @@ export class Model implements AsyncDisposable {
   /** Logits after a planned prompt. */
   async #nextLogits({ ids, plan }: PlannedPrompt, signal: AbortSignal | undefined): Promise<Float32Array> {
     const { contrastDecoder } = await promptAnchoring();
-    const decoder = contrastDecoder(openedDecoder(this.#engine, {}), [plan]);
+    const decoder = contrastDecoder(new EngineDecoder(this.#steps), [plan]);
     const sequence = decoder.open();
     try {
       const [logits] = await decoder.logits([{ sequence, tokens: ids }], signal);
@@ -309,32 +269,32 @@ export class Model implements AsyncDisposable {
    * UnsupportedError on a device that does not choose by measuring: `reference`, `webgl`, and any with `deterministic`.
    */
   async tuneKernels(options: TuneKernelsOptions = {}): Promise<KernelTuning> {
-    const { device, config, weights, contextLength, chunkRows, cacheType } = this.#engine;
+    const { device, config, contextLength, cacheType } = this;
     if (!device.tuning) throw new UnsupportedError(`nothing is chosen by measuring on ${device.description}`);
     const { tuneModel } = await import("../tuning/measured.ts");
-    return tuneModel({ device, config, weights, engineOptions: { contextLength, chunkRows, cacheType } }, options);
+    const stepsOptions = { contextLength, chunkRows: this.#steps.chunkRows, cacheType };
+    return tuneModel({ device, config, weights: this.#weights, stepsOptions }, options);
   }
 
   /** Bytes in use now. */
   memory(): ModelMemory {
     const { weights, activations } = this.device.memory();
-    return { weights, activations, cache: this.#engine.cacheBytes() };
+    return { weights, activations, cache: this.#steps.cacheBytes() };
   }
 
   /** Bytes of keys and values over the steps since {@link resetCacheStatistics}, exact, beside those of a dense cache. */
   cacheStatistics(): CacheStatistics {
-    return this.#engine.cacheStatistics();
+    return this.#steps.cacheStatistics();
   }
 
   resetCacheStatistics(): void {
-    this.#engine.resetCacheStatistics();
+    this.#steps.resetCacheStatistics();
   }
 
   /** Frees the weights, the cache and the activations; and the device, unless it is the caller's. */
   async dispose(): Promise<void> {
-    if (this.#looker) (await this.#looker).dispose();
     this.#embeddings.dispose();
-    this.#engine.dispose();
+    this.#steps.dispose();
     if (this.#ownsDevice) await this.device.dispose();
   }
 
@@ -369,82 +329,4 @@ function withoutStrengths(prompt: Prompt | AnchoredPrompt): AnchoredPrompt {
 
 function isTokens(prompt: readonly number[] | readonly ChatMessage[]): prompt is readonly number[] {
   return prompt.every((item) => typeof item === "number");
-}
-
-/** Where a model comes from: a folder's path, a URL, files, or a folder opened by the caller. */
-export type ModelSource = string | URL | FolderFiles | ModelFolder;
-
-/**
- * Loads a model from a folder with config.json, safetensors and (for text) tokenizer.json.
- *
- * Throws a FormatError for files that are wrong, an UnsupportedError for a model, format or device that kedge does not run, a
- * DeviceError when the device fails.
- */
-export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  const { signal, onProgress } = options;
-  const report = (stage: LoadProgress["stage"], done: number, of: number, detail: string) =>
-    onProgress?.({ stage, done, of, detail });
-  signal?.throwIfAborted();
-  if (options.quantize !== undefined && !isQuantized(options.quantize)) {
-    throw new UnsupportedError(`quantize is "${String(options.quantize)}": use "int8" or "int4"`);
-  }
-  if (options.cacheType !== undefined && !cacheFormats.includes(options.cacheType)) {
-    throw new UnsupportedError(`cacheType is "${String(options.cacheType)}": use "f32", "f16" or "int8"`);
-  }
-  const folder = openFolder(source);
-  report("files", 0, 3, "config.json");
-  const config = await loadConfig(folder, signal);
-  report("files", 1, 3, "weights");
-  const checkpoint = await openWeights(folder, signal);
-  const quantized = await quantizationFor(checkpoint, folder.name, options.quantize);
-  report("files", 2, 3, "tokenizer");
-  const ownsDevice = typeof options.device !== "object";
-  // workers start and kernels compile while the tokenizer is read
-  const opening = typeof options.device === "object" ? options.device : openDevice(options.device, options);
-  const [opened, read] = await Promise.allSettled([opening, readTokenizer(folder, signal)]);
-  let device = opened.status === "fulfilled" ? opened.value : undefined;
-  let loaded: { readonly weights: ModelWeights } | undefined;
-  try {
-    if (read.status === "rejected") throw read.reason;
-    if (!device) throw (opened as PromiseRejectedResult).reason;
-    const tokenizer = read.value;
-    const weightOptions = { file: folder.name, quantize: options.quantize, signal };
-    const engineOptions = {
-      contextLength: options.contextLength,
-      maxSlots: options.maxCachedTokens,
-      chunkRows: options.chunkRows,
-      cacheType: options.cacheType,
-    };
-    device = await dryRun(device, { checkpoint, config, weightOptions, engineOptions }, options.device, options);
-    const { weights, unused } = (loaded = await loadWeights(device, checkpoint, config, {
-      ...weightOptions,
-      onProgress: (done, of, detail) => report("weights", done, of, detail),
-    }));
-    if (device.tuning && options.tune !== "never") {
-      const { tuneAtLoad } = await import("../tuning/measured.ts");
-      await tuneAtLoad({ device, config, weights, engineOptions }, options.tune, {
-        allowApproximate: options.allowApproximate ?? false,
-        ...(signal ? { signal } : {}),
-        onProgress: (done, of, detail) => report("tuning", done, of, detail),
-      });
-    }
-    const engine = await Engine.create(device, config, weights, {
-      ...engineOptions,
-      ...(signal ? { signal } : {}),
-      onProgress: (done, of) => report("kernels", done, of, "kernels"),
-    });
-    const notes = notesOn(config, tokenizer, unused, quantized);
-    return new Model({ engine, tokenizer, ownsDevice, quantized: quantized.format, notes });
-  } catch (error) {
-    for (const one of loaded?.weights.all ?? []) device?.destroy(one);
-    if (ownsDevice) await device?.dispose();
-    throw error;
-  } finally {
-    await checkpoint.close();
-  }
-}
-
-async function readTokenizer(folder: ModelFolder, signal?: AbortSignal): Promise<Tokenizer | null> {
-  const hasTokenizer = (await folder.has("tokenizer.json")) || (await folder.has("vocab.json"));
-  return hasTokenizer ? loadTokenizer(folder, signal) : null;
 }

@@ -19,7 +19,7 @@ import {
   type Checkpoint,
 } from "../../loaders/index.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
-import type { ModelSource } from "./model.ts";
+import type { ModelSource } from "./load-model.ts";
 import { isOuter, type MatrixTensor } from "./weight-list.ts";
 import { findWeights, quantizedFormatOf } from "./weights.ts";
 

@@ -1,26 +1,24 @@
-// Greedy steps whose tokens are read later: what a step chooses is fed to the next on the device, everything else that the next
-// writes (positions, slots, lists of keys, rotations) is known on the host beforehand.
+// Greedy steps whose tokens are read later: what a step chooses is fed to the next on the device; the host knows everything else
+// that the next step writes (positions, slots, lists of keys, rotations) beforehand.
 //
-// Until a step's tokens are given to the caller, the cache counts nothing of it, and it can be taken back.
+// Until the caller takes a step's tokens, the cache counts nothing of the step, and it can be rolled back.
 
+import { canDrop, type Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
-import type { Step } from "../devices/device.ts";
-import type { Chunk, Part } from "./chunks.ts";
-import type { Engine } from "./engine.ts";
-import { canDrop, type Keeping } from "./keeping.ts";
+import type { Part } from "./chunks.ts";
 
-/** Tokens that are read at once, those of all rows together. */
+/** Tokens of all rows together that are read at once, by default. */
 const AHEAD_TOKENS = 16;
-/** How long the caller waits for them, so that text still comes smoothly. */
+/** How long the caller waits for them by default, so that text still comes smoothly. */
 const AHEAD_MILLISECONDS = 50;
 
-/** How many steps are run before their tokens are read. */
+/** How many steps run before their tokens are read. */
 export interface AheadLimits {
-  readonly tokens?: number;
-  readonly milliseconds?: number;
+  readonly tokens?: number | undefined;
+  readonly milliseconds?: number | undefined;
 }
 
-/** Counts the steps to run ahead by the time that the newest took; none at first. */
+/** Chooses how many steps to queue from the duration of the last one; 1 until one was timed. */
 export class Pace {
   readonly #tokens: number;
   readonly #milliseconds: number;
@@ -31,65 +29,63 @@ export class Pace {
     this.#milliseconds = milliseconds;
   }
 
-  /** Steps of so many rows to run before their tokens are read. */
+  /** Steps of so many rows to queue before their tokens are read. */
   stepsOf(rows: number): number {
     const inTime = this.#milliseconds === Infinity ? Infinity : this.#milliseconds / this.#stepMilliseconds;
     return Math.max(1, Math.floor(Math.min(inTime, this.#tokens / rows)));
   }
 
-  /** What `work` gives; it makes so many steps, and is timed. */
-  async time<T>(steps: number, work: () => Promise<T>): Promise<T> {
+  /** Times work that makes a step for each of its results. */
+  async time<T>(work: () => Promise<readonly T[]>): Promise<readonly T[]> {
     const begin = performance.now();
-    const result = await work();
-    this.#stepMilliseconds = (performance.now() - begin) / steps;
-    return result;
+    const results = await work();
+    this.#stepMilliseconds = (performance.now() - begin) / results.length;
+    return results;
   }
 }
 
-/** True if what stays in the cache depends on no token and no statistic, so that steps can be planned before they are made. */
+/** True if the cache keeps what it keeps whatever the tokens and statistics, so that steps can be planned before they run. */
 export function isForeseeable(keeping: Keeping): boolean {
-  const { policy, weighedLayers, wantsKeyNorms } = keeping;
-  return !canDrop(keeping) && !policy.keep && weighedLayers.length === 0 && !wantsKeyNorms;
+  const { policy, attentionLayers, wantsKeyNorms } = keeping;
+  return !canDrop(keeping) && !policy.keep && attentionLayers.length === 0 && !wantsKeyNorms;
 }
 
 /**
- * Steps of one token each, at most so many, up to call `end` of the recording: the first feeds the chunk's tokens, the others what
- * the step before chose. After the first, no more than there is room for: nothing on the device grows for what may be taken back.
+ * The tokens of steps that ran ahead, to be taken one step at a time. A step counts once it is taken; ending the iteration early
+ * rolls back the steps whose tokens were not taken.
  */
-export function planAhead(engine: Engine, store: CacheStore, { parts, outputs }: Chunk, most: number, end: number) {
-  const { tokens, best, outputRows } = engine.activations.ports;
-  const rows = parts.length;
-  const reads = [{ tensor: best, begin: 0, end: rows }];
-  const first = engine.plan(parts, rows, false, true);
-  const writes = [...first.writes, { tensor: outputRows, data: Uint32Array.from(outputs, ({ row }) => row) }];
-  const steps: Step[] = [{ variables: first.variables, writes, reads, end }];
-  const inContext = parts.map(({ sequence }) => engine.contextLength - sequence.length);
-  const count = Math.min(most - 1, store.stepsOfRoom(parts.map(({ sequence }) => sequence.stored)), ...inContext);
-  const unknown = parts.map(({ sequence }) => ({ sequence, tokens: [0] }));
-  const copies = [{ from: best, to: tokens, length: rows }];
-  for (let step = 0; step < count; step++) {
-    const inputs = engine.plan(unknown, rows, false, true);
-    const known = inputs.writes.filter(({ tensor }) => tensor !== tokens);
-    steps.push({ variables: inputs.variables, writes: known, copies, reads, end });
-  }
-  return steps;
-}
+export class AheadResults implements Iterable<Uint32Array> {
+  readonly #store: CacheStore;
+  readonly #parts: readonly Part[];
+  readonly #steps: readonly Uint32Array[];
+  readonly #isCounted: boolean;
+  readonly #signal: AbortSignal | undefined;
 
-/** Gives the steps' tokens one step at a time, each counted as it is given; at the end takes back what was not given. */
-export function* giveSteps<T>(
-  store: CacheStore,
-  parts: readonly Part[],
-  steps: readonly T[],
-  signal: AbortSignal | undefined,
-): Generator<T, void, undefined> {
-  const sequences = parts.map(({ sequence }) => sequence.stored);
-  try {
-    for (const step of steps) {
-      signal?.throwIfAborted();
-      store.confirm(sequences.filter(({ isOpen }) => isOpen));
-      yield step;
+  /** `isCounted`: the cache counts the steps already. */
+  constructor(
+    store: CacheStore,
+    parts: readonly Part[],
+    steps: readonly Uint32Array[],
+    { isCounted, signal }: { readonly isCounted: boolean; readonly signal: AbortSignal | undefined },
+  ) {
+    this.#store = store;
+    this.#parts = parts;
+    this.#steps = steps;
+    this.#isCounted = isCounted;
+    this.#signal = signal;
+  }
+
+  /** [rows] tokens of each step. Throws the signal's reason on an abort. */
+  *[Symbol.iterator](): Generator<Uint32Array, void, undefined> {
+    const sequences = this.#parts.map(({ sequence }) => sequence.stored);
+    try {
+      for (const step of this.#steps) {
+        this.#signal?.throwIfAborted();
+        if (!this.#isCounted) this.#store.confirm(sequences.filter(({ isOpen }) => isOpen));
+        yield step;
+      }
+    } finally {
+      if (!this.#isCounted) for (const sequence of sequences) this.#store.rollBack(sequence);
     }
-  } finally {
-    for (const sequence of sequences) store.takeBack(sequence);
   }
 }

@@ -19,12 +19,6 @@ export interface Tap {
   readonly isDouble: boolean;
 }
 
-/** Numbers with a shape, row-major. */
-export interface CapturedTensor {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
 /** Per layer, in the order in which they come up. */
 export const LAYER_TAPS = [
   "hook_resid_pre",
@@ -73,4 +67,10 @@ export interface Look {
   readonly wants: (name: string) => boolean;
   /** replaced by a hook: attention then goes through the replaced pattern */
   readonly edits: (name: string) => boolean;
+}
+
+/** Equal for taps that the same recording serves: recordings differ only in the scores and patterns that they make or replace. */
+export function recordingKey({ wants, edits }: Look, { layers }: { readonly layers: number }): string {
+  const costly = tapNames(layers).filter((name) => /hook_(attn_scores|pattern)$/.test(name));
+  return costly.map((name) => (edits(name) ? "e" : wants(name) ? "w" : "-")).join("");
 }

@@ -1,39 +1,36 @@
 // Log-probabilities of given tokens: the device computes them, so that no logits are read.
 
-import type { Part } from "./chunks.ts";
-import type { Engine, OpenOptions } from "./engine.ts";
+import { wholeRead } from "./step-inputs.ts";
+import type { OpenOptions, Steps } from "./steps.ts";
 
-/** Log-probabilities of tokens[1..] given what comes before each, [tokens.length - 1]. */
+/** Log-probabilities of tokens[1..] given the tokens before each, [tokens.length - 1]. */
 export async function tokenLogProbs(
-  engine: Engine,
+  steps: Steps,
   tokens: readonly number[],
-  options: OpenOptions & { signal?: AbortSignal } = {},
+  options: OpenOptions & { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Float32Array> {
-  const { signal } = options;
-  const { outputRows, targets, logProbs } = engine.activations.ports;
+  const { signal, ...openOptions } = options;
   const result = new Float32Array(Math.max(0, tokens.length - 1));
-  const sequence = engine.open(options);
+  const sequence = steps.open(openOptions);
   sequence.promptLength = result.length;
   try {
-    for (let begin = 0; begin < result.length; begin += engine.chunkRows) {
-      const outputs = Math.min(result.length - begin, engine.chunkRows);
-      const parts: Part[] = [{ sequence, tokens: tokens.slice(begin, begin + outputs) }];
-      const writes = [
-        { tensor: outputRows, data: Uint32Array.from({ length: outputs }, (_, row) => row) },
-        { tensor: targets, data: Uint32Array.from(tokens.slice(begin + 1, begin + 1 + outputs)) },
-      ];
-      const reads = [{ tensor: logProbs, begin: 0, end: outputs }];
-      await engine.step(
-        { parts, outputs, mark: "scored", writes, signal },
+    for (let begin = 0; begin < result.length; begin += steps.chunkRows) {
+      const end = Math.min(result.length, begin + steps.chunkRows);
+      const [values] = await steps.run(
         {
-          reads,
-          take: ([values]) => result.set(values as Float32Array, begin),
+          parts: [{ sequence, tokens: tokens.slice(begin, end) }],
+          outputs: Array.from({ length: end - begin }, (_, row) => row),
+          targets: tokens.slice(begin + 1, end + 1),
+          until: "scored",
+          signal,
         },
+        { reads: ({ ports }) => [wholeRead(ports.logProbs, end - begin)] },
       );
+      result.set(values as Float32Array, begin);
     }
     return result;
   } finally {
-    engine.close(sequence);
-    await engine.exclusive(() => engine.shrink());
+    steps.close(sequence);
+    await steps.shrink();
   }
 }

@@ -51,7 +51,7 @@ export interface TransformerParts {
 export interface RecordOptions {
   /** taps, for looking inside */
   readonly look?: Look;
-  /** layers whose attention, summed over heads, is left in `activations.weights(layer)` */
+  /** layers whose attention, summed over heads, is left in `activations.attentionSums(layer)` */
   readonly weighedLayers?: readonly number[];
   /** the norms of new keys are left in `activations.keyNorms(layer)` */
   readonly wantsKeyNorms?: boolean;
@@ -275,7 +275,7 @@ class ForwardRecorder {
       const pattern = this.#activations.pattern("pattern", sourceCache !== undefined);
       if (editsScores) {
         const x = this.#activations.pattern("scores", sourceCache !== undefined);
-        const lines = { rows: variable("lines"), columns: sourceCache ? variable("doubleColumns") : columns };
+        const lines = { rows: variable("softmaxRows"), columns: sourceCache ? variable("doubleColumns") : columns };
         this.#builder.call(softmax, patternName, { x, y: pattern }, lines);
       } else {
         const kind = PATTERN_KINDS.pattern;
@@ -283,7 +283,7 @@ class ForwardRecorder {
       }
       this.#tap(patternName, pattern, [heads], { isPattern: true, isDouble: sourceCache !== undefined });
       if (weighs) {
-        const y = this.#activations.weights(i);
+        const y = this.#activations.attentionSums(i);
         const stride = sourceCache ? variable("doubleColumns") : columns;
         this.#builder.call(sumHeads, `${at}.weights`, { pattern, y }, { rows, heads, columns, stride });
       }

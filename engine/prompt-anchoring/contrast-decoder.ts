@@ -4,7 +4,7 @@
 // Rows share keys and values up to the first token in which they differ: the plain row goes there first, the others are forks.
 // Invariant: rows of strength 1 are never run, and a plan without any others is not decoded here at all.
 
-import type { Decoder, DecoderSequence, Feed } from "../generate/decoder.ts";
+import type { Decoder, DecoderSequence, Feed, WatchableDecoder } from "../generate/decoder.ts";
 import { argmax } from "../generate/selection.ts";
 import { combine, combinedArgmax, softmax, type Schedule } from "./contrast.ts";
 import type { Span } from "./spans.ts";
@@ -25,14 +25,10 @@ export interface ContrastPlan {
   readonly prompt: readonly number[];
   readonly rows: readonly SecondRow[];
   readonly schedule: Schedule;
+  /** [count, dim] vectors that the rows' tokens from vocabSize on name */
+  readonly vectors?: Float32Array | undefined;
   /** queries that "recent" covers, for strengths that ask for shares of attention */
   readonly recentQueries?: number | undefined;
-}
-
-/** A decoder that can also tell of the attention of a sequence's newest tokens. */
-export interface WatchableDecoder extends Decoder {
-  /** As `open`; `onAttention` is told, after each step, [positions] weights of the newest token by absolute position. */
-  openWatched(onAttention: (position: number, weights: Float32Array) => void): DecoderSequence;
 }
 
 /** A plain row and its second rows. */
@@ -180,11 +176,12 @@ class ContrastDecoder implements Decoder {
       }
       const meter = meterOf(own.plan);
       const promptLength = own.plan.prompt.length;
+      const vectors = { vectors: own.plan.vectors };
       const plain = meter
         ? this.#decoder.openWatched((position, weights) => {
             if (position >= promptLength) meter.add(weights);
-          })
-        : this.#decoder.open();
+          }, vectors)
+        : this.#decoder.open(vectors);
       fresh.push({ unfed: own, index, plain, shared: sharedLength(own.plan), ...(meter && { meter }) });
     }
     const beginnings = fresh
@@ -201,7 +198,8 @@ class ContrastDecoder implements Decoder {
       throw error;
     }
     for (const { unfed, index, plain, meter } of fresh) {
-      const seconds = unfed.plan.rows.map(() => (plain.length > 0 ? this.#decoder.fork(plain) : this.#decoder.open()));
+      const { rows, vectors } = unfed.plan;
+      const seconds = rows.map(() => (plain.length > 0 ? this.#decoder.fork(plain) : this.#decoder.open({ vectors })));
       unfed.fed = new ContrastSequence(unfed.plan, plain, seconds, meter);
       sequences[index] = unfed.fed;
     }

@@ -2,19 +2,12 @@
 // device. The goldens were made with dense attention: the fixture's own anchor rule gives others, and a test shows it.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import {
-  openFolder,
-  openSafetensors,
-  openWeights,
-  parseConfig,
-  readJson,
-  type SafetensorsFile,
-} from "../../loaders/index.ts";
+import { openFolder, openSafetensors, type ModelConfig, type SafetensorsFile } from "../../loaders/index.ts";
 import { hasShared, shared, WITHOUT_SHARED } from "../../tests/support/shared.ts";
+import { openSteps } from "../../tests/support/steps.ts";
 import { ReferenceDevice } from "../devices/reference/reference-device.ts";
 import { argmax } from "../generate/selection.ts";
-import { Engine } from "../model/engine.ts";
-import { loadWeights } from "../model/weights.ts";
+import type { EngineDecoder } from "../model/engine-decoder.ts";
 import { combine } from "./contrast.ts";
 import { maskedRows } from "./mask.ts";
 import { needsMaskedRows } from "./strength.ts";
@@ -30,23 +23,21 @@ async function integerRows(file: SafetensorsFile, name: string): Promise<number[
   return Array.from({ length: flat.length / width }, (_, row) => flat.slice(row * width, (row + 1) * width));
 }
 
-async function openEngine(attention: "dense" | "anchors"): Promise<Engine> {
+async function openDecoder(attention: "dense" | "anchors"): Promise<EngineDecoder> {
   const folder = openFolder(shared("fixtures/anchors"));
-  const parsed = parseConfig(await readJson(folder, "config.json", 1 << 20));
-  const config = attention === "dense" ? { ...parsed, anchors: null } : parsed;
-  const device = new ReferenceDevice();
-  const { weights } = await loadWeights(device, await openWeights(folder), config, { file: "model.safetensors" });
-  return Engine.create(device, config, weights);
+  const change = (config: ModelConfig) => (attention === "dense" ? { ...config, anchors: null } : config);
+  const { decoder } = await openSteps(new ReferenceDevice(), { folder, change });
+  return decoder;
 }
 
 /** The logits after each of these rows, each a sequence of its own. */
-async function logitsOf(engine: Engine, row: readonly number[]): Promise<Float32Array> {
-  const sequence = engine.open();
+async function logitsOf(decoder: EngineDecoder, row: readonly number[]): Promise<Float32Array> {
+  const sequence = decoder.open();
   try {
-    const [logits] = await engine.logits([{ sequence, tokens: row }]);
+    const [logits] = await decoder.logits([{ sequence, tokens: row }]);
     return logits!.slice();
   } finally {
-    engine.close(sequence);
+    decoder.close(sequence);
   }
 }
 
@@ -66,19 +57,24 @@ const isHere = hasShared("fixtures/anchors/golden.safetensors");
 
 describe.skipIf(!isHere)(`SPA against goldens${isHere ? "" : ` (${WITHOUT_SHARED})`}`, () => {
   let golden: SafetensorsFile;
-  let dense: Engine;
+  let dense: EngineDecoder;
   let prompts: number[][];
   let groupsOf: { tokens: { begin: number; end: number }[] }[][];
   let maskedOf: number[][][];
 
   /** Combined logits [vocabSize] of a prompt, and what has been generated. */
-  async function combined(engine: Engine, prompt: number, generated: readonly number[], strengths: readonly number[]) {
+  async function combined(
+    decoder: EngineDecoder,
+    prompt: number,
+    generated: readonly number[],
+    strengths: readonly number[],
+  ) {
     const rows = maskedRows(prompts[prompt]!, groupsOf[prompt]!, { kind: "token", token: MASK_TOKEN });
     const isNeeded = needsMaskedRows(strengths.map((strength) => ({ strength })));
-    const logits = await logitsOf(engine, [...prompts[prompt]!, ...generated]);
+    const logits = await logitsOf(decoder, [...prompts[prompt]!, ...generated]);
     const masked: (Float32Array | null)[] = [];
     for (const [group, { tokens }] of rows.entries()) {
-      masked.push(isNeeded[group] ? await logitsOf(engine, [...tokens, ...generated]) : null);
+      masked.push(isNeeded[group] ? await logitsOf(decoder, [...tokens, ...generated]) : null);
     }
     return combine(logits, masked, strengths);
   }
@@ -98,7 +94,7 @@ describe.skipIf(!isHere)(`SPA against goldens${isHere ? "" : ` (${WITHOUT_SHARED
     const groups = masked.length / prompts.length;
     maskedOf = prompts.map((_, i) => masked.slice(i * groups, (i + 1) * groups));
     groupsOf = prompts.map((prompt, i) => maskedOf[i]!.map((row) => ({ tokens: differences(prompt, row) })));
-    dense = await openEngine("dense");
+    dense = await openDecoder("dense");
   });
 
   it("builds the masked rows", () => {
@@ -131,7 +127,7 @@ describe.skipIf(!isHere)(`SPA against goldens${isHere ? "" : ` (${WITHOUT_SHARED
   });
 
   it("are not those of the fixture's own anchor attention", async () => {
-    const anchored = await openEngine("anchors");
+    const anchored = await openDecoder("anchors");
     const [want] = await goldenLogits("1.25,1.6");
     expect(largestDifference(await combined(anchored, 0, [], [1.25, 1.6]), want!)).toBeGreaterThan(0.1);
   });

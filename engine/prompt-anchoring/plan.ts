@@ -18,7 +18,7 @@ export interface AnchoredPrompt {
   readonly anchors?: readonly Anchor[] | undefined;
 }
 
-/** The token embeddings of a model, unscaled, and room for vectors beside them. */
+/** The token embeddings of a model, unscaled. */
 export interface Embeddings {
   readonly vocabSize: number;
   readonly dim: number;
@@ -26,8 +26,30 @@ export interface Embeddings {
   of(tokens: readonly number[]): Promise<Float32Array>;
   /** the mean over the vocabulary [dim] */
   mean(): Promise<Float32Array>;
-  /** Makes vectors [count, dim] usable as tokens; the number of the first. */
-  keep(vectors: Float32Array): number;
+}
+
+/** Vectors that a plan's tokens name: token vocabSize + i is the i-th. */
+class PlanVectors {
+  readonly #vocabSize: number;
+  readonly #numbers: number[] = [];
+  readonly #dim: number;
+
+  constructor({ vocabSize, dim }: Embeddings) {
+    this.#vocabSize = vocabSize;
+    this.#dim = dim;
+  }
+
+  /** Adds vectors [count, dim]; returns the token of the first. */
+  add(vectors: Float32Array): number {
+    const first = this.#vocabSize + this.#numbers.length / this.#dim;
+    for (const value of vectors) this.#numbers.push(value);
+    return first;
+  }
+
+  /** [count, dim]; undefined for none */
+  data(): Float32Array | undefined {
+    return this.#numbers.length > 0 ? Float32Array.from(this.#numbers) : undefined;
+  }
 }
 
 /** A prompt's own tokens, and what they are decoded as and against. */
@@ -68,20 +90,21 @@ export async function planAnchoring(
     dim: embeddings.dim,
   });
   for (const sentence of [note, ...notes]) onNote?.(sentence);
+  const vectors = new PlanVectors(embeddings);
   if (options.mode === "exact") {
     if (schedule !== "constant" || collapse) {
       throw new RangeError("exact mode runs one row of embeddings: it has no schedules and cannot collapse spans");
     }
-    const amplified = await amplify(embeddings, read.ids, groups, standIn, strength);
-    return { ids: read.ids, plan: { prompt: amplified, rows: [], schedule } };
+    const amplified = await amplify(embeddings, vectors, read.ids, groups, standIn, strength);
+    return { ids: read.ids, plan: { prompt: amplified, rows: [], schedule, vectors: vectors.data() } };
   }
-  const asToken = await tokenFor(embeddings, standIn);
+  const asToken = await tokenFor(embeddings, vectors, standIn);
   const masked = maskedRows(read.ids, groups, { kind: "token", token: asToken }, { collapse });
   const isNeeded = needsMaskedRows(groups);
   const rows = groups.flatMap((group, i) =>
     isNeeded[i] ? [{ prompt: masked[i]!.tokens, strength: group.strength!, anchors: group.tokens }] : [],
   );
-  return { ids: read.ids, plan: { prompt: read.ids, rows, schedule, recentQueries } };
+  return { ids: read.ids, plan: { prompt: read.ids, rows, schedule, recentQueries, vectors: vectors.data() } };
 }
 
 /** The plan of a contrast with another prompt. */
@@ -157,9 +180,9 @@ function needed(tokenizer: Tokenizer | null): Tokenizer {
   return tokenizer;
 }
 
-/** A token number for a stand-in: its own, or that of a vector kept beside the vocabulary. */
-async function tokenFor(embeddings: Embeddings, standIn: StandIn): Promise<number> {
-  return standIn.kind === "token" ? standIn.token : embeddings.keep(await vectorOf(embeddings, standIn));
+/** The token that names a stand-in: its own, or that of a vector added to the plan. */
+async function tokenFor(embeddings: Embeddings, vectors: PlanVectors, standIn: StandIn): Promise<number> {
+  return standIn.kind === "token" ? standIn.token : vectors.add(await vectorOf(embeddings, standIn));
 }
 
 /** The embedding of a stand-in [dim]. */
@@ -181,6 +204,7 @@ async function vectorOf(embeddings: Embeddings, standIn: StandIn): Promise<Float
 /** The prompt with E_mask + w (E - E_mask) in the place of each anchored embedding. */
 async function amplify(
   embeddings: Embeddings,
+  vectors: PlanVectors,
   ids: readonly number[],
   groups: AnchorGroups["groups"],
   standIn: StandIn,
@@ -195,7 +219,7 @@ async function amplify(
     }
     for (const { begin, end } of group.tokens) {
       const own = await embeddings.of(ids.slice(begin, end));
-      const first = embeddings.keep(mixEmbeddings(own, own, mask, strength));
+      const first = vectors.add(mixEmbeddings(own, own, mask, strength));
       for (let at = begin; at < end; at++) tokens[at] = first + at - begin;
     }
   }

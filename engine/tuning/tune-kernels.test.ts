@@ -8,7 +8,7 @@ import { tinyFolder, TINY, randomTokens } from "../../tests/support/tiny-model.t
 import type { ChoiceStore } from "./choice-store.ts";
 import { recallKernelChoices, tuneAtLoad, tuneModel } from "./measured.ts";
 import { bucketsFor, candidates, tuneKernels, type TunedModel } from "./tune-kernels.ts";
-import { Engine } from "../model/engine.ts";
+import { Steps } from "../model/steps.ts";
 
 /** Runs of calls as short as can be. */
 const secondsPerRun = 1e-9;
@@ -43,11 +43,11 @@ function favor(device: Device, favorite: RegExp): Device {
 
 /** What `loadModel` puts on the device, caught on its way. */
 async function partsOf(device: Device): Promise<{ readonly model: Model; readonly parts: TunedModel }> {
-  const create = vi.spyOn(Engine, "create");
+  const create = vi.spyOn(Steps, "create");
   const model = await loadModel(tinyFolder(), { device, tune: "never" });
   const [, config, weights] = create.mock.calls.at(-1)!;
   create.mockRestore();
-  return { model, parts: { device, config, weights, engineOptions: {} } };
+  return { model, parts: { device, config, weights, stepsOptions: {} } };
 }
 
 describe("rows", () => {

@@ -10,7 +10,8 @@ import { DeviceError, type Device } from "../devices/device.ts";
 import { implementationsOn } from "../devices/implementations.ts";
 import { signatureOf, type MeasuredChoice } from "../devices/measured-choices.ts";
 import { resolveParams, type Call } from "../devices/program.ts";
-import { Engine, type EngineOptions } from "../model/engine.ts";
+import { EngineDecoder } from "../model/engine-decoder.ts";
+import { Steps, type StepsOptions } from "../model/steps.ts";
 import type { ModelWeights } from "../model/weights.ts";
 import { RepeatedCalls } from "../timing/repeated-calls.ts";
 import { placeOf, type KernelChoice } from "./kept-choices.ts";
@@ -46,7 +47,7 @@ export interface TunedModel {
   readonly device: Device;
   readonly config: ModelConfig;
   readonly weights: ModelWeights;
-  readonly engineOptions: EngineOptions;
+  readonly stepsOptions: StepsOptions;
 }
 
 /** Calls of one kind at one count of rows. */
@@ -93,7 +94,7 @@ export function bucketsFor(chunkRows: number): readonly Bucket[] {
 
 /** Times a model's kernels. The weights stay as they are; cache and activations are its own. */
 export async function tuneKernels(
-  { device, config, weights, engineOptions }: TunedModel,
+  { device, config, weights, stepsOptions }: TunedModel,
   options: TuneKernelsOptions = {},
 ): Promise<KernelTuning> {
   const { isQuick = false, signal, now = () => performance.now() } = options;
@@ -101,7 +102,7 @@ export async function tuneKernels(
   const effort = { ...usual, secondsPerRun: options.secondsPerRun ?? usual.secondsPerRun };
   const begin = now();
   const isLate = () => (now() - begin) / 1000 > effort.seconds;
-  const engine = await Engine.create(device, config, { ...weights, all: [] }, { ...engineOptions, ...pick(signal) });
+  const steps = await Steps.create(device, config, { ...weights, all: [] }, { ...stepsOptions, ...pick(signal) });
   try {
     const known = new Set((options.known ?? []).map(placeOf));
     const choices: KernelChoice[] = [];
@@ -111,14 +112,14 @@ export async function tuneKernels(
       const place = placeOf({ call: signature, begin: bucket.begin });
       return !known.has(place) && !seen.has(place) && seen.add(place);
     };
-    const buckets = bucketsFor(Math.min(engine.chunkRows, engine.contextLength));
+    const buckets = bucketsFor(Math.min(steps.chunkRows, steps.contextLength));
     const wanted = isQuick ? buckets.filter(({ end }, i) => i === 0 || end === null) : buckets;
     for (const [i, bucket] of wanted.entries()) {
       if (isLate()) {
         isComplete = false;
         break;
       }
-      await atStep(engine, bucket, effort.context, signal, async (groups) => {
+      await atStep(steps, bucket, effort.context, signal, async (groups) => {
         const total = groups.reduce((sum, { byteLength }) => sum + byteLength, 0);
         const heavy = groups
           .filter((group) => group.byteLength >= effort.leastShare * total && isNew(group))
@@ -134,37 +135,33 @@ export async function tuneKernels(
     }
     return { choices, isComplete, seconds: (now() - begin) / 1000 };
   } finally {
-    engine.dispose();
+    steps.dispose();
   }
 }
 
 /** Makes a step of so many rows, so that all that its calls read is there, and gives its calls in groups to `work`. */
 async function atStep(
-  engine: Engine,
+  steps: Steps,
   bucket: Bucket,
   context: number,
   signal: AbortSignal | undefined,
   work: (groups: readonly Group[]) => Promise<void>,
 ): Promise<void> {
-  const { device, contextLength, vocabSize } = engine;
+  const { contextLength, config } = steps;
   const { rows } = bucket;
   const outputs = rows <= BATCH_ROWS ? rows : 1;
-  const tokens = (count: number) => Array.from({ length: count }, (_, i) => i % vocabSize);
-  const sequence = engine.open();
+  const tokens = (count: number) => Array.from({ length: count }, (_, i) => i % config.vocabSize);
+  const decoder = new EngineDecoder(steps);
+  const sequence = decoder.open();
   try {
     const before = Math.min(context, contextLength - rows);
-    if (before > 0) await engine.logits([{ sequence, tokens: tokens(before) }], signal);
-    const { recording, executable } = await engine.forward();
-    const variables = await engine.exclusive(async () => {
-      const inputs = engine.plan([{ sequence, tokens: tokens(rows) }], outputs, false);
-      const lastRows = Uint32Array.from({ length: outputs }, (_, i) => rows - outputs + i);
-      const writes = [...inputs.writes, { tensor: engine.activations.ports.outputRows, data: lastRows }];
-      await device.run(executable, { variables: inputs.variables, writes, end: recording.greedy });
-      return inputs.variables;
-    });
-    await work(groupCalls(recording.program.calls.slice(0, recording.greedy), variables, bucket));
+    if (before > 0) await decoder.logits([{ sequence, tokens: tokens(before) }], signal);
+    const lastRows = Array.from({ length: outputs }, (_, i) => rows - outputs + i);
+    const parts = [{ sequence, tokens: tokens(rows) }];
+    const { calls, variables } = await steps.callsOf({ parts, outputs: lastRows, signal });
+    await work(groupCalls(calls, variables, bucket));
   } finally {
-    engine.close(sequence);
+    decoder.close(sequence);
   }
 }
 

@@ -1,21 +1,20 @@
 // What a token costs in calls of WebGPU once decoding is under way: one command encoder, one submit, nothing made anew.
 
 import { policies, type CachePolicy, type Device } from "kedge";
-import { openWeights, parseConfig, readJson } from "kedge/loaders";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openWebGpu } from "../../engine/devices/webgpu/webgpu-device.ts";
 import { generate, type GenerateOptions } from "../../engine/generate/generate.ts";
-import { Engine } from "../../engine/model/engine.ts";
-import { openedDecoder } from "../../engine/model/opened-decoder.ts";
-import { loadWeights } from "../../engine/model/weights.ts";
+import { EngineDecoder } from "../../engine/model/engine-decoder.ts";
+import { Steps } from "../../engine/model/steps.ts";
 import { softwareGpu } from "../support/adapters.ts";
-import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
+import { openParts, openSteps, type OpenedSteps } from "../support/steps.ts";
+import { randomTokens } from "../support/tiny-model.ts";
 
 const COUNTED = ["createBindGroup", "createBuffer", "createCommandEncoder", "createComputePipelineAsync"] as const;
 const counts: Record<string, number> = {};
 let gpu: GPUDevice;
 let device: Device;
-let engine: Engine;
+let opened: OpenedSteps;
 
 /** From here on, calls of the method count. */
 function countCalls(on: object, name: string): void {
@@ -38,13 +37,10 @@ beforeAll(async () => {
   Object.defineProperty(gpu, "queue", { value: queue });
   countCalls(queue, "submit");
   device = await openWebGpu({ device: gpu });
-  const folder = tinyFolder();
-  const config = parseConfig(await readJson(folder, "config.json", 1 << 20));
-  const { weights } = await loadWeights(device, await openWeights(folder), config, { file: "tiny" });
-  engine = await Engine.create(device, config, weights, { ahead: { tokens: 5, milliseconds: Infinity } });
+  opened = await openSteps(device, { ahead: { tokens: 5, milliseconds: Infinity } });
 });
 afterAll(async () => {
-  engine.dispose();
+  opened.steps.dispose();
   await device.dispose();
   gpu.destroy();
 });
@@ -67,7 +63,7 @@ test.each(cases)("$name: one submit a token", async ({ options, policy }) => {
   const maxTokens = FIRST + TOKENS;
   let tokens = 0;
   let before: Record<string, number> = {};
-  for await (const piece of generate(openedDecoder(engine, { policy }), text, [randomTokens(9)], {
+  for await (const piece of generate(new EngineDecoder(opened.steps, { policy }), text, [randomTokens(9)], {
     maxTokens,
     ...options,
   })) {
@@ -88,12 +84,10 @@ test.each(cases)("$name: one submit a token", async ({ options, policy }) => {
 
 test("an abort ends the preparing of a model at once, while pipelines are still being made", async () => {
   const own = await openWebGpu({ gpu: await softwareGpu() });
-  const folder = tinyFolder();
-  const config = parseConfig(await readJson(folder, "config.json", 1 << 20));
-  const { weights } = await loadWeights(own, await openWeights(folder), config, { file: "tiny" });
+  const { config, weights } = await openParts(own);
   const { signal, abort } = abortable();
   let last = { done: 0, of: 0 };
-  const preparing = Engine.create(own, config, weights, {
+  const preparing = Steps.create(own, config, weights, {
     signal,
     onProgress: (done, of) => {
       last = { done, of };

@@ -2,12 +2,11 @@
 
 import { existsSync } from "node:fs";
 import { loadModel, policies, type CachePolicy, type Device, type Model } from "kedge";
-import { bufferSource, filesFolder, openSafetensors, openWeights, parseConfig } from "kedge/loaders";
+import { bufferSource, filesFolder, openSafetensors } from "kedge/loaders";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Engine } from "../../engine/model/engine.ts";
-import { loadWeights } from "../../engine/model/weights.ts";
 import { DEVICES, testDevice } from "../support/devices.ts";
+import { openSteps, type OpenedSteps } from "../support/steps.ts";
 import { shared, WITHOUT_SHARED } from "../support/shared.ts";
 
 const FOLDER = shared("fixtures/anchors");
@@ -56,12 +55,8 @@ async function fixture(isLayerWise: boolean): Promise<Map<string, Uint8Array>> {
   ]);
 }
 
-async function makeEngine(device: Device, isLayerWise: boolean, chunkRows: number): Promise<Engine> {
-  const files = await fixture(isLayerWise);
-  const config = parseConfig(JSON.parse(Buffer.from(files.get("config.json")!).toString()));
-  const checkpoint = await openWeights(filesFolder(files));
-  const { weights } = await loadWeights(device, checkpoint, config, { file: "anchors" });
-  return Engine.create(device, config, weights, { chunkRows });
+async function openFixture(device: Device, isLayerWise: boolean, chunkRows: number): Promise<OpenedSteps> {
+  return openSteps(device, { folder: filesFolder(await fixture(isLayerWise)), chunkRows });
 }
 
 /** Largest difference as a share of the largest number wanted. */
@@ -78,16 +73,16 @@ describe.skipIf(!existsSync(FOLDER))(`anchor attention (${WITHOUT_SHARED})`, () 
     let model: Model;
     let layerWise: Model;
     let goldens: Goldens;
-    const engines = new Map<number, Engine>();
+    const opened = new Map<number, OpenedSteps>();
     beforeAll(async () => {
       device = await testDevice(name);
       goldens = await readGoldens();
       model = await loadModel(filesFolder(await fixture(false)), { device });
       layerWise = await loadModel(filesFolder(await fixture(true)), { device });
-      for (const chunkRows of [7, 48]) engines.set(chunkRows, await makeEngine(device, false, chunkRows));
+      for (const chunkRows of [7, 48]) opened.set(chunkRows, await openFixture(device, false, chunkRows));
     });
     afterAll(async () => {
-      for (const engine of engines.values()) engine.dispose();
+      for (const { steps } of opened.values()) steps.dispose();
       await model.dispose();
       await layerWise.dispose();
       await device.dispose();
@@ -112,11 +107,11 @@ describe.skipIf(!existsSync(FOLDER))(`anchor attention (${WITHOUT_SHARED})`, () 
           [7, 20],
           [48, 48],
         ] as const) {
-          const engine = engines.get(chunkRows)!;
-          const sequence = engine.open({ policy });
+          const { steps, decoder } = opened.get(chunkRows)!;
+          const sequence = steps.open({ policy });
           for (let begin = 0; begin < tokens.length; begin += step) {
             const end = Math.min(tokens.length, begin + step);
-            const [logits] = await engine.logits([{ sequence, tokens: tokens.slice(begin, end) }]);
+            const [logits] = await decoder.logits([{ sequence, tokens: tokens.slice(begin, end) }]);
             const wanted = want.subarray((end - 1) * 128, end * 128);
             expect(relativeDifference(logits!, wanted), `${mask}, ${end} tokens`).toBeLessThan(bound);
             const next = visible.subarray(end * tokens.length, (end + 1) * tokens.length);
@@ -128,37 +123,37 @@ describe.skipIf(!existsSync(FOLDER))(`anchor attention (${WITHOUT_SHARED})`, () 
           // Keys that the last query saw, and no others, were alive for it.
           const [atEnd] = await goldens.tensor(`${mask}.keys_at_end`, row);
           if (step === 1) {
-            const before = engine.open({ policy });
-            await engine.greedy([{ sequence: before, tokens: tokens.slice(0, -1) }]);
+            const before = steps.open({ policy });
+            await decoder.greedy([{ sequence: before, tokens: tokens.slice(0, -1) }]);
             const alive = before.stored.lists[0]!.length + 1;
             if (mask === "taa-anllm") expect(alive).toBeGreaterThanOrEqual(atEnd!);
             else expect(alive).toBe(atEnd);
-            engine.close(before);
+            decoder.close(before);
           }
-          engine.close(sequence);
-          expect(engine.store.bytes().live).toBe(0);
+          decoder.close(sequence);
+          expect(steps.cacheBytes().live).toBe(0);
         }
       }
     });
 
     test("layer-wise anchors give their logits, whole and token by token, and take no bytes", async () => {
-      const engine = await makeEngine(device, true, 48);
-      const tokenWise = engines.get(48)!;
+      const { steps, decoder } = await openFixture(device, true, 48);
+      const tokenWise = opened.get(48)!;
       for (const [row, tokens] of goldens.inputs.entries()) {
         const want = await goldens.tensor("laa.logits", row);
         const { logits } = await layerWise.forward(tokens);
         expect(relativeDifference(logits!.data, want)).toBeLessThan(bound);
-        const [sequence, plain] = [engine.open(), tokenWise.open({ policy: policies.anchors() })];
+        const [sequence, plain] = [decoder.open(), tokenWise.steps.open({ policy: policies.anchors() })];
         for (const [i, token] of tokens.entries()) {
-          const [step] = await engine.logits([{ sequence, tokens: [token] }]);
+          const [step] = await decoder.logits([{ sequence, tokens: [token] }]);
           expect(relativeDifference(step!, want.subarray(i * 128, (i + 1) * 128))).toBeLessThan(bound);
-          await tokenWise.greedy([{ sequence: plain, tokens: [token] }]);
-          expect(engine.store.bytes().live).toBe(tokenWise.store.bytes().live);
+          await tokenWise.decoder.greedy([{ sequence: plain, tokens: [token] }]);
+          expect(steps.cacheBytes().live).toBe(tokenWise.steps.cacheBytes().live);
         }
-        engine.close(sequence);
-        tokenWise.close(plain);
+        decoder.close(sequence);
+        tokenWise.decoder.close(plain);
       }
-      engine.dispose();
+      steps.dispose();
     });
   });
 });

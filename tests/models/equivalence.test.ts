@@ -3,11 +3,9 @@
 
 import { loadModel, type Device, type Model } from "kedge";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Engine } from "../../engine/model/engine.ts";
 import { tokenLogProbs } from "../../engine/model/token-log-probs.ts";
-import { loadWeights } from "../../engine/model/weights.ts";
-import { openWeights, parseConfig, readJson } from "kedge/loaders";
 import { DEVICES, testDevice } from "../support/devices.ts";
+import { openSteps, type OpenedSteps } from "../support/steps.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
 const zero = ({ data }: { data: Float32Array }) => void data.fill(0);
@@ -19,37 +17,29 @@ function difference(a: Float32Array, b: Float32Array): number {
   return a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - b[i]!)), 0);
 }
 
-async function makeEngine(device: Device, options: { chunkRows?: number; maxSlots?: number } = {}): Promise<Engine> {
-  const folder = tinyFolder();
-  const config = parseConfig(await readJson(folder, "config.json", 1 << 20));
-  const checkpoint = await openWeights(folder);
-  const { weights } = await loadWeights(device, checkpoint, config, { file: "tiny" });
-  return Engine.create(device, config, weights, options);
-}
-
 describe.each(DEVICES)("on %s", (name) => {
   let device: Device;
-  let engine: Engine;
+  let opened: OpenedSteps;
   let tolerance: number;
   beforeAll(async () => {
     device = await testDevice(name);
-    engine = await makeEngine(device, { chunkRows: 64 });
+    opened = await openSteps(device, { chunkRows: 64 });
     tolerance = name === "reference" ? 1e-6 : 2e-4;
   });
   afterAll(async () => {
-    engine.dispose();
+    opened.steps.dispose();
     await device.dispose();
   });
 
   /** Logits after the last token, fed in pieces of so many tokens. */
-  async function logitsOf(tokens: readonly number[], step: number, using = engine): Promise<Float32Array> {
-    const sequence = using.open();
+  async function logitsOf(tokens: readonly number[], step: number, { decoder } = opened): Promise<Float32Array> {
+    const sequence = decoder.open();
     let last = new Float32Array();
     for (let begin = 0; begin < tokens.length; begin += step) {
-      const [logits] = await using.logits([{ sequence, tokens: tokens.slice(begin, begin + step) }]);
+      const [logits] = await decoder.logits([{ sequence, tokens: tokens.slice(begin, begin + step) }]);
       last = logits!.slice();
     }
-    using.close(sequence);
+    decoder.close(sequence);
     return last;
   }
 
@@ -61,72 +51,72 @@ describe.each(DEVICES)("on %s", (name) => {
 
   test("the size of chunks does not matter", async () => {
     const tokens = randomTokens(90, 2);
-    const small = await makeEngine(device, { chunkRows: 13 });
+    const small = await openSteps(device, { chunkRows: 13 });
     expect(difference(await logitsOf(tokens, 90, small), await logitsOf(tokens, 90))).toBeLessThan(tolerance);
-    small.dispose();
+    small.steps.dispose();
   });
 
   test("each row of a batch of different lengths is its own single run", async () => {
     const prompts = [randomTokens(3, 3), randomTokens(70, 4), randomTokens(1, 5), randomTokens(31, 6)];
-    const sequences = prompts.map(() => engine.open());
-    const together = await engine.logits(prompts.map((tokens, i) => ({ sequence: sequences[i]!, tokens })));
-    const next = await engine.logits(sequences.map((sequence, i) => ({ sequence, tokens: [i + 1] })));
+    const sequences = prompts.map(() => opened.decoder.open());
+    const together = await opened.decoder.logits(prompts.map((tokens, i) => ({ sequence: sequences[i]!, tokens })));
+    const next = await opened.decoder.logits(sequences.map((sequence, i) => ({ sequence, tokens: [i + 1] })));
     for (const [i, tokens] of prompts.entries()) {
       expect(difference(together[i]!, await logitsOf(tokens, tokens.length))).toBeLessThan(tolerance);
       expect(difference(next[i]!, await logitsOf([...tokens, i + 1], 80))).toBeLessThan(tolerance);
     }
-    for (const sequence of sequences) engine.close(sequence);
+    for (const sequence of sequences) opened.decoder.close(sequence);
   });
 
   test("the device's greedy token is the largest logit's", async () => {
     for (let seed = 10; seed < 15; seed++) {
       const tokens = randomTokens(20, seed);
       const logits = await logitsOf(tokens, 20);
-      const sequence = engine.open();
-      const [best] = await engine.greedy([{ sequence, tokens }]);
-      engine.close(sequence);
+      const sequence = opened.decoder.open();
+      const [best] = await opened.decoder.greedy([{ sequence, tokens }]);
+      opened.decoder.close(sequence);
       expect(best).toBe(logits.indexOf(Math.max(...logits)));
     }
   });
 
   test("a fork goes its own way and leaves the other alone", async () => {
     const tokens = randomTokens(30, 20);
-    const first = engine.open();
-    await engine.greedy([{ sequence: first, tokens }]);
-    const live = engine.store.bytes().live;
-    const second = engine.fork(first);
-    expect(engine.store.bytes().live).toBe(live);
-    const [a, b] = await engine.logits([
+    const first = opened.decoder.open();
+    await opened.decoder.greedy([{ sequence: first, tokens }]);
+    const live = opened.steps.cacheBytes().live;
+    const second = opened.decoder.fork(first);
+    expect(opened.steps.cacheBytes().live).toBe(live);
+    const [a, b] = await opened.decoder.logits([
       { sequence: first, tokens: [1] },
       { sequence: second, tokens: [2] },
     ]);
     expect(difference(a!, await logitsOf([...tokens, 1], 40))).toBeLessThan(tolerance);
     expect(difference(b!, await logitsOf([...tokens, 2], 40))).toBeLessThan(tolerance);
-    engine.close(first);
-    const [c] = await engine.logits([{ sequence: second, tokens: [3] }]);
+    opened.decoder.close(first);
+    const [c] = await opened.decoder.logits([{ sequence: second, tokens: [3] }]);
     expect(difference(c!, await logitsOf([...tokens, 2, 3], 40))).toBeLessThan(tolerance);
-    engine.close(second);
+    opened.decoder.close(second);
   });
 
   test("closed sequences leave nothing behind, and the cache grows with what is alive", async () => {
-    const before = engine.store.bytes();
+    const before = opened.steps.cacheBytes();
     expect(before.live).toBe(0);
-    const sequences = Array.from({ length: 5 }, () => engine.open());
-    await engine.greedy(sequences.map((sequence, i) => ({ sequence, tokens: randomTokens(40, i) })));
-    const { layers, kvHeads, headDim } = engine.config;
-    const { live, allocated } = engine.store.bytes();
+    const sequences = Array.from({ length: 5 }, () => opened.decoder.open());
+    await opened.decoder.greedy(sequences.map((sequence, i) => ({ sequence, tokens: randomTokens(40, i) })));
+    const { layers, kvHeads, headDim } = opened.config;
+    const { live, allocated } = opened.steps.cacheBytes();
     expect(live).toBe(5 * 40 * layers * 2 * kvHeads * headDim * 4);
     expect(allocated).toBeGreaterThanOrEqual(live);
     const perNumber = name === "reference" ? 2 : 1;
     expect(device.memory().cache).toBeGreaterThanOrEqual(allocated * perNumber);
-    for (const sequence of sequences) engine.close(sequence);
-    expect(engine.store.bytes().live).toBe(0);
-    expect(engine.store.bytes().peak).toBeGreaterThanOrEqual(live);
+    for (const sequence of sequences) opened.decoder.close(sequence);
+    expect(opened.steps.cacheBytes().live).toBe(0);
+    expect(opened.steps.cacheBytes().peak).toBeGreaterThanOrEqual(live);
   });
 
   test("log-probabilities of tokens are those of the logits before them", async () => {
     const tokens = randomTokens(80, 30);
-    const scored = await tokenLogProbs(engine, tokens);
+    const scored = await tokenLogProbs(opened.steps, tokens);
     expect(scored).toHaveLength(79);
     for (const at of [1, 40, 79]) {
       const logits = await logitsOf(tokens.slice(0, at), at);
@@ -136,35 +126,35 @@ describe.each(DEVICES)("on %s", (name) => {
   });
 
   test("what cannot be is refused in a sentence, and nothing is half done", async () => {
-    const sequence = engine.open();
-    await expect(engine.logits([{ sequence, tokens: randomTokens(161) }])).rejects.toThrow(
+    const sequence = opened.decoder.open();
+    await expect(opened.decoder.logits([{ sequence, tokens: randomTokens(161) }])).rejects.toThrow(
       "the sequence would have 161 tokens; the model's context holds 160",
     );
-    await expect(engine.logits([{ sequence, tokens: [67] }])).rejects.toThrow(
+    await expect(opened.decoder.logits([{ sequence, tokens: [67] }])).rejects.toThrow(
       "token 67 is not in the vocabulary of 67",
     );
-    await expect(engine.logits([{ sequence, tokens: [] }])).rejects.toThrow("feed 0 has 0 tokens");
+    await expect(opened.decoder.logits([{ sequence, tokens: [] }])).rejects.toThrow("feed 0 has 0 tokens");
     const twice = [
       { sequence, tokens: [1] },
       { sequence, tokens: [2] },
     ];
-    await expect(engine.logits(twice)).rejects.toThrow("feed 1 names a sequence that an earlier feed names already");
+    await expect(opened.decoder.logits(twice)).rejects.toThrow("feed 1 names a sequence that an earlier feed names already");
     const abort = new AbortController();
     abort.abort(new Error("enough"));
-    await expect(engine.logits([{ sequence, tokens: [1] }], abort.signal)).rejects.toThrow("enough");
-    engine.close(sequence);
+    await expect(opened.decoder.logits([{ sequence, tokens: [1] }], abort.signal)).rejects.toThrow("enough");
+    opened.decoder.close(sequence);
   });
 
   test("a cache with a limit says so before it overwrites anything", async () => {
-    const small = await makeEngine(device, { maxSlots: 100 });
-    const [first, second] = [small.open(), small.open()];
-    await small.logits([{ sequence: first, tokens: randomTokens(60) }]);
-    await expect(small.logits([{ sequence: second, tokens: randomTokens(41) }])).rejects.toThrow(
+    const small = await openSteps(device, { maxSlots: 100 });
+    const [first, second] = [small.decoder.open(), small.decoder.open()];
+    await small.decoder.logits([{ sequence: first, tokens: randomTokens(60) }]);
+    await expect(small.decoder.logits([{ sequence: second, tokens: randomTokens(41) }])).rejects.toThrow(
       "the cache needs 101 slots, but may have 100",
     );
-    const [logits] = await small.logits([{ sequence: first, tokens: [1] }]);
+    const [logits] = await small.decoder.logits([{ sequence: first, tokens: [1] }]);
     expect(difference(logits!, await logitsOf([...randomTokens(60), 1], 64))).toBeLessThan(tolerance);
-    small.dispose();
+    small.steps.dispose();
   });
 });
 

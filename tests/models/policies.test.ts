@@ -10,11 +10,9 @@ import {
   type KeyView,
   type Model,
 } from "kedge";
-import { openWeights, parseConfig, readJson } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Engine } from "../../engine/model/engine.ts";
-import { loadWeights } from "../../engine/model/weights.ts";
 import { DEVICES, testDevice } from "../support/devices.ts";
+import { openSteps, type OpenedSteps } from "../support/steps.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
 const PROMPT = randomTokens(45, 60);
@@ -54,7 +52,7 @@ function naiveStatistics(
   return {
     accumulated: sums(all, 1),
     last: sums([T - 1], 1 / heads),
-    window: sums(all.slice(T - window), 1 / heads),
+    observed: sums(all.slice(T - window), 1 / heads),
     "key-norm": norms,
   };
 }
@@ -62,17 +60,14 @@ function naiveStatistics(
 describe.each(DEVICES)("on %s", (name) => {
   let device: Device;
   let model: Model;
-  const engines: Engine[] = [];
+  const opened: OpenedSteps[] = [];
   beforeAll(async () => {
     device = await testDevice(name);
     model = await loadModel(tinyFolder(), { device });
-    const folder = tinyFolder();
-    const config = parseConfig(await readJson(folder, "config.json", 1 << 20));
-    const { weights } = await loadWeights(device, await openWeights(folder), config, { file: "tiny" });
-    for (const chunkRows of [64, 7]) engines.push(await Engine.create(device, config, weights, { chunkRows }));
+    for (const chunkRows of [64, 7]) opened.push(await openSteps(device, { chunkRows }));
   });
   afterAll(async () => {
-    for (const engine of engines) engine.dispose();
+    for (const { steps } of opened) steps.dispose();
     await model.dispose();
     await device.dispose();
   });
@@ -83,7 +78,7 @@ describe.each(DEVICES)("on %s", (name) => {
       capture: ["blocks.*.attn.hook_pattern", "blocks.*.attn.hook_k"],
       logits: "none",
     });
-    for (const engine of engines) {
+    for (const { steps, decoder } of opened) {
       const shown: KeyView[] = [];
       const watched: CachePolicy = {
         ...policy,
@@ -95,14 +90,14 @@ describe.each(DEVICES)("on %s", (name) => {
           return policy.keep!(view);
         },
       };
-      const sequence = engine.open({ policy: watched });
-      await engine.greedy([{ sequence, tokens: PROMPT }]);
+      const sequence = steps.open({ policy: watched });
+      await decoder.greedy([{ sequence, tokens: PROMPT }]);
       const atEnd = shown.filter(({ isPromptEnd }) => isPromptEnd);
       expect(atEnd.map(({ layer }) => layer)).toEqual([0, 1, 2]);
       for (const [layer, view] of atEnd.entries()) {
         const pattern = captured[`blocks.${layer}.attn.hook_pattern`]!.data;
         const keys = captured[`blocks.${layer}.attn.hook_k`]!.data;
-        const naive = naiveStatistics(pattern, keys, config, policy.window ?? 0);
+        const naive = naiveStatistics(pattern, keys, config, policy.observedQueries ?? 0);
         expect(view.positions).toHaveLength(T);
         for (const statistic of policy.statistics!) {
           for (const [key, want] of naive[statistic].entries()) {
@@ -115,58 +110,58 @@ describe.each(DEVICES)("on %s", (name) => {
         expect(alive.length).toBeLessThanOrEqual(policy.budget!(layer, 3, T));
       }
       // And on: bounded at every step where the policy bounds it, every layer by its own list.
-      for (let step = 0; step < 12; step++) await engine.greedy([{ sequence, tokens: [step] }]);
+      for (let step = 0; step < 12; step++) await decoder.greedy([{ sequence, tokens: [step] }]);
       expect(sequence.length).toBe(T + 12);
-      expect(engine.cacheBytes().live).toBe(
+      expect(steps.cacheBytes().live).toBe(
         sequence.stored.lists.reduce((sum, { length }) => sum + length, 0) * 2 * config.kvHeads * config.headDim * 4,
       );
-      engine.close(sequence);
-      expect(engine.cacheBytes().live).toBe(0);
+      decoder.close(sequence);
+      expect(steps.cacheBytes().live).toBe(0);
     }
   });
 
   test("full is bit for bit the plain engine", async () => {
-    const [engine] = engines as [Engine];
-    const [plain, full] = [engine.open(), engine.open({ policy: policies.full() })];
+    const { steps, decoder } = opened[0]!;
+    const [plain, full] = [steps.open(), steps.open({ policy: policies.full() })];
     for (const tokens of [PROMPT, [1], [2], [3]]) {
-      const [a] = await engine.logits([{ sequence: plain, tokens }]);
-      const [b] = await engine.logits([{ sequence: full, tokens }]);
+      const [a] = await decoder.logits([{ sequence: plain, tokens }]);
+      const [b] = await decoder.logits([{ sequence: full, tokens }]);
       expect(b).toEqual(a);
     }
-    engine.close(plain);
-    engine.close(full);
+    decoder.close(plain);
+    decoder.close(full);
   });
 
   test("sequences with different policies go through one call, each as it would alone", async () => {
-    const [engine] = engines as [Engine];
+    const { steps, decoder } = opened[0]!;
     const kinds = [undefined, policies.window(9), policies.heavyHitters(16), policies.sinks(1, 9)];
     const alone: Float32Array[] = [];
     for (const policy of kinds) {
-      const sequence = engine.open({ policy });
-      await engine.greedy([{ sequence, tokens: PROMPT }]);
-      alone.push((await engine.logits([{ sequence, tokens: [5] }]))[0]!);
-      engine.close(sequence);
+      const sequence = steps.open({ policy });
+      await decoder.greedy([{ sequence, tokens: PROMPT }]);
+      alone.push((await decoder.logits([{ sequence, tokens: [5] }]))[0]!);
+      decoder.close(sequence);
     }
-    const sequences = kinds.map((policy) => engine.open({ policy }));
-    await engine.greedy(sequences.map((sequence) => ({ sequence, tokens: PROMPT })));
-    const together = await engine.logits(sequences.map((sequence) => ({ sequence, tokens: [5] })));
+    const sequences = kinds.map((policy) => steps.open({ policy }));
+    await decoder.greedy(sequences.map((sequence) => ({ sequence, tokens: PROMPT })));
+    const together = await decoder.logits(sequences.map((sequence) => ({ sequence, tokens: [5] })));
     for (const [i, logits] of together.entries()) {
       for (const [token, value] of logits.entries()) expect(value).toBeCloseTo(alone[i]![token]!, 3);
     }
-    for (const sequence of sequences) engine.close(sequence);
+    for (const sequence of sequences) decoder.close(sequence);
   });
 
   test("a policy of one's own is a plain object; one that breaks the rules is refused", async () => {
-    const [engine] = engines as [Engine];
+    const { steps, decoder } = opened[0]!;
     const everySecond: CachePolicy = {
       name: "every-second",
       keep: ({ positions }) =>
         Uint32Array.from([...positions.keys()].filter((key) => key % 2 === 0 || key === positions.length - 1)),
     };
-    const sequence = engine.open({ policy: everySecond });
-    await engine.greedy([{ sequence, tokens: PROMPT }]);
+    const sequence = steps.open({ policy: everySecond });
+    await decoder.greedy([{ sequence, tokens: PROMPT }]);
     expect(sequence.stored.lists[0]!.length).toBeLessThan(T);
-    engine.close(sequence);
+    decoder.close(sequence);
     for (const [keep, message] of [
       [() => Uint32Array.of(0, 1), "drops the newest"],
       [
@@ -174,9 +169,9 @@ describe.each(DEVICES)("on %s", (name) => {
         "must name ascending indices",
       ],
     ] as const) {
-      const bad = engine.open({ policy: { name: "bad", keep } });
-      await expect(engine.greedy([{ sequence: bad, tokens: PROMPT }])).rejects.toThrow(message);
-      engine.close(bad);
+      const bad = steps.open({ policy: { name: "bad", keep } });
+      await expect(decoder.greedy([{ sequence: bad, tokens: PROMPT }])).rejects.toThrow(message);
+      decoder.close(bad);
     }
   });
 });

@@ -2,29 +2,19 @@
 // piece the same bytes and statistics of the cache.
 
 import { policies, type CachePolicy, type Device } from "kedge";
-import { openWeights, parseConfig, readJson } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { generate, type GenerateOptions } from "../../engine/generate/generate.ts";
 import type { Piece } from "../../engine/generate/rows.ts";
-import { Engine, type EngineOptions } from "../../engine/model/engine.ts";
-import { openedDecoder } from "../../engine/model/opened-decoder.ts";
-import { loadWeights } from "../../engine/model/weights.ts";
+import { EngineDecoder } from "../../engine/model/engine-decoder.ts";
 import { DEVICES, testDevice } from "../support/devices.ts";
-import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
+import { openSteps, type OpenedSteps } from "../support/steps.ts";
+import { randomTokens } from "../support/tiny-model.ts";
 
 /** Tokens that are read at once; none of the lengths below is a multiple. */
 const AHEAD = 5;
 
 /** Text of a token: one character. */
 const textOf = () => ({ push: (token: number) => String.fromCodePoint(0x100 + token), finish: () => "" });
-
-async function makeEngine(device: Device, options: EngineOptions): Promise<Engine> {
-  const folder = tinyFolder();
-  const config = parseConfig(await readJson(folder, "config.json", 1 << 20));
-  const checkpoint = await openWeights(folder);
-  const { weights } = await loadWeights(device, checkpoint, config, { file: "tiny" });
-  return Engine.create(device, config, weights, options);
-}
 
 interface Case {
   readonly name: string;
@@ -81,16 +71,16 @@ const CASES: readonly Case[] = [
 
 /** Every piece with the cache as it is when the piece comes, and the cache at the end. */
 async function trace(
-  engine: Engine,
+  { steps }: OpenedSteps,
   { prompts, policy }: Pick<Case, "prompts" | "policy">,
   options: GenerateOptions,
   onPiece: (piece: Piece, count: number) => "go on" | "break" = () => "go on",
 ): Promise<unknown[]> {
-  engine.resetCacheStatistics();
+  steps.resetCacheStatistics();
   const seen: unknown[] = [];
-  const cache = () => ({ ...engine.cacheBytes(), statistics: engine.cacheStatistics() });
+  const cache = () => ({ ...steps.cacheBytes(), statistics: steps.cacheStatistics() });
   try {
-    for await (const piece of generate(openedDecoder(engine, { policy }), textOf, prompts, options)) {
+    for await (const piece of generate(new EngineDecoder(steps, { policy }), textOf, prompts, options)) {
       seen.push({ piece, cache: cache() });
       if (onPiece(piece, seen.length) === "break") break;
     }
@@ -105,16 +95,16 @@ const breakOff = (_: Piece, count: number) => (count === 9 ? "break" : "go on");
 
 describe.each(DEVICES)("on %s", (name) => {
   let device: Device;
-  let single: Engine;
-  let ahead: Engine;
+  let single: OpenedSteps;
+  let ahead: OpenedSteps;
   beforeAll(async () => {
     device = await testDevice(name);
-    single = await makeEngine(device, { ahead: { tokens: 1 } });
-    ahead = await makeEngine(device, { ahead: { tokens: AHEAD, milliseconds: Infinity } });
+    single = await openSteps(device, { ahead: { tokens: 1 } });
+    ahead = await openSteps(device, { ahead: { tokens: AHEAD, milliseconds: Infinity } });
   });
   afterAll(async () => {
-    single.dispose();
-    ahead.dispose();
+    single.steps.dispose();
+    ahead.steps.dispose();
     await device.dispose();
   });
 
@@ -122,9 +112,9 @@ describe.each(DEVICES)("on %s", (name) => {
     if (typeof options !== "function") return options;
     let tokens: number[] = [];
     // in both, so that the peak of either stays what the other's is
-    for (const engine of [single, ahead]) {
+    for (const { decoder } of [single, ahead]) {
       tokens = [];
-      const pieces = generate(openedDecoder(engine, {}), textOf, prompts, { maxTokens: 40 });
+      const pieces = generate(decoder, textOf, prompts, { maxTokens: 40 });
       for await (const piece of pieces) tokens.push(...piece.tokens);
     }
     return options(tokens);
@@ -140,8 +130,8 @@ describe.each(DEVICES)("on %s", (name) => {
   test("an abort in the middle, and whoever breaks off", async () => {
     const controllers = [new AbortController(), new AbortController()];
     const [wanted, got] = await Promise.all(
-      [single, ahead].map((engine, i) =>
-        trace(engine, { prompts: [prompt] }, { maxTokens: 30, signal: controllers[i]!.signal }, (_, count) => {
+      [single, ahead].map((opened, i) =>
+        trace(opened, { prompts: [prompt] }, { maxTokens: 30, signal: controllers[i]!.signal }, (_, count) => {
           if (count === 8) controllers[i]!.abort(new Error("enough"));
           return "go on";
         }),
@@ -152,12 +142,12 @@ describe.each(DEVICES)("on %s", (name) => {
     expect(wanted).toHaveLength(10);
     const broken = await trace(single, { prompts: several }, { maxTokens: 30 }, breakOff);
     expect(await trace(ahead, { prompts: several }, { maxTokens: 30 }, breakOff)).toEqual(broken);
-    expect(ahead.cacheBytes().live).toBe(0);
+    expect(ahead.steps.cacheBytes().live).toBe(0);
   });
 
   test("a full cache is refused at the same token", async () => {
     const small = await Promise.all(
-      [1, AHEAD].map((tokens) => makeEngine(device, { maxSlots: 23, ahead: { tokens, milliseconds: Infinity } })),
+      [1, AHEAD].map((tokens) => openSteps(device, { maxSlots: 23, ahead: { tokens, milliseconds: Infinity } })),
     );
     const [wanted, got] = [
       await trace(small[0]!, { prompts: [prompt] }, { maxTokens: 30 }),
@@ -165,7 +155,7 @@ describe.each(DEVICES)("on %s", (name) => {
     ];
     expect(got).toEqual(wanted);
     expect(wanted!.at(-2)).toMatch(/needs 24 slots, but may have 23/);
-    for (const engine of small) engine.dispose();
+    for (const { steps } of small) steps.dispose();
   });
 
   test("is read once for several tokens", async () => {
@@ -177,10 +167,10 @@ describe.each(DEVICES)("on %s", (name) => {
         return typeof value === "function" ? (value.bind(target) as unknown) : value;
       },
     });
-    const engine = await makeEngine(counting, { ahead: { tokens: AHEAD, milliseconds: Infinity } });
+    const opened = await openSteps(counting, { ahead: { tokens: AHEAD, milliseconds: Infinity } });
     runs = 0;
-    await trace(engine, { prompts: [prompt] }, { maxTokens: 1 + 4 * AHEAD });
+    await trace(opened, { prompts: [prompt] }, { maxTokens: 1 + 4 * AHEAD });
     expect(runs).toBe(1 + 4);
-    engine.dispose();
+    opened.steps.dispose();
   });
 });

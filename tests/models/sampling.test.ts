@@ -3,11 +3,9 @@
 import { collect, loadModel, type Device, type Model } from "kedge";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { generate, type GenerateOptions } from "../../engine/generate/generate.ts";
-import { Engine } from "../../engine/model/engine.ts";
-import { openedDecoder } from "../../engine/model/opened-decoder.ts";
-import { loadWeights } from "../../engine/model/weights.ts";
-import { openWeights, parseConfig, readJson } from "kedge/loaders";
+import type { Decoder, LargestOptions } from "../../engine/generate/decoder.ts";
 import { DEVICES, testDevice } from "../support/devices.ts";
+import { openSteps, type OpenedSteps } from "../support/steps.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
 const textOf = () => ({ push: (token: number) => String.fromCodePoint(0x100 + token), finish: () => "" });
@@ -30,30 +28,36 @@ const CASES: readonly { readonly options: GenerateOptions; readonly whole: "neve
 
 describe.each(DEVICES)("on %s", (name) => {
   let device: Device;
-  let engine: Engine;
+  let opened: OpenedSteps;
   beforeAll(async () => {
     device = await testDevice(name);
-    const folder = tinyFolder({ vocab_size: 301 });
-    const config = parseConfig(await readJson(folder, "config.json", 1 << 20));
-    const { weights } = await loadWeights(device, await openWeights(folder), config, { file: "tiny" });
-    engine = await Engine.create(device, config, weights);
+    opened = await openSteps(device, { folder: tinyFolder({ vocab_size: 301 }) });
   });
   afterAll(async () => {
-    engine.dispose();
+    opened.steps.dispose();
     await device.dispose();
   });
 
   test.each(CASES)("$options: whole rows are read $whole", async ({ options, whole }) => {
     const read = { whole: 0, largest: 0 };
-    const { largest, ...plain } = openedDecoder(engine, {});
-    const counting = {
+    const { decoder } = opened;
+    const plain: Decoder = {
+      vocabSize: decoder.vocabSize,
+      contextLength: decoder.contextLength,
+      open: () => decoder.open(),
+      fork: (sequence) => decoder.fork(sequence),
+      close: (sequence) => decoder.close(sequence),
+      greedy: (feeds, signal) => decoder.greedy(feeds, signal),
+      logits: (feeds, signal) => decoder.logits(feeds, signal),
+    };
+    const counting: Decoder = {
       ...plain,
-      logits: (...[feeds, signal]: Parameters<typeof plain.logits>) => {
+      logits: (feeds, signal) => {
         read.whole += feeds.length;
         return plain.logits(feeds, signal);
       },
-      largest: async (...[feeds, choice, signal]: Parameters<NonNullable<typeof largest>>) => {
-        const answers = await largest!(feeds, choice, signal);
+      largest: async (feeds, choice: LargestOptions, signal) => {
+        const answers = await decoder.largest(feeds, choice, signal);
         for (const answer of answers) read[answer instanceof Float32Array ? "whole" : "largest"]++;
         return answers;
       },

@@ -150,7 +150,7 @@ describe("by hand", () => {
   });
 
   it("SnapKV: the window, and of the rest the best after pooling, which takes neighbors along", () => {
-    const statistics = { window: floats(0, 0, 6, 0, 0, 0, 0, 5, 0, 9, 9) };
+    const statistics = { observed: floats(0, 0, 6, 0, 0, 0, 0, 5, 0, 9, 9) };
     const snap = (budget: number, pool: number) =>
       keptBy(policies.snapKv({ budget, window: 2, pool }), viewOf(11, { statistics }));
     expect(snap(5, 3)).toEqual([1, 2, 3, 9, 10]);
@@ -220,7 +220,7 @@ describe("PyramidKV's schedule", () => {
 
   it("is what the policy keeps, by layer", () => {
     const policy = policies.pyramidKv({ budget: 8, window: 2, beta: 3, pool: 1 });
-    const statistics = { window: Float32Array.from({ length: 40 }, (_, key) => key) };
+    const statistics = { observed: Float32Array.from({ length: 40 }, (_, key) => key) };
     const kept = [0, 1, 2, 3].map((layer) => keptBy(policy, viewOf(40, { layer, statistics }))!.length);
     expect(kept).toEqual([12, 10, 6, 4]);
     expect(kept).toEqual([0, 1, 2, 3].map((layer) => policy.budget!(layer, 4, 40)));
@@ -278,7 +278,7 @@ describe("policies as text", () => {
     const policy = parsePolicy(text);
     expect(policy.name).toBe(name);
     const again = parsePolicy(policy.name);
-    expect([again.name, again.rule, again.window]).toEqual([policy.name, policy.rule, policy.window]);
+    expect([again.name, again.rule, again.observedQueries]).toEqual([policy.name, policy.rule, policy.observedQueries]);
     expect(again.budget?.(1, 4, 500)).toBe(policy.budget?.(1, 4, 500));
   });
 

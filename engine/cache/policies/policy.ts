@@ -13,8 +13,8 @@ export type AttentionStatistic =
   | "accumulated"
   /** per key: its weight for the newest query, mean over heads (TOVA) */
   | "last"
-  /** per key: its weight summed over the last `window` queries of the prompt, mean over heads (SnapKV) */
-  | "window"
+  /** per key: its weight summed over the last `observedQueries` queries of the prompt, mean over heads (SnapKV) */
+  | "observed"
   /** per key: the L2 norm of its key vector, mean over key/value heads */
   | "key-norm";
 
@@ -49,8 +49,8 @@ export interface CachePolicy {
   /** each layer keeps a list of its own */
   readonly isPerLayer?: boolean;
   readonly statistics?: readonly AttentionStatistic[];
-  /** queries that the statistic "window" covers */
-  readonly window?: number;
+  /** queries of the prompt that the statistic "observed" covers, counted from its end */
+  readonly observedQueries?: number | undefined;
   /**
    * Most keys in a list once the policy has acted, by layer (null: one list for all) and length of the prompt (not known:
    * Infinity); absent for policies that bound nothing.

@@ -33,8 +33,8 @@ export function pyramidKv(options: PyramidKvOptions): CachePolicy {
     name: `pyramid-kv:${budget}${changed.join("")}`,
     rule: UNMASKED,
     isPerLayer: true,
-    statistics: ["window"],
-    window,
+    statistics: ["observed"],
+    observedQueries: window,
     budget: budgetOf,
     keep(view) {
       if (!view.isPromptEnd) return null;

@@ -32,15 +32,15 @@ export function snapKv(options: SnapKvOptions): CachePolicy {
     name: `snap-kv:${budget}${changed.join("")}`,
     rule: UNMASKED,
     isPerLayer: true,
-    statistics: ["window"],
-    window,
+    statistics: ["observed"],
+    observedQueries: window,
     budget: () => budget,
     keep: (view) => (view.isPromptEnd ? keepObserved("snap-kv", view, budget, window, pool) : null),
   };
 }
 
 /**
- * The last `window` keys and the `budget - window` others with the most pooled attention of the statistic "window"; null
+ * The last `window` keys and the `budget - window` others with the most pooled attention of the statistic "observed"; null
  * where all fit.
  */
 export function keepObserved(
@@ -53,7 +53,7 @@ export function keepObserved(
   const keys = view.positions.length;
   if (keys <= budget) return null;
   const before = keys - window;
-  const pooled = averagePool(statisticOf(policy, view, "window").subarray(0, before), pool);
+  const pooled = averagePool(statisticOf(policy, view, "observed").subarray(0, before), pool);
   return keepLargest(pooled, budget - window, before, keys);
 }
 

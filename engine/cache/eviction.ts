@@ -1,43 +1,46 @@
-// After a step: statistics are brought up to date, and each sequence's policy says which keys stay.
+// After a step: the statistics of a sequence's keys are updated, and its policy drops keys.
 
 import { survivors } from "../attention/visibility.ts";
-import type { AttentionStatistic, KeyView } from "../cache/policies/policy.ts";
-import type { KeyList } from "../cache/key-list.ts";
-import type { CacheStore } from "../cache/store.ts";
+import type { KeyList } from "./key-list.ts";
 import { canDrop } from "./keeping.ts";
-import type { EngineSequence } from "./sequence.ts";
+import type { AttentionStatistic, KeyView } from "./policies/policy.ts";
+import type { CachedSequence, LayerAttention } from "./sequence.ts";
+import type { CacheStore } from "./store.ts";
 
-/** What a step read back for statistics. */
-export interface StepWeights {
-  /** by weighed layer: [rows, columns], attention summed over heads; column e is the e-th key of the row's list */
-  readonly weights: ReadonlyMap<number, Float32Array>;
+/** Numbers of a step that were read back for statistics. */
+export interface StepStatistics {
+  /** by layer: [rows, columns], attention summed over heads; column e is the e-th key of the row's list */
+  readonly attention: ReadonlyMap<number, Float32Array>;
   /** by layer: [rows], norms of the new keys */
   readonly keyNorms: ReadonlyMap<number, Float32Array>;
   readonly columns: number;
 }
 
-/** The rows begin..end of a step that are one sequence's. */
+/** The rows begin..end of a step that belong to one sequence. */
 export interface SequenceRows {
-  readonly sequence: EngineSequence;
+  readonly sequence: CachedSequence;
   readonly begin: number;
   readonly end: number;
 }
 
-/** Brings statistics up to date and lets the policy choose. To be called before the next step of the sequence. */
-export function applyPolicy(
-  store: CacheStore,
-  rows: SequenceRows,
-  read: StepWeights,
-  layers: number,
-  heads: number,
-): void {
+/** Sizes of the model. */
+export interface ModelSizes {
+  readonly layers: number;
+  readonly heads: number;
+}
+
+/**
+ * Updates the statistics of a sequence and lets its policy drop keys. Call it before the next step of the sequence. Throws a
+ * RangeError when a policy names keys that are not there, or drops the newest.
+ */
+export function applyPolicy(store: CacheStore, rows: SequenceRows, read: StepStatistics, sizes: ModelSizes): void {
   const { sequence } = rows;
   const { keeping, stored } = sequence;
   const isPromptEnd = stored.length === sequence.promptLength;
-  watch(rows, read, heads);
+  tellWatcher(rows, read, sizes.heads);
   const needs = keeping.policy.statistics ?? [];
   for (const [index, list] of stored.lists.entries()) {
-    for (const name of needs) gather(name, rows, read, index, list, heads);
+    for (const name of needs) gather(name, rows, read, index, list, sizes.heads);
     if (canDrop(keeping)) {
       const next = { position: stored.length, segment: stored.segment, keepsAnchors: keeping.keepsAnchors };
       const keys = { positions: list.positions(), marks: list.marks() };
@@ -47,7 +50,7 @@ export function applyPolicy(
     if (!keeping.policy.keep) continue;
     const view: KeyView = {
       layer: keeping.isPerLayer ? index : null,
-      layers,
+      layers: sizes.layers,
       positions: list.positions(),
       marks: list.marks(),
       promptLength: sequence.promptLength,
@@ -61,7 +64,7 @@ export function applyPolicy(
   }
 }
 
-/** A policy of a user's own is checked: ascending indices of the list, the newest among them. */
+/** Throws a RangeError unless a user's policy names ascending indices of the list, the newest among them. */
 function checkKept(name: string, kept: Uint32Array, length: number): void {
   let previous = -1;
   for (const key of kept) {
@@ -77,11 +80,11 @@ function checkKept(name: string, kept: Uint32Array, length: number): void {
   }
 }
 
-/** Adds what the step says about one statistic to a list's numbers. */
+/** Adds the step's part of one statistic to a list's numbers. */
 function gather(
   name: AttentionStatistic,
   { sequence, begin, end }: SequenceRows,
-  { weights, keyNorms, columns }: StepWeights,
+  { attention, keyNorms, columns }: StepStatistics,
   index: number,
   list: KeyList,
   heads: number,
@@ -98,35 +101,33 @@ function gather(
     }
     return;
   }
-  const layers = layersOf(weights);
+  const layers = layersOf(attention);
   const first = sequence.stored.length - (end - begin);
-  const window = sequence.keeping.policy.window ?? 0;
+  const observed = sequence.keeping.policy.observedQueries ?? 0;
   if (name === "last") values.fill(0);
   for (let row = begin; row < end; row++) {
     const position = first + row - begin;
     if (name === "last" && row !== end - 1) continue;
-    if (name === "window" && !(position < sequence.promptLength && position >= sequence.promptLength - window))
-      continue;
+    const { promptLength } = sequence;
+    if (name === "observed" && !(position < promptLength && position >= promptLength - observed)) continue;
     // "accumulated" is summed over heads, the others are means over heads
     const scale = (name === "accumulated" ? 1 : 1 / heads) / layers.length;
     for (const layer of layers) {
-      const line = weights.get(layer)!;
-      for (let key = 0; key < list.length; key++) values[key]! += line[row * columns + key]! * scale;
+      const sums = attention.get(layer)!;
+      for (let key = 0; key < list.length; key++) values[key]! += sums[row * columns + key]! * scale;
     }
   }
 }
 
-/** Hands the newest row's attention in the watched layers to the sequence's watcher, mean over heads. */
-function watch({ sequence, end }: SequenceRows, { weights, columns }: StepWeights, heads: number): void {
+/** Tells the sequence's watcher the newest row's attention in the watched layers. */
+function tellWatcher({ sequence, end }: SequenceRows, { attention, columns }: StepStatistics, heads: number): void {
   if (!sequence.onAttention) return;
-  const positions = sequence.stored.lists[0]!.positions();
-  const byLayer = new Map<number, Float32Array>();
-  for (const [layer, line] of weights) {
-    const row = line.subarray((end - 1) * columns, (end - 1) * columns + positions.length);
-    byLayer.set(
-      layer,
-      row.map((weight) => weight / heads),
-    );
+  const { lists, length } = sequence.stored;
+  const layers = new Map<number, LayerAttention>();
+  for (const [layer, sums] of attention) {
+    const positions = lists[sequence.keeping.isPerLayer ? layer : 0]!.positions();
+    const row = sums.subarray((end - 1) * columns, (end - 1) * columns + positions.length);
+    layers.set(layer, { positions, weights: row.map((weight) => weight / heads) });
   }
-  sequence.onAttention({ position: sequence.stored.length - 1, positions, weights: byLayer });
+  sequence.onAttention({ position: length - 1, layers });
 }

@@ -1,10 +1,10 @@
-// How a sequence's keys are kept: a policy resolved against a model. Sequences kept in the same way can share steps.
+// How the keys of a sequence are kept: a policy resolved against a model. Sequences of one `group` can share a step.
 
 import { DENSE, type VisibilityParams } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
 import { anchorsWithIds, type AnchorChooser } from "../attention/anchors.ts";
 import { resolveRule } from "../attention/visibility.ts";
-import type { CachePolicy } from "../cache/policies/policy.ts";
+import type { CachePolicy } from "./policies/policy.ts";
 
 export interface Keeping {
   readonly policy: CachePolicy;
@@ -17,16 +17,19 @@ export interface Keeping {
   /** another layer reads this one's anchors, so that they stay whatever the rule */
   readonly keepsAnchors: boolean;
   /** layers whose attention is read back after each step, for the policy or a watcher */
-  readonly weighedLayers: readonly number[];
+  readonly attentionLayers: readonly number[];
   readonly wantsKeyNorms: boolean;
   /** equal for sequences that can be rows of one step */
   readonly group: string;
 }
 
-/** Keeps everything that the model itself does not hide. */
+/** The model's own rule: it drops only what the model hides from every later query. */
 const MODELS_OWN: CachePolicy = { name: "model" };
 
-/** What a policy, or none, means for a model. `watched` layers have their attention read back after each step. */
+/**
+ * Resolves a policy, or none, against a model. The attention of `watched` layers is read back after each step. Throws a RangeError
+ * for a policy per layer on a model whose layers share anchors, and for a watched layer that the model lacks.
+ */
 export function resolveKeeping(
   config: ModelConfig,
   policy: CachePolicy = MODELS_OWN,
@@ -45,8 +48,8 @@ export function resolveKeeping(
   const windows = new Set(config.windows);
   const [window = 0] = windows.size === 1 ? windows : [0];
   const statistics = policy.statistics ?? [];
-  const wantsWeights = statistics.some((name) => name !== "key-norm");
-  const weighedLayers = wantsWeights
+  const wantsAttention = statistics.some((name) => name !== "key-norm");
+  const attentionLayers = wantsAttention
     ? Array.from({ length: config.layers }, (_, layer) => layer)
     : [...new Set(watched)].sort((a, b) => a - b);
   const bad = watched.find((layer) => !(Number.isInteger(layer) && layer >= 0 && layer < config.layers));
@@ -59,9 +62,9 @@ export function resolveKeeping(
     isAnchor: hasAnchors ? (policy.isAnchor ?? anchorsWithIds(config.anchors?.tokenIds ?? [])) : () => false,
     isPerLayer,
     keepsAnchors: readsAnchors,
-    weighedLayers,
+    attentionLayers,
     wantsKeyNorms,
-    group: JSON.stringify([rule, isPerLayer, weighedLayers, wantsKeyNorms]),
+    group: JSON.stringify([rule, isPerLayer, attentionLayers, wantsKeyNorms]),
   };
 }
 

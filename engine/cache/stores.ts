@@ -1,0 +1,51 @@
+// The two stores of a model: one for sequences whose layers keep the same keys, one for those whose layers differ. Each is made on
+// first use.
+
+import type { Device, Matrix } from "../devices/device.ts";
+import { joinBytes, joinStatistics, type CacheBytes, type CacheStatistics } from "./bytes.ts";
+import type { Keeping } from "./keeping.ts";
+import { CacheStore, type CacheShape } from "./store.ts";
+
+/** The stores of one model. */
+export class CacheStores {
+  readonly #device: Device;
+  readonly #shape: Omit<CacheShape, "isPerLayer">;
+  #shared: CacheStore | undefined;
+  #perLayer: CacheStore | undefined;
+
+  /** `shape.near`: the weights of each layer, beside which a device with several memories puts the layer's keys and values. */
+  constructor(device: Device, shape: Omit<CacheShape, "isPerLayer"> & { readonly near: readonly Matrix[] }) {
+    this.#device = device;
+    this.#shape = shape;
+  }
+
+  /** The store of sequences kept in this way. */
+  of({ isPerLayer }: Pick<Keeping, "isPerLayer">): CacheStore {
+    if (isPerLayer) return (this.#perLayer ??= new CacheStore(this.#device, { ...this.#shape, isPerLayer }));
+    return (this.#shared ??= new CacheStore(this.#device, { ...this.#shape, isPerLayer }));
+  }
+
+  /** Bytes of keys and values of all sequences. */
+  bytes(): CacheBytes {
+    return joinBytes(this.#made().map((store) => store.bytes()));
+  }
+
+  /** Bytes over the steps since the last reset; the steps of both stores count together. */
+  statistics(): CacheStatistics {
+    return joinStatistics(this.#made().map((store) => store.statistics()));
+  }
+
+  /** Starts the statistics anew. */
+  resetStatistics(): void {
+    for (const store of this.#made()) store.resetStatistics();
+  }
+
+  /** Frees both. */
+  dispose(): void {
+    for (const store of this.#made()) store.dispose();
+  }
+
+  #made(): CacheStore[] {
+    return [this.#shared, this.#perLayer].filter((store) => store !== undefined);
+  }
+}

@@ -1,0 +1,186 @@
+// The decoder of a loaded model: feeds of tokens are cut into steps, and what follows their last tokens is read.
+
+import { DeviceError } from "../devices/device.ts";
+import type { CachePolicy } from "../cache/policies/policy.ts";
+import type { CachedSequence } from "../cache/sequence.ts";
+import type {
+  DecoderSequence,
+  Feed,
+  Largest,
+  LargestOptions,
+  SequenceOptions,
+  WatchableDecoder,
+} from "../generate/decoder.ts";
+import { cutIntoChunks, type Chunk, type Part } from "./chunks.ts";
+import { topKTensors } from "./largest.ts";
+import { wholeRead } from "./step-inputs.ts";
+import type { Numbers, Stage, Steps, StepReads } from "./steps.ts";
+
+/** How the sequences of a decoder are opened. */
+export interface EngineDecoderOptions {
+  /** which keys stay; the model's own way by default */
+  readonly policy?: CachePolicy | undefined;
+}
+
+/** Decodes with a model's steps. All its sequences are kept in one way; several decoders can share the steps. */
+export class EngineDecoder implements WatchableDecoder {
+  readonly vocabSize: number;
+  readonly contextLength: number;
+  readonly #steps: Steps;
+  readonly #policy: CachePolicy | undefined;
+
+  constructor(steps: Steps, { policy }: EngineDecoderOptions = {}) {
+    this.#steps = steps;
+    this.#policy = policy;
+    this.vocabSize = steps.config.vocabSize;
+    this.contextLength = steps.contextLength;
+  }
+
+  open(options: SequenceOptions = {}): CachedSequence {
+    return this.#steps.open({ ...options, policy: this.#policy });
+  }
+
+  openWatched(
+    onAttention: (position: number, weights: Float32Array) => void,
+    options: SequenceOptions = {},
+  ): CachedSequence {
+    const last = this.#steps.config.layers - 1;
+    const sequence = this.#steps.open({ ...options, policy: this.#policy, watchedLayers: [last] });
+    sequence.onAttention = ({ position, layers }) => {
+      const { positions, weights } = layers.get(last)!;
+      const byPosition = new Float32Array(position + 1);
+      for (const [key, at] of positions.entries()) byPosition[at] = weights[key]!;
+      onAttention(position, byPosition);
+    };
+    return sequence;
+  }
+
+  fork(sequence: DecoderSequence): CachedSequence {
+    return this.#steps.fork(sequence);
+  }
+
+  close(sequence: DecoderSequence): void {
+    this.#steps.close(sequence);
+  }
+
+  async logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]> {
+    const { vocabSize } = this;
+    const results: Float32Array[] = [];
+    for (const chunk of this.#chunks(feeds)) {
+      const { outputs } = chunk;
+      const [logits] = await this.#step(chunk, "logits", signal, {
+        reads: (activations) => [wholeRead(activations.outputs("logits", vocabSize), outputs.length * vocabSize)],
+      });
+      for (const [i, { feed }] of outputs.entries()) {
+        results[feed] = (logits as Float32Array).subarray(i * vocabSize, (i + 1) * vocabSize);
+      }
+    }
+    signal?.throwIfAborted();
+    return results;
+  }
+
+  async greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array> {
+    const tokens = new Uint32Array(feeds.length);
+    for (const chunk of this.#chunks(feeds)) {
+      const { outputs } = chunk;
+      const [best] = await this.#step(chunk, "greedy", signal, {
+        reads: ({ ports }) => [wholeRead(ports.best, outputs.length)],
+      });
+      for (const [i, { feed }] of outputs.entries()) tokens[feed] = best![i]!;
+    }
+    signal?.throwIfAborted();
+    return tokens;
+  }
+
+  async *greedyRun(
+    feeds: readonly Feed[],
+    steps: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint32Array, void, undefined> {
+    const [chunk, ...others] = this.#chunks(feeds);
+    const isDecoding = others.length === 0 && feeds.every(({ tokens }) => tokens.length === 1);
+    if (!chunk || !isDecoding) {
+      yield await this.greedy(feeds, signal);
+      return;
+    }
+    const outputs = chunk.outputs.map(({ row }) => row);
+    yield* await this.#steps.runAhead({ parts: chunk.parts, outputs, signal }, steps);
+  }
+
+  async largest(
+    feeds: readonly Feed[],
+    { temperature, isEnough }: LargestOptions,
+    signal?: AbortSignal,
+  ): Promise<(Largest | Float32Array)[]> {
+    const { vocabSize } = this;
+    const variables = { inverseTemperature: 1 / temperature };
+    const answers: (Largest | Float32Array)[] = [];
+    try {
+      for (const chunk of this.#chunks(feeds)) {
+        const { outputs } = chunk;
+        let rows: Largest[] = [];
+        let wholeRows: number[] = [];
+        const reads: StepReads = {
+          reads: (activations) => {
+            const { k, values, columnOf, total } = topKTensors(activations, vocabSize);
+            const count = outputs.length;
+            return [wholeRead(values, count * k), wholeRead(columnOf, count * k), wholeRead(total, count)];
+          },
+          more: (data, activations) => {
+            rows = splitLargest(data, outputs.length);
+            const logits = activations.outputs("logits", vocabSize);
+            wholeRows = [...rows.keys()].filter((row) => !isEnough(rows[row]!));
+            return wholeRows.map((row) => ({ tensor: logits, begin: row * vocabSize, end: (row + 1) * vocabSize }));
+          },
+        };
+        const [, , , ...whole] = await this.#step(chunk, "largest", signal, reads, variables);
+        for (const [i, { feed }] of outputs.entries()) {
+          answers[feed] = wholeRows.includes(i) ? (whole[wholeRows.indexOf(i)] as Float32Array) : rows[i]!;
+        }
+      }
+    } catch (error) {
+      // The device has no top-K kernel that fits: the sampler chooses from whole rows.
+      if (error instanceof DeviceError && error.kind === "unfit") return this.logits(feeds, signal);
+      throw error;
+    }
+    signal?.throwIfAborted();
+    return answers;
+  }
+
+  /** The feeds as steps; each sequence is the model's, appears once, and gets at least one token. */
+  #chunks(feeds: readonly Feed[]): Chunk[] {
+    const seen = new Set<DecoderSequence>();
+    const parts = feeds.map(({ sequence, tokens, promptLength }, feed): Part => {
+      if (seen.has(sequence)) throw new RangeError(`feed ${feed} names a sequence that an earlier feed names already`);
+      seen.add(sequence);
+      if (tokens.length === 0) throw new RangeError(`feed ${feed} has 0 tokens; it needs at least 1`);
+      const own = this.#steps.owned(sequence);
+      this.#steps.check(own, tokens);
+      if (own.length === 0) own.promptLength = promptLength ?? tokens.length;
+      return { sequence: own, tokens };
+    });
+    return cutIntoChunks(parts, this.#steps.chunkRows);
+  }
+
+  /** Makes the step of a chunk; one in which no feed ends stops at the body and reads nothing. */
+  #step(
+    { parts, outputs }: Chunk,
+    until: Stage,
+    signal: AbortSignal | undefined,
+    reads: StepReads,
+    variables?: Readonly<Record<string, number>>,
+  ): Promise<readonly Numbers[]> {
+    if (outputs.length === 0) return this.#steps.run({ parts, outputs: [], until: "body", signal });
+    return this.#steps.run({ parts, outputs: outputs.map(({ row }) => row), until, variables, signal }, reads);
+  }
+}
+
+/** The top-K logits of each row, from what was read of {@link topKTensors}. */
+function splitLargest([values, tokens, totals]: readonly Numbers[], rows: number): Largest[] {
+  const k = values!.length / rows;
+  return Array.from({ length: rows }, (_, row) => ({
+    tokens: tokens!.subarray(row * k, (row + 1) * k) as Uint32Array,
+    logits: values!.subarray(row * k, (row + 1) * k) as Float32Array,
+    total: totals![row]!,
+  }));
+}

@@ -1,0 +1,162 @@
+// Looking inside: one forward pass over a whole sequence in which named tensors are captured, or replaced by hooks. The open
+// recording is replayed from tap to tap; the fused recording of generation is not touched.
+
+import type { CachePolicy } from "../cache/policies/index.ts";
+import { CapturedTensor, joinRows, putBack, rowLength, takeOut } from "./captured.ts";
+import type { Pass } from "./pass.ts";
+import { wholeRead } from "./step-inputs.ts";
+import type { Steps } from "./steps.ts";
+import { tapMatcher, tapNames, type Tap } from "./taps.ts";
+
+/** A tensor on its way, given to a hook: the hook may change `data` in place, or return other numbers of the same count. */
+export interface HookedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+/** Reads or replaces a tensor on its way. */
+export type Hook = (tensor: HookedTensor) => Float32Array | void | Promise<Float32Array | void>;
+
+/** What a forward pass captures, replaces and returns. */
+export interface ForwardOptions {
+  /** names of taps; `*` stands for one part: `blocks.*.attn.hook_pattern` */
+  readonly capture?: readonly string[] | undefined;
+  /** by the same kind of names; a pass runs its hooks in the order of the model, those of one tap in the order given */
+  readonly hooks?: Readonly<Record<string, Hook>> | undefined;
+  /** which rows' logits to return: of every token (the default), of the last, or none */
+  readonly logits?: "all" | "last" | "none" | undefined;
+  /** the policy by whose rule keys are visible; keys that it would drop by statistics stay */
+  readonly cache?: CachePolicy | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a forward pass gives. */
+export interface ForwardResult {
+  /** [tokens, vocabSize], or [1, vocabSize] for "last"; null for "none" */
+  readonly logits: CapturedTensor | null;
+  /** residuals [tokens, dim]; q, k, v, z [tokens, heads, headDim]; scores and patterns [heads, tokens, keys] */
+  readonly captured: Readonly<Record<string, CapturedTensor>>;
+}
+
+/** Which taps a pass stops at, and what happens there. */
+interface Inspection {
+  wants(name: string): boolean;
+  hooksOf(name: string): readonly Hook[];
+}
+
+/**
+ * One pass over `tokens` as a sequence of its own. Throws a RangeError for no tokens, for a tap that does not exist, and for hooks
+ * that return another count of numbers.
+ */
+export async function forward(
+  steps: Steps,
+  tokens: readonly number[],
+  options: ForwardOptions = {},
+): Promise<ForwardResult> {
+  const { capture = [], hooks = {}, cache, signal } = options;
+  const names = tapNames(steps.config.layers);
+  const wants = tapMatcher(capture, names);
+  const matched = Object.entries(hooks).map(([pattern, hook]) => ({ matches: tapMatcher([pattern], names), hook }));
+  const hooksOf = (name: string) => matched.filter(({ matches }) => matches(name)).map(({ hook }) => hook);
+  if (tokens.length === 0) throw new RangeError("a forward pass needs at least 1 token; it was given 0");
+  const isOpen = capture.length > 0 || matched.length > 0;
+  const look = isOpen ? { wants, edits: (name: string) => hooksOf(name).length > 0 } : undefined;
+  const hasPatterns = names.some(
+    (name) => /hook_(attn_scores|pattern)$/.test(name) && (wants(name) || look?.edits(name)),
+  );
+  return steps.pass(tokens, look, { policy: cache && ruleOf(cache), hasPatterns, signal }, (pass) =>
+    new Inspector(pass, { wants, hooksOf }).run(tokens.length, steps, options.logits ?? "all"),
+  );
+}
+
+/** The policy's rule alone. */
+function ruleOf({ name, rule, isAnchor }: CachePolicy): CachePolicy {
+  return { name, ...(rule && { rule }), ...(isAnchor && { isAnchor }) };
+}
+
+/** Stops a pass at its taps. */
+class Inspector {
+  readonly #pass: Pass;
+  readonly #inspection: Inspection;
+  /** pieces of each captured tensor, by name: those behind the body come a chunk of outputs at a time */
+  readonly #pieces = new Map<string, CapturedTensor[]>();
+
+  constructor(pass: Pass, inspection: Inspection) {
+    this.#pass = pass;
+    this.#inspection = inspection;
+  }
+
+  async run(
+    tokens: number,
+    { chunkRows, config: { vocabSize } }: Steps,
+    logits: "all" | "last" | "none",
+  ): Promise<ForwardResult> {
+    const { recording } = this.#pass;
+    const asked = recording.taps.filter(
+      ({ name }) => this.#inspection.wants(name) || this.#inspection.hooksOf(name).length > 0,
+    );
+    const final = asked.filter(({ after }) => after > recording.body);
+    for (const tap of asked) if (tap.after <= recording.body) await this.#stopAt(tap, this.#pass.rows);
+    await this.#pass.runTo(recording.body);
+    const first = logits === "last" ? tokens - 1 : 0;
+    const wantsLogits = logits !== "none";
+    let result: CapturedTensor | null = null;
+    if (wantsLogits || final.length > 0) {
+      // Taps behind the body are of all rows, whichever rows' logits are wanted.
+      const begin = final.length > 0 ? 0 : first;
+      const all = await this.#outputs(begin, tokens, final, { chunkRows, vocabSize, wantsLogits });
+      const shape = [tokens - first, vocabSize];
+      if (wantsLogits) result = new CapturedTensor(shape, all.subarray((first - begin) * vocabSize));
+    }
+    const captured = [...this.#pieces].map(([name, pieces]): [string, CapturedTensor] => [name, joinRows(pieces)]);
+    return { logits: result, captured: Object.fromEntries(captured) };
+  }
+
+  /** Replays up to a tap, hands its tensor out, and writes back what hooks changed. */
+  async #stopAt(tap: Tap, rows: number): Promise<void> {
+    const { columns } = this.#pass;
+    const [read] = await this.#pass.runTo(tap.after, [wholeRead(tap.tensor, rows * rowLength(tap, columns))]);
+    const whole = read as Float32Array;
+    const tensor = takeOut(tap, whole, rows, columns);
+    const hooks = this.#inspection.hooksOf(tap.name);
+    for (const hook of hooks) {
+      const replaced = await hook({ name: tap.name, shape: tensor.shape, data: tensor.data });
+      if (!replaced) continue;
+      if (replaced.length !== tensor.data.length) {
+        throw new RangeError(
+          `the hook on ${tap.name} returned ${replaced.length} numbers; the tensor [${tensor.shape.join(",")}] has ${tensor.data.length}`,
+        );
+      }
+      tensor.data.set(replaced);
+    }
+    if (hooks.length > 0) {
+      putBack(tap, whole, rows, columns, tensor.data);
+      this.#pass.write({ tensor: tap.tensor, data: whole });
+    }
+    if (!this.#inspection.wants(tap.name)) return;
+    const pieces = this.#pieces.get(tap.name);
+    if (pieces) pieces.push(tensor);
+    else this.#pieces.set(tap.name, [tensor]);
+  }
+
+  /** Logits [end - begin, vocabSize] of rows begin..end, a chunk of them at a time; an empty array if they are not wanted. */
+  async #outputs(
+    begin: number,
+    end: number,
+    taps: readonly Tap[],
+    options: { readonly chunkRows: number; readonly vocabSize: number; readonly wantsLogits: boolean },
+  ): Promise<Float32Array> {
+    const { chunkRows, vocabSize, wantsLogits } = options;
+    const logits = new Float32Array(wantsLogits ? (end - begin) * vocabSize : 0);
+    const tensor = this.#pass.activations.outputs("logits", vocabSize);
+    for (let first = begin; first < end; first += chunkRows) {
+      const count = Math.min(chunkRows, end - first);
+      this.#pass.selectOutputs(first, count);
+      for (const tap of taps) await this.#stopAt(tap, count);
+      if (!wantsLogits) continue;
+      const [read] = await this.#pass.runTo(this.#pass.recording.logits, [wholeRead(tensor, count * vocabSize)]);
+      logits.set(read as Float32Array, (first - begin) * vocabSize);
+    }
+    return logits;
+  }
+}

@@ -1,0 +1,132 @@
+// From a folder to a model: configuration, weights on a device, tokenizer, tuned and prepared kernels.
+
+import {
+  loadConfig,
+  loadTokenizer,
+  openFolder,
+  openWeights,
+  UnsupportedError,
+  type FolderFiles,
+  type ModelFolder,
+  type Tokenizer,
+} from "../../loaders/index.ts";
+import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "../../kernels/index.ts";
+import type { Device } from "../devices/device.ts";
+import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
+import type { TuneMode } from "../tuning/measured.ts";
+import { dryRun } from "./dry-run.ts";
+import { Model } from "./model.ts";
+import { notesOn, quantizationFor } from "./notes.ts";
+import { Steps } from "./steps.ts";
+import { loadWeights, type ModelWeights } from "./weights.ts";
+
+/** What is being done while a model loads. */
+export interface LoadProgress {
+  readonly stage: "files" | "weights" | "tuning" | "kernels";
+  readonly done: number;
+  readonly of: number;
+  /** the tensor or file at hand */
+  readonly detail: string;
+}
+
+export interface LoadOptions extends DeviceOptions {
+  /** by name, `auto`, or a device opened by the caller, which then stays the caller's to dispose of */
+  readonly device?: DeviceChoice | Device;
+  /** most tokens of a sequence; the model's own limit by default */
+  readonly contextLength?: number;
+  /** most tokens kept by all sequences together */
+  readonly maxCachedTokens?: number;
+  /** keep matrices as int8 or int4 in groups of 32, made while loading; as stored by default, quantized files included. See docs/numerics.md */
+  readonly quantize?: QuantizedFormat;
+  /** what numbers of keys and values are kept as: f32 by default; f16 takes half the bytes, int8 about a quarter */
+  readonly cacheType?: CacheFormat;
+  /** rows of one prefill step; the device's preference by default */
+  readonly chunkRows?: number;
+  /**
+   * Measured choice of kernel variants: follow what is kept for this machine ("kept"), time what is not within a second ("quick"),
+   * or neither ("never"). By default a GPU with nothing kept is timed, and what is kept is followed.
+   */
+  readonly tune?: TuneMode;
+  /** measured choice may take variants that round what others do not; false by default */
+  readonly allowApproximate?: boolean;
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Where a model comes from: a folder's path, a URL, files, or a folder opened by the caller. */
+export type ModelSource = string | URL | FolderFiles | ModelFolder;
+
+/**
+ * Loads a model from a folder with config.json, safetensors and (for text) tokenizer.json.
+ *
+ * Throws a FormatError for files that are wrong, an UnsupportedError for a model, format or device that kedge does not run, a
+ * DeviceError when the device fails.
+ */
+export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
+  const { signal, onProgress } = options;
+  const report = (stage: LoadProgress["stage"], done: number, of: number, detail: string) =>
+    onProgress?.({ stage, done, of, detail });
+  signal?.throwIfAborted();
+  if (options.quantize !== undefined && !isQuantized(options.quantize)) {
+    throw new UnsupportedError(`quantize is "${String(options.quantize)}": use "int8" or "int4"`);
+  }
+  if (options.cacheType !== undefined && !cacheFormats.includes(options.cacheType)) {
+    throw new UnsupportedError(`cacheType is "${String(options.cacheType)}": use "f32", "f16" or "int8"`);
+  }
+  const folder = openFolder(source);
+  report("files", 0, 3, "config.json");
+  const config = await loadConfig(folder, signal);
+  report("files", 1, 3, "weights");
+  const checkpoint = await openWeights(folder, signal);
+  const quantized = await quantizationFor(checkpoint, folder.name, options.quantize);
+  report("files", 2, 3, "tokenizer");
+  const ownsDevice = typeof options.device !== "object";
+  // workers start and kernels compile while the tokenizer is read
+  const opening = typeof options.device === "object" ? options.device : openDevice(options.device, options);
+  const [opened, read] = await Promise.allSettled([opening, readTokenizer(folder, signal)]);
+  let device = opened.status === "fulfilled" ? opened.value : undefined;
+  let loaded: { readonly weights: ModelWeights } | undefined;
+  try {
+    if (read.status === "rejected") throw read.reason;
+    if (!device) throw (opened as PromiseRejectedResult).reason;
+    const tokenizer = read.value;
+    const weightOptions = { file: folder.name, quantize: options.quantize, signal };
+    const stepsOptions = {
+      contextLength: options.contextLength,
+      maxSlots: options.maxCachedTokens,
+      chunkRows: options.chunkRows,
+      cacheType: options.cacheType,
+    };
+    device = await dryRun(device, { checkpoint, config, weightOptions, stepsOptions }, options.device, options);
+    const { weights, unused } = (loaded = await loadWeights(device, checkpoint, config, {
+      ...weightOptions,
+      onProgress: (done, of, detail) => report("weights", done, of, detail),
+    }));
+    if (device.tuning && options.tune !== "never") {
+      const { tuneAtLoad } = await import("../tuning/measured.ts");
+      await tuneAtLoad({ device, config, weights, stepsOptions }, options.tune, {
+        allowApproximate: options.allowApproximate ?? false,
+        ...(signal ? { signal } : {}),
+        onProgress: (done, of, detail) => report("tuning", done, of, detail),
+      });
+    }
+    const steps = await Steps.create(device, config, weights, {
+      ...stepsOptions,
+      ...(signal ? { signal } : {}),
+      onProgress: (done, of) => report("kernels", done, of, "kernels"),
+    });
+    const notes = notesOn(config, tokenizer, unused, quantized);
+    return new Model({ device, steps, weights, tokenizer, ownsDevice, quantized: quantized.format, notes });
+  } catch (error) {
+    for (const one of loaded?.weights.all ?? []) device?.destroy(one);
+    if (ownsDevice) await device?.dispose();
+    throw error;
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function readTokenizer(folder: ModelFolder, signal?: AbortSignal): Promise<Tokenizer | null> {
+  const hasTokenizer = (await folder.has("tokenizer.json")) || (await folder.has("vocab.json"));
+  return hasTokenizer ? loadTokenizer(folder, signal) : null;
+}
