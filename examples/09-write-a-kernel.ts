@@ -4,13 +4,8 @@
 import { chooseDevice, openDevice, ProgramBuilder, variable, type Device } from "kedge";
 import { compare, defineKernel, makeTrial, seededRandom, type Setting, type Violation } from "kedge/kernels";
 
-/** y = x · sigmoid(gate), one lane an element. Buffer i is binding i; the parameters follow as a uniform. */
+/** y = x · sigmoid(gate), one lane an element. The device declares x, gate, y [rows, dim] and `params` from the definition. */
 const wgsl = /* wgsl */ `
-struct Params { rows: u32, dim: u32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, dim]
-@group(0) @binding(1) var<storage, read> gate: array<f32>;     // [rows, dim]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows, dim]
-@group(0) @binding(3) var<uniform> params: Params;
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x < params.rows * params.dim) { y[id.x] = x[id.x] / (1.0 + exp(-gate[id.x])); }

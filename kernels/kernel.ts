@@ -4,11 +4,12 @@
 // never mention a particular kernel: they replay calls of any kernel by the conventions written here.
 //
 // Conventions for implementations
-//   WGSL  buffer i of `buffers` is @group(0) @binding(i); the uniform `Params` (one 4-byte scalar per entry of `params`,
-//         in order) is the binding after the last buffer. An absent optional buffer is bound to a small dummy: the shader
-//         learns of it through an override that the implementation sets in `constants`. Matrices are array<u32> (or vec4<u32>).
-//   wasm  the exported function (call: usize, thread: i32, threads: i32): void finds at `call` one 4-byte word per buffer
-//         (its address, 0 when absent), then one per parameter, in order. Every thread runs it; each does its share.
+//   WGSL  a shader is written without its bindings: the device prepends an array for each buffer and the uniform `params`, with
+//         the names of the definition in snake_case. An absent optional buffer is bound to a small dummy: the shader learns of
+//         it through an override that the implementation sets in `constants`.
+//   wasm  the exported function (call, thread: i32, threads: i32): void finds at `call` one 4-byte word per buffer (its
+//         address, 0 when absent), then one per parameter, in order: in AssemblyScript an object of the class that the build
+//         generates in kernels/calls/. Every thread runs it; each does its share.
 //   WebGL a list of passes, each a JavaScript function as text (files *.gl.js) that gpu.js makes a fragment shader of. A texture
 //         keeps four consecutive numbers a texel: x[i] is texel i of buffer x, and what the function returns is the texel that
 //         its thread stands for. See WebGlPass.
@@ -96,7 +97,10 @@ interface ImplementationBase {
 
 /** A compute shader; several entries may share one file with different constants. */
 export interface WgslImplementation extends ImplementationBase {
+  /** the shader without its bindings, which the device prepends; its entry point is `main` */
   readonly wgsl: string;
+  /** WGSL types of the elements of buffers: u32 for matrices, caches and u32 buffers, f32 for others, unless named here */
+  readonly elements?: Readonly<Record<string, string>> | undefined;
   /** values of the shader's `override`s; must not depend on `rows` (a value makes a pipeline) */
   readonly constants?: (setting: Setting) => Readonly<Record<string, number | boolean>>;
   /** workgroups to dispatch, [x, y, z]; `rows` is the actual count here */
@@ -105,8 +109,8 @@ export interface WgslImplementation extends ImplementationBase {
 }
 
 /**
- * A second dispatch that finishes what the first left in `scratch`, the shader's binding behind Params:
- * `var<storage, read_write> scratch: array<vec4<f32>>`. Both are entry points of one shader with one set of constants.
+ * A second dispatch that finishes what the first left in `scratch`, an array<vec4<f32>> that the device
+ * declares too. Both are entry points of one shader with one set of constants.
  */
 export interface SecondPass {
   readonly entryPoint: string;

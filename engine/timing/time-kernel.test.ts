@@ -19,11 +19,6 @@ function halfMillisecondCalls(_: unknown, { end = 0 }: Step): Promise<number> {
 
 /** y[i] = `sum`, for each i = id.x. */
 const shader = (sum: string) => `
-    struct Params { rows: u32, dim: u32 }
-    @group(0) @binding(0) var<storage, read> a: array<f32>;
-    @group(0) @binding(1) var<storage, read> b: array<f32>;
-    @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-    @group(0) @binding(3) var<uniform> params: Params;
     @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       if (id.x < params.rows * params.dim) { y[id.x] = ${sum}; }
     }`;

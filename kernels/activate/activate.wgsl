@@ -1,17 +1,8 @@
 // y = act(x) (· up), one element a lane. The activations stand in the prelude activation.wgsl.
+//
+// Prepended by the device: `params`, x [rows, dim], up [rows, dim], y [rows, dim].
 
 override HAS_UP: bool;
-
-struct Params {
-  rows: u32,
-  dim: u32,
-  activation: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, dim]
-@group(0) @binding(1) var<storage, read> up: array<f32>;       // [rows, dim]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows, dim]
-@group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(

@@ -1,14 +1,6 @@
 // y = a + b, one element a lane.
-
-struct Params {
-  rows: u32,
-  dim: u32,
-}
-
-@group(0) @binding(0) var<storage, read> a: array<f32>;        // [rows, dim]
-@group(0) @binding(1) var<storage, read> b: array<f32>;        // [rows, dim]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows, dim]
-@group(0) @binding(3) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, a [rows, dim], b [rows, dim], y [rows, dim].
 
 @compute @workgroup_size(64)
 fn main(

@@ -1,17 +1,10 @@
 // best[row] = the first column with the largest x: a workgroup per row. Each lane finds the best of its columns, the first
 // lane the best of all after the one barrier.
+//
+// Prepended by the device: `params`, x [rows, columns], best [rows].
 
 const LOWEST = -3.4e38;
 const LANES = 256u;
-
-struct Params {
-  rows: u32,
-  columns: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;           // [rows, columns]
-@group(0) @binding(1) var<storage, read_write> best: array<u32>;  // [rows]
-@group(0) @binding(2) var<uniform> params: Params;
 
 var<workgroup> peaks: array<f32, LANES>;
 var<workgroup> indices: array<u32, LANES>;

@@ -1,40 +1,19 @@
 // The scores or the softmax of each row and head, a workgroup for each. A lane scores every 64th key, and keeps the largest of
 // its scores and the sum of exp relative to it; after the one barrier it merges those of all lanes and divides what it wrote.
 // `pattern` is written as bits, because WGSL cannot write the -Infinity of a key that is not seen.
+//
+// Prepended by the device: `params`, and
+//   q [rows, heads, head_dim]
+//   cache [slots, 2, kv_heads] heads
+//   ranges [lists, rows] of vec4<u32>: begin, end, position, mark
+//   entries [entry_count] of vec4<u32>: slot, position, mark, bits of the bias
+//   source_cache as cache
+//   head_params [heads] of vec2<f32>: bias of the source, scale of biases
+//   pattern [rows, heads, columns + source_columns]
 
 const LANES = 64u;
 const LOWEST = -3.4e38;
 const MINUS_INFINITY = 0xff800000u;
-
-struct Params {
-  rows: u32,
-  heads: u32,
-  kv_heads: u32,
-  head_dim: u32,
-  list: u32,
-  slot_count: u32,
-  entry_count: u32,
-  scale: f32,
-  softcap: f32,
-  window: u32,
-  keep_window: u32,
-  sinks: u32,
-  segmented: u32,
-  keep_recent: u32,
-  anchor_sees_anchors: u32,
-  columns: u32,
-  source_columns: u32,
-  kind: u32,
-}
-
-@group(0) @binding(0) var<storage, read> q: array<f32>;                  // [rows, heads, head_dim]
-@group(0) @binding(1) var<storage, read> cache: array<Cached>;           // [slots, 2, kv_heads] heads
-@group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;       // [lists, rows]: begin, end, position, mark
-@group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;      // [entry_count]: slot, position, mark, bits of the bias
-@group(0) @binding(4) var<storage, read> source_cache: array<Cached>;    // as cache
-@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of biases
-@group(0) @binding(6) var<storage, read_write> pattern: array<u32>;      // [rows, heads, columns + source_columns]
-@group(0) @binding(7) var<uniform> params: Params;
 
 var<workgroup> peaks: array<f32, LANES>;
 var<workgroup> totals: array<f32, LANES>;

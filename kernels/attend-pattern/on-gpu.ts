@@ -1,6 +1,6 @@
 import visible from "../attend/visible.wgsl?raw";
 import { cacheFormats } from "../cache/cache.ts";
-import { attentionRead, singlesPreludes } from "../cache/preludes.ts";
+import { attentionElements, attentionRead, singlesPreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
 import code from "./attend-pattern.wgsl?raw";
@@ -9,6 +9,7 @@ import code from "./attend-pattern.wgsl?raw";
 export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
   name: `attend-pattern.${format}`,
   wgsl: visible + singlesPreludes[format] + attentionRead + code,
+  elements: { ...attentionElements, pattern: "u32" },
   requires: [],
   formats: [format],
   constants: ({ present }) => ({

@@ -1,27 +1,15 @@
 // z = pattern · v: one element of z a lane, which walks all keys of its row's range; neighboring lanes read neighboring
 // dimensions of each value, and the same weight.
+//
+// Prepended by the device: `params`, and
+//   pattern [rows, heads, columns + source_columns]
+//   cache [slots, 2, kv_heads] heads
+//   ranges [lists, rows] of vec4<u32>: begin, end, position, mark
+//   entries [entry_count] of vec4<u32>: slot, position, mark, bits of the bias
+//   source_cache as cache
+//   z [rows, heads, head_dim]
 
 override HAS_SOURCE: bool;
-
-struct Params {
-  rows: u32,
-  heads: u32,
-  kv_heads: u32,
-  head_dim: u32,
-  list: u32,
-  slot_count: u32,
-  entry_count: u32,
-  columns: u32,
-  source_columns: u32,
-}
-
-@group(0) @binding(0) var<storage, read> pattern: array<f32>;        // [rows, heads, columns + source_columns]
-@group(0) @binding(1) var<storage, read> cache: array<Cached>;       // [slots, 2, kv_heads] heads
-@group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;   // [lists, rows]: begin, end, position, mark
-@group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;  // [entry_count]: slot, position, mark, bits of the bias
-@group(0) @binding(4) var<storage, read> source_cache: array<Cached>;  // as cache
-@group(0) @binding(5) var<storage, read_write> z: array<f32>;        // [rows, heads, head_dim]
-@group(0) @binding(6) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(

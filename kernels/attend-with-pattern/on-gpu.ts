@@ -1,5 +1,5 @@
 import { cacheFormats } from "../cache/cache.ts";
-import { attentionRead, singlesPreludes } from "../cache/preludes.ts";
+import { attentionElements, attentionRead, singlesPreludes } from "../cache/preludes.ts";
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
 import wgsl from "./attend-with-pattern.wgsl?raw";
@@ -8,6 +8,7 @@ import wgsl from "./attend-with-pattern.wgsl?raw";
 export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
   name: `attend-with-pattern.${format}`,
   wgsl: singlesPreludes[format] + attentionRead + wgsl,
+  elements: attentionElements,
   requires: [],
   formats: [format],
   constants: ({ present }) => ({ HAS_SOURCE: present.has("sourceCache") }),

@@ -2,6 +2,8 @@
 // are cut into parts, and `main` walks each part of each row and head in a subgroup of its own. It leaves the part's largest
 // score, sum of weights and weighted values in `scratch`; `merge` adds the parts up in their order, so that the result does not
 // depend on which was done first. A row with few keys has fewer parts; the others leave at once.
+//
+// Prepended by the device: scratch [rows, heads, PARTS, 1 + head_dim / 4] of vec4<f32>: (peak, total), sums.
 
 override WORKGROUP: u32;
 /// Parts of a row at most, which `scratch` has room for.
@@ -9,8 +11,6 @@ override PARTS: u32;
 
 /// Keys for which a part is worth its merging.
 const PART_KEYS = 128u;
-
-@group(0) @binding(8) var<storage, read_write> scratch: array<vec4<f32>>; // [rows, heads, PARTS, 1 + head_dim / 4]: (peak, total), sums
 
 fn parts_of(range: vec4<u32>) -> u32 {
   return clamp((range.y - range.x + PART_KEYS - 1u) / PART_KEYS, 1u, PARTS);

@@ -2,36 +2,18 @@
 // scores one key, then each lane adds the block's values up in four of the head's dimensions (64 apart), carrying the sums
 // over from block to block relative to the largest score so far (online softmax). The source's keys come as a second walk.
 // workgroup_id.z takes 256 dimensions; heads that are larger are scored once for each.
+//
+// Prepended by the device: `params`, and
+//   q [rows, heads, head_dim]
+//   cache [slots, 2, kv_heads] heads
+//   ranges [lists, rows] of vec4<u32>: begin, end, position, mark
+//   entries [entry_count] of vec4<u32>: slot, position, mark, bits of the bias
+//   source_cache as cache
+//   head_params [heads] of vec2<f32>: bias of the source, scale of biases
+//   z [rows, heads, head_dim]
 
 const LANES = 64u;
 const LOWEST = -3.4e38;
-
-struct Params {
-  rows: u32,
-  heads: u32,
-  kv_heads: u32,
-  head_dim: u32,
-  list: u32,
-  slot_count: u32,
-  entry_count: u32,
-  scale: f32,
-  softcap: f32,
-  window: u32,
-  keep_window: u32,
-  sinks: u32,
-  segmented: u32,
-  keep_recent: u32,
-  anchor_sees_anchors: u32,
-}
-
-@group(0) @binding(0) var<storage, read> q: array<f32>;                  // [rows, heads, head_dim]
-@group(0) @binding(1) var<storage, read> cache: array<Cached>;           // [slots, 2, kv_heads] heads
-@group(0) @binding(2) var<storage, read> ranges: array<vec4<u32>>;       // [lists, rows]: begin, end, position, mark
-@group(0) @binding(3) var<storage, read> entries: array<vec4<u32>>;      // [entry_count]: slot, position, mark, bits of the bias
-@group(0) @binding(4) var<storage, read> source_cache: array<Cached>;    // as cache
-@group(0) @binding(5) var<storage, read> head_params: array<vec2<f32>>;  // [heads]: bias of the source, scale of biases
-@group(0) @binding(6) var<storage, read_write> z: array<f32>;            // [rows, heads, head_dim]
-@group(0) @binding(7) var<uniform> params: Params;
 
 var<workgroup> scores: array<f32, LANES>;
 var<workgroup> weights: array<f32, LANES>;

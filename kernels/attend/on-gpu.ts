@@ -1,8 +1,7 @@
 import { cacheFormats } from "../cache/cache.ts";
-import { attentionRead, foursPreludes, singlesPreludes } from "../cache/preludes.ts";
+import { attentionElements, attentionRead, foursPreludes, singlesPreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
 import type { Setting, WgslImplementation } from "../kernel.ts";
-import bindings from "./bindings.wgsl?raw";
 import chunkF16 from "./chunk.f16.wgsl?raw";
 import chunkF32 from "./chunk.f32.wgsl?raw";
 import rowsOfFour from "./attend.rows.subgroups.wgsl?raw";
@@ -30,6 +29,9 @@ function workgroupsOf({ params: { rows, heads, headDim } }: Setting, dims: numbe
   return [x, y, Math.ceil(headDim! / dims)];
 }
 
+/** Shaders that read four numbers at a time do so of queries and results, too. */
+const foursElements = { ...attentionElements, q: "vec4<f32>", z: "vec4<f32>" };
+
 /** Dimensions that a subgroup adds up in one walk. */
 const dimsOfWalk = ({ subgroupSize }: Setting) => 16 * subgroupSize;
 const hasWholeGroups = ({ params }: Setting) => params["headDim"]! % 4 === 0;
@@ -39,10 +41,11 @@ const hasWholeGroups = ({ params }: Setting) => params["headDim"]! % 4 === 0;
  * where there are many, or a workgroup per row and head: each for every format of the cache.
  */
 export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format): readonly WgslImplementation[] => {
-  const fours = bindings + visible + foursPreludes[format] + attentionRead;
+  const fours = visible + foursPreludes[format] + attentionRead;
   const inTiles: WgslImplementation = {
     name: `attend.tiles.${format}`,
     wgsl: fours + chunkF32 + tileMemory + tiles,
+    elements: foursElements,
     requires: [],
     formats: [format],
     suits: "hardware",
@@ -67,6 +70,7 @@ export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format):
     {
       name: `attend.split.${format}`,
       wgsl: fours + walk + split,
+      elements: foursElements,
       requires: ["subgroups"],
       formats: [format],
       suits: "hardware",
@@ -86,6 +90,7 @@ export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format):
     {
       name: `attend.rows.subgroups.${format}`,
       wgsl: fours + rowsOfFour,
+      elements: foursElements,
       requires: ["subgroups"],
       formats: [format],
       rows: { min: 5 },
@@ -96,6 +101,7 @@ export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format):
     {
       name: `attend.subgroups.${format}`,
       wgsl: fours + walk + subgroups,
+      elements: foursElements,
       requires: ["subgroups"],
       formats: [format],
       fits: hasWholeGroups,
@@ -105,6 +111,7 @@ export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format):
     {
       name: `attend.${format}`,
       wgsl: visible + singlesPreludes[format] + attentionRead + plain,
+      elements: attentionElements,
       requires: [],
       formats: [format],
       constants: sources,

@@ -1,15 +1,6 @@
 // The words of slot moves[row].to = those of slot moves[row].from, one a lane.
-
-struct Params {
-  rows: u32,
-  kv_heads: u32,
-  head_dim: u32,
-  slot_count: u32,
-}
-
-@group(0) @binding(0) var<storage, read> moves: array<vec2<u32>>;  // [rows], (from, to)
-@group(0) @binding(1) var<storage, read_write> cache: array<u32>;  // [slot_count, 2, kv_heads] heads, as words
-@group(0) @binding(2) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, moves [rows] of vec2<u32>, (from, to), cache [slot_count, 2, kv_heads] heads, as words.
 
 @compute @workgroup_size(64)
 fn main(

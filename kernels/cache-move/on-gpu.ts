@@ -8,6 +8,7 @@ import wgsl from "./cache-move.wgsl?raw";
 export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
   name: `cache-move.${format}`,
   wgsl: singlesPreludes[format] + wgsl,
+  elements: { moves: "vec2<u32>" },
   requires: [],
   formats: [format],
   workgroups: ({ params: { rows, kvHeads, headDim } }) =>

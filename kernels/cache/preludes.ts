@@ -40,5 +40,14 @@ export const storePreludes: Readonly<Record<CacheFormat, string>> = {
   int8: singlesPreludes.int8 + int8Store,
 };
 
+/** What buffers of the attention shaders hold. */
+export const attentionElements = {
+  cache: "Cached",
+  sourceCache: "Cached",
+  ranges: "vec4<u32>",
+  entries: "vec4<u32>",
+  headParams: "vec2<f32>",
+} as const;
+
 /** `cached`, for the attention shaders, behind either of those. */
 export const attentionRead: string = read;

@@ -1,27 +1,16 @@
 // y[row] = scale · table[token] (+ position_table[position]); tokens from vocab_size on name rows of `vectors`.
 // A lane takes four neighboring columns, as the matrix packs them. Tokens whose row of the table is not at hand are left.
+//
+// Prepended by the device: `params`, and
+//   tokens [rows]
+//   positions [rows]
+//   table [table_end - table_begin, row_stride(dim)]
+//   position_table [context_length, dim]
+//   vectors [vector_count, dim]
+//   y [rows, dim]
 
 override HAS_POSITIONS: bool;
 override HAS_VECTORS: bool;
-
-struct Params {
-  rows: u32,
-  dim: u32,
-  vocab_size: u32,
-  table_begin: u32,
-  table_end: u32,
-  context_length: u32,
-  vector_count: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<storage, read> tokens: array<u32>;          // [rows]
-@group(0) @binding(1) var<storage, read> positions: array<u32>;       // [rows]
-@group(0) @binding(2) var<storage, read> table: array<Packed4>;       // [table_end - table_begin, row_stride(dim)]
-@group(0) @binding(3) var<storage, read> position_table: array<f32>;  // [context_length, dim]
-@group(0) @binding(4) var<storage, read> vectors: array<f32>;         // [vector_count, dim]
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;         // [rows, dim]
-@group(0) @binding(6) var<uniform> params: Params;
 
 /// Weights 4k.. of the row of `table` that begins at `row`.
 fn table4(row: u32, k: u32) -> vec4<f32> {

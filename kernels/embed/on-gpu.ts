@@ -7,6 +7,7 @@ import code from "./embed.wgsl?raw";
 export const gpu: readonly WgslImplementation[] = gpuFormats.map((format) => ({
   name: `embed.${format}`,
   wgsl: exactPreludes[format] + code,
+  elements: { table: "Packed4" },
   requires: [],
   formats: [format],
   constants: ({ present }) => ({ HAS_POSITIONS: present.has("positionTable"), HAS_VECTORS: present.has("vectors") }),

@@ -1,22 +1,13 @@
 // Gated linear in any shape, on any adapter: a lane takes one output of 4 rows, so that a weight is read once for all of
 // them. The epilogue (biases, activation, product) stands in a prelude, the unpacking of four weights in another.
-
-struct Params {
-  rows: u32,
-  inputs: u32,
-  outputs: u32,
-  output_begin: u32,
-  output_stride: u32,
-  activation: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;          // [rows, inputs]
-@group(0) @binding(1) var<storage, read> gate: array<Packed4>;   // [outputs, row_stride(inputs)]
-@group(0) @binding(2) var<storage, read> up: array<Packed4>;     // [outputs, row_stride(inputs)]
-@group(0) @binding(3) var<storage, read> gate_bias: array<f32>;  // [output_stride]
-@group(0) @binding(4) var<storage, read> up_bias: array<f32>;    // [output_stride]
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;    // [rows, output_stride]
-@group(0) @binding(6) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, and
+//   x [rows, inputs]
+//   gate [outputs, row_stride(inputs)]
+//   up [outputs, row_stride(inputs)]
+//   gate_bias [output_stride]
+//   up_bias [output_stride]
+//   y [rows, output_stride]
 
 /// Weights 4k.. of the row of `gate` that begins at `row`.
 fn gate4(row: u32, k: u32) -> vec4<f32> {

@@ -1,23 +1,14 @@
 // `gated-linear` as the loops in kernels/matrix see it: its bindings, and its matrices as quads of lines. The quad at
 // `output` holds the weights of output and output + step, or of the last output where that is too far: lines 0 and 1
 // from the gate, read by `first_` functions, 2 and 3 from the up matrix, read by `second_` ones.
-
-struct Params {
-  rows: u32,
-  inputs: u32,
-  outputs: u32,
-  output_begin: u32,
-  output_stride: u32,
-  activation: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;    // [rows, inputs / 4]
-@group(0) @binding(1) var<storage, read> gate: array<Packed4>;   // [outputs, row_stride(inputs)]
-@group(0) @binding(2) var<storage, read> up: array<Packed4>;     // [outputs, row_stride(inputs)]
-@group(0) @binding(3) var<storage, read> gate_bias: array<f32>;  // [output_stride]
-@group(0) @binding(4) var<storage, read> up_bias: array<f32>;    // [output_stride]
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;    // [rows, output_stride]
-@group(0) @binding(6) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, and
+//   x [rows, inputs / 4] of vec4<f32>
+//   gate [outputs, row_stride(inputs)]
+//   up [outputs, row_stride(inputs)]
+//   gate_bias [output_stride]
+//   up_bias [output_stride]
+//   y [rows, output_stride]
 
 /// Outputs of a quad.
 const QUAD = 2u;

@@ -6,6 +6,7 @@ import plain from "./gated-linear.wgsl?raw";
 /** On WebGPU: the variants of kernels/matrix, and a plain one for any shape. */
 export const gpu = matrixVariants({
   name: "gated-linear",
+  elements: { gate: "Packed4", up: "Packed4" },
   lines,
   epilogue,
   plain,

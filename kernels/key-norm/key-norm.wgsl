@@ -1,17 +1,6 @@
 // y[row] = the mean over key/value heads of |k| of the key in each row's slot: one row a lane.
-
-struct Params {
-  rows: u32,
-  kv_heads: u32,
-  head_dim: u32,
-  list: u32,
-  slot_count: u32,
-}
-
-@group(0) @binding(0) var<storage, read> cache: array<Cached>;  // [slot_count, 2, kv_heads] heads
-@group(0) @binding(1) var<storage, read> slots: array<u32>;     // [lists, rows]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows]
-@group(0) @binding(3) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, cache [slot_count, 2, kv_heads] heads, slots [lists, rows], y [rows].
 
 @compute @workgroup_size(64)
 fn main(

@@ -8,6 +8,7 @@ import wgsl from "./key-norm.wgsl?raw";
 export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
   name: `key-norm.${format}`,
   wgsl: singlesPreludes[format] + wgsl,
+  elements: { cache: "Cached" },
   requires: [],
   formats: [format],
   workgroups: ({ params }) => spreadLanes(params["rows"]!),

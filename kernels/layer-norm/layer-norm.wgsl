@@ -1,20 +1,10 @@
 // y = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias: a workgroup per row. The mean comes first and the variance
 // from the distances to it, each with one barrier; every lane adds up all lanes' sums by itself.
+//
+// Prepended by the device: `params`, x [rows, dim], weight [dim], bias [dim], y [rows, dim].
 
 const LANES = 64u;
 override HAS_BIAS: bool;
-
-struct Params {
-  rows: u32,
-  dim: u32,
-  epsilon: f32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, dim]
-@group(0) @binding(1) var<storage, read> weight: array<f32>;   // [dim]
-@group(0) @binding(2) var<storage, read> bias: array<f32>;     // [dim]
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [rows, dim]
-@group(0) @binding(4) var<uniform> params: Params;
 
 fn store(row: u32, i: u32, mean: f32, scale: f32) {
   let place = row * params.dim + i;

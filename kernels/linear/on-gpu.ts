@@ -6,6 +6,7 @@ import plain from "./linear.wgsl?raw";
 /** On WebGPU: the variants of kernels/matrix, and a plain one for any shape. */
 export const gpu = matrixVariants({
   name: "linear",
+  elements: { weight: "Packed4" },
   lines,
   epilogue,
   plain,

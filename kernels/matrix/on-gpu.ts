@@ -23,11 +23,13 @@ import tiles from "./tiles.wgsl?raw";
 /** What differs between the kernels. */
 export interface MatrixKernel {
   readonly name: string;
-  /** bindings and lines, see `linear/lines.wgsl` */
+  /** elements of the matrices */
+  readonly elements: Readonly<Record<string, string>>;
+  /** its matrices as quads of lines, see `linear/lines.wgsl` */
   readonly lines: string;
   /** how a sum becomes an output: the functions that `lines` calls */
   readonly epilogue: string;
-  /** the shader for any shape, with bindings of its own */
+  /** the shader for any shape, which reads x number by number */
   readonly plain: string;
   /** outputs of a quad, the QUAD of `lines` */
   readonly quad: number;
@@ -79,7 +81,8 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
     (columns: number) =>
     (setting: Setting): boolean =>
       (kernel.fits?.(setting) ?? true) && setting.params["inputs"]! % columns === 0;
-  const base = { formats: [format], fits: hasWhole(4) };
+  const elements = { ...kernel.elements, x: "vec4<f32>" };
+  const base = { formats: [format], elements, fits: hasWhole(4) };
 
   /** A variant whose subgroups take `quads` quads each. */
   const bySubgroups = (quads: number) => {
@@ -102,6 +105,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
           wgsl: prelude + dotPreludes[format] + rowDots,
           requires: ["subgroups", PACKED_DOT],
           formats: [format],
+          elements,
           rows: { max: 1 },
           fits: hasWhole(32),
           isNondeterministic: true,
@@ -231,6 +235,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
     {
       name: `${name}.${format}`,
       wgsl: unpackPreludes[format] + own + kernel.plain,
+      elements: kernel.elements,
       requires: [],
       formats: [format],
       ...(kernel.fits ? { fits: kernel.fits } : {}),

@@ -1,17 +1,8 @@
 // y = x / sqrt(mean(x²) + epsilon), of x - mean(x) with `centered`: a workgroup per row. Every lane adds up all lanes' sums by itself.
+//
+// Prepended by the device: `params`, x [rows, dim], y [rows, dim].
 
 const LANES = 64u;
-
-struct Params {
-  rows: u32,
-  dim: u32,
-  epsilon: f32,
-  centered: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, dim]
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, dim]
-@group(0) @binding(2) var<uniform> params: Params;
 
 var<workgroup> sums: array<f32, LANES>;
 var<workgroup> squares: array<f32, LANES>;

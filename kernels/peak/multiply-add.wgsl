@@ -1,15 +1,6 @@
 // Nothing but multiply-adds: eight vectors a lane, which do not wait for each other.
-
-struct Params {
-  count: u32,
-  steps: u32,
-  factor: f32,
-  addend: f32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;        // [count]
-@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;  // [count]
-@group(0) @binding(2) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, x [count] of vec4<f32>, y [count] of vec4<f32>.
 
 @compute @workgroup_size(64)
 fn main(

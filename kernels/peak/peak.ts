@@ -39,6 +39,7 @@ export const multiplyAdd = defineKernel({
     {
       name: "multiply-add",
       wgsl: multiplyAddText,
+      elements: { x: "vec4<f32>", y: "vec4<f32>" },
       requires: [],
       workgroups: ({ params }) => spread(Math.ceil(params["count"]! / (LANES * LANE_NUMBERS))),
     },

@@ -1,12 +1,6 @@
 // Nothing but reading: a workgroup reads a chunk of 64 lines of 64 numbers, a lane sums a column.
-
-struct Params {
-  chunks: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [chunks, 64, 64]
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [chunks, 64]
-@group(0) @binding(2) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, x [chunks, 64, 64], y [chunks, 64].
 
 @compute @workgroup_size(64)
 fn main(

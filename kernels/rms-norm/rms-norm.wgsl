@@ -1,21 +1,10 @@
 // y = residual + x / sqrt(mean(x²) + epsilon) · (weight_offset + weight): a workgroup per row. One barrier: every lane adds up
 // all lanes' sums of squares by itself.
+//
+// Prepended by the device: `params`, x [rows, dim], weight [dim], residual [rows, dim], y [rows, dim].
 
 const LANES = 64u;
 override HAS_RESIDUAL: bool;
-
-struct Params {
-  rows: u32,
-  dim: u32,
-  epsilon: f32,
-  weight_offset: f32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;         // [rows, dim]
-@group(0) @binding(1) var<storage, read> weight: array<f32>;    // [dim]
-@group(0) @binding(2) var<storage, read> residual: array<f32>;  // [rows, dim]
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;   // [rows, dim]
-@group(0) @binding(4) var<uniform> params: Params;
 
 fn store(row: u32, i: u32, scale: f32) {
   let place = row * params.dim + i;

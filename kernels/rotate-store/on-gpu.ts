@@ -12,6 +12,7 @@ const LANES = 64;
 export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
   name: `rotate-store.${format}`,
   wgsl: storePreludes[format] + rotated + wgsl,
+  elements: { rotation: "vec2<f32>", cache: "Cached" },
   requires: [],
   formats: [format],
   constants: ({ present }) => ({

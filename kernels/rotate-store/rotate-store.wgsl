@@ -1,28 +1,16 @@
 // Norms, rotates and stores one row's heads of q, k and v: a workgroup takes 64 numbers of a head, one a lane (rotated.wgsl).
 // Numbers of k and v meet in `slice`, from where the cache's format stores them.
+//
+// Prepended by the device: `params`, and
+//   qkv [rows, heads + 2 kv_heads, head_dim]
+//   rotation [rows, rotary_dims / 2] of vec2<f32>, (cos, sin)
+//   slots [lists, rows]
+//   q_norm [head_dim]
+//   k_norm [head_dim]
+//   q [rows, heads, head_dim]
+//   cache [slot_count, 2, kv_heads] heads
 
 const LANES = 64u;
-
-struct Params {
-  rows: u32,
-  heads: u32,
-  kv_heads: u32,
-  head_dim: u32,
-  rotary_dims: u32,
-  interleaved: u32,
-  list: u32,
-  slot_count: u32,
-  epsilon: f32,
-}
-
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;             // [rows, heads + 2 kv_heads, head_dim]
-@group(0) @binding(1) var<storage, read> rotation: array<vec2<f32>>;  // [rows, rotary_dims / 2], (cos, sin)
-@group(0) @binding(2) var<storage, read> slots: array<u32>;           // [lists, rows]
-@group(0) @binding(3) var<storage, read> q_norm: array<f32>;          // [head_dim]
-@group(0) @binding(4) var<storage, read> k_norm: array<f32>;          // [head_dim]
-@group(0) @binding(5) var<storage, read_write> q: array<f32>;         // [rows, heads, head_dim]
-@group(0) @binding(6) var<storage, read_write> cache: array<Cached>;  // [slot_count, 2, kv_heads] heads
-@group(0) @binding(7) var<uniform> params: Params;
 
 var<workgroup> slice: array<f32, LANES>;
 

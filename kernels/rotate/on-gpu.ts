@@ -8,6 +8,7 @@ export const gpu: readonly WgslImplementation[] = [
   {
     name: "rotate",
     wgsl: rotated + wgsl,
+    elements: { rotation: "vec2<f32>" },
     requires: [],
     constants: ({ present }) => ({
       HAS_ROTATION: true,

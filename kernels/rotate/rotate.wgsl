@@ -1,21 +1,11 @@
 // Norms and rotates one row's heads of q, k and v, one number a lane (rotated.wgsl).
-
-struct Params {
-  rows: u32,
-  heads: u32,
-  kv_heads: u32,
-  head_dim: u32,
-  rotary_dims: u32,
-  interleaved: u32,
-  epsilon: f32,
-}
-
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;             // [rows, heads + 2 kv_heads, head_dim]
-@group(0) @binding(1) var<storage, read> rotation: array<vec2<f32>>;  // [rows, rotary_dims / 2], (cos, sin)
-@group(0) @binding(2) var<storage, read> q_norm: array<f32>;          // [head_dim]
-@group(0) @binding(3) var<storage, read> k_norm: array<f32>;          // [head_dim]
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;         // [rows, heads + 2 kv_heads, head_dim]
-@group(0) @binding(5) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, and
+//   qkv [rows, heads + 2 kv_heads, head_dim]
+//   rotation [rows, rotary_dims / 2] of vec2<f32>, (cos, sin)
+//   q_norm [head_dim]
+//   k_norm [head_dim]
+//   y [rows, heads + 2 kv_heads, head_dim]
 
 @compute @workgroup_size(64)
 fn main(

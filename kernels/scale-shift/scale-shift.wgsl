@@ -1,18 +1,8 @@
 // y = x · (weight_offset + weight) + bias, one element a lane.
+//
+// Prepended by the device: `params`, x [rows, dim], weight [dim], bias [dim], y [rows, dim].
 
 override HAS_BIAS: bool;
-
-struct Params {
-  rows: u32,
-  dim: u32,
-  weight_offset: f32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, dim]
-@group(0) @binding(1) var<storage, read> weight: array<f32>;   // [dim]
-@group(0) @binding(2) var<storage, read> bias: array<f32>;     // [dim]
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [rows, dim]
-@group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(

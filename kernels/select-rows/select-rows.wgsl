@@ -1,15 +1,6 @@
 // y[row] = x[indices[row]], one element a lane.
-
-struct Params {
-  rows: u32,
-  dim: u32,
-  source_rows: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [source_rows, dim]
-@group(0) @binding(1) var<storage, read> indices: array<u32>;  // [rows]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows, dim]
-@group(0) @binding(3) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, x [source_rows, dim], indices [rows], y [rows, dim].
 
 @compute @workgroup_size(64)
 fn main(

@@ -1,18 +1,11 @@
 // y = exp(x - max x) / sum: a subgroup per row, without barriers. LOWEST stands for -Infinity, which WGSL cannot write. Where the
 // adapter makes smaller subgroups than WORKGROUP, all but the first of a workgroup are idle.
+//
+// Prepended by the device: `params`, x [rows, columns], y [rows, columns].
 
 override WORKGROUP: u32;
 
 const LOWEST = -3.4e38;
-
-struct Params {
-  rows: u32,
-  columns: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, columns]
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, columns]
-@group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

@@ -1,17 +1,10 @@
 // y = exp(x - max x) / sum: a workgroup per row. Each lane keeps the largest of its columns and the sum of exp relative to it;
 // after the one barrier every lane merges them all by itself. LOWEST stands for -Infinity, which WGSL cannot write.
+//
+// Prepended by the device: `params`, x [rows, columns], y [rows, columns].
 
 const LOWEST = -3.4e38;
 const LANES = 64u;
-
-struct Params {
-  rows: u32,
-  columns: u32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, columns]
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, columns]
-@group(0) @binding(2) var<uniform> params: Params;
 
 var<workgroup> peaks: array<f32, LANES>;
 var<workgroup> totals: array<f32, LANES>;

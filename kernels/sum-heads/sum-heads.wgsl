@@ -1,15 +1,6 @@
 // y[row][column] = the sum over heads of pattern[row][head][column]: one sum a lane.
-
-struct Params {
-  rows: u32,
-  heads: u32,
-  columns: u32,
-  stride: u32,
-}
-
-@group(0) @binding(0) var<storage, read> pattern: array<f32>;  // [rows, heads, stride]
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, columns]
-@group(0) @binding(2) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, pattern [rows, heads, stride], y [rows, columns].
 
 @compute @workgroup_size(64)
 fn main(

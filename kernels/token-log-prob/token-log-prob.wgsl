@@ -1,18 +1,10 @@
 // y[row] = log softmax(logits[row])[targets[row]]: a workgroup per row. Each lane keeps the largest of its columns and the sum
 // of exp relative to it; the first lane merges them after the one barrier.
+//
+// Prepended by the device: `params`, logits [rows, columns], targets [rows], y [rows].
 
 const LOWEST = -3.4e38;
 const LANES = 256u;
-
-struct Params {
-  rows: u32,
-  columns: u32,
-}
-
-@group(0) @binding(0) var<storage, read> logits: array<f32>;   // [rows, columns]
-@group(0) @binding(1) var<storage, read> targets: array<u32>;  // [rows]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;  // [rows]
-@group(0) @binding(3) var<uniform> params: Params;
 
 var<workgroup> peaks: array<f32, LANES>;
 var<workgroup> totals: array<f32, LANES>;

@@ -1,18 +1,7 @@
 // The k largest of a row in order: a lane per row. It keeps the list in the outputs, sorts the first k columns into it, and every
 // later one that is larger than the list's last.
-
-struct Params {
-  rows: u32,
-  columns: u32,
-  k: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;                // [rows, columns]
-@group(0) @binding(1) var<storage, read_write> values: array<f32>;     // [rows, k]
-@group(0) @binding(2) var<storage, read_write> column_of: array<u32>;  // [rows, k]
-@group(0) @binding(3) var<storage, read_write> total: array<f32>;      // [rows]
-@group(0) @binding(4) var<uniform> params: Params;
+//
+// Prepended by the device: `params`, x [rows, columns], values [rows, k], column_of [rows, k], total [rows].
 
 @compute @workgroup_size(64)
 fn main(

@@ -3,21 +3,10 @@
 // digit, eight bits at a time: its key, then, only if more of that key are there than needed, its column. Each turn counts, for
 // the digit at hand, the columns that agree in all digits before it; the digit in whose count the k-th lies is the one. Then
 // the k are gathered in any order, and each goes to the place that is the number of those above it.
+//
+// Prepended by the device: `params`, x [rows, columns], values [rows, k], column_of [rows, k], total [rows].
 
 const LANES = 256u;
-
-struct Params {
-  rows: u32,
-  columns: u32,
-  k: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;                // [rows, columns]
-@group(0) @binding(1) var<storage, read_write> values: array<f32>;     // [rows, k]
-@group(0) @binding(2) var<storage, read_write> column_of: array<u32>;  // [rows, k]
-@group(0) @binding(3) var<storage, read_write> total: array<f32>;      // [rows]
-@group(0) @binding(4) var<uniform> params: Params;
 
 var<workgroup> counts: array<atomic<u32>, 256>;
 var<workgroup> digit: u32;

@@ -2,6 +2,7 @@
 // implementation's name, the line, and the line's text.
 
 import type { Kernel, WgslImplementation } from "../../../kernels/index.ts";
+import { bindingsOf } from "./bindings.ts";
 import { COMPUTE } from "./constants.ts";
 import type { Faults } from "./faults.ts";
 import { waitFor } from "./wait.ts";
@@ -35,9 +36,15 @@ const preludes: Readonly<Record<string, string>> = {
   subgroups: "enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n",
 };
 
+/** What stands in front of the text of an implementation: the features that it requires, and its declarations. */
+function preludeOf(kernel: Kernel, implementation: WgslImplementation): string {
+  const features = implementation.requires.map((feature) => preludes[feature] ?? "").join("");
+  return features + bindingsOf(kernel, implementation);
+}
+
 /** The whole text of an implementation's shader. */
-export function shaderOf({ requires, wgsl }: WgslImplementation): string {
-  return requires.map((feature) => preludes[feature] ?? "").join("") + wgsl;
+export function shaderOf(kernel: Kernel, implementation: WgslImplementation): string {
+  return preludeOf(kernel, implementation) + implementation.wgsl;
 }
 
 /** The modules, layouts and pipelines of one device. */
@@ -102,7 +109,7 @@ export class Pipelines {
     constants: Record<string, number>,
   ): Promise<ReadyPipelines> {
     const { name, secondPass } = implementation;
-    const code = shaderOf(implementation);
+    const code = shaderOf(kernel, implementation);
     const layout = this.#layoutOf(kernel, secondPass !== undefined);
     this.#device.pushErrorScope("validation");
     let module = this.#modules.get(code);
@@ -118,14 +125,17 @@ export class Pipelines {
     } catch (error) {
       this.#faults.throwIfEnded();
       const { messages } = await waitFor(module.getCompilationInfo());
-      const told = messages.filter(({ type }) => type === "error").map((message) => describe(message, code));
+      const ownLine = preludeOf(kernel, implementation).split("\n").length;
+      const told = messages.filter(({ type }) => type === "error").map((message) => describe(message, code, ownLine));
       const reason = error instanceof Error ? error.message.trim() : String(error);
       throw new CompileError(`${name}: ${told.length > 0 ? told.join("; ") : reason}`, { cause: error });
     }
   }
 }
 
-function describe({ lineNum, message }: GPUCompilationMessage, code: string): string {
+/** A message of the compiler with its line, counted in the implementation's own text, which begins at `ownLine` of the code. */
+function describe({ lineNum, message }: GPUCompilationMessage, code: string, ownLine: number): string {
   const line = code.split("\n")[lineNum - 1]?.trim() ?? "";
-  return `line ${lineNum}: ${message.trim()} in \`${line}\``;
+  const place = lineNum < ownLine ? "its declarations" : `line ${lineNum - ownLine + 1}`;
+  return `${place}: ${message.trim()} in \`${line}\``;
 }
