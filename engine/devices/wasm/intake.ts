@@ -82,12 +82,15 @@ async function fillPanels(
   if (place === undefined) throw new DeviceError("failed", `wasm: the module has no function ${packer}`);
   const staging = memories.takeIn(memory, `room to pack "${label}"`, roomBytes * count);
   const shared = memories.shared(memory);
+  // an answer, so that nothing is still to be written where others have given the memory back
+  const isReady = shared && crew.request({ kind: "read", memory, address: staging, length: 0, type: "u32" });
   const rooms = Array.from({ length: count }, (_, i) => ({
     address: staging + i * roomBytes,
     bytes: shared ? new Uint8Array(shared.buffer, staging + i * roomBytes, roomBytes) : new Uint8Array(roomBytes),
     isFree: Promise.resolve(),
   }));
   try {
+    await isReady;
     for (let begin = 0, i = 0; begin < rows; begin += step, i++) {
       const end = Math.min(rows, begin + step);
       const room = rooms[i % count]!;

@@ -211,6 +211,30 @@ describe("the wasm device", () => {
     [x, y, weight].forEach((one) => device.destroy(one));
   });
 
+  it("reads a matrix into memory that was just given back, after all that was ordered for it", async () => {
+    const [inputs, outputs] = [16, 64];
+    const weights = numbers(inputs * outputs, 5);
+    // the lead zeroes the first for long, and then the second, whose memory the matrix and its rows take meanwhile
+    const long = device.createTensor("long", "f32", 2 ** 26, "activations");
+    const short = device.createTensor("short", "f32", 2 ** 18, "activations");
+    device.destroy(short);
+    const weight = await device.createMatrix(sourceOf(outputs, inputs, weights));
+    const identity = Float32Array.from({ length: inputs ** 2 }, (_, i) => (i % (inputs + 1) === 0 ? 1 : 0));
+    const x = tensorOf(device, identity);
+    const y = device.createTensor("y", "f32", inputs * outputs, "activations");
+    const builder = new ProgramBuilder("columns of a matrix");
+    const params = { rows: inputs, inputs, outputs, outputBegin: 0, outputStride: outputs, activation: 0, softcap: 0 };
+    builder.call(linear, "product", { x, weight, bias: undefined, residual: undefined, y }, params);
+    const program = await device.prepare(builder.build());
+    const [columns] = await device.run(program, { variables: {}, reads: [all(y)] });
+    const want = Float32Array.from({ length: inputs * outputs }, (_, i) => {
+      return weights[(i % outputs) * inputs + Math.floor(i / outputs)]!;
+    });
+    expect(columns).toEqual(want);
+    program.dispose();
+    [long, x, y, weight].forEach((one) => device.destroy(one));
+  });
+
   it("keeps the event loop free while all threads compute", async () => {
     const [rows, inputs, outputs] = [256, 1024, 1024];
     const weight = await device.createMatrix(sourceOf(outputs, inputs, numbers(inputs * outputs)));
