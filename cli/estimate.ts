@@ -1,9 +1,17 @@
 // kedge estimate: memory before loading. Reads config.json, and the weights' header where that costs next to nothing.
 
 import type { Command } from "commander";
-import { estimate as estimateMemory } from "kedge";
+import { configAsStored, estimate as estimateMemory } from "kedge";
 import { isQuantized, type MatrixFormat, type QuantizedFormat } from "kedge/kernels";
-import { FormatError, loadConfig, openWeights, quantizationOf, readJson, type Checkpoint } from "kedge/loaders";
+import {
+  FormatError,
+  loadConfig,
+  openWeights,
+  quantizationOf,
+  readJson,
+  type Checkpoint,
+  type ModelConfig,
+} from "kedge/loaders";
 import { addCacheType, addJson, addQuantize, UsageError, whole, type CacheArguments } from "./arguments.ts";
 import { dtypeTotals } from "./checkpoint.ts";
 import * as format from "./format.ts";
@@ -40,18 +48,19 @@ export const estimate: Verb = {
   },
   async execute(terminal, [source], given: EstimateArguments) {
     const found = await findModel(source!, terminal);
-    const config = await loadConfig(found.folder, terminal.signal);
-    const { contextLength, modelType } = config;
+    const declared = await loadConfig(found.folder, terminal.signal);
+    const { contextLength, modelType } = declared;
     const { context = contextLength, cacheType = "f32" } = given;
     if (context > contextLength) {
       throw new UsageError(`--context is ${context}, but this model's holds ${contextLength} tokens`);
     }
-    const stored = given.quantize && found.where === "hub" ? undefined : await storedFormat(found, terminal);
+    const stored = given.quantize && found.where === "hub" ? undefined : await storedFormat(found, declared, terminal);
     if (given.quantize && stored && isQuantized(stored.kind) && stored.kind !== given.quantize) {
       throw new UsageError(`--quantize is ${given.quantize}, but the weights are quantized to ${stored.kind} already`);
     }
     const isMade = given.quantize !== undefined && stored?.kind !== given.quantize;
     const { kind, from } = isMade ? { kind: given.quantize, from: "quantized at load" } : stored!;
+    const config = stored?.config ?? declared;
     const { parameters, weights, cache, cachePerToken } = estimateMemory(config, kind, context, cacheType);
     if (given.json) {
       terminal.printJson({
@@ -95,16 +104,24 @@ export function weightFormat(checkpoint: Pick<Checkpoint, "tensors" | "metadata"
   return quantizationOf(checkpoint) ?? FORMATS[dtypeTotals(checkpoint.tensors.values())[0]?.[0] ?? ""] ?? "f32";
 }
 
-/** What the weights are stored as, and how that is known. From the Hub a header would cost the whole download. */
-async function storedFormat(
-  { folder, where }: FoundModel,
-  terminal: Terminal,
-): Promise<{ kind: MatrixFormat; from: string }> {
+/** What the weights are stored as, how that is known, and the configuration as the files have it, where they are at hand. */
+interface Stored {
+  readonly kind: MatrixFormat;
+  readonly from: string;
+  readonly config?: ModelConfig;
+}
+
+/** What is known of the stored weights. From the Hub a header would cost the whole download, and so would matrices from the web. */
+async function storedFormat({ folder, where }: FoundModel, declared: ModelConfig, terminal: Terminal): Promise<Stored> {
   if (where !== "hub") {
     try {
       const checkpoint = await openWeights(folder, terminal.signal);
-      await checkpoint.close();
-      return { kind: weightFormat(checkpoint), from: "as stored" };
+      try {
+        const config = where === "disk" ? await configAsStored(declared, checkpoint, terminal.signal) : declared;
+        return { kind: weightFormat(checkpoint), from: "as stored", config };
+      } finally {
+        await checkpoint.close();
+      }
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       terminal.warn(`note: the weights cannot be read, so this is by config.json: ${error.message}`);

@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from "node:fs";
 import type { Command } from "commander";
-import { estimate, UnsupportedError, type Estimate } from "kedge";
+import { configAsStored, estimate, UnsupportedError, type Estimate } from "kedge";
 import {
   fileSource,
   httpSource,
@@ -70,11 +70,13 @@ async function inspectFile(path: string): Promise<Inspected> {
 }
 
 async function inspectModel(path: string, terminal: Terminal): Promise<Inspected> {
-  const { folder } = await findModel(path, terminal);
+  const { folder, where } = await findModel(path, terminal);
   const checkpoint = await openWeights(folder, terminal.signal);
   try {
     const tensors = [...checkpoint.tensors.values()];
-    const config = await configOrNull(() => loadConfig(folder, terminal.signal), terminal);
+    const declared = await configOrNull(() => loadConfig(folder, terminal.signal), terminal);
+    const isNear = declared && where !== "web"; // on the web, comparing head and embedding would download both
+    const config = isNear ? await configAsStored(declared, checkpoint, terminal.signal) : declared;
     const memory = config && estimate(config, weightFormat(checkpoint));
     const metadata = new Map([...checkpoint.metadata.values()].flatMap((entries) => [...entries]));
     return { name: folder.name, files: checkpoint.files, tensors, metadata, config, memory };

@@ -51,6 +51,7 @@ export {
   type LayerStudy,
 } from "./model/attention-study.ts";
 export { ChatSession } from "./model/chat.ts";
+export { configAsStored } from "./model/config-as-stored.ts";
 export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
 export type { ForwardOptions, ForwardResult, Hook, HookedTensor } from "./model/forward.ts";
 export { loadModel, type LoadOptions, type LoadProgress, type ModelSource } from "./model/load-model.ts";

@@ -30,6 +30,7 @@ it("kedge exports these names", () => {
     byNeglect
     chooseDevice
     collect
+    configAsStored
     countParameters
     escapeAnchorTags
     estimate

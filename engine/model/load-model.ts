@@ -14,6 +14,7 @@ import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } fro
 import type { Device } from "../devices/device.ts";
 import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import type { TuneMode } from "../tuning/measured.ts";
+import { configAsStored } from "./config-as-stored.ts";
 import { dryRun } from "./dry-run.ts";
 import { Model } from "./model.ts";
 import { notesOn, quantizationFor } from "./notes.ts";
@@ -75,7 +76,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   }
   const folder = openFolder(source);
   report("files", 0, 3, "config.json");
-  const config = await loadConfig(folder, signal);
+  const declared = await loadConfig(folder, signal);
   report("files", 1, 3, "weights");
   const checkpoint = await openWeights(folder, signal);
   const quantized = await quantizationFor(checkpoint, folder.name, options.quantize);
@@ -97,7 +98,9 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       chunkRows: options.chunkRows,
       cacheType: options.cacheType,
     };
-    device = await dryRun(device, { checkpoint, config, weightOptions, stepsOptions }, options.device, options);
+    const plan = { checkpoint, config: declared, weightOptions, stepsOptions };
+    device = await dryRun(device, plan, options.device, options);
+    const config = await configAsStored(declared, checkpoint, signal);
     const { weights, unused } = (loaded = await loadWeights(device, checkpoint, config, {
       ...weightOptions,
       onProgress: (done, of, detail) => report("weights", done, of, detail),
@@ -115,7 +118,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       ...(signal ? { signal } : {}),
       onProgress: (done, of) => report("kernels", done, of, "kernels"),
     });
-    const notes = notesOn(config, tokenizer, unused, quantized);
+    const notes = notesOn({ declared, config, tokenizer, unused, quantized });
     return new Model({ device, steps, weights, tokenizer, ownsDevice, quantized: quantized.format, notes });
   } catch (error) {
     for (const one of loaded?.weights.all ?? []) device?.destroy(one);

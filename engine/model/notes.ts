@@ -1,4 +1,4 @@
-// What is worth knowing about a model once it is loaded: what its weights are kept as, and what of its files goes unused.
+// Notes on a model that was loaded: what its weights are kept as, what of its files is unused or contradicts config.json.
 
 import type { QuantizedFormat } from "../../kernels/index.ts";
 import {
@@ -36,18 +36,31 @@ export async function quantizationFor(
   return { format: stored ?? asked ?? null, isStored: stored !== null };
 }
 
+/** What notes are made from. */
+export interface LoadedModel {
+  /** the configuration as config.json has it */
+  readonly declared: ModelConfig;
+  /** the configuration as the files have it */
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer | null;
+  /** tensors of the checkpoint that are no part of the model */
+  readonly unused: readonly string[];
+  readonly quantized: Quantization;
+}
+
 /** What is worth knowing, a sentence each. */
-export function notesOn(
-  config: ModelConfig,
-  tokenizer: Tokenizer | null,
-  unused: readonly string[],
-  { format, isStored }: Quantization,
-): string[] {
+export function notesOn({ declared, config, tokenizer, unused, quantized }: LoadedModel): string[] {
+  const { format, isStored } = quantized;
   const notes: string[] = [];
   if (format !== null) {
     const outer = format === "int4" ? ", embedding and head as int8" : "";
     const from = isStored ? "as the files have them" : "rounded from what is stored";
     notes.push(`matrices are kept as ${format}${outer}, ${from}: results differ from the original model's`);
+  }
+  if (declared.tiedEmbeddings && !config.tiedEmbeddings) {
+    notes.push(
+      "config.json says that the head is the embedding, but the files have another: it is used, as transformers does",
+    );
   }
   if (unused.length > 0) {
     const some = unused.slice(0, 3).join(", ");

@@ -19,6 +19,7 @@ import {
   type Checkpoint,
 } from "../../loaders/index.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
+import { configAsStored } from "./config-as-stored.ts";
 import type { ModelSource } from "./load-model.ts";
 import { isOuter, type MatrixTensor } from "./weight-list.ts";
 import { findWeights, quantizedFormatOf } from "./weights.ts";
@@ -84,7 +85,7 @@ export async function quantizeModel(
 ): Promise<QuantizedModel> {
   if (!isQuantized(format)) throw new UnsupportedError(`format is "${String(format)}": use "int8" or "int4"`);
   const folder = openFolder(source);
-  const config = await loadConfig(folder, signal);
+  const declared = await loadConfig(folder, signal);
   const checkpoint = await openWeights(folder, signal);
   let writer: FolderWriter | undefined;
   try {
@@ -94,6 +95,7 @@ export async function quantizeModel(
         `${folder.name}: its weights are quantized to ${stored} already: quantize the model that they were made of`,
       );
     }
+    const config = await configAsStored(declared, checkpoint, signal);
     const { jobs, vectors, leftOut } = listTensors(checkpoint, config, folder.name, format);
     writer = await createFolder(out);
     const copied = await copyFiles(folder, writer, signal);

@@ -24,7 +24,7 @@ describe(`is what files have (${WITHOUT_SHARED})`, () => {
     const checkpoint = await openWeights(folder);
     const prefix = family.prefixes.find((name) => checkpoint.tensors.has(`${name}${family.embedding}.weight`));
     const listed = new Map(
-      weightsOf(config, { prefix }).flatMap((spec) =>
+      weightsOf(config, { prefix: prefix! }).flatMap((spec) =>
         storedShapes(spec).map(({ name, shape }) => [name, shape] as const),
       ),
     );

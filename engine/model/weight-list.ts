@@ -70,9 +70,9 @@ export type WeightSpec = MatrixSpec | VectorSpec;
 /** How a checkpoint names what checkpoints of one family name differently. */
 export interface WeightNames {
   /** what stands before the base model's names; the family's first prefix by default */
-  readonly prefix?: string | undefined;
+  readonly prefix?: string;
   /** the tensor of the embedding, prefix included; the family's name for it by default */
-  readonly embedding?: string | undefined;
+  readonly embedding?: string;
 }
 
 /** The name of the embedding's tensor in a checkpoint with this prefix. */

@@ -68,16 +68,22 @@ export function quantizedFormatOf(
   return quantize === "int4" && isEmbeddingOrHead ? "int8" : quantize;
 }
 
-/** How a checkpoint names the embedding, and what stands before the base model's names. */
-function namesIn(checkpoint: Checkpoint, config: ModelConfig, file: string): WeightNames {
+/**
+ * How a checkpoint names the embedding, and what stands before the base model's names. Of a model whose head is the embedding,
+ * the file may have either. Throws a FormatError where there is neither.
+ */
+export function namesIn(checkpoint: Checkpoint, config: ModelConfig, file: string): Required<WeightNames> {
   const family = families[config.modelType];
-  const embeddings = family.prefixes.map((prefix) => embeddingName(family, prefix));
-  const index = embeddings.findIndex((name) => checkpoint.tensors.has(name));
-  if (index >= 0) return { prefix: family.prefixes[index] };
-  throw new FormatError(
-    file,
-    `has no token embedding: looked for ${embeddings.map((name) => `"${name}"`).join(" and ")}`,
-  );
+  const { tensors } = checkpoint;
+  for (const prefix of family.prefixes) {
+    const embedding = embeddingName(family, prefix);
+    if (tensors.has(embedding)) return { prefix, embedding };
+  }
+  const head = headName(family);
+  const prefix = family.prefixes.find((start) => tensors.has(`${start}${family.finalNorm}.weight`));
+  if (config.tiedEmbeddings && tensors.has(head) && prefix !== undefined) return { prefix, embedding: head };
+  const names = family.prefixes.map((start) => `"${embeddingName(family, start)}"`).join(" and ");
+  throw new FormatError(file, `has no token embedding: looked for ${names}`);
 }
 
 /** Weights that are loaded at the same time: so that files are read while the device packs what came before. */

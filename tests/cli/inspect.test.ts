@@ -110,6 +110,15 @@ describe("inspect", () => {
   });
 });
 
+test("a head that is stored although config.json ties it to the embedding counts, in inspect and estimate", async () => {
+  const mistaken = join(folder, "mistaken");
+  await write(mistaken);
+  writeFileSync(join(mistaken, "config.json"), JSON.stringify({ ...TINY, tie_word_embeddings: true }));
+  expect((await json("inspect", mistaken))["memory"]).toMatchObject({ parameters: numbers, weights: numbers * 4 });
+  expect(await json("estimate", mistaken)).toMatchObject({ parameters: numbers, weights: numbers * 4 });
+  expect(await json("estimate", mistaken, "--quantize", "int8")).toMatchObject({ parameters: numbers });
+});
+
 describe("estimate", () => {
   test("is what the reference device then counts", async () => {
     const estimated = await json("estimate", tiny, "--context", "100");
