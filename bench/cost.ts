@@ -13,7 +13,7 @@ import {
   collect,
   loadModel,
   policies,
-  type Anchor,
+  type PromptAnchor,
   type CachePolicy,
   type DeviceName,
   type Model,
@@ -145,8 +145,8 @@ async function decodeTime(model: Model, options: ModelGenerateOptions, tokens: n
 }
 
 /** Holds these; what stands in for them changes no time. */
-function anchored(...spans: readonly Anchor[]): ModelGenerateOptions {
-  return { anchoring: { strength: 1.25, spans, standIn: { kind: "token", token: 0 } } };
+function anchored(...anchors: readonly PromptAnchor[]): ModelGenerateOptions {
+  return { anchoring: { strength: 1.25, anchors, standIn: { kind: "token", token: 0 } } };
 }
 
 /** Selective Prompt Anchoring beside the plain model, and beside what its rows cost without it. */

@@ -1,14 +1,14 @@
 // The options of Selective Prompt Anchoring, which several verbs share.
 
 import type { Command } from "commander";
-import { hasAnchorTags, parseAnchorArgument, type Anchor, type AnchoringOptions } from "kedge";
+import { hasAnchorTags, parseAnchorArgument, type PromptAnchor, type AnchoringOptions } from "kedge";
 import { number, UsageError } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What the options say. */
 export interface AnchoringArguments {
   readonly anchoring?: number;
-  readonly anchor?: readonly Anchor[];
+  readonly anchor?: readonly PromptAnchor[];
 }
 
 /** Adds --anchoring and --anchor. */
@@ -19,23 +19,27 @@ export function addAnchoring(command: Command): Command {
       "hold on to <anchor>…</anchor> in the prompt, and to --anchor, with this strength; 1 is the plain model (default: 1.25)",
       number("--anchoring", "a number", () => true),
     )
-    .option("--anchor <text>", "hold on to every occurrence of this text; text@1.4 for a strength of its own", anchors);
+    .option(
+      "--anchor <text>",
+      "hold on to every occurrence of this text; text@1.4 for a strength of its own",
+      addAnchor,
+    );
 }
 
 /** The anchoring that was asked for: by an option, or by tags in the prompt. Notes go to stderr. */
 export function anchoringOptions(
-  { anchoring: strength, anchor: spans }: AnchoringArguments,
+  { anchoring: strength, anchor: anchors }: AnchoringArguments,
   prompt: string,
   terminal: Terminal,
 ): AnchoringOptions | undefined {
   const hasTags = hasAnchorTags(prompt);
-  if (strength === undefined && spans === undefined && !hasTags) return undefined;
-  if (spans === undefined && !hasTags) {
+  if (strength === undefined && anchors === undefined && !hasTags) return undefined;
+  if (anchors === undefined && !hasTags) {
     throw new UsageError(
       `--anchoring ${strength} has nothing to hold on to: mark it with <anchor>…</anchor> or --anchor`,
     );
   }
-  return { strength, spans, onNote: notesOf(terminal) };
+  return { strength, anchors, onNote: notesOf(terminal) };
 }
 
 /** Says notes on stderr, each once: a run of several strengths or prompts has the same ones for each. */
@@ -48,7 +52,7 @@ export function notesOf(terminal: Terminal): (note: string) => void {
   };
 }
 
-function anchors(text: string, earlier: readonly Anchor[] | undefined): readonly Anchor[] {
+function addAnchor(text: string, earlier: readonly PromptAnchor[] | undefined): readonly PromptAnchor[] {
   try {
     return [...(earlier ?? []), parseAnchorArgument(text)];
   } catch (error) {

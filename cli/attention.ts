@@ -68,7 +68,7 @@ export const attention: Verb = {
           throw new UsageError("--spa-error wants anchors: mark them with <anchor>…</anchor> or --anchor");
         const { strength: _strength, ...rest } = anchoring;
         const strengths = given.spaError === true ? DEFAULT_STRENGTHS : given.spaError;
-        const rows = await model.anchoringError(prompt.text, strengths, { ...rest, signal: terminal.signal });
+        const rows = await model.compareWithExact(prompt.text, strengths, { ...rest, signal: terminal.signal });
         if (given.json) terminal.printJson({ ...described, rows });
         else printErrors(terminal, rows);
         return 0;
@@ -97,7 +97,7 @@ function studyText(
   { layers, cache }: AttentionArguments,
   terminal: Terminal,
 ): Promise<AttentionStudy> {
-  const tokens = model.tokens(hasAnchorTags(prompt) ? parseAnchorTags(prompt).text : prompt);
+  const tokens = model.tokenize(hasAnchorTags(prompt) ? parseAnchorTags(prompt).text : prompt);
   return studyAttention(model, [...tokens, ...generated], {
     promptLength: tokens.length,
     signal: terminal.signal,
@@ -149,7 +149,7 @@ function print(terminal: Terminal, { dilution, layers, tokens, promptLength }: A
   );
 }
 
-function printErrors(terminal: Terminal, rows: Awaited<ReturnType<Model["anchoringError"]>>): void {
+function printErrors(terminal: Terminal, rows: Awaited<ReturnType<Model["compareWithExact"]>>): void {
   terminal.print(
     ...format.table(
       [

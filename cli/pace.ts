@@ -39,10 +39,10 @@ export class Pace {
   };
 
   /** Takes notice of a piece. */
-  count({ tokens, sample }: Piece): void {
+  count({ tokens, sampleIndex }: Piece): void {
     this.#tick();
     this.#tokens += tokens.length;
-    this.#rows.add(sample);
+    this.#rows.add(sampleIndex);
   }
 
   #tick(): void {

@@ -74,7 +74,7 @@ export const run: Verb = {
     await withModel(found, options, terminal, async ({ model, name }) => {
       if (prompt.isExample) terminal.note("no prompt was given: completing the model's example");
       if (!given.json && (prompt.isExample || given.echo)) terminal.write(terminal.style(plainText, "dim"));
-      const tokens = model.tokens(plainText);
+      const tokens = model.tokenize(plainText);
       const ends = given.stop === undefined ? shipped : undefined;
       const pace = new Pace(() => tokens.length, ends && (({ text }) => ends.isWhole(text)));
       const source = anchoring ? { prompt: prompt.text, anchoring } : { prompt: tokens };
@@ -118,7 +118,7 @@ async function write(
     });
     for await (const piece of pieces) {
       pace.count(piece);
-      add(completions[piece.sample]!, piece);
+      add(completions[piece.sampleIndex]!, piece);
       if (streams) terminal.write(piece.text);
       if (json || streams) continue;
       for (; completions[printed] && completions[printed]!.finishReason !== "aborted"; printed++) {

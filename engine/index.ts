@@ -20,7 +20,7 @@ export {
   parsePolicy,
   policies,
   POLICY_FORMS,
-  type AnchorOptions,
+  type LineAnchorOptions,
   type AttentionStatistic,
   type CachePolicy,
   type KeyView,
@@ -32,7 +32,7 @@ export {
   anchorsWhere,
   anchorsWithIds,
   lineBreakTokenIds,
-  type AnchorChooser,
+  type LineAnchorChooser,
 } from "./attention/anchors.ts";
 export { attentionDilution } from "./attention/attention-share.ts";
 export { gini, massOfLargest, sparsityOf, type Sparsity } from "./attention/sparsity.ts";
@@ -75,8 +75,8 @@ export type { Schedule } from "./prompt-anchoring/contrast.ts";
 export type { ExactComparison } from "./prompt-anchoring/exact.ts";
 export type { StandIn } from "./prompt-anchoring/mask.ts";
 export { DEFAULT_STRENGTH, type AnchoringOptions, type ContrastOptions } from "./prompt-anchoring/options.ts";
-export type { AnchoredPrompt } from "./prompt-anchoring/plan.ts";
-export { parseAnchorArgument, type Anchor, type Span } from "./prompt-anchoring/spans.ts";
+export type { PromptWithAnchors } from "./prompt-anchoring/plan.ts";
+export { parseAnchorArgument, type PromptAnchor, type Span } from "./prompt-anchoring/spans.ts";
 export { byNeglect, type Strength, type StrengthFunction } from "./prompt-anchoring/strength.ts";
 export { escapeAnchorTags, hasAnchorTags, parseAnchorTags } from "./prompt-anchoring/tags.ts";
 export { tuneStrength, type TuneOptions, type TuneResult, type TuneState } from "./prompt-anchoring/tune.ts";

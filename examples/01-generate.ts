@@ -19,8 +19,8 @@ for await (const piece of model.generate(prompt, { maxTokens: 200, stopWhen: isW
 }
 
 const sampling = { temperature: 1, topP: 0.95, seed: 7, samples: 3, maxTokens: 200, stopWhen: isWhole };
-for (const { sample, text, finishReason } of await collect(model.generate(prompt, sampling))) {
-  console.log(`\n--- sample ${sample}, ended by ${finishReason}\n${text.trimEnd()}`);
+for (const { sampleIndex, text, finishReason } of await collect(model.generate(prompt, sampling))) {
+  console.log(`\n--- sample ${sampleIndex}, ended by ${finishReason}\n${text.trimEnd()}`);
 }
 
 const { weights, cache, activations } = model.memory();

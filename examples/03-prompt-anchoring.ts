@@ -28,14 +28,14 @@ for (const strength of [0, 0.5, 1, 1.25, 2]) {
 // Anchors can also be named outside the prompt: every occurrence of a text, each with a strength of its own if wanted. Each
 // strength is a row of its own.
 const plainPrompt = prompt.replaceAll(/<\/?anchor>/g, "");
-const spans = ["only the even numbers", { text: "add all the numbers together", strength: 1.5 }];
+const anchors = ["only the even numbers", { text: "add all the numbers together", strength: 1.5 }];
 const stopWhen = ({ text }: { readonly text: string }) => /^\}/m.test(text);
-const options = { maxTokens: 80, stopWhen, anchoring: { strength: 1.25, spans, onNote: console.log } };
+const options = { maxTokens: 80, stopWhen, anchoring: { strength: 1.25, anchors, onNote: console.log } };
 for await (const { text } of model.generate(plainPrompt, options)) process.stdout.write(text);
 
 // Plainly first, and with the anchors held only if the caller's own check fails: a second row is paid for where it is needed.
 const check = (text: string) => text.includes("reduce");
-const { isAnchored, passed } = await model.generateChecked(prompt, check, {
+const { isAnchored, passed } = await model.generateUntilPassed(prompt, check, {
   ...options,
   anchoring: { strength: 1.25 },
 });

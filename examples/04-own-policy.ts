@@ -20,7 +20,7 @@ const task = `/**
  */
 function prepare(nums) {
 `;
-const taskBegin = model.tokens(finished).length;
+const taskBegin = model.tokenize(finished).length;
 const RECENT = 32;
 
 const keepTask: CachePolicy = {
@@ -39,7 +39,7 @@ const keepTask: CachePolicy = {
 const stopWhen = ({ text }: { readonly text: string }) => /^\}/m.test(text);
 const keys = (bytes: number) =>
   Math.round(bytes / (model.config.layers * 2 * model.config.kvHeads * model.config.headDim * 4));
-const budget = keepTask.budget!(null, model.config.layers, model.tokens(finished + task).length);
+const budget = keepTask.budget!(null, model.config.layers, model.tokenize(finished + task).length);
 for (const cache of [policies.full(), keepTask, policies.window(RECENT)]) {
   model.resetCacheStatistics();
   const [written] = await collect(model.generate(finished + task, { maxTokens: 120, stopWhen, cache }));

@@ -29,7 +29,7 @@ async function score(strength: number, indices: readonly number[]): Promise<numb
     return `/**\n * <anchor>${tasks[index]![0]}</anchor>\n */\nfunction change(nums) {\n`;
   });
   const texts = await collect(model.generateBatch(prompts, { maxTokens: 60, stopWhen, anchoring: { strength } }));
-  return texts.filter(({ text, prompt }) => text.includes(tasks[indices[prompt]!]![1])).length;
+  return texts.filter(({ text, promptIndex }) => text.includes(tasks[indices[promptIndex]!]![1])).length;
 }
 
 // From 0, where the anchors are masked, past 1, the model as it is. Of equal strengths the nearest to 1 wins: this model knows

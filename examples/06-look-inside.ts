@@ -7,7 +7,7 @@ const model = await loadModel("models/kedge-js-5m");
 const { tokenizer, config } = model;
 if (!tokenizer) throw new Error("the model has no tokenizer");
 
-const tokens = model.tokens("/**\n * Keep only the even numbers.\n */\nfunction total(nums) {\n");
+const tokens = model.tokenize("/**\n * Keep only the even numbers.\n */\nfunction total(nums) {\n");
 const labels = tokens.map((token) => tokenizer.decode([token]).replaceAll("\n", "\\n"));
 
 const { captured } = await model.forward(tokens, { capture: ["blocks.*.attn.hook_pattern"], logits: "none" });

@@ -7,9 +7,9 @@ const model = await loadModel("models/kedge-js-5m");
 const { layers, heads, headDim } = model.config;
 
 const ask = (what: string) => `/**\n * Return the ${what} number.\n */\nfunction total(nums) {\n  return Math.`;
-const largest = model.tokens(ask("largest"));
-const smallest = model.tokens(ask("smallest"));
-const [max, min] = ["max", "min"].map((word) => model.tokens(ask("largest") + word)[largest.length]!);
+const largest = model.tokenize(ask("largest"));
+const smallest = model.tokenize(ask("smallest"));
+const [max, min] = ["max", "min"].map((word) => model.tokenize(ask("largest") + word)[largest.length]!);
 
 /** How much the model prefers "max" to "min" as the next word, in nats. */
 async function preference(tokens: readonly number[], hooks: Readonly<Record<string, Hook>> = {}): Promise<number> {

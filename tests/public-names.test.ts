@@ -62,11 +62,7 @@ it("kedge exports these names", () => {
     tuneStrength
     type AdapterFacts
     type AdapterOptions
-    type Anchor
-    type AnchorChooser
-    type AnchorOptions
     type AnchoredMessage
-    type AnchoredPrompt
     type AnchoringOptions
     type AttentionStatistic
     type AttentionStudy
@@ -106,6 +102,8 @@ it("kedge exports these names", () => {
     type KernelTuning
     type KeyView
     type LayerStudy
+    type LineAnchorChooser
+    type LineAnchorOptions
     type LoadOptions
     type LoadProgress
     type LogitsContext
@@ -125,6 +123,8 @@ it("kedge exports these names", () => {
     type Probe
     type Program
     type Prompt
+    type PromptAnchor
+    type PromptWithAnchors
     type QuantizeModelOptions
     type QuantizedModel
     type Schedule

@@ -3,8 +3,8 @@
 import {
   byNeglect,
   escapeAnchorTags,
-  type Anchor,
-  type AnchoredPrompt,
+  type PromptAnchor,
+  type PromptWithAnchors,
   type CachePolicy,
   type Model,
   type ModelGenerateOptions,
@@ -76,17 +76,17 @@ export function modelCompleter(model: Model, decoding: Decoding, { onTokens, onN
         maxTokens,
         signal,
         ...(onNote && { onNote }),
-        stopWhen: ({ text, prompt }) => completionEnd(batch[chosen[prompt]!]!.stop, text) !== undefined,
+        stopWhen: ({ text, promptIndex }) => completionEnd(batch[chosen[promptIndex]!]!.stop, text) !== undefined,
         ...(cache && { cache }),
         ...(isAnchored && { anchoring: { strength: strengthOf(decoding), onNote: onAnchoringNote } }),
       };
-      const prompts = chosen.map((index): string | AnchoredPrompt => {
+      const prompts = chosen.map((index): string | PromptWithAnchors => {
         const { prompt } = batch[index]!;
         // What looks like a tag in a task is text.
         return isAnchored ? { prompt: escapeAnchorTags(prompt), anchors: anchors[index]! } : prompt;
       });
       for await (const piece of model.generateBatch(prompts, options)) {
-        texts[chosen[piece.prompt]!]![piece.sample]! += piece.text;
+        texts[chosen[piece.promptIndex]!]![piece.sampleIndex]! += piece.text;
         onTokens?.(piece.tokens.length);
       }
     }
@@ -99,10 +99,10 @@ function strengthOf({ strength, byNeglect: isByNeglect }: Decoding) {
 }
 
 /** What is held of a task, by group. */
-function anchorsOf({ prompt, anchors }: Task, grouping: AnchorGrouping): Anchor[] {
+function anchorsOf({ prompt, anchors }: Task, grouping: AnchorGrouping): PromptAnchor[] {
   const groups = grouping === "one" ? [anchors] : clausesOf(prompt, anchors);
   return groups.flatMap((ranges, group) =>
-    ranges.map(({ begin, end }): Anchor => ({ characters: { begin, end }, group: String(group) })),
+    ranges.map(({ begin, end }): PromptAnchor => ({ characters: { begin, end }, group: String(group) })),
   );
 }
 

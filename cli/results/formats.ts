@@ -52,7 +52,7 @@ async function smolLm2Part(context: ReportContext, { folder, humaneval }: SmolLm
   const tasks = await readTasks(humaneval);
   const text = tasks.map(({ prompt, canonicalSolution }) => prompt + canonicalSolution).join("\n");
   const likenesses = await compare(context, folder, (model) => {
-    const tokens = model.tokens(text).slice(0, SMOLLM2_TOKENS);
+    const tokens = model.tokenize(text).slice(0, SMOLLM2_TOKENS);
     const pieces: number[][] = [];
     for (let begin = 0; begin < tokens.length; begin += PIECE_TOKENS)
       pieces.push(tokens.slice(begin, begin + PIECE_TOKENS));
@@ -95,7 +95,7 @@ async function shippedPart(context: ReportContext, name: keyof typeof MODELS): P
   const folder = MODELS[name];
   const likenesses = await compare(context, folder, (model) =>
     tasks
-      .map(({ prompt, canonicalSolution }) => model.tokens(prompt + canonicalSolution).slice(0, model.contextLength))
+      .map(({ prompt, canonicalSolution }) => model.tokenize(prompt + canonicalSolution).slice(0, model.contextLength))
       .filter((tokens) => tokens.length > 1)
       .slice(0, 2 * SHIPPED_TASKS),
   );

@@ -113,7 +113,7 @@ export async function dilution(context: ReportContext, tuned: number): Promise<s
   const marks = [0, 5, 10, 20, 40, 60, 80];
   const sums = { plain: marks.map(() => [0, 0]), anchored: marks.map(() => [0, 0]) };
   for (const task of tasks) {
-    const prompt = model.tokens(task.prompt);
+    const prompt = model.tokenize(task.prompt);
     for (const kind of ["plain", "anchored"] as const) {
       const anchors = task.anchors.map(({ begin, end }) => ({ characters: { begin, end } }));
       const options = { maxTokens: 81, ignoreEndTokens: true };
@@ -164,7 +164,7 @@ export async function exactness(context: ReportContext): Promise<string> {
   for (const task of tasks) {
     const anchors = task.anchors.map(({ begin, end }) => ({ characters: { begin, end } }));
     const prompt = task.prompt + toSecondStep(task.canonicalSolution);
-    const rows = await model.anchoringError({ prompt, anchors }, strengths);
+    const rows = await model.compareWithExact({ prompt, anchors }, strengths);
     for (const [i, { kl, isTopEqual, secondOrder, curvature }] of rows.entries()) {
       sums[i]!.kl += kl / tasks.length;
       sums[i]!.agree += Number(isTopEqual) / tasks.length;

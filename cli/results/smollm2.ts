@@ -83,7 +83,7 @@ async function perplexities(
   humaneval: string,
 ): Promise<string> {
   const text = tasks.map(({ prompt, canonicalSolution }) => prompt + canonicalSolution).join("\n");
-  const tokens = model.tokens(text).slice(0, PERPLEXITY_TOKENS);
+  const tokens = model.tokenize(text).slice(0, PERPLEXITY_TOKENS);
   const budget = 256;
   const kinds: (CachePolicy | undefined)[] = [
     undefined,

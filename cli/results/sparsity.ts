@@ -23,7 +23,7 @@ async function ofModel(context: ReportContext, name: "dense" | "anchored", model
   const layers = Array.from({ length: model.config.layers }, () => ({ gini: 0, top: 0, counted: 0 }));
   const classes = new Map(TOKEN_CLASSES.map((kind) => [kind, layers.map(() => ({ mass: 0, positions: 0 }))]));
   for (const task of tasks) {
-    const study = await studyAttention(model, model.tokens(task.prompt + task.canonicalSolution));
+    const study = await studyAttention(model, model.tokenize(task.prompt + task.canonicalSolution));
     for (const { layer, sparsity: found, classes: shares } of study.layers) {
       const sums = layers[layer]!;
       if (found.gini && found.topMass) {

@@ -3,7 +3,7 @@
 // 2 · segment + isAnchor, the number that the attention kernels' visibility rule reads.
 
 /** Whether a token at a position of its sequence is an anchor. Must give the same answer each time it is asked. */
-export type AnchorChooser = (token: number, position: number) => boolean;
+export type LineAnchorChooser = (token: number, position: number) => boolean;
 
 /** What is needed of a tokenizer to look at the text of its tokens. */
 export interface TokenTexts {
@@ -29,7 +29,7 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /** Anchors are the tokens with these ids, as a model's `anchor_attention` block lists them. */
-export function anchorsWithIds(ids: Iterable<number>): AnchorChooser {
+export function anchorsWithIds(ids: Iterable<number>): LineAnchorChooser {
   const anchors = new Set(ids);
   return (token) => anchors.has(token);
 }
@@ -51,7 +51,7 @@ export function lineBreakTokenIds(tokenizer: TokenTexts): number[] {
  * Anchors are the tokens whose text contains a line break: the choice for code. Throws a RangeError if the vocabulary has no
  * such token, for then nothing would ever be an anchor.
  */
-export function anchorsAtLineBreaks(tokenizer: TokenTexts): AnchorChooser {
+export function anchorsAtLineBreaks(tokenizer: TokenTexts): LineAnchorChooser {
   const ids = lineBreakTokenIds(tokenizer);
   if (ids.length === 0) {
     throw new RangeError(`0 of the vocabulary's ${tokenizer.vocabSize} tokens contain a line break; at least 1 must`);
@@ -60,7 +60,7 @@ export function anchorsAtLineBreaks(tokenizer: TokenTexts): AnchorChooser {
 }
 
 /** Every n-th token is an anchor: those at positions n-1, 2n-1, ... Throws a RangeError unless n is a whole number >= 1. */
-export function anchorsEvery(n: number): AnchorChooser {
+export function anchorsEvery(n: number): LineAnchorChooser {
   if (!Number.isSafeInteger(n) || n < 1) {
     throw new RangeError(`anchors every n tokens need a whole n of at least 1; it is ${n}`);
   }
@@ -74,7 +74,7 @@ export function anchorsEvery(n: number): AnchorChooser {
 export function anchorsWhere(
   tokenizer: TokenTexts,
   predicate: (token: number, text: string, position: number) => boolean,
-): AnchorChooser {
+): LineAnchorChooser {
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
   const texts = new Map<number, string>();
   return (token, position) => {
@@ -92,7 +92,7 @@ export function segmentAfter(mark: number): number {
 /** The marks [tokens] of tokens that go on from a place, by default from a sequence's beginning. */
 export function marksOf(
   tokens: ArrayLike<number>,
-  isAnchor: AnchorChooser,
+  isAnchor: LineAnchorChooser,
   from: SequencePlace = { position: 0, segment: 0 },
 ): Uint32Array {
   const marks = new Uint32Array(tokens.length);
@@ -106,7 +106,7 @@ export function marksOf(
 }
 
 /** The segments of a list of tokens from its beginning, in order: they cover it without gaps, and none is empty. */
-export function segmentsOf(tokens: ArrayLike<number>, isAnchor: AnchorChooser): Segment[] {
+export function segmentsOf(tokens: ArrayLike<number>, isAnchor: LineAnchorChooser): Segment[] {
   const segments: Segment[] = [];
   let begin = 0;
   for (let i = 0; i < tokens.length; i++) {

@@ -2,7 +2,7 @@
 
 import { DENSE, type VisibilityParams } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
-import { anchorsWithIds, type AnchorChooser } from "../attention/anchors.ts";
+import { anchorsWithIds, type LineAnchorChooser } from "../attention/anchors.ts";
 import { resolveRule } from "../attention/visibility.ts";
 import type { CachePolicy } from "./policies/policy.ts";
 
@@ -12,7 +12,7 @@ export interface Keeping {
   readonly rule: VisibilityParams;
   /** what keys are dropped by: the rule, and the window that all of the model's layers share */
   readonly dropRule: VisibilityParams;
-  readonly isAnchor: AnchorChooser;
+  readonly isAnchor: LineAnchorChooser;
   readonly isPerLayer: boolean;
   /** another layer reads this one's anchors, so that they stay whatever the rule */
   readonly keepsAnchors: boolean;

@@ -1,8 +1,8 @@
 // That a run leaves nothing behind, however it ends, and refuses at once what cannot work.
 
 import { describe, expect, it } from "vitest";
-import { END, FakeDecoder, gather, hashed, says, utf8, VOCAB } from "./fake-decoder.ts";
-import { generate, generateText, type GenerateOptions } from "./generate.ts";
+import { END, FakeDecoder, gather, generateText, hashed, says, utf8, VOCAB } from "../../tests/support/fake-decoder.ts";
+import { generate, type GenerateOptions } from "./generate.ts";
 
 const LIST = [[1, 2], [3], [4, 5, 6]];
 const FOREVER = { maxTokens: Infinity, samples: 2 } satisfies GenerateOptions;

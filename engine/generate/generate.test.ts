@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { END, FakeDecoder, hashed, says, utf8, VOCAB } from "./fake-decoder.ts";
-import { generate, generateText, type GenerateOptions, type LogitsContext, type LogitsHook } from "./generate.ts";
+import { END, FakeDecoder, generateText, hashed, says, utf8, VOCAB } from "../../tests/support/fake-decoder.ts";
+import { generate, type GenerateOptions, type LogitsContext, type LogitsHook } from "./generate.ts";
 import { rowSeed } from "./random.ts";
 
 const PROMPT = [65];
@@ -55,15 +55,15 @@ describe("a batch", () => {
           const options = { endTokens: [END], stopTokens: [7, 99], stop: ["a", "Z!"], maxTokens: 12, ...more };
           const decoder = new FakeDecoder(hashed);
           const together = await generateText(decoder, utf8, list, { ...options, seed, samples });
-          expect(together.map((row) => [row.prompt, row.sample])).toEqual(
+          expect(together.map((row) => [row.promptIndex, row.sampleIndex])).toEqual(
             list.flatMap((_, prompt) => Array.from({ length: samples }, (__, sample) => [prompt, sample])),
           );
           expect(decoder.alive.size).toBe(0);
           for (const row of together) {
             const single = new FakeDecoder(hashed);
-            const own = { ...options, seed: rowSeed(seed, row.sample) };
-            const [alone] = await generateText(single, utf8, [list[row.prompt]!], own);
-            expect({ ...row, prompt: 0, sample: 0 }).toEqual(alone);
+            const own = { ...options, seed: rowSeed(seed, row.sampleIndex) };
+            const [alone] = await generateText(single, utf8, [list[row.promptIndex]!], own);
+            expect({ ...row, promptIndex: 0, sampleIndex: 0 }).toEqual(alone);
           }
         },
       ),

@@ -15,7 +15,7 @@ export interface LogitsContext {
   readonly tokens: readonly number[];
   /** how many of them are the prompt */
   readonly promptLength: number;
-  /** which row: prompt * samples + sample */
+  /** which row: promptIndex * samples + sampleIndex */
   readonly row: number;
 }
 
@@ -38,8 +38,8 @@ export interface Generation {
   readonly text: string;
   /** all tokens generated, a stop token and those of a stop string included */
   readonly tokens: readonly number[];
-  readonly prompt: number;
-  readonly sample: number;
+  readonly promptIndex: number;
+  readonly sampleIndex: number;
   readonly finishReason: FinishReason;
   /** one for each of `tokens`, if asked for */
   readonly logProbs?: readonly ChosenLogProb[];
@@ -70,7 +70,7 @@ const MOST_MISSES = 8;
  *
  * Greedy runs without bias, penalties, hook and log-probabilities let the decoder choose; runs with topK, topP or minP and none of
  * those read the largest logits where they are enough; others read all. A row's random
- * numbers start at `rowSeed(seed, sample)`: sample 0 is the plain run, and a prompt's texts do not depend on the other
+ * numbers start at `rowSeed(seed, sampleIndex)`: sample 0 is the plain run, and a prompt's texts do not depend on the other
  * prompts. Prompt and text together have at most `contextLength` tokens.
  *
  * Throws RangeError, before anything is run, on an option out of range, an empty prompt, a prompt that leaves no room in the
@@ -143,7 +143,8 @@ async function* steps(run: Run): AsyncGenerator<Piece, void, undefined> {
       let last: readonly Piece[] = [];
       for await (const answers of ask(run, feeds, rows)) {
         // One answer a prompt at first, shared by its samples; then one a row.
-        const answerOf = rows === undefined ? (row: Row) => answers[row.prompt] : (_: Row, i: number) => answers[i];
+        const answerOf =
+          rows === undefined ? (row: Row) => answers[row.promptIndex] : (_: Row, i: number) => answers[i];
         rows ??= feeds.flatMap((feed, prompt) => begin(run, feed, prompt, (past) => keep(decoder.fork(past))));
         // All tokens are chosen before any piece is handed out: the caller may use the decoder in between.
         const pieces: Piece[] = [];
@@ -218,15 +219,15 @@ function checked({ signal }: Run, feeds: readonly Feed[], answers: Answers): Ans
 }
 
 /** The rows of a prompt whose tokens have been fed: the first takes the sequence, the others fork it. */
-function begin(run: Run, feed: Feed, prompt: number, fork: (past: DecoderSequence) => DecoderSequence): Row[] {
-  return Array.from({ length: run.samples }, (_, sample) => {
+function begin(run: Run, feed: Feed, promptIndex: number, fork: (past: DecoderSequence) => DecoderSequence): Row[] {
+  return Array.from({ length: run.samples }, (_, sampleIndex) => {
     return new Row({
-      prompt,
-      sample,
+      promptIndex,
+      sampleIndex,
       promptTokens: feed.tokens,
-      sequence: sample === 0 ? feed.sequence : fork(feed.sequence),
+      sequence: sampleIndex === 0 ? feed.sequence : fork(feed.sequence),
       text: run.textOf(feed.tokens),
-      random: createRandom(rowSeed(run.seed, sample)),
+      random: createRandom(rowSeed(run.seed, sampleIndex)),
       rules: run.rules,
       needsCounts: run.sampler.needsCounts,
     });
@@ -251,7 +252,7 @@ async function choose(run: Run, row: Row, answer: Answer | undefined): Promise<[
   }
   if (logitsHook !== undefined) {
     const { tokens, promptLength } = row;
-    await logitsHook(logits, { tokens, promptLength, row: row.prompt * samples + row.sample });
+    await logitsHook(logits, { tokens, promptLength, row: row.promptIndex * samples + row.sampleIndex });
     run.signal?.throwIfAborted();
   }
   sampler.adjust(logits, row.counts);
@@ -263,36 +264,26 @@ async function choose(run: Run, row: Row, answer: Answer | undefined): Promise<[
 export async function collect(pieces: AsyncIterable<Piece>): Promise<Generation[]> {
   const gathered = new Map<string, Piece[]>();
   for await (const piece of pieces) {
-    const row = `${piece.prompt}.${piece.sample}`;
+    const row = `${piece.promptIndex}.${piece.sampleIndex}`;
     const earlier = gathered.get(row);
     if (earlier === undefined) gathered.set(row, [piece]);
     else earlier.push(piece);
   }
   const rows = [...gathered.values()].map(join);
-  return rows.sort((a, b) => a.prompt - b.prompt || a.sample - b.sample);
+  return rows.sort((a, b) => a.promptIndex - b.promptIndex || a.sampleIndex - b.sampleIndex);
 }
 
 function join(pieces: readonly Piece[]): Generation {
   const last = pieces[pieces.length - 1];
   if (last?.finishReason === undefined)
-    throw new Error(`the pieces end before row ${last?.prompt}.${last?.sample} does`);
-  const { prompt, sample, finishReason, logProbs } = last;
+    throw new Error(`the pieces end before row ${last?.promptIndex}.${last?.sampleIndex} does`);
+  const { promptIndex, sampleIndex, finishReason, logProbs } = last;
   return {
     text: pieces.map((piece) => piece.text).join(""),
     tokens: pieces.flatMap((piece) => piece.tokens),
-    prompt,
-    sample,
+    promptIndex,
+    sampleIndex,
     finishReason,
     ...(logProbs !== undefined && { logProbs: pieces.flatMap((piece) => piece.logProbs ?? []) }),
   };
-}
-
-/** `generate`, all at once: one result for each sample of each prompt, in that order. */
-export async function generateText(
-  decoder: Decoder,
-  textOf: TextOf,
-  prompts: readonly (readonly number[])[],
-  options: GenerateOptions = {},
-): Promise<Generation[]> {
-  return collect(generate(decoder, textOf, prompts, options));
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bytes, END, FakeDecoder, gather, hashed, says, utf8 } from "./fake-decoder.ts";
-import { collect, generate, generateText, type GenerateOptions, type Generation } from "./generate.ts";
+import { bytes, END, FakeDecoder, gather, generateText, hashed, says, utf8 } from "../../tests/support/fake-decoder.ts";
+import { collect, generate, type GenerateOptions, type Generation } from "./generate.ts";
 import type { Piece } from "./rows.ts";
 
 const PROMPT = [65];
@@ -19,11 +19,11 @@ async function piecesOf(text: string, options: GenerateOptions = {}): Promise<Pi
 }
 
 async function* cutOff(): AsyncGenerator<Piece> {
-  yield { text: "a", tokens: [97], prompt: 0, sample: 0 };
+  yield { text: "a", tokens: [97], promptIndex: 0, sampleIndex: 0 };
 }
 
 describe("when rows end", () => {
-  it.each<[string, GenerateOptions, Omit<Generation, "prompt" | "sample">]>([
+  it.each<[string, GenerateOptions, Omit<Generation, "promptIndex" | "sampleIndex">]>([
     ["an end token", {}, { text: "hello", tokens: [...bytes("hello"), END], finishReason: "stop-token" }],
     ["a stop token", { stopTokens: [108] }, { text: "he", tokens: bytes("hel"), finishReason: "stop-token" }],
     ["a stop string", { stop: "lo" }, { text: "hel", tokens: bytes("hello"), finishReason: "stop-string" }],
@@ -60,7 +60,7 @@ describe("when rows end", () => {
       { text: "hello<end><end>", tokens: [...bytes("hello"), END, END], finishReason: "max-tokens" },
     ],
   ])("%s", async (_, options, wanted) => {
-    expect(await say("hello", options)).toEqual({ prompt: 0, sample: 0, ...wanted });
+    expect(await say("hello", options)).toEqual({ promptIndex: 0, sampleIndex: 0, ...wanted });
   });
 
   it("the context is full: prompt and text fill it exactly", async () => {
@@ -93,9 +93,9 @@ describe("when rows end", () => {
       stopWhen: (state) => void states.push(structuredClone(state)) as unknown as boolean,
     });
     expect(states).toEqual([
-      { text: "a", tokens: bytes("a"), prompt: 0, sample: 0 },
-      { text: "a<", tokens: bytes("a<"), prompt: 0, sample: 0 },
-      { text: "a<b", tokens: bytes("a<b"), prompt: 0, sample: 0 },
+      { text: "a", tokens: bytes("a"), promptIndex: 0, sampleIndex: 0 },
+      { text: "a<", tokens: bytes("a<"), promptIndex: 0, sampleIndex: 0 },
+      { text: "a<b", tokens: bytes("a<b"), promptIndex: 0, sampleIndex: 0 },
     ]);
   });
 });
@@ -103,9 +103,9 @@ describe("when rows end", () => {
 describe("pieces", () => {
   it("come one a token, the last with the reason", async () => {
     expect(await piecesOf("ab")).toEqual([
-      { text: "a", tokens: [97], prompt: 0, sample: 0 },
-      { text: "b", tokens: [98], prompt: 0, sample: 0 },
-      { text: "", tokens: [END], prompt: 0, sample: 0, finishReason: "stop-token" },
+      { text: "a", tokens: [97], promptIndex: 0, sampleIndex: 0 },
+      { text: "b", tokens: [98], promptIndex: 0, sampleIndex: 0 },
+      { text: "", tokens: [END], promptIndex: 0, sampleIndex: 0, finishReason: "stop-token" },
     ]);
   });
 

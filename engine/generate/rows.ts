@@ -28,9 +28,9 @@ export interface Piece {
   /** the tokens chosen since the row's last piece, a stop token included */
   readonly tokens: readonly number[];
   /** index of the prompt */
-  readonly prompt: number;
+  readonly promptIndex: number;
   /** index of the sample of that prompt */
-  readonly sample: number;
+  readonly sampleIndex: number;
   /** one for each of `tokens`, if asked for */
   readonly logProbs?: readonly ChosenLogProb[];
   /** in a row's last piece: why it ended */
@@ -39,8 +39,8 @@ export interface Piece {
 
 /** What a row needs to begin. */
 export interface RowStart {
-  readonly prompt: number;
-  readonly sample: number;
+  readonly promptIndex: number;
+  readonly sampleIndex: number;
   /** the prompt, which the sequence holds already */
   readonly promptTokens: readonly number[];
   readonly sequence: DecoderSequence;
@@ -53,8 +53,8 @@ export interface RowStart {
 
 /** A row while it is being generated. */
 export class Row {
-  readonly prompt: number;
-  readonly sample: number;
+  readonly promptIndex: number;
+  readonly sampleIndex: number;
   readonly promptLength: number;
   /** prompt and generated tokens */
   readonly tokens: number[];
@@ -73,8 +73,8 @@ export class Row {
   #finishReason: FinishReason | undefined;
 
   constructor(start: RowStart) {
-    this.prompt = start.prompt;
-    this.sample = start.sample;
+    this.promptIndex = start.promptIndex;
+    this.sampleIndex = start.sampleIndex;
     this.promptLength = start.promptTokens.length;
     this.tokens = [...start.promptTokens];
     this.sequence = start.sequence;
@@ -133,7 +133,7 @@ export class Row {
     if (this.#scanner.stop !== undefined) return "stop-string";
     if (stopWhen !== undefined) {
       const tokens = this.tokens.slice(this.promptLength);
-      const state = { text: this.#history, tokens, prompt: this.prompt, sample: this.sample };
+      const state = { text: this.#history, tokens, promptIndex: this.promptIndex, sampleIndex: this.sampleIndex };
       if (stopWhen(state)) return "predicate";
     }
     if (this.tokens.length - this.promptLength >= maxTokens) return "max-tokens";
@@ -150,8 +150,8 @@ export class Row {
     return {
       text,
       tokens,
-      prompt: this.prompt,
-      sample: this.sample,
+      promptIndex: this.promptIndex,
+      sampleIndex: this.sampleIndex,
       ...(logProbs.length > 0 && { logProbs }),
       ...(reason !== undefined && { finishReason: reason }),
     };

@@ -14,9 +14,9 @@ export interface StopState {
   /** the tokens generated so far, without the prompt */
   readonly tokens: readonly number[];
   /** index of the prompt */
-  readonly prompt: number;
+  readonly promptIndex: number;
   /** index of the sample of that prompt */
-  readonly sample: number;
+  readonly sampleIndex: number;
 }
 
 /** When to end a row. Where several hold at the same token, the reason is the first in the order of `FinishReason`. */

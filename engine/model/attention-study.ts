@@ -11,6 +11,7 @@ import type { CachePolicy } from "../cache/policies/index.ts";
 import { resolveKeeping } from "../cache/keeping.ts";
 import type { Model } from "./model.ts";
 import type { CapturedTensor } from "./captured.ts";
+import { withLineAnchors } from "./line-anchors.ts";
 
 /** What to study. */
 export interface AttentionStudyOptions {
@@ -52,7 +53,7 @@ export async function studyAttention(
 ): Promise<AttentionStudy> {
   const { config, tokenizer } = model;
   const { promptLength = tokens.length, signal } = options;
-  const cache = model.policyFor(options.cache);
+  const cache = withLineAnchors(options.cache, model);
   const dilutionLayers = [...new Set(options.dilutionLayers ?? [config.layers - 1])];
   if (!(Number.isInteger(promptLength) && promptLength >= 1 && promptLength <= tokens.length)) {
     throw new RangeError(`a prompt of ${promptLength} tokens does not fit a text of ${tokens.length}`);

@@ -9,7 +9,6 @@ import {
   type Tokenizer,
 } from "../../loaders/index.ts";
 import type { CacheFormat, QuantizedFormat } from "../../kernels/index.ts";
-import { anchorsAtLineBreaks, type AnchorChooser } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
 import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
 import type { Device } from "../devices/device.ts";
@@ -19,12 +18,13 @@ import { score, type Score } from "../generate/score.ts";
 import type { AnchoredMessage } from "../prompt-anchoring/chat-anchors.ts";
 import type { ExactComparison } from "../prompt-anchoring/exact.ts";
 import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/options.ts";
-import type { AnchoredPrompt, PlannedPrompt } from "../prompt-anchoring/plan.ts";
+import type { PromptWithAnchors, PlannedPrompt } from "../prompt-anchoring/plan.ts";
 import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
 import { ChatSession } from "./chat.ts";
 import { EmbeddingTable } from "./embeddings.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
 import type { ForwardOptions, ForwardResult } from "./forward.ts";
+import { withLineAnchors } from "./line-anchors.ts";
 import { tokenLogProbs } from "./token-log-probs.ts";
 import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
@@ -44,7 +44,7 @@ export interface ModelGenerateOptions extends GenerateOptions {
 /** A prompt: text, tokens, or the messages of a chat. */
 export type Prompt = string | readonly number[] | readonly AnchoredMessage[];
 
-/** What {@link Model.generateChecked} gives. */
+/** What {@link Model.generateUntilPassed} gives. */
 export interface CheckedGeneration extends Generation {
   readonly passed: boolean;
   /** true if the plain text failed, so that the anchors were held */
@@ -80,7 +80,6 @@ export class Model implements AsyncDisposable {
   readonly #weights: ModelWeights;
   readonly #embeddings: EmbeddingTable;
   readonly #ownsDevice: boolean;
-  #lineBreaks: AnchorChooser | undefined;
 
   /** Use `loadModel`. */
   constructor(parts: {
@@ -107,23 +106,23 @@ export class Model implements AsyncDisposable {
 
   /** Continues a prompt: an async iterator of pieces of text. Breaking out of the loop frees what it held. */
   generate(
-    prompt: Prompt | AnchoredPrompt,
+    prompt: Prompt | PromptWithAnchors,
     options: ModelGenerateOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
     return this.generateBatch([prompt], options);
   }
 
-  /** Continues several prompts as rows of one batch; `piece.prompt` says whose it is. Each is what it would be alone. */
+  /** Continues several prompts as rows of one batch; `piece.promptIndex` says whose it is. Each is what it would be alone. */
   async *generateBatch(
-    prompts: readonly (Prompt | AnchoredPrompt)[],
+    prompts: readonly (Prompt | PromptWithAnchors)[],
     options: ModelGenerateOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
     const { cache, anchoring, contrast, onNote, ...rest } = options;
-    const decoder = new EngineDecoder(this.#steps, { policy: this.policyFor(cache, onNote) });
+    const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, onNote) });
     const generateOptions = { endTokens: this.config.endTokenIds, ...rest };
     const text = textOf(this.tokenizer);
     if (!anchoring && !contrast) {
-      const tokens = prompts.map((prompt) => this.tokens(promptOf(prompt).prompt));
+      const tokens = prompts.map((prompt) => this.tokenize(promptOf(prompt).prompt));
       yield* generate(decoder, text, tokens, generateOptions);
       return;
     }
@@ -140,8 +139,8 @@ export class Model implements AsyncDisposable {
    * Continues a prompt plainly; only if the caller's check does not pass, continues it again with its anchors held: the paper's
    * test-triggered anchoring.
    */
-  async generateChecked(
-    prompt: Prompt | AnchoredPrompt,
+  async generateUntilPassed(
+    prompt: Prompt | PromptWithAnchors,
     check: (text: string) => boolean | Promise<boolean>,
     options: ModelGenerateOptions & { readonly anchoring: AnchoringOptions },
   ): Promise<CheckedGeneration> {
@@ -156,8 +155,8 @@ export class Model implements AsyncDisposable {
    * How far Selective Prompt Anchoring is from what it approximates: at each strength, the next-token distribution of the combined
    * logits beside that of the exact row with amplified embeddings.
    */
-  async anchoringError(
-    prompt: Prompt | AnchoredPrompt,
+  async compareWithExact(
+    prompt: Prompt | PromptWithAnchors,
     strengths: readonly number[],
     options: Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & { readonly signal?: AbortSignal } = {},
   ): Promise<ExactComparison[]> {
@@ -179,7 +178,7 @@ export class Model implements AsyncDisposable {
   chat(options: ChatOptions & { readonly system?: string; readonly cache?: CachePolicy } = {}): ChatSession {
     if (!this.tokenizer) throw new UnsupportedError("a chat needs a tokenizer; this model's folder has none");
     const { cache, ...rest } = options;
-    const decoder = new EngineDecoder(this.#steps, { policy: this.policyFor(cache) });
+    const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this) });
     return new ChatSession(decoder, this.tokenizer, textOf(this.tokenizer), this.config.endTokenIds, rest);
   }
 
@@ -188,42 +187,23 @@ export class Model implements AsyncDisposable {
     prompt: Prompt,
     options: { readonly cache?: CachePolicy; readonly signal?: AbortSignal } = {},
   ): Promise<Score> {
-    const tokens = this.tokens(prompt);
+    const tokens = this.tokenize(prompt);
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
     const { cache, signal } = options;
-    const policy = this.policyFor(cache);
+    const policy = withLineAnchors(cache, this);
     return score(await tokenLogProbs(this.#steps, tokens, { policy, signal }));
   }
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */
   async forward(prompt: Prompt, options: ForwardOptions = {}): Promise<ForwardResult> {
-    const cache = this.policyFor(options.cache);
-    const tokens = this.tokens(prompt);
+    const cache = withLineAnchors(options.cache, this);
+    const tokens = this.tokenize(prompt);
     const { forward } = await import("./forward.ts");
     return forward(this.#steps, tokens, { ...options, cache });
   }
 
-  /**
-   * A policy with what it leaves to the model filled in: anchors of a model that names none are its tokens with a line break, and
-   * `onNote` is told that it was not trained for them.
-   */
-  policyFor(policy: CachePolicy | undefined, onNote?: (note: string) => void): CachePolicy | undefined {
-    if (policy?.rule?.segmented !== 1 || this.config.anchors) return policy;
-    onNote?.(
-      "this model was not trained with anchor attention: nothing taught it to gather a line in its break, so expect worse text",
-    );
-    if (policy.isAnchor) return policy;
-    if (!this.tokenizer) {
-      throw new UnsupportedError(
-        "this model names no anchors and has no tokenizer to find line breaks: give `isAnchor`",
-      );
-    }
-    this.#lineBreaks ??= anchorsAtLineBreaks(this.tokenizer);
-    return { ...policy, isAnchor: this.#lineBreaks };
-  }
-
   /** The tokens of a prompt, special ones included as the tokenizer adds them. */
-  tokens(prompt: Prompt): readonly number[] {
+  tokenize(prompt: Prompt): readonly number[] {
     if (typeof prompt !== "string" && isTokens(prompt)) return prompt;
     if (!this.tokenizer) {
       throw new UnsupportedError("this model's folder has no tokenizer: give the prompt as tokens");
@@ -234,7 +214,7 @@ export class Model implements AsyncDisposable {
   }
 
   async #plan(
-    prompts: readonly (Prompt | AnchoredPrompt)[],
+    prompts: readonly (Prompt | PromptWithAnchors)[],
     anchoring: AnchoringOptions | undefined,
     contrast: ContrastOptions | undefined,
   ): Promise<PlannedPrompt[]> {
@@ -314,12 +294,12 @@ export function textOf(tokenizer: Tokenizer | null): TextOf {
 }
 
 /** A prompt with its own anchors, if it comes with any. */
-function promptOf(prompt: Prompt | AnchoredPrompt): AnchoredPrompt & { readonly prompt: Prompt } {
+function promptOf(prompt: Prompt | PromptWithAnchors): PromptWithAnchors & { readonly prompt: Prompt } {
   return typeof prompt === "object" && "prompt" in prompt ? prompt : { prompt };
 }
 
 /** The prompt, all of whose anchors have the run's strength. */
-function withoutStrengths(prompt: Prompt | AnchoredPrompt): AnchoredPrompt {
+function withoutStrengths(prompt: Prompt | PromptWithAnchors): PromptWithAnchors {
   const { prompt: own, anchors = [] } = promptOf(prompt);
   const plain = anchors.map((anchor) =>
     typeof anchor === "string" ? anchor : { ...anchor, strength: undefined, group: undefined },

@@ -5,13 +5,13 @@
 // marks stand inside of the white space at a content's edges.
 
 import type { ChatMessage } from "../../loaders/index.ts";
-import { findOccurrences, type Anchor, type CharacterAnchor, type Span } from "./spans.ts";
+import { findOccurrences, type PromptAnchor, type CharacterAnchor, type Span } from "./spans.ts";
 import { parseAnchorTags } from "./tags.ts";
 
 /** A message with anchors of its own; the template does not see the list. */
 export interface AnchoredMessage extends ChatMessage {
   /** of its content: texts (every occurrence in this message) and ranges of characters */
-  readonly anchors?: readonly Anchor[] | undefined;
+  readonly anchors?: readonly PromptAnchor[] | undefined;
 }
 
 /** A chat as one prompt. */
@@ -37,7 +37,7 @@ export function anchorChat(
   render: (messages: readonly ChatMessage[]) => string,
   { tags = true }: { readonly tags?: boolean | undefined } = {},
 ): AnchoredChat {
-  const wanted: (readonly Anchor[])[] = [];
+  const wanted: (readonly PromptAnchor[])[] = [];
   const plain = messages.map(({ anchors = [], ...message }, i): ChatMessage => {
     const untagged = tags ? inMessage(i, () => parseAnchorTags(message.content)) : { text: message.content, spans: [] };
     wanted.push([...untagged.spans.map((characters) => ({ characters })), ...anchors]);
@@ -102,7 +102,7 @@ export function placeMessages(
 
 /** One anchor of a message as ranges of the templated text. */
 function inText(
-  anchor: Anchor,
+  anchor: PromptAnchor,
   index: number,
   content: string,
   text: string,

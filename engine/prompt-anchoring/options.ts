@@ -2,7 +2,7 @@
 
 import type { Schedule } from "./contrast.ts";
 import type { StandIn } from "./mask.ts";
-import type { Anchor } from "./spans.ts";
+import type { PromptAnchor } from "./spans.ts";
 import type { Strength } from "./strength.ts";
 
 /** The strength with which anchors are held if the caller names none: where the paper's curves have their top. */
@@ -13,7 +13,7 @@ export interface AnchoringOptions {
   /** 1 leaves the model as it is and costs nothing, above 1 amplifies, 0 is the masked prompt; a number or a function of the step; default 1.25 */
   readonly strength?: Strength | undefined;
   /** what to hold on to, in every prompt; beside `<anchor>…</anchor>` tags in the prompt and anchors of its own */
-  readonly spans?: readonly Anchor[] | undefined;
+  readonly anchors?: readonly PromptAnchor[] | undefined;
   /** how the strength depends on the step; `constant` (the paper) by default */
   readonly schedule?: Schedule | undefined;
   /**
@@ -40,4 +40,4 @@ export type ContrastOptions =
   /** the same, against a prompt whose ways are to be avoided */
   | { readonly method: "negative-prompt"; readonly scale: number; readonly prompt: string | readonly number[] }
   /** context-aware decoding (arXiv 2305.14739): against the prompt without its context */
-  | { readonly method: "context"; readonly alpha: number; readonly context: readonly Anchor[] };
+  | { readonly method: "context"; readonly alpha: number; readonly context: readonly PromptAnchor[] };

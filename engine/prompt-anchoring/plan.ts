@@ -7,15 +7,15 @@ import type { ContrastPlan } from "./contrast-decoder.ts";
 import { mixEmbeddings } from "./exact.ts";
 import { chooseStandIn, maskedRows, type StandIn } from "./mask.ts";
 import { DEFAULT_STRENGTH, type AnchoringOptions, type ContrastOptions } from "./options.ts";
-import { resolveAnchors, type Anchor, type AnchorGroups, type AnchorPrompt, type Span } from "./spans.ts";
+import { resolveAnchors, type PromptAnchor, type AnchorGroups, type AnchorPrompt, type Span } from "./spans.ts";
 import { needsMaskedRows } from "./strength.ts";
 import { parseAnchorTags } from "./tags.ts";
 import { tokenOffsets } from "./token-offsets.ts";
 
 /** A prompt with anchors of its own. */
-export interface AnchoredPrompt {
+export interface PromptWithAnchors {
   readonly prompt: string | readonly number[] | readonly AnchoredMessage[];
-  readonly anchors?: readonly Anchor[] | undefined;
+  readonly anchors?: readonly PromptAnchor[] | undefined;
 }
 
 /** The token embeddings of a model, unscaled. */
@@ -66,7 +66,7 @@ export interface PlanningModel {
 
 /** A prompt as text and tokens, with the anchors that it names itself. */
 interface ReadPrompt extends AnchorPrompt {
-  readonly anchors: readonly Anchor[];
+  readonly anchors: readonly PromptAnchor[];
 }
 
 /**
@@ -75,13 +75,13 @@ interface ReadPrompt extends AnchorPrompt {
  */
 export async function planAnchoring(
   model: PlanningModel,
-  { prompt, anchors: own = [] }: AnchoredPrompt,
+  { prompt, anchors: own = [] }: PromptWithAnchors,
   options: AnchoringOptions,
 ): Promise<PlannedPrompt> {
   const { tokenizer, embeddings } = model;
   const { strength: given, schedule = "constant", collapse = false, recentQueries, onNote } = options;
   const strength = given ?? DEFAULT_STRENGTH;
-  const read = readPrompt(tokenizer, prompt, [...own, ...(options.spans ?? [])]);
+  const read = readPrompt(tokenizer, prompt, [...own, ...(options.anchors ?? [])]);
   const { groups, notes } = resolveAnchors(read, read.anchors, { strength });
   const { standIn, note } = chooseStandIn(tokenizer, {
     standIn: options.standIn,
@@ -110,7 +110,7 @@ export async function planAnchoring(
 /** The plan of a contrast with another prompt. */
 export function planContrast(
   { tokenizer }: Pick<PlanningModel, "tokenizer">,
-  { prompt }: AnchoredPrompt,
+  { prompt }: PromptWithAnchors,
   contrast: ContrastOptions,
 ): PlannedPrompt {
   const read = readPrompt(tokenizer, prompt, contrast.method === "context" ? contrast.context : []);
@@ -144,8 +144,8 @@ export function planContrast(
 /** Text, tokens and anchors of a prompt; `<anchor>` tags are taken out of text and messages. */
 function readPrompt(
   tokenizer: Tokenizer | null,
-  prompt: AnchoredPrompt["prompt"],
-  given: readonly Anchor[],
+  prompt: PromptWithAnchors["prompt"],
+  given: readonly PromptAnchor[],
 ): ReadPrompt {
   if (typeof prompt === "string") {
     const { text, spans } = parseAnchorTags(prompt);
@@ -165,7 +165,7 @@ function placed(
   tokenizer: Tokenizer | null,
   text: string,
   ids: readonly number[],
-  anchors: readonly Anchor[],
+  anchors: readonly PromptAnchor[],
 ): ReadPrompt {
   const needsOffsets = anchors.some((anchor) => typeof anchor === "string" || !("tokens" in anchor));
   return { ids, anchors, ...(needsOffsets && { text, offsets: tokenOffsets(text, ids, needed(tokenizer)) }) };

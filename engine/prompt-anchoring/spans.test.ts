@@ -6,7 +6,7 @@ import {
   mergeSpans,
   parseAnchorArgument,
   resolveAnchors,
-  type Anchor,
+  type PromptAnchor,
   type AnchorPrompt,
   type Span,
 } from "./spans.ts";
@@ -23,7 +23,7 @@ function prompt(cut: string): AnchorPrompt {
 const sentence = prompt("Sort| the| list| of| num|bers|,| then| the| words|.");
 
 /** Tokens by group, as text: "1-3 5-6". */
-function written(anchors: readonly Anchor[], on = sentence, strength?: number): string[] {
+function written(anchors: readonly PromptAnchor[], on = sentence, strength?: number): string[] {
   return resolveAnchors(on, anchors, { strength }).groups.map(
     (group) => `${String(group.strength)}: ${group.tokens.map(({ begin, end }) => `${begin}-${end}`).join(" ")}`,
   );
@@ -90,7 +90,7 @@ describe("resolveAnchors", () => {
     expect(resolveAnchors(sentence, [{ text: " list", strength: rule }]).groups[0]!.strength).toBe(rule);
   });
 
-  const wrong: [name: string, anchors: readonly Anchor[], message: string, on?: AnchorPrompt][] = [
+  const wrong: [name: string, anchors: readonly PromptAnchor[], message: string, on?: AnchorPrompt][] = [
     ["no anchors", [], "0 anchors are named; anchoring needs at least 1"],
     ["one that does not occur", ["cat"], 'the anchor "cat" does not occur in the prompt of 41 characters'],
     ["an empty text", [""], 'the anchor "" has 0 characters; it needs at least 1'],

@@ -12,7 +12,7 @@ export interface Span {
   readonly end: number;
 }
 
-interface AnchorOptions {
+interface PromptAnchorOptions {
   /** of its own; the run's otherwise */
   readonly strength?: Strength | undefined;
   /** anchors of one name share a masked row; without a name, those of one strength do */
@@ -20,22 +20,22 @@ interface AnchorOptions {
 }
 
 /** Every occurrence of a text, overlapping ones too. */
-export interface TextAnchor extends AnchorOptions {
+export interface TextAnchor extends PromptAnchorOptions {
   readonly text: string;
 }
 
 /** A range of the prompt's characters. */
-export interface CharacterAnchor extends AnchorOptions {
+export interface CharacterAnchor extends PromptAnchorOptions {
   readonly characters: Span;
 }
 
 /** A range of the prompt's tokens. */
-export interface TokenAnchor extends AnchorOptions {
+export interface TokenAnchor extends PromptAnchorOptions {
   readonly tokens: Span;
 }
 
 /** An anchor as callers name it; a string is every occurrence of that text. */
-export type Anchor = string | TextAnchor | CharacterAnchor | TokenAnchor;
+export type PromptAnchor = string | TextAnchor | CharacterAnchor | TokenAnchor;
 
 /** A prompt in which anchors are to be found. */
 export interface AnchorPrompt {
@@ -82,7 +82,7 @@ interface OpenGroup {
  */
 export function resolveAnchors(
   prompt: AnchorPrompt,
-  anchors: readonly Anchor[],
+  anchors: readonly PromptAnchor[],
   { strength: fallback }: { readonly strength?: Strength | undefined } = {},
 ): AnchorGroups {
   if (anchors.length === 0) throw new RangeError("0 anchors are named; anchoring needs at least 1");

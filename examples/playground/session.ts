@@ -64,7 +64,7 @@ export class Session {
     onText: (text: string, facts: RunFacts) => void,
   ): Promise<void> {
     const { model } = this;
-    const promptTokens = model.tokens(prompt);
+    const promptTokens = model.tokenize(prompt);
     this.#tokens = [...promptTokens];
     const begin = performance.now();
     let first = { at: 0, tokens: 0 };

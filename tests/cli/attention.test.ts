@@ -47,8 +47,8 @@ describe("a study", () => {
     expect([name, device]).toEqual([MODEL, "wasm"]);
     expect(text).toContain("nums.filter");
     const model = await loadModel(MODEL, { device: "wasm" });
-    const prompt = model.tokens(TEXT);
-    const tokens = model.tokens(TEXT + text);
+    const prompt = model.tokenize(TEXT);
+    const tokens = model.tokenize(TEXT + text);
     expect(study.promptLength).toBe(prompt.length);
     expect(study.tokens).toBe(prompt.length + 20);
     expect(tokens).toHaveLength(study.tokens);

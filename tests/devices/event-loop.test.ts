@@ -40,7 +40,7 @@ test.each(["wasm", "webgpu"] as const)(
   async (name) => {
     const device = await testDevice(name);
     const model = await loadModel("models/kedge-js-5m", { device });
-    const tokens = model.tokens(longPrompt(model));
+    const tokens = model.tokenize(longPrompt(model));
     await expectNoLongWait(async () => {
       const round = await longestWait(() => model.forward(tokens, { logits: "last" }));
       expect(round.ticks, "the prefill is long enough to be seen").toBeGreaterThan(3);

@@ -138,7 +138,7 @@ describe("a model in several memories", () => {
 
   test("gives a batch, with caches that grow and are compacted, and a prompt's anchors", async () => {
     const prompts = [TEXT, "const a = 1;\n", `${TEXT}  for (const number of numbers) {\n`.repeat(3)];
-    const anchoring = { strength: 1.4, spans: [{ text: "even" }] };
+    const anchoring = { strength: 1.4, anchors: [{ text: "even" }] };
     const task = async (model: Model) => {
       const rows = await generated(model, { maxTokens: 120 }, prompts);
       const { allocated } = model.memory().cache;

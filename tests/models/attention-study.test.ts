@@ -2,6 +2,7 @@
 
 import { loadModel, policies, studyAttention, type Device, type Model } from "kedge";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withLineAnchors } from "../../engine/model/line-anchors.ts";
 import { testDevice } from "../support/devices.ts";
 
 describe("the study of attention", () => {
@@ -24,7 +25,7 @@ describe("the study of attention", () => {
   });
 
   test("dilution is the prompt's share of the captured pattern", async () => {
-    const tokens = dense.tokens(text);
+    const tokens = dense.tokenize(text);
     const promptLength = tokens.length - 8;
     const study = await studyAttention(dense, tokens, { promptLength });
     const tap = "blocks.5.attn.hook_pattern";
@@ -51,7 +52,7 @@ describe("the study of attention", () => {
   });
 
   test("of layers with a second source of anchors counts both, and hidden keys not at all", async () => {
-    const tokens = anchored.tokens(text);
+    const tokens = anchored.tokenize(text);
     const study = await studyAttention(anchored, tokens);
     for (const { classes } of study.layers) {
       const mass = Object.values(classes!).reduce((sum, share) => sum + share.mass, 0);
@@ -67,12 +68,12 @@ describe("the study of attention", () => {
 
   test("a model that names no anchors takes its line breaks, and says what to expect", async () => {
     const notes: string[] = [];
-    const policy = dense.policyFor(policies.anchors(), (note) => void notes.push(note));
+    const policy = withLineAnchors(policies.anchors(), dense, (note) => void notes.push(note));
     expect(notes.join()).toContain("was not trained with anchor attention");
-    const [lineBreak] = dense.tokens("\n");
+    const [lineBreak] = dense.tokenize("\n");
     expect(policy!.isAnchor!(lineBreak!, 3)).toBe(true);
     expect(policy!.isAnchor!(lineBreak! + 60, 3)).toBe(false);
-    expect(anchored.policyFor(policies.anchors())!.isAnchor).toBeUndefined();
+    expect(withLineAnchors(policies.anchors(), anchored)!.isAnchor).toBeUndefined();
     await expect(studyAttention(dense, [1, 2], { promptLength: 3 })).rejects.toThrow(
       "a prompt of 3 tokens does not fit",
     );

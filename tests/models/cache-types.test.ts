@@ -56,12 +56,12 @@ describe.each(rounded)("%s", (cacheType) => {
       await chunked.dispose();
     }
     const texts = new Map<number, number[]>();
-    for await (const { sample, tokens: more } of reference.generate(tokens, {
+    for await (const { sampleIndex, tokens: more } of reference.generate(tokens, {
       samples: 3,
       maxTokens: 12,
       ignoreEndTokens: true,
     })) {
-      texts.set(sample, [...(texts.get(sample) ?? []), ...more]);
+      texts.set(sampleIndex, [...(texts.get(sampleIndex) ?? []), ...more]);
     }
     expect([...texts.values()]).toEqual([want, want, want]);
   });
@@ -239,8 +239,8 @@ describe("int8 with everything else", () => {
     const bytes: number[] = [];
     for (const one of [model, exact]) {
       one.resetCacheStatistics();
-      const options = { maxTokens: 24, ignoreEndTokens: true, anchoring: { strength: 1.4, spans: [{ text: "even" }] } };
-      const tokens = await tokensOf(one, one.tokens(prompt), { maxTokens: 24, ignoreEndTokens: true });
+      const options = { maxTokens: 24, ignoreEndTokens: true, anchoring: { strength: 1.4, anchors: [{ text: "even" }] } };
+      const tokens = await tokensOf(one, one.tokenize(prompt), { maxTokens: 24, ignoreEndTokens: true });
       expect(tokens.length).toBe(24);
       bytes.push(one.cacheStatistics().mean);
       let text = "";

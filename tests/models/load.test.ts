@@ -98,8 +98,8 @@ describe("loading", () => {
 
   test("without a tokenizer prompts are tokens", async () => {
     const model = await loadModel(tinyFolder(), { device });
-    expect(() => model.tokens("text")).toThrow("has no tokenizer: give the prompt as tokens");
-    expect(model.tokens([1, 2])).toEqual([1, 2]);
+    expect(() => model.tokenize("text")).toThrow("has no tokenizer: give the prompt as tokens");
+    expect(model.tokenize([1, 2])).toEqual([1, 2]);
     expect(model.contextLength).toBe(TINY.max_position_embeddings);
     await model.dispose();
   });

@@ -68,7 +68,7 @@ describe("a model", () => {
 
   test("log-probabilities of a greedy text are those that scoring it gives", async () => {
     const [row] = await collect(model.generate(HEADS[0]!, { ...options, logProbs: 2 }));
-    const prompt = model.tokens(HEADS[0]!);
+    const prompt = model.tokenize(HEADS[0]!);
     const { logProbs } = await model.score([...prompt, ...row!.tokens]);
     for (const [i, chosen] of row!.logProbs!.entries()) {
       expect(chosen.logProb).toBeCloseTo(logProbs[prompt.length - 1 + i]!, 3);
@@ -96,7 +96,7 @@ describe("a model", () => {
   });
 
   test("a hook on logits decides what can be said", async () => {
-    const [brace] = model.tokens("}");
+    const [brace] = model.tokenize("}");
     const only = (logits: Float32Array) => {
       for (const token of logits.keys()) if (token !== brace) logits[token] = -Infinity;
     };

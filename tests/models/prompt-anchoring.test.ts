@@ -6,7 +6,7 @@ import {
   collect,
   loadModel,
   policies,
-  type Anchor,
+  type PromptAnchor,
   type Device,
   type Model,
   type ModelGenerateOptions,
@@ -37,7 +37,7 @@ describe.skipIf(!hasShared(FOLDER))(`the goldens (${WITHOUT_SHARED})`, () => {
     let model: Model;
     let file: SafetensorsFile;
     let prompts: number[][];
-    let anchors: Anchor[][];
+    let anchors: PromptAnchor[][];
     beforeAll(async () => {
       device = await testDevice(name);
       model = await loadModel(shared(FOLDER), { device });
@@ -105,9 +105,9 @@ describe.each(DEVICES)("identities on %s", (name) => {
   let device: Device;
   let model: Model;
   const prompt = randomTokens(30, 50);
-  const spans: Anchor[] = [{ tokens: { begin: 12, end: 15 } }, { tokens: { begin: 20, end: 22 } }];
+  const anchors: PromptAnchor[] = [{ tokens: { begin: 12, end: 15 } }, { tokens: { begin: 20, end: 22 } }];
   const masked = prompt.map((token, at) => ((at >= 12 && at < 15) || (at >= 20 && at < 22) ? 3 : token));
-  const anchoring = { spans, maskToken: 3 };
+  const anchoring = { anchors, maskToken: 3 };
   beforeAll(async () => {
     device = await testDevice(name);
     model = await loadModel(tinyFolder(), { device });
@@ -130,7 +130,7 @@ describe.each(DEVICES)("identities on %s", (name) => {
   });
 
   test("a mask that changes nothing gives the plain output for every strength", async () => {
-    const same = { spans: [{ tokens: { begin: 7, end: 8 } }], maskToken: prompt[7]! };
+    const same = { anchors: [{ tokens: { begin: 7, end: 8 } }], maskToken: prompt[7]! };
     const plain = await tokensAfter(model, prompt, {});
     for (const strength of [-1, 0.5, 1.5, 4]) {
       expect(await tokensAfter(model, prompt, { anchoring: { ...same, strength } })).toEqual(plain);
@@ -213,7 +213,7 @@ describe.each(DEVICES)("identities on %s", (name) => {
     expect(await tokensAfter(model, prompt, { anchoring: { ...exact, strength: 0 } })).toEqual(
       await tokensAfter(model, masked, {}),
     );
-    const errors = await model.anchoringError(prompt, [0, 0.9, 1, 1.1, 2], anchoring);
+    const errors = await model.compareWithExact(prompt, [0, 0.9, 1, 1.1, 2], anchoring);
     expect(errors.map(({ strength }) => strength)).toEqual([0, 0.9, 1, 1.1, 2]);
     expect(errors[0]!.kl).toBeLessThan(1e-6);
     expect(errors[2]!.kl).toBeLessThan(1e-6);
@@ -236,7 +236,7 @@ describe.each(DEVICES)("identities on %s", (name) => {
       return sum / vocabSize;
     });
     const run = (standIn: NonNullable<ModelGenerateOptions["anchoring"]>["standIn"]) =>
-      tokensAfter(model, prompt, { anchoring: { spans, strength: 0, standIn } });
+      tokensAfter(model, prompt, { anchoring: { anchors, strength: 0, standIn } });
     expect(await run({ kind: "mean" })).toEqual(await run({ kind: "vector", vector: mean }));
     expect(await run({ kind: "zeros" })).toEqual(await run({ kind: "vector", vector: new Float32Array(dim) }));
     const third = table.subarray(3 * dim, 4 * dim);
@@ -251,7 +251,7 @@ describe.each(DEVICES)("identities on %s", (name) => {
     );
     const negative = { method: "negative-prompt", scale: 0, prompt: masked } as const;
     expect(await tokensAfter(model, prompt, { contrast: negative })).toEqual(await tokensAfter(model, masked, {}));
-    const context = { method: "context", alpha: -1, context: spans } as const;
+    const context = { method: "context", alpha: -1, context: anchors } as const;
     const without = prompt.filter((_, at) => !((at >= 12 && at < 15) || (at >= 20 && at < 22)));
     expect(await tokensAfter(model, prompt, { contrast: context })).toEqual(await tokensAfter(model, without, {}));
   });
@@ -278,8 +278,8 @@ describe.each(DEVICES)("identities on %s", (name) => {
   test("what cannot be is refused in a sentence", async () => {
     const run = tokensAfter.bind(null, model, prompt);
     await expect(run({ anchoring: { maskToken: 3 } })).rejects.toThrow("0 anchors are named");
-    await expect(run({ anchoring: { spans: ["text"], maskToken: 3 } })).rejects.toThrow("named by its characters");
-    await expect(run({ anchoring: { spans } })).rejects.toThrow("name a token to stand in");
+    await expect(run({ anchoring: { anchors: ["text"], maskToken: 3 } })).rejects.toThrow("named by its characters");
+    await expect(run({ anchoring: { anchors } })).rejects.toThrow("name a token to stand in");
     await expect(run({ anchoring: { ...anchoring, strength: Number.NaN } })).rejects.toThrow("must be a finite number");
     await expect(run({ anchoring, contrast: { method: "guidance", scale: 2 } })).rejects.toThrow("choose 1 of the 2");
   });
@@ -298,9 +298,9 @@ describe("the shipped model", () => {
     const unchanged = await collect(model.generate(tagged, { ...options, anchoring: { ...anchoring, strength: 1 } }));
     expect(unchanged[0]!.text).toBe(plain[0]!.text);
     expect(notes.join(" ")).toContain("mask");
-    const passed = await model.generateChecked(tagged, () => true, { ...options, anchoring });
+    const passed = await model.generateUntilPassed(tagged, () => true, { ...options, anchoring });
     expect(passed).toMatchObject({ passed: true, isAnchored: false, text: plain[0]!.text });
-    const failed = await model.generateChecked(tagged, () => false, { ...options, anchoring: { strength: 3 } });
+    const failed = await model.generateUntilPassed(tagged, () => false, { ...options, anchoring: { strength: 3 } });
     const anchored = await collect(model.generate(tagged, { ...options, anchoring: { strength: 3 } }));
     expect(failed).toMatchObject({ passed: false, isAnchored: true, text: anchored[0]!.text });
     await model.dispose();

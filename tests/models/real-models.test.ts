@@ -75,7 +75,7 @@ describe.skipIf(!hasShared(SMOLLM2, FIXTURE, CONVERTER))(`SmolLM2-135M-Instruct 
     });
 
     test("cuts text into the same tokens; its chat template gives the first prompt", () => {
-      for (const { text, ids } of prompts) expect(model.tokens(text)).toEqual(ids);
+      for (const { text, ids } of prompts) expect(model.tokenize(text)).toEqual(ids);
       const messages = [
         { role: "system", content: "You are a helpful AI assistant named SmolLM, trained by Hugging Face" },
         {
@@ -83,7 +83,7 @@ describe.skipIf(!hasShared(SMOLLM2, FIXTURE, CONVERTER))(`SmolLM2-135M-Instruct 
           content: "Write a JavaScript function that returns the sum of an array of numbers.",
         },
       ];
-      expect(model.tokens(messages)).toEqual(prompts[0]!.ids);
+      expect(model.tokenize(messages)).toEqual(prompts[0]!.ids);
     });
 
     test.each([0, 1, 2])(
@@ -128,7 +128,7 @@ describe.skipIf(!hasShared(SMOLLM2, FIXTURE, CONVERTER))(`SmolLM2-135M-Instruct 
         prompts.map(({ ids }) => ids),
         { maxTokens: 64, ignoreEndTokens: true },
       );
-      for await (const piece of pieces) tokens[piece.prompt]!.push(...piece.tokens);
+      for await (const piece of pieces) tokens[piece.promptIndex]!.push(...piece.tokens);
       for (const [n, { ids }] of prompts.entries()) {
         const want = (await golden(file, `${n}.greedy`)).values.subarray(ids.length);
         expect(tokens[n]).toEqual([...want]);

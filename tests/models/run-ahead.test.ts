@@ -57,7 +57,7 @@ const CASES: readonly Case[] = [
   {
     name: "several prompts that end apart",
     prompts: several,
-    options: { maxTokens: 30, stopWhen: ({ tokens, prompt: index }) => tokens.length === [9, 28, 14][index] },
+    options: { maxTokens: 30, stopWhen: ({ tokens, promptIndex: index }) => tokens.length === [9, 28, 14][index] },
   },
   { name: "samples", prompts: [prompt], options: { maxTokens: 12, samples: 3 } },
   { name: "log-probabilities", prompts: [prompt], options: { maxTokens: 12, logProbs: 2 } },

@@ -82,7 +82,7 @@ describe.each(DEVICES)("the page on %s", (device, description) => {
     expect(await page.textContent("#facts")).toMatch(/Prompt\d+ tokens, \d+ tokens\/s.*Weights9\.4 MB/);
 
     // The last query of the first head, cell by cell with the keyboard, against Node's pattern.
-    const tokens = [...model.tokens(PROMPT), ...model.tokens(PROMPT + text).slice(model.tokens(PROMPT).length)];
+    const tokens = [...model.tokenize(PROMPT), ...model.tokenize(PROMPT + text).slice(model.tokenize(PROMPT).length)];
     const { captured } = await model.forward(tokens, { capture: ["blocks.0.attn.hook_pattern"], logits: "none" });
     const { data, shape } = captured["blocks.0.attn.hook_pattern"]!;
     const [heads, queries, keys] = shape as [number, number, number];
@@ -127,7 +127,7 @@ describe.each(DEVICES)("the page on %s", (device, description) => {
       const wait = Math.max(...ticks.slice(1).map((tick, i) => tick - ticks[i]!));
       return { wait, control: Number(await page.evaluate("control.wait")) };
     });
-    expect(await page.textContent("#facts")).toContain(`Prompt${model.tokens(prompt).length} tokens`);
+    expect(await page.textContent("#facts")).toContain(`Prompt${model.tokenize(prompt).length} tokens`);
     await page.close();
   }, 180_000);
 });

@@ -13,7 +13,7 @@ export const MOST_WAIT_MILLISECONDS = 50;
 export function longPrompt(model: Model): string {
   const tasks = readFileSync("models/kedge-js-5m/eval-long.jsonl", "utf8").trim().split("\n").slice(0, 12);
   const text = tasks.map((line) => (JSON.parse(line) as { prompt: string }).prompt).join("}\n\n");
-  const tokens = model.tokens(text).slice(0, PROMPT_TOKENS);
+  const tokens = model.tokenize(text).slice(0, PROMPT_TOKENS);
   if (!model.tokenizer || tokens.length < PROMPT_TOKENS) throw new Error(`the tasks have only ${tokens.length} tokens`);
   return model.tokenizer.decode(tokens);
 }

@@ -1,9 +1,9 @@
-import type { AnchorChooser } from "../../attention/anchors.ts";
+import type { LineAnchorChooser } from "../../attention/anchors.ts";
 import { UNMASKED, type CachePolicy } from "./policy.ts";
 import { wholeNumber } from "./selection.ts";
 
 /** What to change of the model's own `anchor_attention` block. */
-export interface AnchorOptions {
+export interface LineAnchorOptions {
   /** first positions that stay visible; default the model's, 1 if it says nothing */
   readonly sinks?: number;
   /** finished segments that stay whole; default 0, the paper's cache */
@@ -11,7 +11,7 @@ export interface AnchorOptions {
   /** false: an anchor's own row sees only its segment and the sinks (AnLLM); default the model's, true if it says nothing */
   readonly anchorSeesAnchors?: boolean;
   /** which tokens are anchors; default the model's. A model without an `anchor_attention` block needs it. */
-  readonly isAnchor?: AnchorChooser;
+  readonly isAnchor?: LineAnchorChooser;
 }
 
 /**
@@ -20,7 +20,7 @@ export interface AnchorOptions {
  * was not trained for it this is an experiment: nothing was taught to gather a segment in its anchor. The name leaves
  * `isAnchor` out. Throws a RangeError unless `sinks` and `keepRecent` are whole numbers >= 0.
  */
-export function anchors(options: AnchorOptions = {}): CachePolicy {
+export function anchors(options: LineAnchorOptions = {}): CachePolicy {
   const { sinks, keepRecent = 0, anchorSeesAnchors, isAnchor } = options;
   if (sinks !== undefined) wholeNumber("anchors", "sinks", sinks, 0);
   wholeNumber("anchors", "keepRecent", keepRecent, 0);

@@ -24,7 +24,7 @@ export const policies = {
 } as const;
 
 export { parsePolicy, POLICY_FORMS } from "./parse.ts";
-export type { AnchorOptions } from "./anchors.ts";
+export type { LineAnchorOptions } from "./anchors.ts";
 export type { KeyNormOptions } from "./key-norm.ts";
 export { UNMASKED, type AttentionStatistic, type CachePolicy, type KeyView } from "./policy.ts";
 export { pyramidSchedule, type PyramidKvOptions } from "./pyramid-kv.ts";

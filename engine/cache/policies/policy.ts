@@ -5,7 +5,7 @@
 // drops is gone. The ones here answer from the prompt's end on, so that they too give one result whatever the chunks.
 
 import type { VisibilityParams } from "../../../kernels/index.ts";
-import type { AnchorChooser } from "../../attention/anchors.ts";
+import type { LineAnchorChooser } from "../../attention/anchors.ts";
 
 /** Statistics of attention that a policy may ask for; they cost extra kernel calls, so nothing else pays for them. */
 export type AttentionStatistic =
@@ -45,7 +45,7 @@ export interface CachePolicy {
    */
   readonly rule?: Partial<VisibilityParams>;
   /** which tokens are anchors; absent: those of the model's config */
-  readonly isAnchor?: AnchorChooser;
+  readonly isAnchor?: LineAnchorChooser;
   /** each layer keeps a list of its own */
   readonly isPerLayer?: boolean;
   readonly statistics?: readonly AttentionStatistic[];

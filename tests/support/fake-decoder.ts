@@ -1,8 +1,9 @@
 // A decoder for tests: any function of the tokens so far as its model, text as bytes, and an error for every misuse of the
 // interface (a closed sequence, one fed twice in a step, an empty feed, a context that overflows).
 
-import type { Decoder, DecoderSequence, Feed } from "./decoder.ts";
-import type { Piece, TextStream } from "./rows.ts";
+import type { Decoder, DecoderSequence, Feed } from "../../engine/generate/decoder.ts";
+import { collect, generate, type GenerateOptions, type Generation } from "../../engine/generate/generate.ts";
+import type { Piece, TextOf, TextStream } from "../../engine/generate/rows.ts";
 
 /** The end token: the last of the vocabulary, whose others are the 256 bytes of UTF-8. */
 export const END = 256;
@@ -137,4 +138,14 @@ export async function gather(pieces: AsyncIterable<Piece>): Promise<Piece[]> {
 /** The tokens of a text, without an end token. */
 export function bytes(text: string): number[] {
   return [...new TextEncoder().encode(text)];
+}
+
+/** `generate`, all at once: one result for each sample of each prompt, in that order. */
+export async function generateText(
+  decoder: Decoder,
+  textOf: TextOf,
+  prompts: readonly (readonly number[])[],
+  options: GenerateOptions = {},
+): Promise<Generation[]> {
+  return collect(generate(decoder, textOf, prompts, options));
 }

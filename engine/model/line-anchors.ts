@@ -1,0 +1,38 @@
+// The anchors of policies.anchors() in a model whose config names none: the tokens that contain a line break.
+
+import { UnsupportedError, type ModelConfig, type Tokenizer } from "../../loaders/index.ts";
+import { anchorsAtLineBreaks, type LineAnchorChooser } from "../attention/anchors.ts";
+import type { CachePolicy } from "../cache/policies/index.ts";
+
+/** What of a model decides where its anchors are. */
+export interface AnchoredModel {
+  readonly config: Pick<ModelConfig, "anchors">;
+  readonly tokenizer: Tokenizer | null;
+}
+
+const UNTRAINED =
+  "this model was not trained with anchor attention: nothing taught it to gather a line in its break, so expect worse text";
+
+/** Finding the line breaks of a vocabulary reads all of its tokens, so that is done once for each tokenizer. */
+const found = new WeakMap<Tokenizer, LineAnchorChooser>();
+
+/**
+ * Returns the policy with line breaks as its anchors where it asks for anchors but neither it nor the model says which tokens they
+ * are; `onNote` is then told that the model was not trained for them. Throws an UnsupportedError where there is no tokenizer to
+ * find line breaks with.
+ */
+export function withLineAnchors(
+  policy: CachePolicy | undefined,
+  { config, tokenizer }: AnchoredModel,
+  onNote?: (note: string) => void,
+): CachePolicy | undefined {
+  if (policy?.rule?.segmented !== 1 || config.anchors) return policy;
+  onNote?.(UNTRAINED);
+  if (policy.isAnchor) return policy;
+  if (!tokenizer) {
+    throw new UnsupportedError("this model names no anchors and has no tokenizer to find line breaks: give `isAnchor`");
+  }
+  const isAnchor = found.get(tokenizer) ?? anchorsAtLineBreaks(tokenizer);
+  found.set(tokenizer, isAnchor);
+  return { ...policy, isAnchor };
+}
