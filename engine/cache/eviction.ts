@@ -58,9 +58,9 @@ export function applyPolicy(store: CacheStore, rows: SequenceRows, read: StepSta
       statistics: Object.fromEntries(needs.map((name) => [name, list.statistic(name)])),
     };
     const kept = keeping.policy.keep(view);
-    if (!kept || kept.length === list.length) continue;
+    if (!kept) continue;
     checkKept(keeping.policy.name, kept, list.length);
-    store.evict(stored, index, kept);
+    if (kept.length < list.length) store.evict(stored, index, kept);
   }
 }
 
