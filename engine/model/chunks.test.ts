@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { resolveKeeping } from "../cache/keeping.ts";
 import { policies } from "../cache/policies/index.ts";

@@ -4,7 +4,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DeviceError, policies } from "../index.ts";
 import { openSteps, type OpenedSteps } from "../../tests/support/steps.ts";
-import { randomTokens } from "../../tests/support/tiny-model.ts";
+import { randomTokens, TINY } from "../../tests/support/tiny-model.ts";
 import { ReferenceDevice } from "../devices/reference/reference-device.ts";
 import { forward } from "./forward.ts";
 
@@ -63,9 +63,10 @@ describe("a sequence", () => {
   });
 });
 
-describe("vectors", () => {
-  const { hidden_size: dim, vocab_size: vocabSize } = { hidden_size: 48, vocab_size: 67 };
+const { hidden_size: dim, vocab_size: vocabSize } = TINY;
+const vectorsOf = (seed: number) => Float32Array.from({ length: dim }, (_, i) => Math.sin(seed + i));
 
+describe("vectors", () => {
   it("are tokens of the sequence that was opened with them and of its forks, and of no other", async () => {
     const { steps, decoder } = opened;
     const activations = device.memory().activations;
@@ -87,7 +88,6 @@ describe("vectors", () => {
 
   it("of several sequences are kept apart", async () => {
     const { decoder } = opened;
-    const vectorsOf = (seed: number) => Float32Array.from({ length: dim }, (_, i) => Math.sin(seed + i));
     const alone: Float32Array[] = [];
     for (const seed of [1, 2, 3]) {
       const sequence = decoder.open({ vectors: vectorsOf(seed) });
