@@ -30,6 +30,11 @@ function open(policy: CachePolicy, watched: readonly number[] = []) {
   return { store, sequence, step };
 }
 
+/** Attention summed over heads: 1, 2, 3, … per head for the keys of a row. */
+const sums = (columns: number) => Float32Array.from({ length: columns }, (_, key) => heads * (key + 1));
+/** The same numbers for both layers. */
+const row = (...numbers: number[]) => new Map([0, 1].map((layer) => [layer, Float32Array.from(numbers)]));
+
 /** A policy per layer that keeps the newest `1 + layer` keys. */
 const byDepth: CachePolicy = {
   name: "by depth",
@@ -49,7 +54,6 @@ describe("a watcher", () => {
     const { sequence, step } = open({ ...byDepth, statistics: ["last"] }, [1]);
     let told: NewestAttention | undefined;
     sequence.onAttention = (attention) => void (told = attention);
-    const sums = (columns: number) => Float32Array.from({ length: columns }, (_, key) => heads * (key + 1));
     step(1, { attention: new Map([0, 1].map((layer) => [layer, sums(1)])), columns: 1 });
     step(1, { attention: new Map([0, 1].map((layer) => [layer, sums(2)])), columns: 2 });
     step(1, { attention: new Map([0, 1].map((layer) => [layer, sums(3)])), columns: 3 });
@@ -103,7 +107,6 @@ describe("statistics", () => {
   it("count, as observed, the last queries of the prompt only", () => {
     const { sequence, step } = open(recording(["observed"], { observedQueries: 2 }));
     sequence.promptLength = 3;
-    const row = (...weights: number[]) => new Map([0, 1].map((layer) => [layer, Float32Array.from(weights)]));
     step(1, { attention: row(heads), columns: 1 });
     expect(last()).toEqual({ observed: [0] });
     step(2, { attention: row(heads, heads, 0, heads, heads, heads), columns: 3 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CapturedTensor, joinRows, putBack, takeOut } from "./captured.ts";
 import type { Tap } from "./taps.ts";
 
+const buffer = () => Float32Array.from({ length: 20 }, (_, i) => i);
 const tensor = new CapturedTensor(
   [2, 3, 4],
   Float32Array.from({ length: 24 }, (_, i) => i),
@@ -39,7 +40,6 @@ describe("a tap", () => {
     after: 0,
     tensor: { label: "t", type: "f32", length: 0, role: "activations" } as Tap["tensor"],
   };
-  const buffer = () => Float32Array.from({ length: 20 }, (_, i) => i);
 
   it("that is a part of each row is taken out and put back where it was", () => {
     const tap: Tap = { ...place, offset: 4, width: 4, stride: 10, shape: [2, 2], isPattern: false, isDouble: false };
@@ -51,11 +51,7 @@ describe("a tap", () => {
     ]);
     out.data.fill(-1);
     putBack(tap, whole, 2, 0, out.data);
-    expect([...whole]).toEqual(
-      buffer()
-        .map((value, i) => (i % 10 >= 4 && i % 10 < 8 ? -1 : value))
-        .reduce<number[]>((all, value) => [...all, value], []),
-    );
+    expect([...whole]).toEqual([...buffer()].map((value, i) => (i % 10 >= 4 && i % 10 < 8 ? -1 : value)));
   });
 
   it("that is a pattern is turned from rows, heads to heads, rows", () => {
