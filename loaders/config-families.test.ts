@@ -14,6 +14,8 @@ const llamaNames = {
 };
 const gptNames = { vocab_size: 100, n_embd: 64, n_layer: 4, n_head: 4 };
 
+const perLayer = (value: number): number[] => Array.from({ length: 4 }, () => value);
+
 /** The least that each family's config.json must say; everything else is the family's default. */
 const LEAST: Record<ModelType, Json> = {
   llama: llamaNames,
@@ -120,7 +122,7 @@ describe("defaults of each family (transformers 5.23)", () => {
       kvHeads: 4,
       headDim: 256,
       windows: [4096, 0, 4096, 0],
-      attentionScale: 1 / 16,
+      attentionScales: perLayer(1 / 16),
       attentionSoftcap: 50,
       logitSoftcap: 30,
       activation: "gelu-tanh",
@@ -130,7 +132,7 @@ describe("defaults of each family (transformers 5.23)", () => {
   it.each(MODEL_TYPES)("%s", (modelType) => {
     const config = parse(modelType);
     expect(config).toMatchObject({ modelType, vocabSize: 100, dim: 64, layers: 4, ...wanted[modelType] });
-    if (modelType !== "gemma2") expect(config.attentionScale).toBe(config.headDim ** -0.5);
+    if (modelType !== "gemma2") expect(config.attentionScales).toEqual(perLayer(config.headDim ** -0.5));
     expect(config.anchors).toBeNull();
   });
 
@@ -148,7 +150,7 @@ describe("fields that change the result are read", () => {
     [
       "llama",
       { mlp_bias: true, head_dim: 32, tie_word_embeddings: true },
-      { mlpBias: true, headDim: 32, attentionScale: 32 ** -0.5, tiedEmbeddings: true },
+      { mlpBias: true, headDim: 32, attentionScales: perLayer(32 ** -0.5), tiedEmbeddings: true },
     ],
     ["llama", { hidden_act: "gelu", rms_norm_eps: 0.01 }, { activation: "gelu", normEpsilon: 0.01 }],
     ["mistral", { sliding_window: null }, { windows: [0, 0, 0, 0] }],
@@ -165,7 +167,13 @@ describe("fields that change the result are read", () => {
       { windows: [9, 0, 0, 9] },
     ],
     ["qwen3", { attention_bias: true }, { qkvBias: true, outputBias: true }],
-    ["gpt2", { scale_attn_weights: false, n_inner: 80 }, { attentionScale: 1, hiddenDim: 80 }],
+    ["gpt2", { scale_attn_weights: false, n_inner: 80 }, { attentionScales: perLayer(1), hiddenDim: 80 }],
+    ["gpt2", { scale_attn_by_inverse_layer_idx: true }, { attentionScales: [1 / 4, 1 / 8, 1 / 12, 1 / 16] }],
+    [
+      "gpt2",
+      { scale_attn_by_inverse_layer_idx: true, scale_attn_weights: false, reorder_and_upcast_attn: true },
+      { attentionScales: [1, 1 / 2, 1 / 3, 1 / 4] },
+    ],
     ["gpt_bigcode", { multi_query: false }, { kvHeads: 4 }],
     [
       "starcoder2",
@@ -181,7 +189,7 @@ describe("fields that change the result are read", () => {
     [
       "gemma2",
       { attn_logit_softcapping: null, final_logit_softcapping: null, query_pre_attn_scalar: 64 },
-      { attentionSoftcap: null, logitSoftcap: null, attentionScale: 0.125 },
+      { attentionSoftcap: null, logitSoftcap: null, attentionScales: perLayer(0.125) },
     ],
     [
       "gemma2",
@@ -281,6 +289,45 @@ describe("fields that have no part in a forward pass are let be", () => {
   });
 });
 
+it("sliding layers of a model that does not use its window are refused, as transformers refuses them", () => {
+  const types = ["full_attention", "sliding_attention", "full_attention", "full_attention"];
+  expect(() => parse("qwen2", { sliding_window: 9, layer_types: types })).toThrow(
+    "since layers have sliding attention",
+  );
+});
+
+describe("what changes nothing is left alone", () => {
+  const full = Array.from({ length: 4 }, () => "full_attention");
+  const cases: [ModelType, Json][] = [
+    ["gpt2", { _num_labels: 1, n_special: 0, predict_special_tokens: true, output_past: true }],
+    ["gpt2", { reorder_and_upcast_attn: true, attention_head_type: "multihead", neftune_noise_alpha: 5 }],
+    ["llama", { layer_types: full, quantization_config: {}, neftune_noise_alpha: 5 }],
+    ["mistral", { layer_types: full, sliding_window: 7 }],
+    ["phi", { layer_types: full }],
+    ["gpt_neox", { layer_types: full }],
+    ["qwen2", { sliding_window: 0 }],
+    ["qwen3", { use_sliding_window: true, sliding_window: 0, max_window_layers: 4 }],
+    ["gemma2", { sliding_window: 0, layer_types: full }],
+    ["llama", { eos_token_id: [2, 100, 32_000], bos_token_id: 100, pad_token_id: 2 ** 30 }],
+  ];
+  it.each(cases)("%s %j", (modelType, more) => {
+    const { sliding_window: window, eos_token_id: end } = more as { sliding_window?: number; eos_token_id?: unknown };
+    const wanted = {
+      ...parse(modelType),
+      ...(window === undefined ? {} : { windows: perLayer(window) }),
+      ...(end === undefined ? {} : { endTokenIds: [2] }),
+    };
+    expect(parse(modelType, more)).toEqual(wanted);
+  });
+
+  it("an end token of generation_config.json beyond the vocabulary", () => {
+    expect(parse("llama", { eos_token_id: 3 }, { eos_token_id: [5, 100], pad_token_id: 200 })).toMatchObject({
+      endTokenIds: [5, 3],
+      padTokenId: null,
+    });
+  });
+});
+
 describe("what is not understood is refused, by name", () => {
   const cases: [ModelType, Json, string][] = [
     ["llama", { quantization_config: { quant_method: "gptq" } }, '"quantization_config" is {"quant_method":"gptq"}'],
@@ -297,7 +344,14 @@ describe("what is not understood is refused, by name", () => {
       { layer_types: ["full_attention", "linear_attention", "full_attention", "full_attention"] },
       'has "linear_attention"',
     ],
-    ["gpt2", { scale_attn_by_inverse_layer_idx: true }, '"scale_attn_by_inverse_layer_idx" is true'],
+    ["gpt2", { attention_head_type: "multiquery" }, '"attention_head_type" is "multiquery"'],
+    ["gpt_bigcode", { scale_attn_by_inverse_layer_idx: true }, '"scale_attn_by_inverse_layer_idx" is true'],
+    ["mistral", { sliding_window: 0 }, '"sliding_window" is 0'],
+    ["starcoder2", { sliding_window: 0 }, "would see no key"],
+    ["qwen2", { use_sliding_window: true, sliding_window: 0, max_window_layers: 3 }, '"sliding_window" is 0'],
+    ["gemma2", { sliding_window: 0 }, '"sliding_window" is 0'],
+    ["llama", { layer_types: ["full_attention", "sliding_attention", "full_attention"] }, '"layer_types"'],
+    ["llama", { quantization_config: { load_in_4bit: true } }, '"quantization_config" is {"load_in_4bit":true}'],
     ["gpt2", { add_cross_attention: true }, "cross-attention"],
     ["gpt2", { rope_theta: 10_000 }, '"rope_theta" is 10000'],
     ["codegen", { rope_scaling: { type: "linear", factor: 2 } }, '"rope_scaling"'],
@@ -336,7 +390,7 @@ describe.skipIf(!existsSync(shared))("configs as transformers writes them (needs
     codegen: { rotary: { dims: 8 }, mlpBias: true },
     "gpt-neox": { rotary: { dims: 4 }, parallelResidual: true, activation: "gelu" },
     phi: { rotary: { dims: 8 }, parallelResidual: true },
-    gemma2: { windows: [8, 0, 8], logitSoftcap: 30, attentionScale: 32 ** -0.5 },
+    gemma2: { windows: [8, 0, 8], logitSoftcap: 30, attentionScales: [32 ** -0.5, 32 ** -0.5, 32 ** -0.5] },
     anchors: { anchors: { tokenIds: [10, 11], sinks: 1 }, layers: 6 },
     "../models/stories260K": { beginTokenId: 1, endTokenIds: [2], vocabSize: 512 },
   };

@@ -108,10 +108,10 @@ function common(sizes: Sizes): Omit<FamilyConfig, "normEpsilon" | "activation" |
   return {
     ...sizes,
     rotary: null,
-    attentionScale: sizes.headDim ** -0.5,
+    attentionScales: perLayer(sizes.layers, sizes.headDim ** -0.5),
     attentionSoftcap: null,
     logitSoftcap: null,
-    windows: sameWindow(sizes.layers, 0),
+    windows: perLayer(sizes.layers, 0),
     parallelResidual: false,
     qkNorm: false,
     qkvBias: false,
@@ -120,25 +120,42 @@ function common(sizes: Sizes): Omit<FamilyConfig, "normEpsilon" | "activation" |
   };
 }
 
-function sameWindow(layers: number, window: number): number[] {
-  return Array.from({ length: layers }, () => window);
+function perLayer(layers: number, value: number): number[] {
+  return Array.from({ length: layers }, () => value);
 }
 
-/** `sliding_window`: 0 where it is null. */
-function slidingWindow(fields: Fields, fallback: number): number {
-  if (fields.isPresent("sliding_window") && fields.raw("sliding_window") === undefined) return 0;
-  return fields.integer("sliding_window", { min: 0, max: LENGTHS.max }, fallback);
+/** `sliding_window`: null where it is null, and where it is absent without a fallback. */
+function slidingWindow(fields: Fields, fallback: number | null): number | null {
+  if (fields.raw("sliding_window") === undefined && (fallback === null || fields.isPresent("sliding_window")))
+    return null;
+  return fields.integer("sliding_window", { min: 0, max: LENGTHS.max }, fallback ?? undefined);
+}
+
+/** The window of a layer that has one. transformers shows such a layer no key at all where `sliding_window` is 0. */
+function usableWindow(fields: Fields, window: number | null): number {
+  if (window === null) throw fields.wrong("sliding_window", "a length, since layers have sliding attention");
+  if (window > 0) return window;
+  throw new UnsupportedError(
+    `${fields.where}: "sliding_window" is 0, with which a token would see no key; use null for no window`,
+  );
+}
+
+/** The same window in all layers; none where it is null. */
+function sameWindow(fields: Fields, layers: number, window: number | null): number[] {
+  return perLayer(layers, window === null ? 0 : usableWindow(fields, window));
 }
 
 /** Windows per layer from `layer_types`, or from the family's rule where that is absent. */
 function windowsByType(
   fields: Fields,
   layers: number,
-  window: number,
+  window: number | null,
   isSliding: (layer: number) => boolean,
 ): number[] {
   const types = fields.raw("layer_types");
-  if (types === undefined) return Array.from({ length: layers }, (_, i) => (isSliding(i) ? window : 0));
+  if (types === undefined) {
+    return Array.from({ length: layers }, (_, i) => (isSliding(i) ? usableWindow(fields, window) : 0));
+  }
   if (!Array.isArray(types) || types.length !== layers) throw fields.wrong("layer_types", `a list of ${layers} names`);
   return types.map((type: unknown) => {
     if (type === "full_attention") return 0;
@@ -147,8 +164,7 @@ function windowsByType(
         `${fields.where}: "layer_types" has ${JSON.stringify(type)}; supported are full_attention and sliding_attention`,
       );
     }
-    if (window === 0) throw fields.wrong("sliding_window", "a length, since layer_types has sliding_attention");
-    return window;
+    return usableWindow(fields, window);
   });
 }
 
@@ -178,7 +194,7 @@ function mistral(fields: Fields): FamilyConfig {
     normEpsilon: fields.positive("rms_norm_eps", 1e-6),
     activation: activation(fields, "hidden_act", "silu"),
     rotary: rotary(fields, sizes),
-    windows: sameWindow(sizes.layers, slidingWindow(fields, 4096)),
+    windows: sameWindow(fields, sizes.layers, slidingWindow(fields, 4096)),
     tiedEmbeddings: fields.boolean("tie_word_embeddings", false),
   };
 }
@@ -187,13 +203,14 @@ function qwen(fields: Fields, defaults: { headDim?: number }): FamilyConfig {
   const sizes = llamaSizes(fields, { contextLength: 32_768, kvHeads: 32, ...defaults });
   const usesWindow = fields.boolean("use_sliding_window", false);
   const firstSliding = fields.integer("max_window_layers", { min: 0, max: LENGTHS.max }, 28);
-  const window = slidingWindow(fields, 4096);
+  const given = slidingWindow(fields, 4096);
+  const window = usesWindow ? given : null;
   return {
     ...common(sizes),
     normEpsilon: fields.positive("rms_norm_eps", 1e-6),
     activation: activation(fields, "hidden_act", "silu"),
     rotary: rotary(fields, sizes),
-    windows: windowsByType(fields, sizes.layers, usesWindow ? window : 0, (layer) => layer >= firstSliding),
+    windows: windowsByType(fields, sizes.layers, window, (layer) => window !== null && layer >= firstSliding),
     tiedEmbeddings: fields.boolean("tie_word_embeddings", false),
   };
 }
@@ -211,13 +228,15 @@ const ALL_BIASES = { qkvBias: true, outputBias: true, mlpBias: true };
 
 function gpt2(fields: Fields): FamilyConfig {
   const sizes = gptSizes(fields, 1024);
-  fields.refuse("scale_attn_by_inverse_layer_idx", "one attention scale for all layers is what is supported");
+  fields.refuse("attention_head_type", "only heads with keys and values of their own are supported", "multihead");
+  const scale = fields.boolean("scale_attn_weights", true) ? sizes.headDim ** -0.5 : 1;
+  const isByLayer = fields.boolean("scale_attn_by_inverse_layer_idx", false);
   return {
     ...common(sizes),
     ...ALL_BIASES,
     normEpsilon: fields.positive("layer_norm_epsilon", 1e-5),
     activation: activation(fields, "activation_function", "gelu_new"),
-    attentionScale: fields.boolean("scale_attn_weights", true) ? sizes.headDim ** -0.5 : 1,
+    attentionScales: Array.from({ length: sizes.layers }, (_, i) => (isByLayer ? scale / (i + 1) : scale)),
     tiedEmbeddings: fields.boolean("tie_word_embeddings", true),
   };
 }
@@ -232,7 +251,7 @@ function gptBigcode(fields: Fields): FamilyConfig {
     ...ALL_BIASES,
     normEpsilon: fields.positive("layer_norm_epsilon", 1e-5),
     activation: activation(fields, "activation_function", "gelu_pytorch_tanh"),
-    attentionScale: fields.boolean("scale_attn_weights", true) ? sizes.headDim ** -0.5 : 1,
+    attentionScales: perLayer(sizes.layers, fields.boolean("scale_attn_weights", true) ? sizes.headDim ** -0.5 : 1),
     tiedEmbeddings: fields.boolean("tie_word_embeddings", true),
   };
 }
@@ -249,7 +268,7 @@ function starcoder2(fields: Fields): FamilyConfig {
     normEpsilon: fields.positive("norm_epsilon", 1e-5),
     activation: activation(fields, "hidden_act", "gelu_pytorch_tanh"),
     rotary: rotary(fields, sizes),
-    windows: sameWindow(sizes.layers, slidingWindow(fields, 0)),
+    windows: sameWindow(fields, sizes.layers, slidingWindow(fields, null)),
     tiedEmbeddings: fields.boolean("tie_word_embeddings", true),
     qkvBias: useBias,
     outputBias: useBias,
@@ -321,7 +340,7 @@ function gemma2(fields: Fields): FamilyConfig {
     normEpsilon: fields.positive("rms_norm_eps", 1e-6),
     activation: activation(fields, "hidden_activation", "gelu_pytorch_tanh"),
     rotary: rotary(fields, sizes),
-    attentionScale: fields.positive("query_pre_attn_scalar", 256) ** -0.5,
+    attentionScales: perLayer(sizes.layers, fields.positive("query_pre_attn_scalar", 256) ** -0.5),
     attentionSoftcap: softcap(fields, "attn_logit_softcapping", 50),
     logitSoftcap: softcap(fields, "final_logit_softcapping", 30),
     windows: windowsByType(fields, sizes.layers, slidingWindow(fields, 4096), (layer) => layer % 2 === 0),

@@ -12,7 +12,7 @@ export const IGNORED_FIELDS: ReadonlySet<string> = new Set(
   [
     // bookkeeping
     "architectures auto_map model_type transformers_version _name_or_path name_or_path _commit_hash _from_model_config",
-    "tokenizer_class prefix num_steps is_llama_config transformers.js_config unsloth_version unsloth_fixed",
+    "tokenizer_class prefix num_steps n_special predict_special_tokens output_past is_llama_config transformers.js_config unsloth_version unsloth_fixed",
     // precision and speed of another program's arithmetic: kedge computes in float32
     "torch_dtype dtype use_bfloat16 attention_softmax_in_fp32 scale_attention_softmax_in_fp32 reorder_and_upcast_attn",
     "pretraining_tp chunk_size_feed_forward torchscript gradient_checkpointing cache_implementation use_cache",
@@ -20,11 +20,11 @@ export const IGNORED_FIELDS: ReadonlySet<string> = new Set(
     "_experts_implementation_internal _flash_attn_2_enabled",
     // training
     "initializer_range initializer_factor attention_dropout hidden_dropout residual_dropout embedding_dropout",
-    "embd_pdrop resid_pdrop attn_pdrop classifier_dropout summary_first_dropout tf_legacy_loss",
+    "embd_pdrop resid_pdrop attn_pdrop classifier_dropout summary_first_dropout tf_legacy_loss neftune_noise_alpha",
     // outputs and heads that kedge does not have
     "return_dict use_return_dict output_attentions output_hidden_states output_scores return_dict_in_generate",
     "id2label label2id num_labels problem_type finetuning_task task_specific_params is_decoder",
-    "summary_type summary_use_proj summary_activation summary_proj_to_labels tie_encoder_decoder",
+    "_num_labels summary_type summary_use_proj summary_activation summary_proj_to_labels tie_encoder_decoder",
     // defaults for generation, and token ids that no decoder uses
     "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k top_p",
     "typical_p repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size bad_words_ids",
@@ -57,6 +57,11 @@ export class Fields {
   /** The value as it stands; undefined for an absent field and for null. */
   raw(name: string): unknown {
     this.#seen.add(name);
+    return this.peek(name);
+  }
+
+  /** The value as it stands, without the field being marked as read. */
+  peek(name: string): unknown {
     return Object.hasOwn(this.#values, name) ? (this.#values[name] ?? undefined) : undefined;
   }
 

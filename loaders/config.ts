@@ -28,21 +28,21 @@ export function parseConfig(json: unknown, generationConfig?: unknown, file = "c
       `${file}: the model type ${show(given)} is not supported; supported are ${MODEL_TYPES.join(", ")}`,
     );
   }
-  fields.refuse("quantization_config", "only weights stored as f32, f16 or bf16 are read");
+  if (!isEmpty(fields.raw("quantization_config"))) {
+    fields.refuse("quantization_config", "only weights stored as f32, f16 or bf16 are read");
+  }
   fields.refuse("is_encoder_decoder", "only decoders are supported");
   fields.refuse("add_cross_attention", "only decoders without cross-attention are supported");
   fields.refuse("use_bidirectional_attention", "only causal attention is supported");
-  const prunedHeads = fields.raw("pruned_heads") ?? {};
-  if (Object.keys(prunedHeads).length > 0) {
-    throw new UnsupportedError(
-      `${file}: "pruned_heads" is ${show(prunedHeads)}, but only models with all heads are supported`,
-    );
+  if (!isEmpty(fields.raw("pruned_heads"))) {
+    fields.refuse("pruned_heads", "only models with all heads are supported");
   }
   const shape = FAMILY_READERS[modelType](fields);
   const anchors = parseAnchors(fields, shape.vocabSize, shape.layers);
-  const own = readTokenIds(fields);
+  const own = readTokenIds(fields, shape.vocabSize);
+  ignoreFullLayers(fields);
   fields.finish(IGNORED_FIELDS);
-  const generation = readTokenIds(new Fields(generationConfig ?? {}, "generation_config.json"));
+  const generation = readTokenIds(new Fields(generationConfig ?? {}, "generation_config.json"), shape.vocabSize);
   return {
     modelType,
     ...shape,
@@ -66,10 +66,20 @@ export async function loadConfig(folder: ModelFolder, signal?: AbortSignal): Pro
   return parseConfig(json, generation);
 }
 
-/** Token ids of a config; negative ones, which some configs have for "none", are none. */
-function readTokenIds(fields: Fields): { begin: number | null; end: number[]; pad: number | null } {
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+}
+
+/** `layer_types` of a family that has none, where it says what is the case anyway. */
+function ignoreFullLayers(fields: Fields): void {
+  const types = fields.peek("layer_types");
+  if (Array.isArray(types) && types.every((type) => type === "full_attention")) fields.ignore("layer_types");
+}
+
+/** Token ids of a config. Negative ones, which some configs have for "none", and ones beyond the vocabulary are none. */
+function readTokenIds(fields: Fields, vocabSize: number): { begin: number | null; end: number[]; pad: number | null } {
   const ids = (name: string): number[] =>
-    fields.integers(name, { min: -(2 ** 31), max: 2 ** 31 }).filter((id) => id >= 0);
+    fields.integers(name, { min: -(2 ** 31), max: 2 ** 31 }).filter((id) => id >= 0 && id < vocabSize);
   return { begin: ids("bos_token_id")[0] ?? null, end: ids("eos_token_id"), pad: ids("pad_token_id")[0] ?? null };
 }
 

@@ -48,8 +48,8 @@ export interface ModelConfig {
   readonly activation: Activation;
   /** null: positions are learned or absent */
   readonly rotary: Rotary | null;
-  /** multiplies q·k before the softmax */
-  readonly attentionScale: number;
+  /** per layer: multiplies q·k before the softmax */
+  readonly attentionScales: readonly number[];
   /** null: none */
   readonly attentionSoftcap: number | null;
   readonly logitSoftcap: number | null;
@@ -67,7 +67,7 @@ export interface ModelConfig {
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
   readonly anchors: AnchorConfig | null;
-  /** from config.json and generation_config.json */
+  /** from config.json and generation_config.json; tokens beyond the vocabulary are left out */
   readonly beginTokenId: number | null;
   readonly endTokenIds: readonly number[];
   readonly padTokenId: number | null;

@@ -205,7 +205,7 @@ class ForwardRecorder {
 
   /** z [rows, heads, headDim] */
   #attention(i: number, layer: LayerWeights, h: Tensor): Tensor {
-    const { heads, kvHeads, headDim, rotary, normEpsilon, windows, attentionScale, attentionSoftcap, anchors } =
+    const { heads, kvHeads, headDim, rotary, normEpsilon, windows, attentionScales, attentionSoftcap, anchors } =
       this.#config;
     const { rotation, slots, ranges } = this.#activations.ports;
     const { entries, caches } = this.#store;
@@ -251,7 +251,7 @@ class ForwardRecorder {
     const shape = { rows, heads, kvHeads, headDim, list, slotCount, entryCount };
     const params = {
       ...shape,
-      scale: attentionScale,
+      scale: attentionScales[i]!,
       softcap: attentionSoftcap ?? 0,
       window: windows[i]!,
       ...rule,
