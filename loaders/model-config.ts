@@ -16,6 +16,7 @@ export const MODEL_TYPES = [
   "phi",
   "gemma2",
 ] as const;
+/** One of {@link MODEL_TYPES}. */
 export type ModelType = (typeof MODEL_TYPES)[number];
 
 /** What follows the first matrix of the feed-forward part; `gelu-tanh` is `gelu_new` / `gelu_pytorch_tanh`. */

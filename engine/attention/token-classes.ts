@@ -24,6 +24,7 @@ export const TOKEN_CLASSES = [
   "other",
 ] as const;
 
+/** One of {@link TOKEN_CLASSES}. */
 export type TokenClass = (typeof TOKEN_CLASSES)[number];
 
 const KEYWORDS = new Set(
@@ -67,6 +68,7 @@ export interface ClassShare {
   readonly ratio: number;
 }
 
+/** What each class receives of the attention, and how many of the positions it has. */
 export type ClassShares = Readonly<Record<TokenClass, ClassShare>>;
 
 /** {@link ClassShares} of a layer's heads, and of all its heads together. Null where no row qualifies. */

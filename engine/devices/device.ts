@@ -89,6 +89,10 @@ export interface Demotion {
   readonly reason: string;
 }
 
+/**
+ * Something that holds tensors and runs programs: the whole contract between the engine and a backend. A device keeps what it
+ * allocates until `destroy` or `dispose`, and knows nothing of models.
+ */
 export interface Device {
   readonly name: DeviceName;
   /** one line for people: "wasm, 2 threads, relaxed SIMD" */

@@ -34,6 +34,7 @@ export interface LayerStudy {
   readonly classes: ClassShares | null;
 }
 
+/** What {@link studyAttention} finds in the patterns of a text: dilution of the prompt, and sparsity by layer. */
 export interface AttentionStudy {
   readonly tokens: number;
   readonly promptLength: number;
