@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DENSE, isVisible, type VisibilityParams } from "../../kernels/index.ts";
 import { fileSource, openSafetensors } from "../../loaders/index.ts";
-import { hasShared, shared, WITHOUT_SHARED } from "../../tests/support/shared.ts";
+import { goldenPath } from "../../tests/support/goldens.ts";
 import { policies, type CachePolicy } from "../cache/policies/index.ts";
 import { segmentAfter } from "./anchors.ts";
 import { cacheCourse, droppable, resolveRule, survivors, visibleKeys } from "./visibility.ts";
@@ -153,9 +153,7 @@ describe("the rule of a model and a policy", () => {
   });
 });
 
-const golden = "fixtures/anchors/golden.safetensors";
-const isHere = hasShared(golden);
-describe.skipIf(!isHere)(`the masks of the golden file${isHere ? "" : ` (${WITHOUT_SHARED})`}`, () => {
+describe("the masks of the golden file", () => {
   it.each<[name: string, policy: CachePolicy]>([
     ["dense", policies.full()],
     ["taa", policies.anchors({ sinks: 1 })],
@@ -166,7 +164,7 @@ describe.skipIf(!isHere)(`the masks of the golden file${isHere ? "" : ` (${WITHO
     ["window8", policies.window(8)],
     ["sinks2-window6", policies.sinks(2, 6)],
   ])("%s", async (name, policy) => {
-    const source = await fileSource(shared(golden));
+    const source = await fileSource(goldenPath("anchors/golden.safetensors"));
     const file = await openSafetensors(source);
     const read = async (tensor: string) => {
       const { shape, values } = await file.readTensor(tensor);

@@ -30,6 +30,7 @@ export interface LoadProgress {
   readonly detail: string;
 }
 
+/** Options of {@link loadModel}: the device and its options, formats of weights and cache, sizes, and where to get files. */
 export interface LoadOptions extends DeviceOptions {
   /** by name, `auto`, or a device opened by the caller, which then stays the caller's to dispose of */
   readonly device?: DeviceChoice | Device;

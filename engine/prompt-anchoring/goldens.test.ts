@@ -3,7 +3,7 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { openFolder, openSafetensors, type ModelConfig, type SafetensorsFile } from "../../loaders/index.ts";
-import { hasShared, shared, WITHOUT_SHARED } from "../../tests/support/shared.ts";
+import { goldenPath } from "../../tests/support/goldens.ts";
 import { openSteps } from "../../tests/support/steps.ts";
 import { ReferenceDevice } from "../devices/reference/reference-device.ts";
 import { argmax } from "../generate/selection.ts";
@@ -24,7 +24,7 @@ async function integerRows(file: SafetensorsFile, name: string): Promise<number[
 }
 
 async function openDecoder(attention: "dense" | "anchors"): Promise<EngineDecoder> {
-  const folder = openFolder(shared("fixtures/anchors"));
+  const folder = openFolder(goldenPath("anchors"));
   const change = (config: ModelConfig) => (attention === "dense" ? { ...config, anchors: null } : config);
   const { decoder } = await openSteps(new ReferenceDevice(), { folder, change });
   return decoder;
@@ -53,9 +53,7 @@ function largestDifference(got: Float32Array, want: Float32Array): number {
   return got.reduce((largest, value, i) => Math.max(largest, Math.abs(value - want[i]!)), 0);
 }
 
-const isHere = hasShared("fixtures/anchors/golden.safetensors");
-
-describe.skipIf(!isHere)(`SPA against goldens${isHere ? "" : ` (${WITHOUT_SHARED})`}`, () => {
+describe("SPA against goldens", () => {
   let golden: SafetensorsFile;
   let dense: EngineDecoder;
   let prompts: number[][];
@@ -87,7 +85,7 @@ describe.skipIf(!isHere)(`SPA against goldens${isHere ? "" : ` (${WITHOUT_SHARED
   }
 
   beforeAll(async () => {
-    const folder = openFolder(shared("fixtures/anchors"));
+    const folder = openFolder(goldenPath("anchors"));
     golden = await openSafetensors(await folder.open("golden.safetensors"));
     prompts = await integerRows(golden, "spa.prompt");
     const masked = await integerRows(golden, "spa.masked"); // [prompts * groups, tokens]

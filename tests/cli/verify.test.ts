@@ -8,7 +8,7 @@ import { loadModel } from "kedge";
 import { writeSafetensors, type TensorToWrite } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kedge } from "../support/command.ts";
-import { hasShared, shared, WITHOUT_SHARED } from "../support/shared.ts";
+import { goldenPath } from "../support/goldens.ts";
 import { randomTokens, TINY, tinyFiles } from "../support/tiny-model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kedge-verify-"));
@@ -231,9 +231,8 @@ test("the models that come with kedge meet the goldens beside them", async () =>
   }
 });
 
-const FIXTURE = "fixtures/llama";
-test.skipIf(!hasShared(FIXTURE))(`a model and goldens of transformers (${WITHOUT_SHARED})`, async () => {
-  const { code, stdout } = await kedge(["verify", shared(FIXTURE), "--device", "reference"]);
+test("a model and goldens of transformers", async () => {
+  const { code, stdout } = await kedge(["verify", goldenPath("llama"), "--device", "reference"]);
   expect(code).toBe(0);
   expect(stdout).not.toContain("MISSED");
   expect(stdout).toMatch(/^attention\.2 .* ok$/m);

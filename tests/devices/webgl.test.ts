@@ -6,18 +6,12 @@ import { loadModel, policies } from "kedge";
 import { kernels } from "kedge/kernels";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CONTROL, expectNoLongWait } from "../support/event-loop.ts";
-import { distance, golden, openGoldens, rowOf } from "../support/goldens.ts";
-import { hasShared, shared, WITHOUT_SHARED } from "../support/shared.ts";
+import { distance, golden, goldenPath, openGoldens, rowOf, TINY_MODELS } from "../support/goldens.ts";
+import { hasShared, shared } from "../support/shared.ts";
 import { openScriptPage, type ScriptPage } from "../support/webgl-page.ts";
 
-const FIXTURES = shared("fixtures");
-const fixtures = hasShared("fixtures")
-  ? readdirSync(FIXTURES).filter(
-      (name) => existsSync(`${FIXTURES}/${name}/config.json`) && existsSync(`${FIXTURES}/${name}/golden.safetensors`),
-    )
-  : [];
 const folders: readonly (readonly [name: string, folder: string])[] = [
-  ...fixtures.filter((name) => name !== "anchors").map((name) => [name, `${FIXTURES}/${name}`] as const),
+  ...TINY_MODELS.map((name) => [name, goldenPath(name)] as const),
   ["kedge-js-5m-anchor", "models/kedge-js-5m-anchor"],
 ];
 /** Of the largest magnitude of the tensor, as on the other devices that compute in f32; attention is absolute. */
@@ -99,10 +93,6 @@ beforeAll(async () => {
 afterAll(() => page?.close());
 
 const json = JSON.stringify;
-
-test.skipIf(!hasShared("fixtures"))(`there are the tiny models of all families (${WITHOUT_SHARED})`, () => {
-  expect(fixtures.length).toBeGreaterThan(12);
-});
 
 describe.each(folders)("%s", (name, folder) => {
   test("meets its goldens, inside and out, and its greedy tokens", async () => {
@@ -238,14 +228,12 @@ test("keeps what a policy by attention keeps on wasm, and what anchors keep", as
   }
 }, 60_000);
 
-test.skipIf(!hasShared("fixtures"))(
-  "splits matrices that are larger than a texture",
-  async () => {
-    const ids = await golden(await openGoldens(`${FIXTURES}/llama/golden.safetensors`), "input_ids");
-    const tokens = [...rowOf(ids, 0)];
-    await page.run(`load("llama")`);
-    const want = await page.run<{ tokens: number[] }>(`greedy(${json(tokens)}, 12)`);
-    const got = await page.run<{ tokens: number[]; most: number }>(`(async () => {
+test("splits matrices that are larger than a texture", async () => {
+  const ids = await golden(await openGoldens(goldenPath("llama/golden.safetensors")), "input_ids");
+  const tokens = [...rowOf(ids, 0)];
+  await page.run(`load("llama")`);
+  const want = await page.run<{ tokens: number[] }>(`greedy(${json(tokens)}, 12)`);
+  const got = await page.run<{ tokens: number[]; most: number }>(`(async () => {
     const small = await openDevice("webgl", { webgl: { maxTextureSize: 48 } });
     const whole = globalThis.model;
     globalThis.model = await loadModel(new URL("/llama/", document.baseURI), { device: small, chunkRows: 8 });
@@ -257,10 +245,8 @@ test.skipIf(!hasShared("fixtures"))(
       globalThis.model = whole;
     }
   })()`);
-    expect(got.tokens).toEqual(want.tokens);
-  },
-  60_000,
-);
+  expect(got.tokens).toEqual(want.tokens);
+}, 60_000);
 
 test("refuses what it does not support by name, before any weight is read", async () => {
   const count = page.requests.length;

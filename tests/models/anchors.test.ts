@@ -1,15 +1,14 @@
 // Anchor attention and windows against goldens: as one masked prefill, in chunks of any size, and token by token with eviction.
 
-import { existsSync } from "node:fs";
 import { loadModel, policies, type CachePolicy, type Device, type Model } from "kedge";
 import { bufferSource, filesFolder, openSafetensors } from "kedge/loaders";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEVICES, testDevice } from "../support/devices.ts";
 import { openSteps, type OpenedSteps } from "../support/steps.ts";
-import { shared, WITHOUT_SHARED } from "../support/shared.ts";
+import { goldenPath } from "../support/goldens.ts";
 
-const FOLDER = shared("fixtures/anchors");
+const FOLDER = goldenPath("anchors");
 
 /** The masks of the goldens, each by the policy that makes it. */
 const MASKS: readonly (readonly [string, CachePolicy])[] = [
@@ -66,7 +65,7 @@ function relativeDifference(got: Float32Array, want: Float32Array): number {
   return got.reduce((most, value, i) => Math.max(most, Math.abs(value - want[i]!)), 0) / largest;
 }
 
-describe.skipIf(!existsSync(FOLDER))(`anchor attention (${WITHOUT_SHARED})`, () => {
+describe("anchor attention", () => {
   describe.each(DEVICES)("on %s", (name) => {
     const bound = name === "reference" ? 2e-5 : 1e-4;
     let device: Device;

@@ -1,15 +1,13 @@
 // Caches of f16 and int8: the devices agree with the f64 reference of the very same rounded cache, results stay near those of
 // f32, and what must be equal whatever keys are kept as is equal.
 
-import { existsSync } from "node:fs";
 import { estimate, loadModel, policies, UnsupportedError, type CachePolicy, type Device, type Model } from "kedge";
 import { cacheFormats, headWords, packHeads, seededRandom, slotBytes, unpackHeads } from "kedge/kernels";
 import { loadConfig, openFolder } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CacheStore } from "../../engine/cache/store.ts";
 import { DEVICES, testDevice } from "../support/devices.ts";
-import { distance, golden, greedyTokens, openGoldens, rowOf } from "../support/goldens.ts";
-import { shared, WITHOUT_SHARED } from "../support/shared.ts";
+import { distance, golden, goldenPath, greedyTokens, openGoldens, rowOf } from "../support/goldens.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
 const rounded = ["f16", "int8"] as const;
@@ -20,9 +18,7 @@ const NEAR_TINY = { f16: 1e-2, int8: 0.2 } as const;
 /** Logits of a device lie within this share from the reference's: numbers next to the middle of a step round either way. */
 const AGREEMENT = { f16: 1e-3, int8: 1e-2 } as const;
 const ANCHOR_MODEL = "models/kedge-js-5m-anchor";
-const FAMILIES = ["llama", "qwen2", "gpt2", "gemma2", "phi"].filter((name) =>
-  existsSync(`${shared("fixtures")}/${name}/golden.safetensors`),
-);
+const FAMILIES = ["llama", "qwen2", "gpt2", "gemma2", "phi"];
 
 async function allLogits(model: Model, tokens: readonly number[], cache?: CachePolicy): Promise<Float32Array> {
   return (await model.forward(tokens, { logits: "all", ...(cache && { cache }) })).logits!.data;
@@ -239,7 +235,11 @@ describe("int8 with everything else", () => {
     const bytes: number[] = [];
     for (const one of [model, exact]) {
       one.resetCacheStatistics();
-      const options = { maxTokens: 24, ignoreEndTokens: true, anchoring: { strength: 1.4, anchors: [{ text: "even" }] } };
+      const options = {
+        maxTokens: 24,
+        ignoreEndTokens: true,
+        anchoring: { strength: 1.4, anchors: [{ text: "even" }] },
+      };
       const tokens = await tokensOf(one, one.tokenize(prompt), { maxTokens: 24, ignoreEndTokens: true });
       expect(tokens.length).toBe(24);
       bytes.push(one.cacheStatistics().mean);
@@ -258,7 +258,7 @@ test("another type is refused by name", async () => {
   await expect(loading).rejects.toThrow('cacheType is "q4": use "f32", "f16" or "int8"');
 });
 
-describe.skipIf(FAMILIES.length === 0)(`near the goldens (${WITHOUT_SHARED})`, () => {
+describe("near the goldens", () => {
   let device: Device;
   beforeAll(async () => {
     device = await testDevice("wasm");
@@ -268,7 +268,7 @@ describe.skipIf(FAMILIES.length === 0)(`near the goldens (${WITHOUT_SHARED})`, (
   test.each(FAMILIES.flatMap((name) => rounded.map((cacheType) => [name, cacheType] as const)))(
     "%s with %s: logits within a share of the largest",
     async (name, cacheType) => {
-      const folder = `${shared("fixtures")}/${name}`;
+      const folder = goldenPath(name);
       const file = await openGoldens(`${folder}/golden.safetensors`);
       const [ids, logits] = [await golden(file, "input_ids"), await golden(file, "logits")];
       const model = await loadModel(folder, { device, cacheType });

@@ -138,7 +138,9 @@ describe.each(DEVICES)("on %s", (name) => {
       { sequence, tokens: [1] },
       { sequence, tokens: [2] },
     ];
-    await expect(opened.decoder.logits(twice)).rejects.toThrow("feed 1 names a sequence that an earlier feed names already");
+    await expect(opened.decoder.logits(twice)).rejects.toThrow(
+      "feed 1 names a sequence that an earlier feed names already",
+    );
     const abort = new AbortController();
     abort.abort(new Error("enough"));
     await expect(opened.decoder.logits([{ sequence, tokens: [1] }], abort.signal)).rejects.toThrow("enough");

@@ -14,8 +14,7 @@ import {
 import type { SafetensorsFile } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEVICES, testDevice } from "../support/devices.ts";
-import { golden, openGoldens, rowOf } from "../support/goldens.ts";
-import { hasShared, shared, WITHOUT_SHARED } from "../support/shared.ts";
+import { golden, goldenPath, openGoldens, rowOf } from "../support/goldens.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
 /** Greedy tokens after a prompt. */
@@ -29,9 +28,7 @@ function logSoftmax(logits: Float32Array): Float32Array {
   return logits.map((value) => value - whole);
 }
 
-const FOLDER = "fixtures/anchors";
-
-describe.skipIf(!hasShared(FOLDER))(`the goldens (${WITHOUT_SHARED})`, () => {
+describe("the goldens", () => {
   describe.each(DEVICES)("on %s", (name) => {
     let device: Device;
     let model: Model;
@@ -40,8 +37,8 @@ describe.skipIf(!hasShared(FOLDER))(`the goldens (${WITHOUT_SHARED})`, () => {
     let anchors: PromptAnchor[][];
     beforeAll(async () => {
       device = await testDevice(name);
-      model = await loadModel(shared(FOLDER), { device });
-      file = await openGoldens(shared(`${FOLDER}/golden.safetensors`));
+      model = await loadModel(goldenPath("anchors"), { device });
+      file = await openGoldens(goldenPath("anchors/golden.safetensors"));
       const prompt = await golden(file, "spa.prompt");
       const masked = await golden(file, "spa.masked");
       prompts = [0, 1].map((row) => [...rowOf(prompt, row)]);

@@ -15,7 +15,7 @@ import {
 } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEVICES, testDevice } from "../support/devices.ts";
-import { hasShared, shared, WITHOUT_SHARED } from "../support/shared.ts";
+import { goldenPath } from "../support/goldens.ts";
 import { randomTokens, tinyFiles, tinyFolder } from "../support/tiny-model.ts";
 
 const formats = ["int8", "int4"] as const;
@@ -226,14 +226,14 @@ test("files broken at random give a model or one sentence", async () => {
 });
 
 const FAMILIES = ["codegen", "gemma2", "gpt2", "gpt-bigcode", "gpt-neox", "llama-sharded-f16", "phi", "qwen2", "qwen3"];
-describe.skipIf(!hasShared("fixtures"))(`families (${WITHOUT_SHARED})`, () => {
-  test.each(FAMILIES.filter((name) => hasShared(`fixtures/${name}/config.json`)))("%s", async (name) => {
+describe("families", () => {
+  test.each(FAMILIES)("%s", async (name) => {
     const device = await testDevice("wasm");
     for (const format of formats) {
       const out = join(folder, `${name}-${format}`);
-      await quantizeModel(openFolder(shared(`fixtures/${name}`)), out, { format });
+      await quantizeModel(openFolder(goldenPath(name)), out, { format });
       const stored = await loadModel(out, { device });
-      const made = await loadModel(shared(`fixtures/${name}`), { device, quantize: format });
+      const made = await loadModel(goldenPath(name), { device, quantize: format });
       expect(await logitsOf(stored)).toEqual(await logitsOf(made));
       await stored.dispose();
       await made.dispose();

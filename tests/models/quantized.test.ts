@@ -1,20 +1,16 @@
 // Models with int8 and int4 weights: the devices agree with the f64 reference of the very same quantized model, int8 stays near
 // the stored model's goldens, and what is kept, counted and said is what was asked for.
 
-import { existsSync } from "node:fs";
 import { estimate, loadModel, UnsupportedError, type Device, type Model } from "kedge";
 import { loadConfig, openFolder } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEVICES, testDevice } from "../support/devices.ts";
-import { distance, golden, greedyTokens, openGoldens, rowOf } from "../support/goldens.ts";
-import { hasShared, shared, WITHOUT_SHARED } from "../support/shared.ts";
+import { distance, golden, goldenPath, greedyTokens, openGoldens, rowOf } from "../support/goldens.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
 const formats = ["int8", "int4"] as const;
 const JS_MODEL = "models/kedge-js-5m";
-const FAMILIES = ["llama", "qwen2", "gpt2", "gemma2", "phi"].filter((name) =>
-  existsSync(`${shared("fixtures")}/${name}/golden.safetensors`),
-);
+const FAMILIES = ["llama", "qwen2", "gpt2", "gemma2", "phi"];
 
 function largestOf(values: Iterable<number>): number {
   let largest = 0;
@@ -88,7 +84,7 @@ test("another format is refused by name", async () => {
   await expect(loading).rejects.toThrow('quantize is "int5": use "int8" or "int4"');
 });
 
-describe.skipIf(!hasShared("fixtures"))(`int8 near the stored goldens (${WITHOUT_SHARED})`, () => {
+describe("int8 near the stored goldens", () => {
   let device: Device;
   beforeAll(async () => {
     device = await testDevice("wasm");
@@ -97,7 +93,7 @@ describe.skipIf(!hasShared("fixtures"))(`int8 near the stored goldens (${WITHOUT
 
   // Random weights of a few layers: an error of 0.5 % a weight, and no training that has made the model robust to it.
   test.each(FAMILIES)("%s: logits within a tenth of the largest, the same argmax nine times in ten", async (name) => {
-    const folder = `${shared("fixtures")}/${name}`;
+    const folder = goldenPath(name);
     const file = await openGoldens(`${folder}/golden.safetensors`);
     const model = await loadModel(folder, { device, quantize: "int8" });
     const [ids, logits] = [await golden(file, "input_ids"), await golden(file, "logits")];

@@ -1,6 +1,8 @@
-// Golden tensors made elsewhere, and how far from them a model's are.
+// Golden tensors made elsewhere (tests/goldens/README.md), and how far from them a model's are.
 
+import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import type { Model } from "kedge";
 import { bufferSource, openSafetensors, type SafetensorsFile } from "kedge/loaders";
 
@@ -9,6 +11,18 @@ export interface Golden {
   readonly shape: readonly number[];
   readonly values: Float64Array;
 }
+
+const folder = fileURLToPath(new URL("../goldens/", import.meta.url));
+
+/** Path of a tiny model with goldens, such as "llama", or of a file in its folder. */
+export function goldenPath(path: string): string {
+  return `${folder}${path}`;
+}
+
+/** The tiny models of all families: random weights, and what transformers computes with them. */
+export const TINY_MODELS: readonly string[] = readdirSync(folder).filter(
+  (name) => name !== "anchors" && existsSync(goldenPath(`${name}/golden.safetensors`)),
+);
 
 /** Opens a file of goldens. */
 export async function openGoldens(path: string): Promise<SafetensorsFile> {

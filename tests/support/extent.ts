@@ -1,0 +1,13 @@
+/**
+ * How much a run tests. `KEDGE_TEST_EXTENT=full`, which .ci/run sets, is everything. Without it the costly tests of software
+ * GPUs and of repetitions take a stated part of their cases, so that `npm test` stays quick; every kernel implementation,
+ * family and device is still run. tests/README.md says what is left to CI.
+ */
+
+const wanted = process.env["KEDGE_TEST_EXTENT"] ?? "quick";
+if (wanted !== "full" && wanted !== "quick") {
+  throw new Error(`KEDGE_TEST_EXTENT is "${wanted}": use "full" or "quick"`);
+}
+
+/** Whether every case is to be run. */
+export const isFullExtent: boolean = wanted === "full";
