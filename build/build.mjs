@@ -1,7 +1,7 @@
-// `npm run build`: WebAssembly, then JavaScript, then declarations, all into dist/. Also runs after `npm ci` (prepare).
+// `npm run build` writes dist/: WebAssembly, then JavaScript, then declarations. `npm ci` runs it too (prepare).
 //
-// Steps whose sources have not changed since they last succeeded are skipped. A step that fails ends the build with its
-// message. Outputs are made aside and renamed into place, so that a build can run while something uses dist/.
+// A step is skipped if its sources have not changed since it last succeeded. A step that fails ends the build with its message.
+// Outputs are written elsewhere and renamed into place, so that a build can run while something uses dist/.
 
 import { createHash } from "node:crypto";
 import {

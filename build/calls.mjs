@@ -1,7 +1,7 @@
-// Writes kernels/calls/<kernel>.as.ts: for each kernel a class whose fields are the words of a call, in the order in which the
-// wasm device writes them. A kernel in AssemblyScript says `call.rows`; a buffer added to its definition moves every offset.
+// Writes kernels/calls/<kernel>.as.ts: a class for each kernel whose fields are the words of a call, in the order in which the wasm
+// device writes them. A kernel in AssemblyScript reads `call.rows`; a buffer added to the definition moves every offset.
 //
-// The files are generated before WebAssembly is compiled (`npm ci` does it too) and never committed.
+// The files are generated before WebAssembly is compiled (`npm ci` does that too) and are never committed.
 
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

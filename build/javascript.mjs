@@ -1,10 +1,10 @@
-// Bundles the TypeScript sources into ES modules that run as they are in Node, in a browser and in users' bundlers.
+// Bundles the TypeScript sources into ES modules that run unchanged in Node, in browsers and in users' bundlers.
 //
-// One graph, so that `kedge` imported by the command line is the very module that dist/index.js exports; shared parts
-// become chunk-*.js. All of it lies flat in dist/, because files are found beside the module that asks for them: a source
-// writes `new URL("../../../dist/kedge-simd.wasm", import.meta.url)`, which is right where the source runs (in tests),
-// and becomes `new URL("./kedge-simd.wasm", import.meta.url)`, which is right in dist/ and understood by bundlers.
-// Dependencies and optional peers stay imports.
+// All entries are one graph, so that the command line and dist/index.js share one `kedge` module; shared parts become chunk-*.js.
+// dist/ is flat, because a module finds files by its own URL. A source writes
+// `new URL("../../../dist/kedge-simd.wasm", import.meta.url)`, which is right for tests, which run sources; the build rewrites it to
+// `new URL("./kedge-simd.wasm", import.meta.url)`, which is right in dist/ and which bundlers understand. Dependencies and optional
+// peers stay imports.
 
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";

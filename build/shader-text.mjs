@@ -1,5 +1,5 @@
-// Shaders are written for readers and shipped for machines: comments and spaces stay out of dist/. Names stay as they are, since
-// people read compilers' messages, and gpu.js goes by them.
+// Removes comments and needless spaces from shaders in dist/. Names stay: they appear in compilers' messages, and gpu.js finds
+// arguments by them.
 
 import { readFile } from "node:fs/promises";
 import { minifySync } from "vite";

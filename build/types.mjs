@@ -1,5 +1,5 @@
-// Emits the declarations of the three public entries into dist/types, as a tree that mirrors the sources.
-// Types are not checked here (`npm run check` does that), so that a build is quick and tells apart what failed.
+// Emits the declarations of the public entries into dist/types, as a tree that mirrors the sources.
+// Types are not checked here: `npm run check` does that, so that a build is quick.
 
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";

@@ -1,10 +1,10 @@
-// Compiles every WebAssembly kernel into one module, in four variants.
+// Compiles all WebAssembly kernels into one module, in four variants.
 //
-// An entry file is generated (never committed) that re-exports what engine/devices/wasm/assembly/*.ts exports, and of every
-// kernels/**/*.as.ts the functions with a kernel's signature, (call: XCall, thread: i32, threads: i32): void. So a kernel
-// takes part by existing; the device finds it by its name. The classes XCall are generated too (calls.mjs). Sources tell the variants apart by AssemblyScript's own
-// constants ASC_FEATURE_RELAXED_SIMD and ASC_FEATURE_THREADS.
-// Invariant: the stamp holds the hash of the sources that the modules were compiled from; equal hash, nothing to do.
+// The entry file is generated and never committed. It re-exports what engine/devices/wasm/assembly/*.ts exports, and all functions of
+// kernels/**/*.as.ts with the signature of a kernel, (call: XCall, thread: i32, threads: i32): void. A new file takes part without
+// being listed; the device finds kernels by name. The classes XCall are generated too (calls.mjs). Sources tell the variants apart by
+// AssemblyScript's constants ASC_FEATURE_RELAXED_SIMD and ASC_FEATURE_THREADS.
+// Invariant: the stamp holds the hash of the sources that the modules were compiled from; if it matches, nothing is compiled.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";

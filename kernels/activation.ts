@@ -1,4 +1,4 @@
-// The activations that `linear` and `gated-linear` can end in, by the number that their `activation` parameter carries.
+// The activations of `linear`, `gated-linear` and `activate`, by the code that their `activation` parameter carries.
 
 /** Codes of the `activation` parameter. */
 export const ACTIVATIONS = { none: 0, silu: 1, gelu: 2, "gelu-tanh": 3, relu: 4 } as const;

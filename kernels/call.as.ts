@@ -4,21 +4,21 @@
 // kernels/calls/, which build/calls.mjs generates from the kernel's definition: addresses of buffers, then parameters.
 
 /**
- * Where the share of `thread` begins when `count` things are dealt out in order; the next thread's beginning is its end.
- * A single thing is thread 0's, which need not be woken for it.
+ * Where the share of `thread` begins when `count` things are divided in order; it ends where the next thread's begins.
+ * A single thing belongs to thread 0, which is awake already.
  */
 @inline
 export function shareBegin(count: u32, thread: i32, threads: i32): u32 {
   return <u32>((<u64>count * <u64>thread + <u64>(threads - 1)) / <u64>threads);
 }
 
-/** Words that all threads of a memory share: portions taken of the call being made, and threads that found none left. */
+/** Words that all threads of a memory share: portions taken of the current call, and threads that found none left. */
 const TAKEN: usize = memory.data(64, 64);
 const FINISHED: usize = 4;
 
 /**
- * The number of a portion of work that nobody has taken, ascending from 0; whoever is given one beyond the last is done and
- * says so with `doneTaking`. A thread that others keep from computing takes fewer, where with `shareBegin` all would wait for it.
+ * Takes the next portion of work and returns its number, ascending from 0. A thread that gets a number beyond the last portion is
+ * done and calls `doneTaking`. A thread that loses its core takes fewer portions; with `shareBegin` all others would wait for it.
  */
 @inline
 export function takeNext(): u32 {
@@ -28,20 +28,20 @@ export function takeNext(): u32 {
   return next;
 }
 
-/** The size of a part where `count` things, 1 or more, are cut into as few parts of at most `most` as there can be, all about the same. */
+/** The size of a part when `count` things, 1 or more, are cut into the fewest parts of at most `most`, all about equal. */
 @inline
 export function evenPart(count: u32, most: u32): u32 {
   const parts = max<u32>(1, (count + most - 1) / most);
   return (count + parts - 1) / parts;
 }
 
-/** Things in a portion where `count` of them are taken in portions: at most an eighth of a thread's share, so that nobody waits long for the last. */
+/** Size of a portion of `count` things: at most an eighth of a thread's share, so that no thread waits long for the last one. */
 @inline
 export function portionOf(count: u32, threads: i32): u32 {
   return max<u32>(1, count / (<u32>threads << 3));
 }
 
-/** Ends a thread's taking; the last of them makes ready for the next call. */
+/** Ends a thread's part in a call; the last thread resets the counters for the next call. */
 @inline
 export function doneTaking(threads: i32): void {
   if (ASC_FEATURE_THREADS) {

@@ -1,4 +1,4 @@
-// How the WGSL implementations turn counts of things into workgroups.
+// Numbers of workgroups for WGSL implementations.
 
 /** Workgroups that one dimension of a dispatch may have in every WebGPU. */
 const MAX_PER_DIMENSION = 65535;

@@ -1,4 +1,4 @@
-// floor(a / b) for whole numbers below 2^24, right where a driver's division is an ulp or two off.
+// floor(a / b) for whole numbers below 2^24. It is right even where a driver's division is off by an ulp or two.
 
 function quotient(a, b) {
   let whole = Math.floor(a / b);

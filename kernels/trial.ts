@@ -1,8 +1,8 @@
-// One run of a kernel whose answer is known: inputs, and what its f64 reference makes of those very inputs. Tests walk the
-// tables of shapes with it, devices their known-answer tests, benches their data.
+// One run of a kernel with a known answer: inputs, and what the f64 reference makes of them. Tests use it for the tables of shapes,
+// devices for their known-answer tests, benches for data.
 //
-// Every array is SLACK numbers longer than the kernel was told, and outputs begin as POISON: what the reference leaves
-// alone, inside a buffer or behind it, must come back untouched, and what lies behind an input spoils any sum it enters.
+// Every array is SLACK numbers longer than the kernel is told, and outputs begin as POISON. What the reference does not write, inside a
+// buffer or behind it, must be unchanged afterwards, and what lies behind an input spoils any sum that it enters.
 
 import { headWords, packHeads, storageStep, unpackHeads, type CacheFormat, type CachePacking } from "./cache/cache.ts";
 import type { Bound, Floats, Inputs, Kernel, Random, Sample } from "./kernel.ts";

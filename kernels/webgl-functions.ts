@@ -1,7 +1,7 @@
-// Functions that several WebGL passes call.
+// Functions that several WebGL passes call, and tests of shapes.
 
 import activation from "./activate/activation.gl.js?raw";
-import visible from "./attend/visible.gl.js?raw";
+import visible from "./attend/webgl/visible.gl.js?raw";
 import type { WebGlFunction, WebGlRegion } from "./kernel.ts";
 import finish from "./linear/finish.gl.js?raw";
 import quotient from "./quotient.gl.js?raw";

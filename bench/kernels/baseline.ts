@@ -25,7 +25,7 @@ export interface Comparison {
   readonly lost: readonly KernelRow[];
 }
 
-/** A median may move by this much between two runs of one build, whatever the samples of one run say. */
+/** A median may move by this much between two runs of one build, even if the samples of one run agree more closely. */
 const LEAST_NOISE = 0.1;
 
 const nameOf = (text: string): string =>
@@ -53,7 +53,7 @@ function placeOf(row: KernelRow): string {
   return `${row.device} ${keyOf(row)}`;
 }
 
-/** Keeps results, beside those of the same machine, devices, version and day that are of other rows; returns the path. */
+/** Saves results; adds them to a file of the same machine, devices, version and day that holds other rows. Returns the path. */
 export function save(folder: string, results: KernelResults): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, fileNameOf(results));

@@ -129,7 +129,7 @@ export interface SideBySide {
   }[];
 }
 
-/** What devices make of each call, beside each other. */
+/** The results of all devices for each call, side by side. */
 export function sideBySide(rows: readonly KernelRow[], devices: readonly Pick<MeasuredDevice, "id">[]): SideBySide[] {
   const calls = new Map<string, KernelRow[]>();
   for (const row of rows) {

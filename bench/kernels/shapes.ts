@@ -87,7 +87,7 @@ function modelCases(model: Dimensions, rows: number, keys: number): Bare[] {
   const withoutRule = Object.fromEntries(Object.entries(weighted).filter(([name]) => !(name in DENSE)));
   const inputs = causalLists(rows, keys);
   const attention = `${rows}x${heads}/${kvHeads}x${headDim}, ${keys} keys`;
-  const noSource = { absent: ["sourceCache", "headParams"] };
+  const noSource = { absent: ["sourceCache", "headBiases"] };
   const vocabulary = { rows, columns: vocabSize };
   const gated = { rows, inputs: dim, outputs: hidden, outputBegin: 0, outputStride: hidden };
   const one = { rows: 1, columns: vocabSize };

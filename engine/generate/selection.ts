@@ -5,7 +5,7 @@
 // +Infinity are refused by name, because a sampler that swallows them turns a broken model into fluent nonsense.
 
 /** Throws the error for a logit that is no number; `logit` is NaN or +Infinity. */
-function refuse(logits: Float32Array, token: number): never {
+function refuse(logits: ArrayLike<number>, token: number): never {
   throw new Error(
     `the logit of token ${token} of ${logits.length} is ${logits[token]}: logits must be numbers or -Infinity`,
   );
@@ -18,7 +18,7 @@ function isBefore(logits: Float32Array, a: number, b: number): boolean {
 }
 
 /** The token with the largest logit of [vocabSize]; of equal ones the lowest. Throws if a logit is NaN or +Infinity, or all are -Infinity. */
-export function argmax(logits: Float32Array): number {
+export function argmax(logits: ArrayLike<number>): number {
   let best = -1;
   let largest = -Infinity;
   for (let token = 0; token < logits.length; token++) {

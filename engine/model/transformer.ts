@@ -243,7 +243,7 @@ class ForwardRecorder {
 
     const source = anchors?.layerMap.get(i);
     const sourceCache = source === undefined ? undefined : caches[source]!;
-    const keys = { q, cache, ranges, entries, sourceCache, headParams: layer.headParams };
+    const keys = { q, cache, ranges, entries, sourceCache, headBiases: layer.headParams };
     if (this.#wantsKeyNorms) {
       const y = this.#activations.keyNorms(i);
       this.#builder.call(keyNorm, `${at}.norms`, { cache, slots, y }, { rows, kvHeads, headDim, list, slotCount });

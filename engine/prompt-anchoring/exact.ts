@@ -1,6 +1,7 @@
 // Exact mode, the pure parts. SPA's F(w) = l + (w - 1)(l - l_mask) is a first-order reading of f(E_mask + w (E - E_mask)): the model
 // run on amplified embeddings. Rows are embeddings, so that row can be run; here are its embeddings, and what the two differ by.
 
+import { argmax } from "../generate/selection.ts";
 import { logSumExp } from "./contrast.ts";
 
 /**
@@ -52,7 +53,7 @@ export function klDivergence(p: ArrayLike<number>, q: ArrayLike<number>): number
 /** True if both rows have their largest logit at the same token; of equal ones the lowest counts. */
 export function agreeOnTop(p: ArrayLike<number>, q: ArrayLike<number>): boolean {
   checkLengths(p, q);
-  return top(p) === top(q);
+  return argmax(p) === argmax(q);
 }
 
 /** The difference of two rows of logits that says something about their distributions. */
@@ -125,10 +126,4 @@ export function compareExact(
 
 function checkLengths(p: ArrayLike<number>, q: ArrayLike<number>): void {
   if (p.length !== q.length) throw new RangeError(`rows of ${p.length} and ${q.length} logits cannot be compared`);
-}
-
-function top(logits: ArrayLike<number>): number {
-  let best = 0;
-  for (let token = 1; token < logits.length; token++) if (logits[token]! > logits[best]!) best = token;
-  return best;
 }

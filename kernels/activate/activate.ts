@@ -1,10 +1,13 @@
-// y = act(x) (· up). Activations are epilogues of `linear` and `gated-linear`; this one serves when a tap wants what comes before.
-
 import { ACTIVATIONS, activate as act } from "../activation.ts";
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * An activation, times a gate where `up` is present: y = act(x) (· up).
+ * x, up, y [rows, dim]; `activation` is a code of ACTIVATIONS. The passes of a model do it inside `linear` and `gated-linear`;
+ * this kernel serves where a tap reads what comes before the activation.
+ */
 export const activate = defineKernel({
   name: "activate",
   buffers: { x: "read", up: "read optional", y: "write" },

@@ -1,4 +1,4 @@
-// y = act(x) (· up), one element a lane. The activations stand in the prelude activation.wgsl.
+// y = act(x) (· up), one element a lane. The activations are in activation.wgsl.
 //
 // Prepended by the device: `params`, x [rows, dim], up [rows, dim], y [rows, dim].
 

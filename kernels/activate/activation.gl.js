@@ -1,5 +1,5 @@
-// The activations by their codes (kernels/activation.ts). Arguments of exp and tanh are clamped: some drivers overflow to
-// NaN where the limit is 0 or 1. erf to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
+// The activations by their codes (kernels/activation.ts). Arguments of exp and tanh are clamped, because some drivers overflow to
+// NaN where the limit is 0 or 1. erf is good to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
 
 function activation(code, x) {
   let y = x;

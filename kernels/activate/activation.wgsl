@@ -1,5 +1,5 @@
-// The activations by their codes (kernels/activation.ts), put in front of the kernels that end in one.
-// Arguments of exp and tanh are clamped: some adapters overflow to NaN where the limit is 0 or 1.
+// The activations by their codes (kernels/activation.ts), prepended to shaders that end in one.
+// Arguments of exp and tanh are clamped, because some adapters overflow to NaN where the limit is 0 or 1.
 
 fn tanh_clamped(v: f32) -> f32 {
   return tanh(clamp(v, -10.0, 10.0));

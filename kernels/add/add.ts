@@ -1,9 +1,11 @@
-// y = a + b. Residual adds are epilogues of other kernels; this one serves when a tap wants the parts themselves.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel, elementwise } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * A sum: y = a + b, all [rows, dim].
+ * The passes of a model add residuals inside other kernels; this one serves where a tap reads the parts.
+ */
 export const add = defineKernel({
   name: "add",
   buffers: { a: "read", b: "read", y: "write" },

@@ -1,4 +1,4 @@
-// argmax: the largest value of a row, then the first place that holds it.
+// Finds the largest value of a row, then the first place that holds it.
 
 import { shareBegin } from "../call.as";
 import { ArgmaxCall } from "../calls/argmax.as";

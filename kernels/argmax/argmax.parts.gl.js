@@ -1,4 +1,4 @@
-// Of one part of a row [span columns]: the largest number and where it is, the first of equal ones.
+// The largest number of one part of a row [span columns], and its column; of equal numbers the first.
 
 function argmaxParts(x) {
   const begin = this.thread.x * this.constants.span;

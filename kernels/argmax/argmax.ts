@@ -1,9 +1,11 @@
-// best[row] = the column of the largest x; of equal ones the first. NaN is never the largest.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel, exact } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * The column of the largest number of each row, the first one of equal numbers; NaN is never the largest.
+ * x [rows, columns], best [rows].
+ */
 export const argmax = defineKernel({
   name: "argmax",
   buffers: { x: "read", best: "write u32" },

@@ -1,5 +1,5 @@
-// best[row] = the first column with the largest x: a workgroup per row. Each lane finds the best of its columns, the first
-// lane the best of all after the one barrier.
+// best[row] = the first column with the largest x: a workgroup per row. Each lane finds the best of its columns; after one barrier
+// the first lane finds the best of all lanes.
 //
 // Prepended by the device: `params`, x [rows, columns], best [rows].
 

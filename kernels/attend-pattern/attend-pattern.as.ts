@@ -1,7 +1,7 @@
-// attend-pattern: a row of scores, or their softmax, for each (row, head).
+// A row of scores, or their softmax, for each (row, head).
 
-import { rangeOf, scoreOf } from "../attend/attend.keys.as";
-import { isVisible } from "../attend/visible.as";
+import { rangeOf, scoreOf } from "../attend/wasm/keys.as";
+import { isVisible } from "../attend/wasm/visible.as";
 import { headBytes, headNumbers } from "../cache/heads.as";
 import { dot, scratchAddress, shareBegin } from "../call.as";
 import { AttendPatternCall } from "../calls/attend-pattern.as";
@@ -44,9 +44,9 @@ function patternOf<T>(call: AttendPatternCall, row: u32, head: u32): void {
   let total: f32 = 0;
   for (let i: usize = 0; i < width; i++) {
     const score = load<f32>(line + (i << 2));
-    const weight: f32 = score == -Infinity ? 0 : exp1(score - largest);
-    store<f32>(line + (i << 2), weight);
-    total += weight;
+    const share: f32 = score == -Infinity ? 0 : exp1(score - largest);
+    store<f32>(line + (i << 2), share);
+    total += share;
   }
   if (total == 0) return;
   for (let i: usize = 0; i < width; i++) store<f32>(line + (i << 2), load<f32>(line + (i << 2)) / total);

@@ -1,4 +1,4 @@
-// Four numbers of the pattern, of any lines: scores (`hidden`, which is -Infinity, where there is none) or their softmax.
+// Four numbers of the pattern: scores (`hidden`, which is -Infinity, for keys that are not visible) or their softmax.
 
 function attendPattern(scores, lines, columns, columnTexels, scoreTexels, hidden) {
   const width = columns * (1 + this.constants.hasSource);

@@ -1,4 +1,4 @@
-// Of each line of scores: its largest, and the sum of exponentials relative to it.
+// The largest number of each line of scores, and the sum of exponentials relative to it.
 
 function attendPatternLines(scores, scoreTexels) {
   const at = this.thread.y * scoreTexels;

@@ -2,7 +2,7 @@ import { shapes as attention } from "../attend/attend.shapes.ts";
 import type { SampleOf } from "../kernel.ts";
 import type { attendPattern } from "./attend-pattern.ts";
 
-/** Where `attend-pattern` is tested: wherever `attend` is, as scores or as a softmax by turns. */
+/** Where `attend-pattern` is tested: in the shapes of `attend`, alternately as scores and as a softmax. */
 export const shapes: readonly SampleOf<typeof attendPattern>[] = attention
   .filter(({ params }) => params.rows * params.heads < 100)
   .map(({ params, absent = [] }, i) => {

@@ -17,7 +17,7 @@ test.each(samples)("pattern · values is attention (sample $index)", ({ sample }
   attendPattern.reference({ ...arrays, pattern }, { ...params, columns, sourceColumns, kind: PATTERN_KINDS.pattern });
   const width = columns + sourceColumns;
   for (let line = 0; line < rows * heads; line++) {
-    const total = pattern.subarray(line * width, (line + 1) * width).reduce((sum, weight) => sum + weight, 0);
+    const total = pattern.subarray(line * width, (line + 1) * width).reduce((sum, share) => sum + share, 0);
     expect(total).toBeCloseTo(1, 12);
   }
   const again = new Float64Array(z.length);

@@ -1,15 +1,6 @@
-// The rows of attention themselves, for looking inside: the same keys, scores and rule as `attend`, whose fast path never
-// pays for them. pattern [rows, heads, columns (+ sourceColumns)]: column e is the e-th key of the row's range; with a second
-// key source, columns + e is that key's weight in the source. kind 0 gives the scores (what is not visible: -Infinity),
-// kind 1 the softmax (what is not visible: 0).
-
-import {
-  ATTENTION_PARAMS,
-  ATTENTION_SAMPLES,
-  attentionInputs,
-  attentionSizes,
-  forEachScore,
-} from "../attend/attend.ts";
+import { ATTENTION_PARAMS, attentionSizes } from "../attend/params.ts";
+import { ATTENTION_SAMPLES, attentionInputs } from "../attend/samples.ts";
+import { forEachScore } from "../attend/scores.ts";
 import { headBytes, numberBytes } from "../cost.ts";
 import { attendedWork, listBytes, SCORE_FLOPS } from "../attend/work.ts";
 import { defineKernel } from "../kernel.ts";
@@ -18,6 +9,12 @@ import { wasm } from "./on-wasm.ts";
 /** Values of `kind`. */
 export const PATTERN_KINDS = { scores: 0, pattern: 1 } as const;
 
+/**
+ * The scores of attention, or their softmax, which `attend` does not store.
+ * Buffers as in `attend`, and pattern [rows, heads, columns + sourceColumns]: column e is the e-th key of the row's range, column
+ * columns + e the same key in the second source. `kind` is a value of PATTERN_KINDS; a key that is not visible has the score
+ * -Infinity and the share 0.
+ */
 export const attendPattern = defineKernel({
   name: "attend-pattern",
   buffers: {
@@ -26,7 +23,7 @@ export const attendPattern = defineKernel({
     ranges: "read u32",
     entries: "read u32",
     sourceCache: "cache optional",
-    headParams: "read optional",
+    headBiases: "read optional",
     pattern: "write",
   },
   // columns: at least the longest range of any row; sourceColumns: equal to columns with a second source, 0 without
@@ -56,7 +53,7 @@ export const attendPattern = defineKernel({
     }
   },
   bound: ({ headDim }) => ({ absolute: 4e-6 * Math.sqrt(headDim), relative: 2e-5 }),
-  // As `attend` without the values, and the weights are written.
+  // As `attend` without the values, and the shares are written.
   cost: (params, setting, inputs) => {
     const { rows, heads, kvHeads, headDim, columns, sourceColumns } = params;
     const { pairs, keys } = attendedWork(params, setting, inputs);
@@ -70,11 +67,11 @@ export const attendPattern = defineKernel({
   samples: [
     {
       params: { ...ATTENTION_SAMPLES[0].params, columns: 11, sourceColumns: 0, kind: 1 },
-      absent: ["sourceCache", "headParams"],
+      absent: ["sourceCache", "headBiases"],
     },
     {
       params: { ...ATTENTION_SAMPLES[1].params, columns: 12, sourceColumns: 0, kind: 0 },
-      absent: ["sourceCache", "headParams"],
+      absent: ["sourceCache", "headBiases"],
     },
     { params: { ...ATTENTION_SAMPLES[2].params, columns: 11, sourceColumns: 11, kind: 1 } },
   ],

@@ -1,6 +1,6 @@
-// The scores or the softmax of each row and head, a workgroup for each. A lane scores every 64th key, and keeps the largest of
-// its scores and the sum of exp relative to it; after the one barrier it merges those of all lanes and divides what it wrote.
-// `pattern` is written as bits, because WGSL cannot write the -Infinity of a key that is not seen.
+// The scores or the softmax of each row and head: a workgroup for each. A lane scores every 64th key and keeps the largest of its
+// scores and the sum of exp relative to it. After one barrier it merges the results of all lanes and divides what it wrote.
+// `pattern` is written as bits, because WGSL cannot write the -Infinity of a key that is not visible.
 //
 // Prepended by the device: `params`, and
 //   q [rows, heads, head_dim]
@@ -8,7 +8,7 @@
 //   ranges [lists, rows] of vec4<u32>: begin, end, position, mark
 //   entries [entry_count] of vec4<u32>: slot, position, mark, bits of the bias
 //   source_cache as cache
-//   head_params [heads] of vec2<f32>: bias of the source, scale of biases
+//   head_biases [heads] of vec2<f32>: bias of the source, scale of biases
 //   pattern [rows, heads, columns + source_columns]
 
 const LANES = 64u;

@@ -1,4 +1,4 @@
-import visible from "../attend/visible.wgsl?raw";
+import visible from "../attend/webgpu/visible.wgsl?raw";
 import { cacheFormats } from "../cache/cache.ts";
 import { attentionElements, attentionRead, singlesPreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
@@ -14,7 +14,7 @@ export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => (
   formats: [format],
   constants: ({ present }) => ({
     HAS_SOURCE: present.has("sourceCache"),
-    HAS_HEAD_PARAMS: present.has("headParams"),
+    HAS_HEAD_BIASES: present.has("headBiases"),
   }),
   workgroups: ({ params: { rows, heads } }) => spread(rows! * heads!),
 }));

@@ -1,4 +1,4 @@
-import { fitsScores, SCORE_NUMBERS, scoreConstants, scorePass, scorePlan } from "../attend/scores.ts";
+import { fitsScores, SCORE_NUMBERS, scoreConstants, scorePass, scorePlan } from "../attend/webgl/scores.ts";
 import type { WebGlImplementation } from "../kernel.ts";
 import { quotientFunction } from "../webgl-functions.ts";
 import source from "./attend-pattern.gl.js?raw";

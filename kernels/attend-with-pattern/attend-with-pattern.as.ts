@@ -1,18 +1,18 @@
-// attend-with-pattern: z = pattern · v.
+// z = pattern · v, a head of a row at a time.
 
 import { headBytes, headNumbers } from "../cache/heads.as";
 import { madd, scratchAddress, shareBegin } from "../call.as";
 import { AttendWithPatternCall } from "../calls/attend-with-pattern.as";
 
-/** z [n] += weight · value */
+/** z [n] += share · value */
 @inline
-function addScaled(z: usize, weight: f32, value: usize, n: u32): void {
+function addScaled(z: usize, share: f32, value: usize, n: u32): void {
   let i: usize = 0;
   const bytes = <usize>n << 2;
   for (; i + 16 <= bytes; i += 16) {
-    v128.store(z + i, madd(f32x4.splat(weight), v128.load(value + i), v128.load(z + i)));
+    v128.store(z + i, madd(f32x4.splat(share), v128.load(value + i), v128.load(z + i)));
   }
-  for (; i < bytes; i += 4) store<f32>(z + i, load<f32>(z + i) + weight * load<f32>(value + i));
+  for (; i < bytes; i += 4) store<f32>(z + i, load<f32>(z + i) + share * load<f32>(value + i));
 }
 
 function combine<T>(call: AttendWithPatternCall, row: u32, head: u32): void {

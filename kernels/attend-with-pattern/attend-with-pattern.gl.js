@@ -1,4 +1,4 @@
-// Four dimensions of z for one row and head: the values of the row's keys, weighted by the pattern.
+// Four dimensions of z for one row and head: the sum of the keys' values, each times its number of the pattern.
 
 function attendWithPattern(pattern, cache, ranges, entries, sourceCache, rows, columns) {
   const texels = this.constants.headTexels;
@@ -20,12 +20,12 @@ function attendWithPattern(pattern, cache, ranges, entries, sourceCache, rows, c
     const n = line + i;
     const texel = Math.floor(n / 4);
     const four = pattern[texel];
-    const weight = four[n - texel * 4];
+    const share = four[n - texel * 4];
     const v = cache[at];
-    a = a + weight * v[0];
-    b = b + weight * v[1];
-    c = c + weight * v[2];
-    d = d + weight * v[3];
+    a = a + share * v[0];
+    b = b + share * v[1];
+    c = c + share * v[2];
+    d = d + share * v[3];
     if (this.constants.hasSource > 0) {
       const m = n + columns;
       const otherTexel = Math.floor(m / 4);

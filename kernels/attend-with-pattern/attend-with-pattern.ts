@@ -1,13 +1,15 @@
-// The second half of attention when its pattern was edited: z = pattern · v, over the keys of each row's range.
-// Layouts as in `attend` and `attend-pattern`.
-
-import { attentionInputs } from "../attend/attend.ts";
+import { attentionInputs } from "../attend/samples.ts";
 import { DENSE } from "../attend/visible.ts";
 import { headBytes, numberBytes } from "../cost.ts";
 import { listBytes, rangedWork } from "../attend/work.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * The second half of attention with a given pattern: z = pattern · v over the keys of each row's range.
+ * It serves where somebody edits a pattern. pattern [rows, heads, columns + sourceColumns], z [rows, heads, headDim]; other buffers
+ * as in `attend`.
+ */
 export const attendWithPattern = defineKernel({
   name: "attend-with-pattern",
   buffers: {
@@ -48,10 +50,10 @@ export const attendWithPattern = defineKernel({
         const sums = new Float64Array(headDim);
         for (let entry = begin; entry < end; entry++) {
           const value = (entries[entry * 4]! * 2 + 1) * kvHeads * headDim + kvHead * headDim;
-          const weight = pattern[line + entry - begin]!;
-          const sourceWeight = sourceCache ? pattern[line + columns + entry - begin]! : 0;
+          const share = pattern[line + entry - begin]!;
+          const sourceShare = sourceCache ? pattern[line + columns + entry - begin]! : 0;
           for (let i = 0; i < headDim; i++) {
-            sums[i]! += weight * cache[value + i]! + (sourceCache ? sourceWeight * sourceCache[value + i]! : 0);
+            sums[i]! += share * cache[value + i]! + (sourceCache ? sourceShare * sourceCache[value + i]! : 0);
           }
         }
         z.set(sums, (row * heads + head) * headDim);
@@ -59,7 +61,7 @@ export const attendWithPattern = defineKernel({
     }
   },
   bound: ({ entryCount }) => ({ absolute: 4e-6 * Math.sqrt(entryCount), relative: 1e-5 }),
-  // 2 for every weight of a head and number of its value; every key of a range counts, visible or not.
+  // 2 for every share of a head and number of its value; every key of a range counts, visible or not.
   cost: (params, setting, inputs) => {
     const { rows, heads, kvHeads, headDim } = params;
     const { pairs, keys } = rangedWork(params, inputs);

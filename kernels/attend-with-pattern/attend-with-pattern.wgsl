@@ -1,5 +1,5 @@
-// z = pattern · v: one element of z a lane, which walks all keys of its row's range; neighboring lanes read neighboring
-// dimensions of each value, and the same weight.
+// z = pattern · v, one element of z a lane. A lane walks all keys of its row's range; neighboring lanes read neighboring dimensions
+// of each value, and the same number of the pattern.
 //
 // Prepended by the device: `params`, and
 //   pattern [rows, heads, columns + source_columns]

@@ -1,4 +1,4 @@
-import { fitsScores, scoreConstants } from "../attend/scores.ts";
+import { fitsScores, scoreConstants } from "../attend/webgl/scores.ts";
 import type { WebGlImplementation } from "../kernel.ts";
 import { quotientFunction, TEXEL } from "../webgl-functions.ts";
 import source from "./attend-with-pattern.gl.js?raw";

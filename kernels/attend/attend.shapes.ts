@@ -1,5 +1,6 @@
 import type { SampleOf } from "../kernel.ts";
-import type { attend, AttentionParams } from "./attend.ts";
+import type { attend } from "./attend.ts";
+import type { AttentionParams } from "./params.ts";
 import { DENSE, type VisibilityParams } from "./visible.ts";
 
 type Shape = SampleOf<typeof attend>;
@@ -26,7 +27,7 @@ const rules: readonly Partial<VisibilityParams>[] = [
   { segmented: 1, sinks: 1, anchorSeesAnchors: 0 },
   { segmented: 1, keepRecent: 2, keepWindow: 3, sinks: 1, window: 20 },
 ];
-const alone = ["sourceCache", "headParams"] as const;
+const alone = ["sourceCache", "headBiases"] as const;
 
 /** Where the attention kernels are tested: heads, groups, counts of keys around every block, every rule of visibility. */
 export const shapes: readonly Shape[] = [
@@ -42,7 +43,7 @@ export const shapes: readonly Shape[] = [
   ...rules.flatMap((rule) => [
     { params: { ...attention(6, 4, 2, 16, 40), ...rule }, absent: alone },
     { params: { ...attention(5, 2, 1, 20, 33), ...rule, list: 1 } },
-    { params: { ...attention(1, 3, 1, 64, 50), ...rule, softcap: 2 }, absent: ["headParams" as const] },
+    { params: { ...attention(1, 3, 1, 64, 50), ...rule, softcap: 2 }, absent: ["headBiases" as const] },
   ]),
   // SmolLM2-135M: decoding, and a piece of a prompt
   { params: attention(1, 9, 3, 64, 200), absent: alone },

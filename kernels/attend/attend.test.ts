@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../trial.ts";
-import { attend, attentionInputs, type AttentionParams } from "./attend.ts";
+import { attend } from "./attend.ts";
+import type { AttentionParams } from "./params.ts";
+import { attentionInputs } from "./samples.ts";
 import { DENSE, isVisible } from "./visible.ts";
 
 const base: AttentionParams = {
@@ -19,7 +21,7 @@ const words = (...numbers: number[]) => Uint32Array.from(numbers);
 
 function attendTo(params: AttentionParams, given: Record<string, Float64Array | Uint32Array>): Float64Array {
   const z = new Float64Array(params.rows * params.heads * params.headDim);
-  attend.reference({ sourceCache: undefined, headParams: undefined, ...given, z }, params);
+  attend.reference({ sourceCache: undefined, headBiases: undefined, ...given, z }, params);
   return z;
 }
 
@@ -70,7 +72,7 @@ describe("attend", () => {
       cache: cacheOf([1, 1], [1, 5]),
       ranges: words(0, 2, 1, 0),
       entries: words(0, 0, 0, bias, 1, 1, 0, 0, 0, 0, 0, 0),
-      headParams: Float64Array.of(0, 1, 0, 0),
+      headBiases: Float64Array.of(0, 1, 0, 0),
     });
     expect(z[0]).toBeCloseTo(0.75 * 1 + 0.25 * 5, 7);
     expect(z[2]).toBeCloseTo(3, 12);
@@ -81,7 +83,7 @@ describe("attend", () => {
       q: Float64Array.of(0, 0, 0, 0),
       cache: cacheOf([0, 0], [1, 3]),
       sourceCache: cacheOf([0, 0], [100, 200]),
-      headParams: Float64Array.of(0, 1, Math.log(2), 1),
+      headBiases: Float64Array.of(0, 1, Math.log(2), 1),
       ranges: words(0, 2, 1, 2),
       entries: words(0, 0, 1, 0, 1, 1, 2, 0, 0, 0, 0, 0),
     });

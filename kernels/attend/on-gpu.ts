@@ -2,16 +2,16 @@ import { cacheFormats } from "../cache/cache.ts";
 import { attentionElements, attentionRead, foursPreludes, singlesPreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
 import type { Setting, WgslImplementation } from "../kernel.ts";
-import chunkF16 from "./chunk.f16.wgsl?raw";
-import chunkF32 from "./chunk.f32.wgsl?raw";
-import rowsOfFour from "./attend.rows.subgroups.wgsl?raw";
-import split from "./attend.split.wgsl?raw";
-import subgroups from "./attend.subgroups.wgsl?raw";
-import tiles from "./attend.tiles.wgsl?raw";
-import plain from "./attend.wgsl?raw";
-import tileMemory from "./tile.wgsl?raw";
-import visible from "./visible.wgsl?raw";
-import walk from "./walk.subgroups.wgsl?raw";
+import chunkF16 from "./webgpu/chunk.f16.wgsl?raw";
+import chunkF32 from "./webgpu/chunk.f32.wgsl?raw";
+import rowsOfFour from "./webgpu/rows.subgroups.wgsl?raw";
+import split from "./webgpu/split.wgsl?raw";
+import subgroups from "./webgpu/subgroups.wgsl?raw";
+import tiles from "./webgpu/tiles.wgsl?raw";
+import plain from "./webgpu/attend.wgsl?raw";
+import tileMemory from "./webgpu/tile.wgsl?raw";
+import visible from "./webgpu/visible.wgsl?raw";
+import walk from "./webgpu/walk.subgroups.wgsl?raw";
 
 /** Rows of a tile of `attend.tiles`, and the largest head that its lanes can sum up. */
 const TILE = { rows: 32, headDim: 128, workgroupBytes: 14_000 } as const;
@@ -20,7 +20,7 @@ const SPLIT = { parts: 32, rows: 4 } as const;
 
 const sources = ({ present }: Setting) => ({
   HAS_SOURCE: present.has("sourceCache"),
-  HAS_HEAD_PARAMS: present.has("headParams"),
+  HAS_HEAD_BIASES: present.has("headBiases"),
 });
 
 /** Workgroups [.., .., slices] for a workgroup per `tile` rows, head, and slice of `dims` dimensions of the head. */
@@ -57,7 +57,7 @@ export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format):
     constants: (setting) => ({ CHUNKS: Math.ceil(setting.params["headDim"]! / 32), ...sources(setting) }),
     workgroups: ({ params: { rows, heads } }) => spread(Math.ceil(rows! / TILE.rows) * heads!),
   };
-  // for measured choice: nobody has timed it on a GPU
+  // chosen only by measurement: not timed on a GPU yet
   const inTilesOfHalves: WgslImplementation = {
     ...inTiles,
     name: `attend.tiles.halves.${format}`,

@@ -1,7 +1,7 @@
 import type { WebGlImplementation } from "../kernel.ts";
 import { quotientFunction, TEXEL } from "../webgl-functions.ts";
-import source from "./attend.gl.js?raw";
-import { fitsScores, SCORE_NUMBERS, scoreConstants, scorePass, scorePlan } from "./scores.ts";
+import source from "./webgl/attend.gl.js?raw";
+import { fitsScores, SCORE_NUMBERS, scoreConstants, scorePass, scorePlan } from "./webgl/scores.ts";
 
 /** Scores first, four keys a thread; then four dimensions of z a thread, with the softmax taken on the way. */
 export const webgl: readonly WebGlImplementation[] = [

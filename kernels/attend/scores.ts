@@ -1,48 +1,57 @@
-// The first pass of attention on WebGL: a row's scores in a texture of their own, [rows · heads, columnTexels] texels, twice as
-// long with a second key source. attend and attend-pattern both go on from there.
+// The scores of attention by definition: one for every visible key of a row and head.
 
-import type { Setting, WebGlImplementation, WebGlPass } from "../kernel.ts";
-import { isWhole, quotientFunction, TEXEL, visibleFunction } from "../webgl-functions.ts";
-import source from "./scores.gl.js?raw";
+import type { Floats } from "../kernel.ts";
+import type { AttentionParams } from "./params.ts";
+import { isVisible } from "./visible.ts";
 
-type Plan = NonNullable<WebGlImplementation["plan"]>;
-
-/** True for heads of whole texels. */
-export function fitsScores({ params }: Setting): boolean {
-  return isWhole(params["headDim"]);
+/** What the scores are made from. */
+export interface ScoreInputs {
+  readonly q: Floats;
+  readonly cache: Floats;
+  readonly ranges: Uint32Array;
+  readonly entries: Uint32Array;
+  readonly sourceCache: Floats | undefined;
+  readonly headBiases: Floats | undefined;
 }
 
-/** Constants of the passes of attention. */
-export function scoreConstants({ params, present }: Setting): Readonly<Record<string, number>> {
-  return {
-    headTexels: params["headDim"]! / TEXEL,
-    group: params["heads"]! / params["kvHeads"]!,
-    hasSource: Number(present.has("sourceCache")),
-    hasHeadParams: Number(present.has("headParams")),
-  };
+const bits = new Uint32Array(1);
+const asFloat = new Float32Array(bits.buffer);
+
+/** The f32 that 32 bits stand for. */
+export function floatOfBits(word: number): number {
+  bits[0] = word;
+  return asFloat[0]!;
 }
 
-/** How long the lines of scores must be: as long as the longest range of a row, which the host wrote. */
-export const scorePlan = (
-  { rows, heads, list }: Parameters<Plan>[0],
-  words: Parameters<Plan>[1],
-  present: ReadonlySet<string>,
-) => {
-  const ranges = words("ranges").subarray(list! * rows! * 4, (list! + 1) * rows! * 4);
-  let longest = 1;
-  for (let row = 0; row < rows!; row++) longest = Math.max(longest, ranges[row * 4 + 1]! - ranges[row * 4]!);
-  const columnTexels = Math.ceil(longest / TEXEL);
-  const scoreTexels = columnTexels * (present.has("sourceCache") ? 2 : 1);
-  return { numbers: { columnTexels, scoreTexels }, temporaries: { scores: rows! * heads! * scoreTexels } };
-};
-
-/** The plan's numbers. */
-export const SCORE_NUMBERS = { columnTexels: "Integer", scoreTexels: "Integer" } as const;
-
-/** The pass. */
-export const scorePass: WebGlPass = {
-  writes: "scores",
-  source,
-  functions: [quotientFunction, visibleFunction],
-  line: ({ scoreTexels }) => scoreTexels!,
-};
+/** Calls `visit` with each visible key of a row for one head: its place in the row's range, cache, slot and score. */
+export function forEachScore(
+  { q, cache, ranges, entries, sourceCache, headBiases }: ScoreInputs,
+  params: AttentionParams,
+  row: number,
+  head: number,
+  visit: (place: number, isSource: boolean, slot: number, score: number) => void,
+): void {
+  const { rows, heads, kvHeads, headDim, list, scale, softcap } = params;
+  const kvHead = Math.floor(head / (heads / kvHeads));
+  const range = (list * rows + row) * 4;
+  const [begin, end, position, mark] = [ranges[range]!, ranges[range + 1]!, ranges[range + 2]!, ranges[range + 3]!];
+  const sourceBias = headBiases ? headBiases[head * 2]! : 0;
+  const biasScale = headBiases ? headBiases[head * 2 + 1]! : 1;
+  for (let entry = begin; entry < end; entry++) {
+    const [slot, keyPosition, keyMark] = [entries[entry * 4]!, entries[entry * 4 + 1]!, entries[entry * 4 + 2]!];
+    const bias = floatOfBits(entries[entry * 4 + 3]!) * biasScale;
+    const scoreIn = (keys: Floats) => {
+      let dot = 0;
+      for (let i = 0; i < headDim; i++) {
+        dot += q[(row * heads + head) * headDim + i]! * keys[(slot * 2 * kvHeads + kvHead) * headDim + i]!;
+      }
+      const score = dot * scale;
+      return softcap > 0 ? softcap * Math.tanh(score / softcap) : score;
+    };
+    if (isVisible(params, position, mark, keyPosition, keyMark))
+      visit(entry - begin, false, slot, scoreIn(cache) + bias);
+    if (sourceCache && keyMark & 1 && keyPosition <= position) {
+      visit(entry - begin, true, slot, scoreIn(sourceCache) + bias + sourceBias);
+    }
+  }
+}

@@ -1,27 +1,28 @@
-// Which key a query may see, from numbers alone: the rule that every implementation of `attend` evaluates.
+// The rule that says which key a query may see, from numbers alone. Every implementation of attention evaluates it.
 //
-// A row of queries and each key carry a position and a mark; mark = 2 · segment + isAnchor. Segments are counted from 0
-// along a sequence and end with an anchor, which belongs to the segment it closes (docs: anchor attention).
+// A query and a key have a position and a mark = 2 · segment + isAnchor. Segments are counted from 0 along a sequence; a segment ends
+// with an anchor, which belongs to it.
 
 /** The parameters of the visibility rule, all u32. */
 export const VISIBILITY_PARAMS = {
   /** the model's own sliding window: positions i - window < j; 0 for none */
   window: "u32",
-  /** a window kept by the cache's policy, beside which sinks stay visible; 0 for none */
+  /** the window of a cache policy; sinks stay visible in addition to it; 0 for none */
   keepWindow: "u32",
-  /** positions below this are always visible to the policy's rules */
+  /** positions below this stay visible under the policy's window and under segments */
   sinks: "u32",
   /** 1: keys of finished segments are visible only if they are anchors */
   segmented: "u32",
   /** how many finished segments stay whole */
   keepRecent: "u32",
-  /** 0: an anchor's own row sees only its segment and the sinks */
+  /** 1: rows of anchors see earlier anchors too; 0: they see their own segment and the sinks only */
   anchorSeesAnchors: "u32",
 } as const;
 
+/** A rule of visibility: a number for each of VISIBILITY_PARAMS. */
 export type VisibilityParams = { readonly [K in keyof typeof VISIBILITY_PARAMS]: number };
 
-/** The rule under which every earlier key is visible. */
+/** The rule under which every earlier key is visible: dense causal attention. */
 export const DENSE: VisibilityParams = {
   window: 0,
   keepWindow: 0,

@@ -1,12 +1,12 @@
-// How much there is to compute in attention: pairs of a row and a key that it sees, and keys that any row sees. Both follow
-// from the lists; without them every row is taken to see every entry.
+// The amount of work in a call of attention: pairs of a row and a key that it sees, and keys that any row sees. Both follow from the
+// lists; without lists every row counts as seeing every entry.
 
 import { numberBytes, type CostSetting } from "../cost.ts";
 import type { Inputs } from "../kernel.ts";
-import type { AttentionParams } from "./attend.ts";
+import type { AttentionParams } from "./params.ts";
 import { isVisible } from "./visible.ts";
 
-/** Operations of a score beside its dot product: scale, bias, comparison, exponential, sum. */
+/** Operations of a score in addition to its dot product: scale, bias, comparison, exponential, sum. */
 export const SCORE_FLOPS = 5;
 
 /** What is computed with, of each kind. */

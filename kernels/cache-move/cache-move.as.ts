@@ -1,4 +1,4 @@
-// cache-move: copies of slots.
+// Copies slots.
 
 import { headBytes } from "../cache/heads.as";
 import { shareBegin } from "../call.as";

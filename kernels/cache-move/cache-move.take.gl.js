@@ -1,4 +1,4 @@
-// Takes the slots that move: moved[row] = cache[moves[row][0]].
+// Reads the slots that move: moved[row] = cache[moves[row][0]].
 
 function cacheMoveTake(moves, cache) {
   const word = Math.floor(this.thread.y / 2);

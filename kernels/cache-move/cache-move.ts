@@ -1,10 +1,11 @@
-// Moves slots of a layer's cache: slot moves[i][1] becomes a copy of slot moves[i][0], to the bit. No slot is both read and
-// written.
-
 import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, exact, shuffled } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * Copies slots of a layer's cache, to the bit: slot moves[i][1] becomes slot moves[i][0].
+ * moves [rows, 2], cache [slotCount, 2, kvHeads, headDim]. No slot may be both read and written.
+ */
 export const cacheMove = defineKernel({
   name: "cache-move",
   buffers: { moves: "read u32", cache: "cache read-write" },

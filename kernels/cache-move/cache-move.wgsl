@@ -1,4 +1,4 @@
-// The words of slot moves[row].to = those of slot moves[row].from, one a lane.
+// Copies the words of slot moves[row].x to slot moves[row].y, one word a lane.
 //
 // Prepended by the device: `params`, moves [rows] of vec2<u32>, (from, to), cache [slot_count, 2, kv_heads] heads, as words.
 

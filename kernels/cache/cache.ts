@@ -1,11 +1,11 @@
-// A layer's cache [slots, 2, kvHeads, headDim] as devices keep it: head after head, each a whole number of 4-byte words.
+// A layer's cache [slots, 2, kvHeads, headDim] in a device's memory: head after head, each a whole number of 4-byte words.
 //
-//   f32   a word a number
-//   f16   two numbers a word, the earlier in the lower half
+//   f32   one number a word
+//   f16   two numbers a word, the earlier one in the lower half
 //   int8  four codes a word, then the scales of each 32 numbers, two a word: number = scale · code, code from -127 to 127
 //
-// A scale is max / 127 rounded to bf16, which is the upper half of an f32: 8 bits, so that scale · code is exact in f32 and the
-// largest number's code is always ±127. What was read back and is stored again gives the same words.
+// A scale is max / 127 rounded to bf16, the upper half of an f32. It has 8 bits, so that scale · code is exact in f32, and the code of
+// the largest number is always ±127. Numbers that were read and are stored again give the same words.
 
 import { f16ToF32, f32ToF16 } from "../matrix/float16.ts";
 

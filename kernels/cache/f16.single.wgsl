@@ -1,4 +1,4 @@
-// How keys and values are read where the cache holds f16: a number at a time, any head_dim, two a word.
+// Reads keys and values from a cache of f16: a number at a time, for any head_dim. A word holds two.
 
 alias Cached = u32;
 alias Numbers = f32;

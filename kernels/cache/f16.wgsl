@@ -1,5 +1,5 @@
-// How keys and values are read where the cache holds f16: four numbers at a time, head_dim a multiple of 4. An adapter may
-// read numbers below 2^-14 as zeros.
+// Reads keys and values from a cache of f16: four numbers at a time, for head_dim a multiple of 4. An adapter may read numbers below
+// 2^-14 as zeros.
 
 alias Cached = vec2<u32>;
 alias Numbers = vec4<f32>;

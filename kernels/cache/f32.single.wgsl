@@ -1,4 +1,4 @@
-// How keys and values are read where the cache holds f32: a number at a time, any head_dim.
+// Reads keys and values from a cache of f32: a number at a time, for any head_dim.
 
 alias Cached = f32;
 alias Numbers = f32;

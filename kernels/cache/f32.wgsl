@@ -1,4 +1,4 @@
-// How keys and values are read where the cache holds f32: four numbers at a time, head_dim a multiple of 4.
+// Reads keys and values from a cache of f32: four numbers at a time, for head_dim a multiple of 4.
 
 alias Cached = vec4<f32>;
 alias Numbers = vec4<f32>;

@@ -1,5 +1,5 @@
-// Heads of a cache as f32. The format is a type: f32 stands for itself, i16 for f16, i8 for int8 (kernels/cache/cache.ts), so that
-// each kernel is compiled once per format.
+// Heads of a cache as f32. The format is a type: f32 for f32, i16 for f16, i8 for int8 (kernels/cache/cache.ts), so that each kernel is
+// compiled once per format.
 
 const SMALLER: f32 = 1.9259299443872359e-34; // 2^-112, between the exponents of f32 and of halves
 const LARGER: f32 = 5192296858534827628530496329220096.0; // 2^112

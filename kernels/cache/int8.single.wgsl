@@ -1,5 +1,5 @@
-// How keys and values are read where the cache holds int8: a number at a time, any head_dim. Behind a head's codes, four a
-// word, stand the scales of each 32 numbers as bf16, two a word.
+// Reads keys and values from a cache of int8: a number at a time, for any head_dim. The codes of a head, four a word, are followed by
+// the scales of each 32 numbers as bf16, two a word.
 
 alias Cached = u32;
 alias Numbers = f32;

@@ -1,5 +1,5 @@
-// How keys and values are read where the cache holds int8: four numbers at a time, head_dim a multiple of 4. Behind a head's
-// codes stand the scales of each 32 numbers as bf16, two a word.
+// Reads keys and values from a cache of int8: four numbers at a time, for head_dim a multiple of 4. The codes of a head are followed
+// by the scales of each 32 numbers as bf16, two a word.
 
 alias Cached = u32;
 alias Numbers = vec4<f32>;

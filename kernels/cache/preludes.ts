@@ -1,7 +1,7 @@
-// What stands in front of a shader that reads a cache, whose buffer is array<Cached>. The key of a slot begins at
-// key_begin(slot, kv_head), its value at value_begin(slot, kv_head). In the attention shaders, which declare `cache`,
-// `source_cache` and HAS_SOURCE, cached(begin, i, is_source) reads numbers 4i.. as vec4<f32> (`fours`, head_dim a multiple
-// of 4) or number i as f32 (`singles`, any head_dim); others call decoded(cache[codes_at(..)], cache[scale_at(..)], i).
+// The WGSL that is prepended to shaders that read a cache, whose buffer is array<Cached>. The key of a slot begins at
+// key_begin(slot, kv_head), its value at value_begin(slot, kv_head). The attention shaders, which have `source_cache` and HAS_SOURCE,
+// call cached(begin, i, is_source) for numbers 4i.. as vec4<f32> (`fours`, head_dim a multiple of 4) or number i as f32 (`singles`,
+// any head_dim). Other shaders call decoded(cache[codes_at(..)], cache[scale_at(..)], i).
 
 import type { CacheFormat } from "./cache.ts";
 import f16 from "./f16.wgsl?raw";
@@ -46,7 +46,7 @@ export const attentionElements = {
   sourceCache: "Cached",
   ranges: "vec4<u32>",
   entries: "vec4<u32>",
-  headParams: "vec2<f32>",
+  headBiases: "vec2<f32>",
 } as const;
 
 /** `cached`, for the attention shaders, behind either of those. */

@@ -1,8 +1,8 @@
-// embed: a token's row is one of the eight of its panel.
+// Copies rows of the table. A token's row is one of the eight rows of a panel.
 
 import { shareBegin } from "../call.as";
 import { EmbedCall } from "../calls/embed.as";
-import { panelBytes, weightOf } from "../matrix/weights.as";
+import { panelBytes, weightOf } from "../matrix/wasm/weights.as";
 
 function embedRow<W>(call: EmbedCall, row: u32): void {
   const dim = call.dim;

@@ -1,10 +1,13 @@
-// Tokens to vectors: y[row] = scale · table[token] (+ positionTable[position]).
-// A token number from vocabSize on stands for a vector of the caller's: vectors[token - vocabSize].
-
 import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * Vectors of tokens: y[row] = scale · table[token] (+ positionTable[position]).
+ * tokens, positions [rows]; table [tableEnd - tableBegin, dim], rows tableBegin..tableEnd of the whole table;
+ * positionTable [contextLength, dim]; vectors [vectorCount, dim]; y [rows, dim]. A token number from vocabSize on stands for
+ * vectors[token - vocabSize]. Rows of y whose token is not in this piece of the table stay as they are.
+ */
 export const embed = defineKernel({
   name: "embed",
   buffers: {

@@ -1,5 +1,5 @@
-// y[row] = scale · table[token] (+ position_table[position]); tokens from vocab_size on name rows of `vectors`.
-// A lane takes four neighboring columns, as the matrix packs them. Tokens whose row of the table is not at hand are left.
+// y[row] = scale · table[token] (+ position_table[position]); tokens from vocab_size on name rows of `vectors`. A lane takes four
+// neighboring columns, as the matrix packs them. Rows whose token is not in this piece of the table are left as they are.
 //
 // Prepended by the device: `params`, and
 //   tokens [rows]

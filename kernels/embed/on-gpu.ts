@@ -1,6 +1,6 @@
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
-import { exactPreludes, gpuFormats } from "../matrix/preludes.ts";
+import { exactPreludes, gpuFormats } from "../matrix/webgpu/formats/preludes.ts";
 import code from "./embed.wgsl?raw";
 
 /** Four columns a lane, one implementation for each format of the table. */

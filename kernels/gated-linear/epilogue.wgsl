@@ -1,5 +1,4 @@
-// How `gated-linear` finishes an output, put in front of its shaders: act(gate sum + bias) · (up sum + bias). `params`,
-// `gate_bias`, `up_bias` and `y` are the shader's own.
+// How `gated-linear` finishes an output, prepended to its shaders: act(gate sum + bias) · (up sum + bias).
 
 override HAS_GATE_BIAS: bool;
 override HAS_UP_BIAS: bool;

@@ -1,8 +1,8 @@
-// gated-linear for one to four rows: the two matrices stream past once.
+// One to four rows: both matrices are read once.
 
 import { scratchAddress, shareBegin } from "../call.as";
 import { GatedLinearCall } from "../calls/gated-linear.as";
-import { addRows } from "../matrix/rows.as";
+import { addRows } from "../matrix/wasm/rows.as";
 import { finishGated } from "./gated-linear.finish.as";
 
 function fewRows<W>(call: GatedLinearCall, thread: i32, threads: i32): void {

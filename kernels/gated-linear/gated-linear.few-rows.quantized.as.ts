@@ -1,13 +1,13 @@
-// gated-linear for one to four rows and quantized weights, as linear.few-rows.quantized.
+// One to four rows and quantized weights, as in linear.few-rows.quantized.
 
 import { scratchAddress, shareBegin } from "../call.as";
 import { GatedLinearCall } from "../calls/gated-linear.as";
-import { isBeyondCaches, rowsAtOnce, touch } from "../matrix/rounded-rows.as";
-import { addQuantized, roundFewRows } from "../matrix/rows.quantized.as";
-import { panelBytes } from "../matrix/weights.as";
+import { isBeyondCaches, rowsAtOnce, prefetch } from "../matrix/wasm/rounded-rows.as";
+import { addQuantized, roundFewRows } from "../matrix/wasm/rows.quantized.as";
+import { panelBytes } from "../matrix/wasm/weights.as";
 import { finishGated } from "./gated-linear.finish.as";
 
-function fewRows<W>(call: GatedLinearCall, thread: i32, threads: i32, isAhead: bool): void {
+function fewRows<W>(call: GatedLinearCall, thread: i32, threads: i32, mayPrefetch: bool): void {
   const rows = call.rows;
   const inputs = <i32>call.inputs;
   const panels = (call.outputs + 7) >> 3;
@@ -16,7 +16,7 @@ function fewRows<W>(call: GatedLinearCall, thread: i32, threads: i32, isAhead: b
   const ups = gates + 128;
   const begin = shareBegin(panels, thread, threads);
   const end = shareBegin(panels, thread + 1, threads);
-  const isTouching = isAhead && isBeyondCaches(bytes * <usize>panels);
+  const isPrefetching = mayPrefetch && isBeyondCaches(bytes * <usize>panels);
   const step = rowsAtOnce(inputs);
   for (let row: u32 = 0; row < rows; row += step) {
     const count = min(step, rows - row);
@@ -26,9 +26,9 @@ function fewRows<W>(call: GatedLinearCall, thread: i32, threads: i32, isAhead: b
     for (let panel = begin; panel < end; panel++, gate += bytes, up += bytes) {
       const isLast = panel + 1 == end;
       memory.fill(gates, 0, 256);
-      if (isTouching && !isLast) touch(gate + bytes, bytes);
+      if (isPrefetching && !isLast) prefetch(gate + bytes, bytes);
       addQuantized<W>(count, gate, inputs, gates);
-      if (isTouching && !isLast) touch(up + bytes, bytes);
+      if (isPrefetching && !isLast) prefetch(up + bytes, bytes);
       addQuantized<W>(count, up, inputs, ups);
       finishGated(call, row, count, panel, gates, ups);
     }

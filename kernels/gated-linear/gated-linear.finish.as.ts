@@ -1,4 +1,4 @@
-// What ends a gated linear: act(gate + gateBias) · (up + upBias), from two tiles of sums [rows][8] to the result.
+// The end of a gated linear: act(gate + gateBias) · (up + upBias), from two tiles of sums [rows][8] to y.
 
 import { GatedLinearCall } from "../calls/gated-linear.as";
 import { activate4 } from "../math.as";

@@ -1,5 +1,5 @@
-// A thread for four neighboring outputs of a row: each texel of x meets four of the gate's and four of the other matrix's.
-// Results are whole texels: outputBegin and outputStride are multiples of four.
+// Four neighboring outputs of a row a thread: each texel of x is multiplied by four texels of each matrix. Results are whole texels:
+// outputBegin and outputStride are multiples of four.
 
 function gatedLinear(x, gate, up, gateBias, upBias, outputBegin) {
   const at = this.thread.y * this.constants.inputTexels;

@@ -1,9 +1,9 @@
-// gated-linear for five rows and more: both matrices of a panel by turns.
+// Five rows and more: for each panel one matrix, then the other.
 
 import { GatedLinearCall } from "../calls/gated-linear.as";
-import { chunkRows, multiplyChunk, openChunk, tileAddress } from "../matrix/many-rows.as";
-import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/portions.as";
-import { panelBytes } from "../matrix/weights.as";
+import { chunkRows, multiplyChunk, openChunk, tileAddress } from "../matrix/wasm/many-rows.as";
+import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/wasm/portions.as";
+import { panelBytes } from "../matrix/wasm/weights.as";
 import { finishGated } from "./gated-linear.finish.as";
 
 function manyRows<W>(call: GatedLinearCall, threads: i32): void {

@@ -1,10 +1,10 @@
-// gated-linear for five rows and more of rounded x, and quantized weights: both matrices of a panel by turns.
+// Five rows and more and quantized weights, with x rounded: for each panel one matrix, then the other.
 
 import { GatedLinearCall } from "../calls/gated-linear.as";
-import { multiplyRounded, roundedChunk, roundedChunkRows, roundedTile } from "../matrix/many-rows.rounded.as";
-import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/portions.as";
-import { roundRows } from "../matrix/rounded-rows.as";
-import { panelBytes } from "../matrix/weights.as";
+import { multiplyRounded, roundedChunk, roundedChunkRows, roundedTile } from "../matrix/wasm/many-rows.rounded.as";
+import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/wasm/portions.as";
+import { roundRows } from "../matrix/wasm/rounded-rows.as";
+import { panelBytes } from "../matrix/wasm/weights.as";
 import { finishGated } from "./gated-linear.finish.as";
 
 function manyRows<W>(call: GatedLinearCall, threads: i32): void {

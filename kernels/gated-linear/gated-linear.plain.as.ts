@@ -1,4 +1,4 @@
-// gated-linear, one output after the other: any shape, no vectors in the sums.
+// Any shape: one output after the other, without vectors in the sums.
 
 import { shareBegin } from "../call.as";
 import { GatedLinearCall } from "../calls/gated-linear.as";

@@ -1,10 +1,13 @@
-// The gated feed-forward's first half (arXiv 2002.05202): y = act(x · gateᵀ + gateBias) · (x · upᵀ + upBias).
-
 import { ACTIVATIONS, activate } from "../activation.ts";
 import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * The first half of a gated feed-forward (arXiv 2002.05202): y = act(x · gateᵀ + gateBias) · (x · upᵀ + upBias).
+ * x [rows, inputs]; gate, up [outputs, inputs]; biases [outputStride]; y [rows, outputStride], of which columns
+ * outputBegin..outputBegin + outputs are written. `activation` is a code of ACTIVATIONS.
+ */
 export const gatedLinear = defineKernel({
   name: "gated-linear",
   buffers: {

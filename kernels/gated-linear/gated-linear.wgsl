@@ -1,5 +1,5 @@
-// Gated linear in any shape, on any adapter: a lane takes one output of 4 rows, so that a weight is read once for all of
-// them. The epilogue (biases, activation, product) stands in a prelude, the unpacking of four weights in another.
+// Any shape, on any adapter: a lane takes one output of 4 rows, so that a weight is read once for all of them. The epilogue (biases,
+// activation, product) is in epilogue.wgsl, the unpacking of four weights in kernels/matrix/webgpu/formats.
 //
 // Prepended by the device: `params`, and
 //   x [rows, inputs]

@@ -1,4 +1,4 @@
-// key-norm, a row at a time.
+// Mean norms of keys, a row at a time.
 
 import { headBytes, headNumbers } from "../cache/heads.as";
 import { dot, scratchAddress, shareBegin } from "../call.as";

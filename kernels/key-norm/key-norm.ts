@@ -1,14 +1,15 @@
-// y[row] = the mean over key/value heads of |k|, for the key stored in each row's slot: a small norm marks a key that queries
-// attend to (arXiv 2406.11430).
-
 import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * Norms of cached keys: y[row] = the mean over key/value heads of |k|, for the key in the row's slot.
+ * A small norm marks a key that queries attend to (arXiv 2406.11430). cache [slotCount, 2, kvHeads, headDim], slots [list + 1, rows],
+ * y [rows].
+ */
 export const keyNorm = defineKernel({
   name: "key-norm",
   buffers: { cache: "cache", slots: "read u32", y: "write" },
-  // slots [lists, rows], cache [slotCount, 2, kvHeads, headDim]
   params: { rows: "u32", kvHeads: "u32", headDim: "u32", list: "u32", slotCount: "u32" },
   sizes: ({ rows, kvHeads, headDim, list, slotCount }) => ({
     cache: slotCount * 2 * kvHeads * headDim,

@@ -1,4 +1,4 @@
-// layer-norm, a row at a time, the variance from the differences to the mean.
+// Layer norm, a row at a time. The variance is the mean square of the differences from the mean.
 
 import { madd, shareBegin, sumLanes } from "../call.as";
 import { LayerNormCall } from "../calls/layer-norm.as";

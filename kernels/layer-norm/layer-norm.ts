@@ -1,9 +1,11 @@
-// Layer norm (arXiv 1607.06450): y = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * Layer norm (arXiv 1607.06450): y = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias.
+ * x, y [rows, dim]; weight, bias [dim]. The variance divides by dim.
+ */
 export const layerNorm = defineKernel({
   name: "layer-norm",
   buffers: { x: "read", weight: "read", bias: "read optional", y: "write" },

@@ -1,5 +1,5 @@
-// y = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias: a workgroup per row. The mean comes first and the variance
-// from the distances to it, each with one barrier; every lane adds up all lanes' sums by itself.
+// y = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias: a workgroup per row. The mean is computed first, then the variance
+// from the differences, each with one barrier; every lane adds up the sums of all lanes.
 //
 // Prepended by the device: `params`, x [rows, dim], weight [dim], bias [dim], y [rows, dim].
 

@@ -1,5 +1,4 @@
-// How `linear` finishes an output, put in front of its shaders: softcap(act(sum + bias)) + residual. `params`, `bias`,
-// `residual` and `y` are the shader's own.
+// How `linear` finishes an output, prepended to its shaders: softcap(act(sum + bias)) + residual.
 
 override HAS_BIAS: bool;
 override HAS_RESIDUAL: bool;

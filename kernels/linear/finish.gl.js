@@ -1,4 +1,4 @@
-// How `linear` ends: an activation, then softcap · tanh(v / softcap), which 0 turns off.
+// The end of `linear`: an activation, then softcap · tanh(v / softcap), which a softcap of 0 turns off.
 
 function finish(code, softcap, sum) {
   let v = activation(code, sum);

@@ -1,5 +1,4 @@
-// The plain variant, for any count of outputs, such as an odd vocabulary's: a thread for four numbers of y, wherever their rows
-// begin and end.
+// Any count of outputs, such as an odd vocabulary's: a thread computes four numbers of y, wherever rows begin and end.
 
 function linearAny(x, weight, bias, residual, outputBegin) {
   let result = [0.0, 0.0, 0.0, 0.0];

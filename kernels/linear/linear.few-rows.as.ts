@@ -1,8 +1,8 @@
-// linear for one to four rows: decoding, and the few rows of Selective Prompt Anchoring. The weights stream past once.
+// One to four rows: decoding, and the few rows of Selective Prompt Anchoring. The weights are read once.
 
 import { scratchAddress, shareBegin } from "../call.as";
 import { LinearCall } from "../calls/linear.as";
-import { addRows } from "../matrix/rows.as";
+import { addRows } from "../matrix/wasm/rows.as";
 import { finishLinear } from "./linear.finish.as";
 
 function fewRows<W>(call: LinearCall, thread: i32, threads: i32): void {

@@ -1,4 +1,4 @@
-// What ends a linear: softcap(act(sum + bias)) + residual, from a tile of sums [rows][8] to the result.
+// The end of a linear: softcap(act(sum + bias)) + residual, from a tile of sums [rows][8] to y.
 
 import { LinearCall } from "../calls/linear.as";
 import { activate4, softcap4 } from "../math.as";

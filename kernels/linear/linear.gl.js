@@ -1,4 +1,4 @@
-// A thread for four neighboring outputs of a row: each texel of x meets four of the weights, so that 5 fetches serve 16
+// Four neighboring outputs of a row a thread: each texel of x is multiplied by four texels of weights, so that 5 fetches serve 16
 // multiplications. Results are whole texels: outputBegin and outputStride are multiples of four.
 
 function linear(x, weight, bias, residual, outputBegin) {

@@ -1,9 +1,9 @@
-// linear for five rows and more: prefill.
+// Five rows and more: prefill.
 
 import { LinearCall } from "../calls/linear.as";
-import { chunkRows, multiplyChunk, openChunk, tileAddress } from "../matrix/many-rows.as";
-import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/portions.as";
-import { panelBytes } from "../matrix/weights.as";
+import { chunkRows, multiplyChunk, openChunk, tileAddress } from "../matrix/wasm/many-rows.as";
+import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/wasm/portions.as";
+import { panelBytes } from "../matrix/wasm/weights.as";
 import { finishLinear } from "./linear.finish.as";
 
 function manyRows<W>(call: LinearCall, threads: i32): void {

@@ -1,10 +1,10 @@
-// linear for five rows and more of rounded x, and quantized weights: prefill.
+// Five rows and more and quantized weights, with x rounded: prefill.
 
 import { LinearCall } from "../calls/linear.as";
-import { multiplyRounded, roundedChunk, roundedChunkRows, roundedTile } from "../matrix/many-rows.rounded.as";
-import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/portions.as";
-import { roundRows } from "../matrix/rounded-rows.as";
-import { panelBytes } from "../matrix/weights.as";
+import { multiplyRounded, roundedChunk, roundedChunkRows, roundedTile } from "../matrix/wasm/many-rows.rounded.as";
+import { portionBegin, portionEnd, portionRow, takePanels } from "../matrix/wasm/portions.as";
+import { roundRows } from "../matrix/wasm/rounded-rows.as";
+import { panelBytes } from "../matrix/wasm/weights.as";
 import { finishLinear } from "./linear.finish.as";
 
 function manyRows<W>(call: LinearCall, threads: i32): void {

@@ -1,9 +1,8 @@
-// linear, one output after the other: any shape, no vectors. What the others are checked against, and what remains where
-// they are found wrong.
+// Any shape: one output after the other, without vectors. It remains where the faster ones are found wrong.
 
 import { shareBegin } from "../call.as";
 import { LinearCall } from "../calls/linear.as";
-import { panelBytes, weightOf } from "../matrix/weights.as";
+import { panelBytes, weightOf } from "../matrix/wasm/weights.as";
 import { finishOne } from "./linear.finish.as";
 
 /** The dot product of a row of x and output `output` of a panelled matrix. */

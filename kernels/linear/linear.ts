@@ -1,12 +1,14 @@
-// y = softcap(act(x · weightᵀ + bias)) + residual, for matrix rows outputBegin.. of a result that is outputStride wide.
-// softcap(v) = softcap · tanh(v / softcap); 0 turns it off. Few rows (decoding), many rows (prefill) and each weight
-// format are different algorithms under this one name.
-
 import { ACTIVATIONS, activate } from "../activation.ts";
 import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * A linear layer with what follows it: y = softcap(act(x · weightᵀ + bias)) + residual, softcap(v) = softcap · tanh(v / softcap).
+ * x [rows, inputs]; weight [outputs, inputs]; bias [outputStride]; residual, y [rows, outputStride], of which columns
+ * outputBegin..outputBegin + outputs are written. A softcap of 0 turns that step off; `activation` is a code of ACTIVATIONS.
+ * Few rows (decoding), many rows (prefill) and each format of weights are different algorithms under this name.
+ */
 export const linear = defineKernel({
   name: "linear",
   buffers: { x: "read", weight: "matrix", bias: "read optional", residual: "read optional", y: "write" },

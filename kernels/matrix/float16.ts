@@ -1,3 +1,5 @@
+// Conversions between IEEE 754 halves, as their 16 bits, and numbers.
+
 const float = new Float32Array(1);
 const word = new Uint32Array(float.buffer);
 
@@ -24,6 +26,12 @@ export function f32ToF16(value: number): number {
     return sign | (word[0]! - 0x3f000000);
   }
   return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
+}
+
+/** Writes the bits of a half at an offset of bytes, aligned or not. */
+export function putHalf(bytes: Uint8Array, at: number, bits: number): void {
+  bytes[at] = bits;
+  bytes[at + 1] = bits >> 8;
 }
 
 let table: Float32Array | undefined;

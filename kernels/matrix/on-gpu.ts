@@ -1,38 +1,38 @@
-// The WGSL implementations of kernels that multiply x by matrices: loops that are the same for all of them, and for each
-// format, between what a kernel says of its matrices (`lines.wgsl`, `epilogue.wgsl`) and its plain variant for any shape.
+// The WGSL implementations of kernels that multiply x by matrices, for each format: loops that are the same for all kernels, with the
+// kernel's own quad.wgsl and epilogue.wgsl in front, and the kernel's plain variant for any shape. README.md explains the words.
 
 import { spread, spreadLanes } from "../dispatch.ts";
 import type { Bound, Setting, WgslImplementation } from "../kernel.ts";
 import activation from "../activate/activation.wgsl?raw";
-import blocksF16 from "./blocks.f16.wgsl?raw";
-import blocksF32 from "./blocks.f32.wgsl?raw";
-import blocksHalfWeights from "./blocks.half-weights.wgsl?raw";
-import blocks from "./blocks.wgsl?raw";
-import lines from "./lines.wgsl?raw";
+import blocksF16 from "./webgpu/blocks.f16.wgsl?raw";
+import blocksF32 from "./webgpu/blocks.f32.wgsl?raw";
+import blocksHalfWeights from "./webgpu/blocks.half-weights.wgsl?raw";
+import blocks from "./webgpu/blocks.wgsl?raw";
+import quadReads from "./webgpu/quads.wgsl?raw";
 import type { MatrixFormat } from "./matrix.ts";
-import { dotPreludes, gpuFormats, linesPreludes, unpackPreludes } from "./preludes.ts";
+import { dotPreludes, gpuFormats, wholePreludes, unpackPreludes } from "./webgpu/formats/preludes.ts";
 import { isQuantized } from "./quantize.ts";
-import rowDots from "./row.dots.wgsl?raw";
-import rowLines from "./row.lines.wgsl?raw";
-import rowSplit from "./row.split.wgsl?raw";
-import rowSubgroups from "./row.subgroups.wgsl?raw";
-import rowsSubgroups from "./rows.subgroups.wgsl?raw";
-import tilesBroadcast from "./tiles.broadcast.wgsl?raw";
-import tiles from "./tiles.wgsl?raw";
+import rowDots from "./webgpu/row.dots.wgsl?raw";
+import rowWhole from "./webgpu/row.whole.wgsl?raw";
+import rowSplit from "./webgpu/row.split.wgsl?raw";
+import rowSubgroups from "./webgpu/row.subgroups.wgsl?raw";
+import rowsSubgroups from "./webgpu/rows.subgroups.wgsl?raw";
+import tilesBroadcast from "./webgpu/tiles.broadcast.wgsl?raw";
+import tiles from "./webgpu/tiles.wgsl?raw";
 
 /** What differs between the kernels. */
 export interface MatrixKernel {
   readonly name: string;
   /** elements of the matrices */
   readonly elements: Readonly<Record<string, string>>;
-  /** its matrices as quads of lines, see `linear/lines.wgsl` */
-  readonly lines: string;
-  /** how a sum becomes an output: the functions that `lines` calls */
+  /** its matrices as quads of four lines, see `linear/quad.wgsl` */
+  readonly quad: string;
+  /** how a sum becomes an output: the functions that `quad` calls */
   readonly epilogue: string;
   /** the shader for any shape, which reads x number by number */
   readonly plain: string;
-  /** outputs of a quad, the QUAD of `lines` */
-  readonly quad: number;
+  /** outputs of a quad, the QUAD of quad.wgsl */
+  readonly quadOutputs: number;
   /** whether the matrices suit these shaders at all */
   readonly fits?: (setting: Setting) => boolean;
   /** the overrides of `epilogue` */
@@ -45,25 +45,25 @@ export interface MatrixKernel {
 const PACKED_DOT = "packed_4x8_integer_dot_product";
 /** Lanes of a workgroup that splits one row. */
 const SPLIT_LANES = 128;
-/** Rows, and lines, of a workgroup that goes through workgroup memory. */
+/** Rows, and lines, of a workgroup of `blocks`. */
 const BLOCK = 64;
-/** Errors of sums where x is rounded to 8 bits, and where x and weights are rounded to halves: see docs/numerics.md. */
+/** Errors of sums with x rounded to 8 bits, and with x and weights rounded to halves: see docs/numerics.md. */
 const ROUNDED = { int8: 3.3e-2, f16: 1.7e-3 } as const;
-/** Rows of x of which a lane keeps sums where lanes hand it round, and the counts of rows that is best for: fewer waste sums, more load again. */
+/** Rows per lane of the broadcast variants, and the counts of rows that each is used for. */
 const BROADCASTS = [
   { tile: 8, rows: { min: 5, max: 8 } },
   { tile: 16, rows: { min: 9, max: 16 } },
   { tile: 32, rows: { min: 17 } },
 ] as const;
 
-/** Lanes in a workgroup of subgroups: a few subgroups where they are small, whose dispatch would cost more than their work. */
+/** Lanes in a workgroup of subgroups: several where subgroups are small, because a dispatch of one would cost more than its work. */
 const subgroupLanes = ({ subgroupSize }: Setting) => Math.max(32, subgroupSize);
 /** Lanes in a workgroup of tiles: few on adapters that compute in narrow vectors. */
 const tileLanes = ({ subgroupSize }: Setting) => (subgroupSize === 0 ? 64 : Math.max(16, subgroupSize));
 
 /** Lanes of a subgroup that can be counted on. */
 const fewestLanes = ({ subgroupSize, minSubgroupSize = subgroupSize }: Setting) => minSubgroupSize;
-/** Lanes that hand x round: 8 or 4, of which every subgroup has as many. */
+/** Lanes that broadcast x to the others: 8 or 4, which every subgroup has. */
 const stepOf = (setting: Setting) => (fewestLanes(setting) < 8 ? 4 : 8);
 
 const outputsOf = ({ params }: Setting) => params["outputs"]!;
@@ -74,9 +74,9 @@ export function matrixVariants(kernel: MatrixKernel): readonly WgslImplementatio
 }
 
 function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImplementation[] {
-  const { name, quad, constants } = kernel;
+  const { name, quadOutputs, constants } = kernel;
   const own = activation + kernel.epilogue;
-  const prelude = unpackPreludes[format] + own + kernel.lines + lines;
+  const prelude = unpackPreludes[format] + own + kernel.quad + quadReads;
   const hasWhole =
     (columns: number) =>
     (setting: Setting): boolean =>
@@ -86,7 +86,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
 
   /** A variant whose subgroups take `quads` quads each. */
   const bySubgroups = (quads: number) => {
-    const outputs = (setting: Setting) => (subgroupLanes(setting) / setting.subgroupSize) * quads * quad;
+    const outputs = (setting: Setting) => (subgroupLanes(setting) / setting.subgroupSize) * quads * quadOutputs;
     return {
       requires: ["subgroups"],
       constants: (setting: Setting) => ({
@@ -123,12 +123,12 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
     rows: { min: 17 }, // fewer leave most of a block empty
     constants,
     workgroups: (setting) => [
-      Math.ceil(outputsOf(setting) / ((BLOCK / 4) * quad)),
+      Math.ceil(outputsOf(setting) / ((BLOCK / 4) * quadOutputs)),
       Math.ceil(setting.params["rows"]! / BLOCK),
       1,
     ],
   };
-  // both for measured choice: nobody has timed them on a GPU
+  // chosen only by measurement: not timed on a GPU yet
   const inBlocksOfHalves: readonly WgslImplementation[] = [
     ...(format === "f16"
       ? [
@@ -150,12 +150,12 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
     },
   ];
 
-  const wholeLines: readonly WgslImplementation[] = isQuantized(format)
+  const wholeRows: readonly WgslImplementation[] = isQuantized(format)
     ? [
         {
           ...base,
-          name: `${name}.row.lines.${format}`,
-          wgsl: linesPreludes[format] + own + kernel.lines + rowLines,
+          name: `${name}.row.whole.${format}`,
+          wgsl: wholePreludes[format] + own + kernel.quad + rowWhole,
           requires: ["subgroups"],
           suits: "software",
           rows: { max: 1 },
@@ -165,7 +165,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
             STEP: stepOf(setting),
             ...constants(setting),
           }),
-          workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad))),
+          workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / (setting.subgroupSize * quadOutputs))),
         },
       ]
     : [];
@@ -179,9 +179,9 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       suits: "hardware",
       rows: { max: 1 },
       constants: (setting) => ({ WORKGROUP: SPLIT_LANES, ...constants(setting) }),
-      workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / quad)),
+      workgroups: (setting) => spread(Math.ceil(outputsOf(setting) / quadOutputs)),
     },
-    ...wholeLines,
+    ...wholeRows,
     {
       ...base,
       ...bySubgroups(2),
@@ -213,7 +213,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
         ...constants(setting),
       }),
       workgroups: (setting) => [
-        Math.ceil(outputsOf(setting) / (setting.subgroupSize * quad)),
+        Math.ceil(outputsOf(setting) / (setting.subgroupSize * quadOutputs)),
         Math.ceil(setting.params["rows"]! / tile),
         1,
       ],
@@ -226,7 +226,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       rows: { min: 2 },
       constants: (setting) => ({ WORKGROUP: tileLanes(setting), ...constants(setting) }),
       workgroups: (setting) => [
-        Math.ceil(outputsOf(setting) / (tileLanes(setting) * 2 * quad)),
+        Math.ceil(outputsOf(setting) / (tileLanes(setting) * 2 * quadOutputs)),
         Math.ceil(setting.params["rows"]! / 4),
         1,
       ],

@@ -8,7 +8,7 @@
 //           int8: [16 pairs of columns][8 rows][2]
 //           int4: [4 blocks of 8 columns][2 halves of 4 rows][4 rows][4], each byte with the codes of columns i and i + 4
 
-import { f16Table } from "./float16.ts";
+import { f16Table, putHalf } from "./float16.ts";
 import { GROUP_COLUMNS, type QuantizedFormat, type QuantizedGroup } from "./quantize.ts";
 import { forEachGroup, planesOf } from "./quantized-rows.ts";
 
@@ -158,11 +158,6 @@ const placesOf: Readonly<
 };
 
 type Writer = (target: Uint8Array, base: number, group: number, row: number, from: QuantizedGroup) => void;
-
-function putHalf(target: Uint8Array, at: number, bits: number): void {
-  target[at] = bits;
-  target[at + 1] = bits >> 8;
-}
 
 /** Writes one group into zeros; loops without closures, since every weight of a model passes here. */
 function writerOf({ format, layout }: QuantizedShape): Writer {

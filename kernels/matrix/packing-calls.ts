@@ -1,5 +1,5 @@
-// Calls of the module's functions that pack and quantize weights. They are no kernels, as no program holds them, but their words
-// are laid out as a kernel's are, so that build/calls.mjs gives them a class in AssemblyScript too.
+// Calls of the module's functions that pack and quantize weights. They are not kernels, because no program contains them, but their
+// words are laid out like a kernel's, so that build/calls.mjs generates classes for them too.
 
 import type { BufferUse, ParamType } from "../kernel.ts";
 import type { MatrixFormat } from "./matrix.ts";

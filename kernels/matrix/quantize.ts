@@ -1,13 +1,13 @@
-// Quantization: 32 neighboring weights of a row share a scale, and in int4 a minimum; each keeps a small whole number.
+// Quantization: 32 neighboring weights of a row share a scale, and in int4 a minimum; each weight is a small whole number q.
 //
 //   int8  w = scale · q        q from -127 to 127, scale = max|w| / 127         34 bytes for 32 weights
 //   int4  w = scale · q + min  q from 0 to 15, scale and min by least squares   20 bytes for 32 weights
 //
-// Scales and minima are halves. scale · q is exact in f32 and the sum is rounded once, so that every device decodes the
-// same numbers. Columns beyond the matrix's last have q = 0; an int4 group there decodes to its minimum, which kernels leave out.
+// Scales and minima are halves. scale · q is exact in f32 and the sum is rounded once, so that every device decodes the same numbers.
+// Columns beyond the matrix's last have q = 0; in int4 they decode to the group's minimum, and kernels leave them out.
 //
-// This file is the definition. Its arithmetic is f32 throughout, and sums over a group are made in four lanes (of weights i,
-// i + 4, ...), so that quantize.as.ts can give the same bits with vectors of four.
+// This file is the definition. Its arithmetic is f32 throughout, and sums over a group are made in four lanes (weights i, i + 4, ...),
+// so that quantize.as.ts gives the same bits with vectors of four.
 
 import { f16Table, f32ToF16 } from "./float16.ts";
 

@@ -1,12 +1,12 @@
-// Quantized rows as files keep them, before a device packs them: planes one behind the other, each row-major.
+// Quantized rows in files, before a device packs them: planes one after the other, each row-major.
 //
-//   codes   [rows][columns] of a byte for int8; [rows][ceil(columns / 2)] for int4, two columns a byte, the first in its lower half
+//   codes   [rows][columns] bytes for int8; [rows][ceil(columns / 2)] for int4, two columns a byte, the first in its lower half
 //   minima  [rows][groups] halves, int4 only
 //   scales  [rows][groups] halves
 //
 // groups = ceil(columns / 32). docs/guide/1-load.md says which tensors of a file these are.
 
-import { f16Table } from "./float16.ts";
+import { f16Table, putHalf } from "./float16.ts";
 import { emptyGroup, GROUP_COLUMNS, quantizeGroup, type QuantizedFormat, type QuantizedGroup } from "./quantize.ts";
 
 /** Where the planes of some rows lie. */
@@ -27,11 +27,6 @@ export function planesOf(format: QuantizedFormat, rows: number, columns: number)
   const minima = rows * codeBytes;
   const scales = minima + (format === "int4" ? rows * groups * 2 : 0);
   return { groups, codeBytes, minima, scales, byteLength: scales + rows * groups * 2 };
-}
-
-function putHalf(bytes: Uint8Array, at: number, bits: number): void {
-  bytes[at] = bits;
-  bytes[at + 1] = bits >> 8;
 }
 
 function halfAt(bytes: Uint8Array, at: number): number {

@@ -1,4 +1,4 @@
-// normalize, a row at a time.
+// A norm without its weight, a row at a time.
 
 import { madd, shareBegin, sumLanes } from "../call.as";
 import { NormalizeCall } from "../calls/normalize.as";

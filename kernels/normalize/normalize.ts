@@ -1,10 +1,12 @@
-// A norm without its weight: y = x / sqrt(mean(x²) + epsilon), of x - mean(x) with `centered`. `rms-norm` and `layer-norm` do it in
-// one call with `scale-shift`; this one serves when a tap wants what lies between.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * A norm without its weight: y = x / sqrt(mean(x²) + epsilon), of x - mean(x) where `centered` is 1.
+ * x, y [rows, dim]. `rms-norm` and `layer-norm` do this and `scale-shift` in one call; this kernel serves where a tap reads what lies
+ * between.
+ */
 export const normalize = defineKernel({
   name: "normalize",
   buffers: { x: "read", y: "write" },

@@ -1,4 +1,4 @@
-// y = x / sqrt(mean(x²) + epsilon), of x - mean(x) with `centered`: a workgroup per row. Every lane adds up all lanes' sums by itself.
+// y = x / sqrt(mean(x²) + epsilon), of x - mean(x) with `centered`: a workgroup per row. Every lane adds up the sums of all lanes.
 //
 // Prepended by the device: `params`, x [rows, dim], y [rows, dim].
 

@@ -1,4 +1,4 @@
-// Nothing but multiply-adds, four numbers a thread.
+// Only multiply-adds, four numbers a thread.
 
 function multiplyAdd(x) {
   const four = x[this.thread.x];

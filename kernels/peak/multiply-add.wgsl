@@ -1,4 +1,4 @@
-// Nothing but multiply-adds: eight vectors a lane, which do not wait for each other.
+// Only multiply-adds: eight independent vectors a lane.
 //
 // Prepended by the device: `params`, x [count] of vec4<f32>, y [count] of vec4<f32>.
 

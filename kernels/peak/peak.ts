@@ -1,7 +1,7 @@
-// What a machine can do at most, as far as programs of this kind see it: two kernels that no model calls. Times of others are
-// told as shares of these two.
+// The peak rates of a machine, as far as programs of this kind can reach them: two kernels that no model calls. Rates of other kernels
+// are shares of these two.
 //
-//   multiplyAdd   y = x, then `steps` times y = y · factor + addend: nothing but multiply-adds, 32 of them independent a lane
+//   multiplyAdd   y = x, then `steps` times y = y · factor + addend: only multiply-adds, 32 independent ones a lane
 //   readThrough   y[64 c + i] = sum over k < 64 of x[4096 c + 64 k + i]: every number is read once, in order
 
 import { numberBytes } from "../cost.ts";

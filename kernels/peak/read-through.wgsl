@@ -1,4 +1,4 @@
-// Nothing but reading: a workgroup reads a chunk of 64 lines of 64 numbers, a lane sums a column.
+// Only reads: a workgroup reads a chunk of 64 lines of 64 numbers, and a lane sums a column.
 //
 // Prepended by the device: `params`, x [chunks, 64, 64], y [chunks, 64].
 

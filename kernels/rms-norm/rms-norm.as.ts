@@ -1,4 +1,4 @@
-// rms-norm, a row at a time.
+// Root mean square norm, a row at a time.
 
 import { dot, madd, shareBegin } from "../call.as";
 import { RmsNormCall } from "../calls/rms-norm.as";

@@ -1,5 +1,5 @@
-// y = residual + x / sqrt(mean(x²) + epsilon) · (weightOffset + weight). Each thread sums its row's squares for itself: a second
-// pass would cost more than it saves.
+// y = residual + x / sqrt(mean(x²) + epsilon) · (weightOffset + weight). Each thread sums the squares of its row: a second pass would
+// cost more than it saves.
 
 function rmsNorm(x, weight, residual) {
   const texels = this.constants.texels;

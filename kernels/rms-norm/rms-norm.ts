@@ -1,10 +1,11 @@
-// Root mean square norm (arXiv 1910.07467): y = residual + x / sqrt(mean(x²) + epsilon) · (weightOffset + weight).
-// weightOffset is 1 for families that store the weight's distance from one (Gemma), 0 otherwise.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * Root mean square norm (arXiv 1910.07467): y = residual + x / sqrt(mean(x²) + epsilon) · (weightOffset + weight).
+ * x, residual, y [rows, dim]; weight [dim]. weightOffset is 1 for families that store the weight's distance from one (Gemma), else 0.
+ */
 export const rmsNorm = defineKernel({
   name: "rms-norm",
   buffers: { x: "read", weight: "read", residual: "read optional", y: "write" },

@@ -1,5 +1,5 @@
-// y = residual + x / sqrt(mean(x²) + epsilon) · (weight_offset + weight): a workgroup per row. One barrier: every lane adds up
-// all lanes' sums of squares by itself.
+// y = residual + x / sqrt(mean(x²) + epsilon) · (weight_offset + weight): a workgroup per row. There is one barrier: every lane adds up
+// the sums of squares of all lanes.
 //
 // Prepended by the device: `params`, x [rows, dim], weight [dim], residual [rows, dim], y [rows, dim].
 

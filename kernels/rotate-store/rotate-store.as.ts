@@ -1,5 +1,5 @@
-// rotate-store, a head of a row at a time: normed, or as it is, to where it belongs, and rotated there. Keys and values that
-// the cache does not keep as f32 are made in scratch and packed from there.
+// A head of a row at a time: copied or normed to its destination, and rotated there. Keys and values for caches of f16 and int8 are
+// made in scratch and packed from there.
 
 import { headBytes, packHead } from "../cache/heads.as";
 import { dot, madd, scratchAddress, shareBegin } from "../call.as";

@@ -1,4 +1,4 @@
-// Four dimensions of a head of q, k or v: normed, rotated, copied. `firstHead` is where the pass's heads begin in a row of qkv,
+// Four dimensions of a head of q, k or v: normed, rotated or copied. `firstHead` is where the pass's heads begin in a row of qkv;
 // `shift` leads from the line written (a slot of the cache) to the row.
 
 function rotateStore(qkv, rotation, qNorm, kNorm, shift) {

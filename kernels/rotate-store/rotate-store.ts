@@ -1,15 +1,16 @@
-// After the fused projection qkv = [heads of q | kvHeads of k | kvHeads of v] of each row:
-//   q, k are normed per head (if qNorm, kNorm), their first rotaryDims dimensions rotated (arXiv 2104.09864) by the row's
-//   angles, and q goes to `q`, k and v into the row's slot of the layer's cache [slots, 2, kvHeads, headDim], as its format keeps them.
-// rotation[row] holds (cos, sin) of each of the rotaryDims / 2 angles. Pair i is (i, i + rotaryDims / 2), or (2i, 2i + 1)
-// with `interleaved`.
-
 import { roundHead } from "../cache/cache.ts";
 import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, shuffled } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 import { rotateHead } from "./rotate-head.ts";
 
+/**
+ * What follows the fused projection of q, k and v: norms of heads, rotation (arXiv 2104.09864), and storing keys and values.
+ * qkv [rows, heads + 2 kvHeads, headDim]; rotation [rows, rotaryDims / 2, 2], (cos, sin) of each angle; slots [list + 1, rows];
+ * qNorm, kNorm [headDim]; q [rows, heads, headDim]; cache [slotCount, 2, kvHeads, headDim]. Heads of q and k are normed where qNorm
+ * and kNorm are present, and their first rotaryDims numbers rotated: pair i is (i, i + rotaryDims / 2), or (2i, 2i + 1) where
+ * `interleaved` is 1. q goes to `q`, k and v to the row's slot, rounded as the cache's format does.
+ */
 export const rotateStore = defineKernel({
   name: "rotate-store",
   buffers: {

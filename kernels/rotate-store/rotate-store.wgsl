@@ -1,5 +1,5 @@
-// Norms, rotates and stores one row's heads of q, k and v: a workgroup takes 64 numbers of a head, one a lane (rotated.wgsl).
-// Numbers of k and v meet in `slice`, from where the cache's format stores them.
+// Norms, rotates and stores one row's heads of q, k and v: a workgroup takes 64 numbers of a head, one a lane (rotated.wgsl). Numbers
+// of k and v are collected in `slice`, which the cache's format stores.
 //
 // Prepended by the device: `params`, and
 //   qkv [rows, heads + 2 kv_heads, head_dim]

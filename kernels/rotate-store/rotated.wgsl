@@ -1,5 +1,5 @@
-// A number of a head of q, k or v, normed and rotated: put in front of the kernels that norm and rotate. A lane that rotates reads its
-// pair's other half itself, and with a norm adds up its whole head: head_dim reads of one address for all lanes.
+// A number of a head of q, k or v, normed and rotated, prepended to the shaders that need it. A lane that rotates reads the other half
+// of its pair itself. With a norm it adds up its whole head: head_dim reads, each of one address for all lanes.
 
 override HAS_ROTATION: bool;
 override HAS_Q_NORM: bool;

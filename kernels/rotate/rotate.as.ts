@@ -1,4 +1,4 @@
-// rotate, a head of a row at a time: normed, or as it is, to its place in y, and rotated there.
+// A head of a row at a time: copied or normed to its place in y, and rotated there.
 
 import { shareBegin } from "../call.as";
 import { RotateCall } from "../calls/rotate.as";

@@ -1,11 +1,13 @@
-// The first half of `rotate-store`, for when a tap wants what lies between: q and k of each row normed per head (if qNorm, kNorm) and
-// rotated as rotate-store.ts says, v as it is. y has the layout of qkv: `rotate-store` without rotation and norms stores it.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { rotateHead } from "../rotate-store/rotate-head.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * The first half of `rotate-store`, for taps that read what lies between: q and k normed and rotated, v unchanged.
+ * qkv, y [rows, heads + 2 kvHeads, headDim]; rotation [rows, rotaryDims / 2, 2]; qNorm, kNorm [headDim].
+ * `rotate-store` without rotation and norms stores y.
+ */
 export const rotate = defineKernel({
   name: "rotate",
   buffers: { qkv: "read", rotation: "read", qNorm: "read optional", kNorm: "read optional", y: "write" },

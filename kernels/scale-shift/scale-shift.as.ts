@@ -1,4 +1,4 @@
-// scale-shift, a row at a time.
+// A row at a time.
 
 import { madd, shareBegin } from "../call.as";
 import { ScaleShiftCall } from "../calls/scale-shift.as";

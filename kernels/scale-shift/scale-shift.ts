@@ -1,9 +1,11 @@
-// What follows `normalize` in a norm: y = x · (weightOffset + weight) + bias. `rms-norm` and `layer-norm` do both in one call.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel, elementwise } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * What follows `normalize` in a norm: y = x · (weightOffset + weight) + bias.
+ * x, y [rows, dim]; weight, bias [dim].
+ */
 export const scaleShift = defineKernel({
   name: "scale-shift",
   buffers: { x: "read", weight: "read", bias: "read optional", y: "write" },

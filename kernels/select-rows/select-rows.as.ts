@@ -1,4 +1,4 @@
-// select-rows: copies.
+// Copies rows.
 
 import { shareBegin } from "../call.as";
 import { SelectRowsCall } from "../calls/select-rows.as";

@@ -1,9 +1,11 @@
-// y[row] = x[indices[row]]: the rows whose logits are wanted go on, the rest of the batch stops here.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel, exact } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * Rows of a matrix by number: y[row] = x[indices[row]].
+ * x [sourceRows, dim], indices [rows], y [rows, dim]. The rows whose logits are wanted go on to the head.
+ */
 export const selectRows = defineKernel({
   name: "select-rows",
   buffers: { x: "read", indices: "read u32", y: "write" },

@@ -1,4 +1,4 @@
-// softmax, a row at a time.
+// Softmax, a row at a time.
 
 import { largestOf } from "../argmax/argmax.as";
 import { shareBegin } from "../call.as";

@@ -1,4 +1,4 @@
-// Of each row: its largest number, and the sum of exponentials relative to it. A row of nothing but -Infinity sums to 0.
+// The largest number of each row, and the sum of exponentials relative to it. The sum of a row of nothing but -Infinity is 0.
 
 function softmaxLines(x, columns) {
   const at = this.thread.y * columns;

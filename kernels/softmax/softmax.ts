@@ -1,9 +1,11 @@
-// y = exp(x - max x) / sum, row by row. A row of nothing but -Infinity yields zeros.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * Softmax of each row: y = exp(x - max x) / sum, x and y [rows, columns].
+ * A row of nothing but -Infinity gets zeros.
+ */
 export const softmax = defineKernel({
   name: "softmax",
   buffers: { x: "read", y: "write" },

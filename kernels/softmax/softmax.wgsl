@@ -1,5 +1,5 @@
-// y = exp(x - max x) / sum: a workgroup per row. Each lane keeps the largest of its columns and the sum of exp relative to it;
-// after the one barrier every lane merges them all by itself. LOWEST stands for -Infinity, which WGSL cannot write.
+// y = exp(x - max x) / sum: a workgroup per row. Each lane keeps the largest of its columns and the sum of exp relative to it; after
+// one barrier every lane merges the results of all lanes. LOWEST stands for -Infinity, which WGSL cannot write.
 //
 // Prepended by the device: `params`, x [rows, columns], y [rows, columns].
 

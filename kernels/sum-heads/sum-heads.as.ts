@@ -1,4 +1,4 @@
-// sum-heads: the lines of a row's heads are added up, four columns at a time.
+// Adds up the lines of a row's heads, four columns at a time.
 
 import { shareBegin } from "../call.as";
 import { SumHeadsCall } from "../calls/sum-heads.as";

@@ -1,10 +1,12 @@
-// y[row][column] = the sum over heads of pattern[row][head][column]: what cache policies and studies of attention read back.
-// `stride` is the length of a head's line, of which the first `columns` numbers count.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * Attention summed over heads: y[row][column] = the sum over heads of pattern[row][head][column].
+ * pattern [rows, heads, stride], of which the first `columns` numbers of each head count; y [rows, columns]. Cache policies and
+ * studies of attention read it.
+ */
 export const sumHeads = defineKernel({
   name: "sum-heads",
   buffers: { pattern: "read", y: "write" },

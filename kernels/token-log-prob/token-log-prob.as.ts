@@ -1,4 +1,4 @@
-// token-log-prob: one number per row.
+// One number a row.
 
 import { largestOf } from "../argmax/argmax.as";
 import { shareBegin } from "../call.as";

@@ -1,4 +1,4 @@
-// The target's logit less the logarithm of the sum over all parts, for four rows.
+// The target's logit minus the logarithm of the sum over all parts, for four rows.
 
 function tokenLogProb(parts, logits, targets) {
   let result = [0.0, 0.0, 0.0, 0.0];

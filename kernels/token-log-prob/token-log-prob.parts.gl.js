@@ -1,4 +1,4 @@
-// Of one part of a row [span columns]: its largest logit, and the sum of exponentials relative to it.
+// The largest logit of one part of a row [span columns], and the sum of exponentials relative to it.
 
 function tokenLogProbParts(logits) {
   const begin = this.thread.x * this.constants.span;

@@ -1,9 +1,11 @@
-// y[row] = log softmax(logits[row])[targets[row]]: the log-probability of a given next token, without reading back all logits.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * The log-probability of a given next token: y[row] = log softmax(logits[row])[targets[row]].
+ * logits [rows, columns], targets [rows], y [rows]. So a score needs no logits on the host.
+ */
 export const tokenLogProb = defineKernel({
   name: "token-log-prob",
   buffers: { logits: "read", targets: "read u32", y: "write" },

@@ -1,5 +1,5 @@
-// y[row] = log softmax(logits[row])[targets[row]]: a workgroup per row. Each lane keeps the largest of its columns and the sum
-// of exp relative to it; the first lane merges them after the one barrier.
+// y[row] = log softmax(logits[row])[targets[row]]: a workgroup per row. Each lane keeps the largest of its columns and the sum of exp
+// relative to it; after one barrier the first lane merges them.
 //
 // Prepended by the device: `params`, logits [rows, columns], targets [rows], y [rows].
 

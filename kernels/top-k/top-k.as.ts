@@ -1,5 +1,5 @@
-// top-k: a list in order, kept in the outputs themselves. Four numbers at a time are held against the list's last: in a row of
-// random order few get past it, so that most of the row costs one comparison for four.
+// Keeps an ordered list in the outputs themselves. Four numbers at a time are compared with the last of the list: in a row of random
+// order few are larger, so that most of the row costs one comparison for four numbers.
 
 import { shareBegin } from "../call.as";
 import { TopKCall } from "../calls/top-k.as";
@@ -44,7 +44,7 @@ function selectRow(x: usize, columns: u32, values: usize, columnOf: usize, k: u3
 }
 
 /** Σ e^(scale (x - largest)); parts of 1024 in f32, their sum in f64. */
-function sumOfWeights(x: usize, columns: u32, largest: f32, scale: f32): f32 {
+function sumOfPowers(x: usize, columns: u32, largest: f32, scale: f32): f32 {
   const bytes = <usize>columns << 2;
   const whole = bytes & ~15;
   const largest4 = f32x4.splat(largest);
@@ -71,7 +71,7 @@ export function topK(call: TopKCall, thread: i32, threads: i32): void {
     const list = (<usize>row * <usize>k) << 2;
     const values = call.values + list;
     selectRow(x, columns, values, call.columnOf + list, k);
-    const total = sumOfWeights(x, columns, load<f32>(values), call.scale);
+    const total = sumOfPowers(x, columns, load<f32>(values), call.scale);
     store<f32>(call.total + (<usize>row << 2), total);
   }
 }

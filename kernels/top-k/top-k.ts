@@ -1,15 +1,16 @@
-// The k largest of each row with their columns, the largest first; of equal ones the lower column first. Beside them the sum of
-// exp(scale · (x - largest)) over the whole row: with scale = 1 / temperature, what the weights of all columns add up to when the
-// largest weighs 1. Enough to sample from most rows without reading them. Numbers are compared as f32, whatever holds them.
-
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
+/**
+ * The k largest numbers of each row with their columns, the largest first, of equal numbers the lower column first.
+ * x [rows, columns] without NaN; values, columnOf [rows, k]; total [rows], the sum of exp(scale · (x - largest)) over the whole row.
+ * k is at most `columns` and 256. With scale = 1 / temperature these are enough to sample from most rows without reading them.
+ * Numbers are compared as f32.
+ */
 export const topK = defineKernel({
   name: "top-k",
   buffers: { x: "read", values: "write", columnOf: "write u32", total: "write" },
-  // k <= columns, and 256 at most; x holds no NaN
   params: { rows: "u32", columns: "u32", k: "u32", scale: "f32" },
   sizes: ({ rows, columns, k }) => ({ x: rows * columns, values: rows * k, columnOf: rows * k, total: rows }),
   reference({ x, values, columnOf, total }, { rows, columns, k, scale }) {

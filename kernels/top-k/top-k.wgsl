@@ -1,5 +1,5 @@
-// The k largest of a row in order: a lane per row. It keeps the list in the outputs, sorts the first k columns into it, and every
-// later one that is larger than the list's last.
+// The k largest of a row in order: a lane per row. It keeps the list in the outputs, sorts the first k columns into it, then every
+// later number that is larger than the last of the list.
 //
 // Prepended by the device: `params`, x [rows, columns], values [rows, k], column_of [rows, k], total [rows].
 

@@ -1,8 +1,8 @@
-// The k largest of a row in order: a workgroup per row. A number's bits make a key that is ordered as the numbers are, and behind
-// the key stands the column, the lower the larger: so no two are equal. The smallest that belongs to the k is found digit by
-// digit, eight bits at a time: its key, then, only if more of that key are there than needed, its column. Each turn counts, for
-// the digit at hand, the columns that agree in all digits before it; the digit in whose count the k-th lies is the one. Then
-// the k are gathered in any order, and each goes to the place that is the number of those above it.
+// The k largest of a row in order: a workgroup per row, by radix selection. The bits of a number make a key that sorts as numbers do;
+// the column extends it, a lower column counting as larger, so that no two keys are equal. The smallest key of the k largest is found
+// digit by digit, eight bits at a time: first in the numbers, then, only if more columns share that number than are needed, in the
+// columns. Each turn counts, for one digit, the columns that agree in all digits before it, and takes the digit in whose count the k-th
+// lies. Then the k are gathered in any order, and each is moved to the place given by the number of keys above it.
 //
 // Prepended by the device: `params`, x [rows, columns], values [rows, k], column_of [rows, k], total [rows].
 

@@ -1,15 +1,15 @@
-// How threads walk a program together. Its table lies in this memory, an entry a call: [kernel's place in the function table,
-// address of the call's words]. After each call all threads meet at a barrier.
+// How threads run a program together. Its table is in this memory, an entry for each call: [index of the kernel in the function
+// table, address of the call's words]. After each call all threads meet at a barrier.
 //
-// Where there are several memories, this instance, of the first, walks for all: its function table holds the kernels of the
-// others' instances too, and each finds its call's words, at the address it is given, in its own memory.
+// Where there are several memories, this instance, of the first memory, runs the program for all: its function table holds the
+// kernels of the other instances too, and each reads its call's words, at the given address, in its own memory.
 //
-// control block, by word: 0 run number (helpers sleep on it), 1 table, 2 begin, 3 end, 4 place of the call being made,
-// and, each on a cache line of its own, 16 threads that arrived, 32 barriers passed (threads sleep on it), 48 how many do,
-// 64 how many sleep on the run number. From byte 512 on, the lead keeps the program of a packing call (lead.ts).
+// control block, by word: 0 run number (helpers sleep on it), 1 table, 2 begin, 3 end, 4 index of the current call,
+// and, each on a cache line of its own, 16 threads that arrived, 32 barriers passed (threads sleep on it), 48 number of threads
+// that do, 64 number of helpers that sleep on the run number. From byte 512 on, the lead keeps the program of a packing call.
 
-// Sleeping and waking go through the caller's Atomics: the baseline compiler of Node 20 gives memory.atomic.wait32 a wrong
-// address where that is not a parameter of the function.
+// Sleeping and waking use the caller's Atomics, because the baseline compiler of Node 20 passes a wrong address to
+// memory.atomic.wait32 unless the address is a parameter of the function.
 
 import { SCRATCH_BYTES } from "../../../../kernels/call.as";
 
@@ -19,19 +19,19 @@ export { setScratch } from "../../../../kernels/call.as";
 @external("env", "sleep")
 declare function sleep(address: usize, seen: i32): void;
 
-/** Atomics.notify of all who sleep on the word at `address`. */
+/** Atomics.notify of all threads that sleep on the word at `address`. */
 @external("env", "wake")
 declare function wake(address: usize): void;
 
 /**
- * Turns of a waiting loop before a thread sleeps: ten microseconds at a turn a cycle. Waking a thread takes longer than most
- * calls, so that threads that sleep too soon wake each other all the time; where others want the cores, long turns are what a
- * barrier costs.
+ * Turns of a waiting loop before a thread sleeps: ten microseconds at one turn a cycle. Waking a thread takes longer than most
+ * calls, so threads that sleep too early wake each other all the time. Where other programs want the cores, each barrier costs
+ * this many turns.
  */
 const SPINS: i32 = 40_000;
 /**
- * The same between two runs: thirty microseconds. A caller who awaits each run gives the next after twenty, and a helper that
- * sleeps by then takes twenty-five more to wake. Where others want the cores, turns that are made in vain keep the caller waiting.
+ * The same between two runs: thirty microseconds. A caller that awaits each run starts the next after about twenty, and a helper
+ * that sleeps by then needs twenty-five more to wake. Where other programs want the cores, useless turns delay the caller.
  */
 const IDLE_SPINS: i32 = 120_000;
 const TABLE: usize = 4;
@@ -43,7 +43,7 @@ const PASSED: usize = 128;
 const SLEEPERS: usize = 192;
 const IDLE_SLEEPERS: usize = 256;
 
-/** Scratch that each thread needs. */
+/** Bytes of scratch that each thread needs. */
 export function scratchBytes(): usize {
   return SCRATCH_BYTES;
 }
@@ -53,7 +53,7 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
-/** Sleeps until the word at `address`, on which `sleepers` counts who sleeps, is no longer `seen`; first makes so many turns. */
+/** Waits until the word at `address` is no longer `seen`: first for `spins` turns, then asleep, counted in the word at `sleepers`. */
 function waitWhile(address: usize, seen: i32, sleepers: usize, spins: i32): void {
   for (let i = 0; i < spins; i++) {
     if (atomic.load<i32>(address) != seen) return;
@@ -79,7 +79,7 @@ function walk(thread: i32, threads: i32, control: usize): void {
   const end = load<u32>(control + END);
   for (let place = load<u32>(control + BEGIN); place < end; place++) {
     const entry = table + ((<usize>place) << 3);
-    store<u32>(control + PLACE, place); // whoever comes last: it is the same call for all
+    store<u32>(control + PLACE, place); // all threads write the same index
     call_indirect<void>(load<u32>(entry), <usize>load<u32>(entry, 4), thread, threads);
     if (ASC_FEATURE_THREADS) {
       if (threads > 1) barrier(threads, control);
@@ -87,13 +87,13 @@ function walk(thread: i32, threads: i32, control: usize): void {
   }
 }
 
-/** Lets the helpers begin what the control block says. */
+/** Starts the helpers on what the control block says. */
 function summon(control: usize): void {
   atomic.add<i32>(control, 1);
   if (atomic.load<i32>(control + IDLE_SLEEPERS) > 0) wake(control);
 }
 
-/** The lead's part: replays calls begin..end of a program with `threads` threads, and returns when all are done. */
+/** Called by the lead: replays calls begin..end of a program with `threads` threads, and returns when all are done. */
 export function replay(table: usize, begin: u32, end: u32, threads: i32, control: usize): void {
   store<u32>(control + TABLE, table);
   store<u32>(control + BEGIN, begin);
@@ -105,7 +105,7 @@ export function replay(table: usize, begin: u32, end: u32, threads: i32, control
   walk(0, threads, control);
 }
 
-/** The lead's: all helpers return from `serve`, so that they hear what they are sent. Returns when they have been told. */
+/** Called by the lead: all helpers return from `serve`, so that they receive messages. Returns when they have left the loop. */
 export function dismiss(threads: i32, control: usize): void {
   if (ASC_FEATURE_THREADS) {
     store<u32>(control + TABLE, 0);
@@ -114,7 +114,7 @@ export function dismiss(threads: i32, control: usize): void {
   }
 }
 
-/** A helper's service: sleeps between runs, and takes part in each after number `seen`; returns that of its dismissal. */
+/** A helper's loop: takes part in every run after number `seen` and sleeps between runs; returns the number at which it was dismissed. */
 export function serve(thread: i32, threads: i32, control: usize, seen: i32): i32 {
   if (ASC_FEATURE_THREADS) {
     for (;; seen++) {
