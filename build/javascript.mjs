@@ -26,11 +26,13 @@ export const entries = {
 const ownNames = { kedge: "index", "kedge/kernels": "kernels", "kedge/loaders": "loaders" };
 
 /**
- * What goes into a chunk of its own, by source: what a page loads later or not at all, and the kernels that all of it shares.
+ * What goes into a chunk of its own, by source: what a page loads later or not at all, the kernels that all of it
+ * shares, and what the devices share.
  * Without this rolldown puts what the same entries reach into one chunk, and a page would load it with the engine.
  */
 const chunks = {
   kernels: /^kernels\/(?!every-|peak\/|.*(on-gpu|on-webgl|preludes|dispatch|webgl-functions|scores)\.ts|.*\?raw)/,
+  devices: /^engine\/devices\/(choose|device|measured-choices|program|qualification|tensor|trial-run)\.ts/,
   tuning: /^engine\/(tuning|timing)\//,
   "prompt-anchoring": /^engine\/prompt-anchoring\//,
   look: /^engine\/model\/(look|taps)\.ts/,

@@ -19,18 +19,13 @@ import { bufferFormat } from "./tensor.ts";
 /** What the device is like, as implementations ask. */
 export type Traits = Omit<Setting, "params" | "present" | "formats">;
 
-/** What decides which implementations are considered. */
-export interface Policy<I extends Implementation> {
-  readonly traits: Traits;
-  readonly isDeterministic: boolean;
-  readonly implementations: (kernel: Kernel) => readonly Implementation[];
-  readonly isOfDevice: (implementation: Implementation) => implementation is I;
-  readonly isDemoted: (implementation: I) => boolean;
-  /** keeps those it returns true for */
-  readonly only: ((call: Call, implementation: Implementation) => boolean) | undefined;
-  /** not asked where `isDeterministic` */
-  readonly measured: MeasuredChoices | undefined;
-}
+/** The traits of a device without features, subgroups and workgroups. */
+export const PLAIN_TRAITS: Traits = {
+  features: new Set<string>(),
+  subgroupSize: 0,
+  maxWorkgroupSize: 0,
+  maxWorkgroupBytes: 0,
+};
 
 /** An implementation, and the counts of rows begin..end that it is taken for. */
 export interface ForRows<I extends Implementation> {
@@ -60,11 +55,10 @@ export function implementationsIn<I extends Implementation>(choices: RowChoices<
   return [...new Set(choices.map(({ implementation }) => implementation))];
 }
 
-/** The setting of a call; parameters that steps supply are `unknown` until one does. Throws a RangeError where one is missing. */
+/** The setting of a call; parameters that steps supply are NaN. Throws a RangeError where one is missing. */
 export function settingOf(
   { kernel, buffers, params }: Call,
   traits: Traits,
-  unknown: number,
 ): Setting & { params: Record<string, number> } {
   const formats: Record<string, MatrixFormat> = {};
   const present = new Set<string>();
@@ -77,7 +71,7 @@ export function settingOf(
   const known = Object.keys(kernel.params).map((name) => {
     const value = params[name];
     if (value === undefined) throw new RangeError(`${kernel.name} needs a value for ${name}`);
-    return [name, typeof value === "number" ? value : unknown] as const;
+    return [name, typeof value === "number" ? value : Number.NaN] as const;
   });
   return { params: Object.fromEntries(known), present, formats, ...traits };
 }
@@ -92,21 +86,21 @@ export function formatOf({ kernel, buffers }: Call): MatrixFormat | undefined {
   return undefined;
 }
 
-/** The implementations that a call could use, in the order of its kernel. */
-export function fittingFor<I extends Implementation>(call: Call, setting: Setting, policy: Policy<I>): I[] {
+/** Those of `ones` that a call could use, in their order. */
+export function fittingFor<I extends Implementation>(
+  call: Call,
+  ones: readonly I[],
+  { traits, isDeterministic }: { readonly traits: Traits; readonly isDeterministic: boolean },
+): readonly I[] {
   const format = formatOf(call);
-  return policy
-    .implementations(call.kernel)
-    .filter(
-      (one): one is I =>
-        policy.isOfDevice(one) &&
-        !policy.isDemoted(one) &&
-        !(policy.isDeterministic && one.isNondeterministic === true) &&
-        one.requires.every((feature) => policy.traits.features.has(feature)) &&
-        (one.formats === undefined || (format !== undefined && one.formats.includes(format))) &&
-        (one.fits?.(setting) ?? true) &&
-        (policy.only?.(call, one) ?? true),
-    );
+  const setting = settingOf(call, traits);
+  return ones.filter(
+    (one) =>
+      !(isDeterministic && one.isNondeterministic === true) &&
+      one.requires.every((feature) => traits.features.has(feature)) &&
+      (one.formats === undefined || (format !== undefined && one.formats.includes(format))) &&
+      (one.fits?.(setting) ?? true),
+  );
 }
 
 /**
@@ -116,7 +110,7 @@ export function fittingFor<I extends Implementation>(call: Call, setting: Settin
 export function chooseByRows<I extends Implementation>(
   call: Call,
   fitting: readonly I[],
-  { isDeterministic, measured }: Pick<Policy<I>, "isDeterministic" | "measured">,
+  { isDeterministic, measured }: { readonly isDeterministic: boolean; readonly measured: MeasuredChoices | undefined },
 ): RowChoices<I> {
   const kept = isDeterministic ? [] : (measured?.of(call) ?? []);
   const bestFor = (count: number): I | undefined => {

@@ -2,8 +2,6 @@
 // against the f64 reference. Devices test an implementation when it is first used; this tests all of them, for `kedge doctor`.
 
 import {
-  boundOf,
-  compare,
   kernels,
   makeTrial,
   seededRandom,
@@ -12,8 +10,8 @@ import {
   type Violation,
 } from "../../kernels/index.ts";
 import { implementationsOn } from "./implementations.ts";
-import { DeviceError, type Device, type Matrix, type Tensor } from "./device.ts";
-import { ProgramBuilder } from "./program.ts";
+import { DeviceError, type Device } from "./device.ts";
+import { runTrialWith } from "./trial-run.ts";
 
 /** What became of one implementation. */
 export interface SelfTestResult {
@@ -52,46 +50,14 @@ export async function runTrial(
   trial: Trial,
   implementation?: Implementation,
 ): Promise<Violation | null | "not made for this"> {
-  const { kernel, arrays, matrices, packings, params, wanted } = trial;
-  const buffers: Record<string, Tensor | Matrix> = {};
+  const only = implementation ? (_: unknown, one: Implementation) => one === implementation : undefined;
   try {
-    for (const [name, array] of Object.entries(arrays)) {
-      const type = array instanceof Uint32Array ? "u32" : "f32";
-      const tensor = device.createTensor(`trial.${name}`, type, array.length, "activations", packings[name]);
-      buffers[name] = tensor;
-      device.write({ tensor, data: array });
-    }
-    for (const [name, { bytes, ...shape }] of Object.entries(matrices)) {
-      const rowBytes = bytes.byteLength / shape.rows;
-      buffers[name] = await device.createMatrix({
-        label: `trial.${name}`,
-        ...shape,
-        read: (begin, end) => Promise.resolve(bytes.slice(begin * rowBytes, end * rowBytes)),
-      });
-    }
-    const builder = new ProgramBuilder("trial");
-    builder.calls.push({ kernel, label: `trial.${kernel.name}`, buffers, params });
-    const only = implementation
-      ? (_: unknown, candidate: Implementation) => candidate.name === implementation.name
-      : undefined;
-    const executable = await device.prepare(builder.build(), only ? { only } : {});
-    const names = Object.keys(wanted);
-    const reads = names.map((name) => {
-      const tensor = buffers[name] as Tensor;
-      return { tensor, begin: 0, end: tensor.length };
-    });
-    const read = await device.run(executable, { variables: {}, reads });
-    executable.dispose();
-    return compare(
-      trial,
-      Object.fromEntries(names.map((name, i) => [name, read[i]!])),
-      boundOf(kernel, implementation, params),
+    return await runTrialWith(device, trial, implementation, (program) =>
+      device.prepare(program, only ? { only } : {}),
     );
   } catch (error) {
     if (error instanceof DeviceError && error.kind === "unfit") return "not made for this";
     throw error;
-  } finally {
-    for (const buffer of Object.values(buffers)) device.destroy(buffer);
   }
 }
 

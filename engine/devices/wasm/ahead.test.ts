@@ -1,11 +1,11 @@
 // Which way of reading weights is taken: by a clock of the test's own, and never without weights enough to tell.
 
 import { describe, expect, it } from "vitest";
-import { ACTIVATIONS, gatedLinear, linear } from "../../../kernels/index.ts";
+import { ACTIVATIONS, gatedLinear, linear, type WasmImplementation } from "../../../kernels/index.ts";
+import { fittingFor, PLAIN_TRAITS } from "../choose.ts";
 import type { Matrix, Tensor } from "../device.ts";
 import { ProgramBuilder, variable } from "../program.ts";
-import { isSecondWorth, streamOf } from "./ahead.ts";
-import { chooseFor, type Policy } from "./choose.ts";
+import { isSecondWorth, prefetchLast, streamOf } from "./ahead.ts";
 
 const tensor = (label: string, length: number): Tensor => ({ label, type: "f32", length, role: "activations" });
 const createTensor = (label: string, _type: "f32", length: number): Tensor => tensor(label, length);
@@ -57,16 +57,14 @@ describe("loading weights ahead", () => {
 
   it("puts its implementations first or last", () => {
     const [call] = programOf("int8", 3).calls;
-    const base: Omit<Policy, "isAhead"> = {
-      features: new Set(),
+    const fitting = fittingFor(call!, linear.implementations as readonly WasmImplementation[], {
+      traits: PLAIN_TRAITS,
       isDeterministic: false,
-      implementations: (kernel) => kernel.implementations,
-      isDemoted: () => false,
-      only: undefined,
-      measured: undefined,
+    });
+    const namesOf = (isAhead: boolean) => {
+      const rank = prefetchLast(!isAhead);
+      return [...fitting].sort((a, b) => rank(a) - rank(b)).map(({ name }) => name);
     };
-    const namesOf = (isAhead: boolean) =>
-      chooseFor(call!, { ...base, isAhead }).map(({ implementation }) => implementation.name);
     expect(namesOf(true)[0]).toBe("linear.few-rows.ahead.int8");
     expect(namesOf(false)[0]).toBe("linear.few-rows.int8");
   });

@@ -2,7 +2,7 @@
 // slower on Zen 5); one that does not is latency-bound without it. So the device times both on the first program that reads
 // more quantized weights than caches hold, on tensors of its own.
 
-import { isQuantized } from "../../../kernels/index.ts";
+import { isQuantized, type WasmImplementation } from "../../../kernels/index.ts";
 import type { Tensor, TensorRole } from "../device.ts";
 import type { Call, Program } from "../program.ts";
 
@@ -58,6 +58,11 @@ function ownOf({ kernel }: Call, tensors: Readonly<Record<string, Tensor>>): Rec
       use === "read" || use === "write" ? [[name, tensors[name]!] as const] : [],
     ),
   );
+}
+
+/** A rank that puts implementations which load ahead last, or first. */
+export function prefetchLast(isLast: boolean): (implementation: WasmImplementation) => number {
+  return ({ isAhead = false }) => (isAhead === isLast ? 1 : 0);
 }
 
 /** Times two ways by turns, the first of each not counted; true if the second is worth its while. */

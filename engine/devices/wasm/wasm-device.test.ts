@@ -429,8 +429,28 @@ describe("known-answer tests", () => {
     const one = await openAnother({ implementations: () => [wrong, missing] });
     const error = await errorOf(one.prepare(normOf(one)));
     expect(error.kind).toBe("unfit");
-    expect(error.message).toContain("blocks.0.norm: no implementation of rms-norm is left; rms-norm.wrong was demoted");
+    expect(error.message).toContain(
+      "blocks.0.norm: no implementation of rms-norm fits here; rms-norm.wrong is not used",
+    );
     expect(error.message).toContain("the module has no function noSuchKernel");
+    await one.dispose();
+  });
+
+  it("are made again after they found no room", async () => {
+    const one = await openAnother({ threads: 1, maxMemoryBytes: 24 << 20 });
+    const program = normOf(one);
+    const held: Tensor[] = [];
+    for (const length of [1 << 20, 1 << 16, 1 << 10, 16, 1]) {
+      try {
+        for (;;) held.push(one.createTensor("filling", "f32", length, "activations"));
+      } catch (error) {
+        expect((error as DeviceError).kind).toBe("out-of-memory");
+      }
+    }
+    expect((await errorOf(one.prepare(program))).kind).toBe("out-of-memory");
+    for (const tensor of held) one.destroy(tensor);
+    expect((await one.prepare(program)).chosen).toEqual([["rms-norm"]]);
+    expect(one.demotions).toEqual([]);
     await one.dispose();
   });
 

@@ -7,12 +7,11 @@
 
 import {
   type CachePacking,
+  type Implementation,
   type Kernel,
-  type MatrixFormat,
-  type Trial,
   type WasmImplementation,
 } from "../../../kernels/index.ts";
-import { formatOf, implementationsIn } from "../choose.ts";
+import { PLAIN_TRAITS } from "../choose.ts";
 import {
   checkCopy,
   type Demotion,
@@ -31,9 +30,8 @@ import {
 } from "../device.ts";
 import { MeasuredChoices } from "../measured-choices.ts";
 import type { Program } from "../program.ts";
-import { fillTrial } from "../trial-buffers.ts";
-import { isSecondWorth, streamOf } from "./ahead.ts";
-import { chooseFor, isOfDevice, judge, type Policy, trialsFor } from "./choose.ts";
+import { CompileError, Qualification } from "../qualification.ts";
+import { isSecondWorth, prefetchLast, streamOf } from "./ahead.ts";
 import { Crew } from "./crew.ts";
 import { Holdings } from "./holdings.ts";
 import type { Replay } from "./messages.ts";
@@ -44,7 +42,7 @@ import { firstMemory, Memories } from "./memories.ts";
 import { canShareMemory, defaultThreads, PAGE_BYTES, processorName } from "./platform.ts";
 import { LIMIT_BYTES } from "./shared-memory.ts";
 import type { WasmOptions } from "./wasm-options.ts";
-import { always, type Choice, WasmProgram } from "./wasm-program.ts";
+import { type Choice, WasmProgram } from "./wasm-program.ts";
 
 const CONTROL_BYTES = 1024;
 /** How long a kernel is replayed after its known-answer test, so that its first real use runs as well-compiled code. */
@@ -75,16 +73,12 @@ class WasmDevice implements Device {
   readonly name = "wasm";
   readonly description: string;
   readonly preferredRows = 192;
-  readonly demotions: Demotion[] = [];
   readonly tuning?: MeasuredChoices;
   readonly #crew: Crew;
   readonly #memories: Memories;
   readonly #holdings: Holdings;
-  readonly #features: ReadonlySet<string>;
   readonly #options: WasmOptions;
-  /** known-answer tests by implementation and format, passed or under way */
-  readonly #tests = new Map<string, Promise<void>>();
-  readonly #demoted = new Set<string>();
+  readonly #qualification: Qualification<WasmImplementation, null, WasmProgram>;
   /** whether loading weights ahead pays; undefined until measured */
   #isAhead: boolean | undefined;
 
@@ -103,8 +97,24 @@ class WasmDevice implements Device {
       const identity = { device: "wasm", processor: processorName(), threads: options.threads, relaxed: isRelaxed };
       this.tuning = new MeasuredChoices(identity, false);
     }
-    this.#features = new Set(isRelaxed ? ["relaxed-simd"] : []);
     this.#options = options;
+    this.#qualification = new Qualification<WasmImplementation, null, WasmProgram>({
+      device: this,
+      traits: { ...PLAIN_TRAITS, features: new Set(isRelaxed ? ["relaxed-simd"] : []) },
+      isDeterministic: options.deterministic === true,
+      implementationsOf: (kernel) => this.implementationsOf(kernel),
+      compile: (_call, { wasm }) => {
+        if (crew.placeOf(wasm) === undefined) throw new CompileError(`the module has no function ${wasm}`);
+        return null;
+      },
+      assemble: (program, choices) => this.#encode(program, choices),
+      warmUp: ({ table, program }) =>
+        crew.request({ kind: "warm", table, milliseconds: WARM_MILLISECONDS }, () => program.label),
+    });
+  }
+
+  get demotions(): readonly Demotion[] {
+    return this.#qualification.demotions;
   }
 
   createTensor(
@@ -165,22 +175,9 @@ class WasmDevice implements Device {
   }
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
-    const { isTested = true } = options;
-    const isAhead = isTested && (await this.#isWorthAhead(program, options.signal));
-    const choices = await this.#choose(program, this.#policy(isAhead, options), options);
-    return this.#encode(program, choices);
-  }
-
-  #policy(isAhead: boolean, { only, isTuned = true }: PrepareOptions): Policy {
-    return {
-      features: this.#features,
-      isDeterministic: this.#options.deterministic === true,
-      implementations: (kernel) => this.implementationsOf(kernel),
-      isDemoted: ({ name }) => this.#demoted.has(name),
-      isAhead,
-      only,
-      measured: isTuned ? this.tuning : undefined,
-    };
+    this.#crew.throwIfEnded();
+    const isAhead = options.isTested !== false && (await this.#isWorthAhead(program, options.signal));
+    return this.#qualification.prepare(program, { ...options, rank: prefetchLast(!isAhead) });
   }
 
   /** Whether loading weights ahead pays: measured once, with the first program that reads enough of them. */
@@ -191,12 +188,8 @@ class WasmDevice implements Device {
     const ways: WasmProgram[] = [];
     try {
       for (const isAhead of [false, true]) {
-        const choices = await this.#choose(
-          stream.program,
-          this.#policy(isAhead, { isTuned: false }),
-          signal ? { signal } : {},
-        );
-        ways.push(this.#encode(stream.program, choices));
+        const options = { isTuned: false, rank: prefetchLast(!isAhead), ...(signal ? { signal } : {}) };
+        ways.push(await this.#qualification.prepare(stream.program, options));
       }
       const run = (way: WasmProgram) => () => this.run(way, { variables: {} });
       this.#isAhead = await isSecondWorth([run(ways[0]!), run(ways[1]!)]);
@@ -205,36 +198,6 @@ class WasmDevice implements Device {
       for (const way of ways) way.dispose();
       for (const tensor of stream.tensors) this.destroy(tensor);
     }
-  }
-
-  /** The implementations of each call, all right on this machine. */
-  async #choose(
-    program: Program,
-    policy: Policy,
-    { signal, onProgress, isTested = true }: PrepareOptions = {},
-  ): Promise<Choice[]> {
-    const choices: Choice[] = [];
-    for (const [i, call] of program.calls.entries()) {
-      signal?.throwIfAborted();
-      for (;;) {
-        const choice = chooseFor(call, policy);
-        if (choice.length === 0) {
-          const why = this.demotions.map(({ implementation, reason }) => `; ${implementation} was demoted: ${reason}`);
-          throw new DeviceError(
-            "unfit",
-            `${call.label}: no implementation of ${call.kernel.name} is left${why.join("")}`,
-          );
-        }
-        const used = implementationsIn(choice);
-        if (isTested) for (const one of used) await this.#ensureRight(call.kernel, one, formatOf(call));
-        if (used.every((one) => !policy.isDemoted(one))) {
-          choices.push(choice);
-          break;
-        }
-      }
-      onProgress?.(i + 1, program.calls.length);
-    }
-    return choices;
   }
 
   #encode(program: Program, choices: readonly Choice[]): WasmProgram {
@@ -318,62 +281,14 @@ class WasmDevice implements Device {
     return Promise.resolve();
   }
 
-  /** Runs the known-answer test of an implementation unless it was run; demotes it if its answer is wrong. */
-  #ensureRight(kernel: Kernel, implementation: WasmImplementation, format: MatrixFormat | undefined): Promise<void> {
-    const key = `${kernel.name} ${implementation.name} ${format}`;
-    const known = this.#tests.get(key);
-    if (known) return known;
-    const test = this.#test(kernel, implementation, format).then((reason) => {
-      if (reason === null || this.#demoted.has(implementation.name)) return;
-      this.#demoted.add(implementation.name);
-      this.demotions.push({ implementation: implementation.name, reason });
-      console.warn(`wasm: ${implementation.name} gives wrong answers here and is not used: ${reason}`);
-    });
-    this.#tests.set(key, test);
-    return test;
-  }
-
-  /** Why an implementation is wrong, null if it is right. */
-  async #test(kernel: Kernel, one: WasmImplementation, format: MatrixFormat | undefined): Promise<string | null> {
-    if (this.#crew.placeOf(one.wasm) === undefined) return `the module has no function ${one.wasm}`;
-    for (const trial of trialsFor(kernel, one, format)) {
-      const reason = await this.#try(trial, one);
-      if (reason !== null) return reason;
-    }
-    return null;
-  }
-
-  /** Runs one trial, and if it is passed warms the kernel up. */
-  async #try(trial: Trial, one: WasmImplementation): Promise<string | null> {
-    const buffers: Record<string, Tensor | Matrix> = {};
-    const label = `known-answer test of ${one.name}`;
-    let executable: WasmProgram | undefined;
-    try {
-      const reads = await fillTrial(this, label, trial, buffers);
-      const { kernel, params } = trial;
-      executable = this.#encode({ label, calls: [{ kernel, label, buffers, params }] }, [always(one)]);
-      const arrays = await this.run(executable, { variables: {}, reads: Object.values(reads) });
-      const got = Object.fromEntries(Object.keys(reads).map((name, i) => [name, arrays[i]!]));
-      const reason = judge(trial, one, got);
-      if (reason === null) {
-        await this.#crew.request(
-          { kind: "warm", table: executable.table, milliseconds: WARM_MILLISECONDS },
-          () => label,
-        );
-      }
-      return reason;
-    } finally {
-      executable?.dispose();
-      for (const buffer of Object.values(buffers)) this.destroy(buffer);
-    }
-  }
-
   #wanted({ tensor, begin, end }: Read) {
     const { memory, address } = this.#holdings.of(tensor);
     checkRange(tensor, begin, end);
     return { memory, address: address + begin * 4, length: end - begin, type: tensor.type };
   }
 }
+
+const isOfDevice = (one: Implementation): one is WasmImplementation => "wasm" in one;
 
 function checkRange(tensor: Tensor, begin: number, end: number): void {
   if (begin >= 0 && begin <= end && end <= tensor.length) return;

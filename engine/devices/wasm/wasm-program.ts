@@ -16,11 +16,6 @@ import { isWritten, planRoute, type Route, type RoutedCall } from "./stations.ts
 /** The implementations of one call, by the step's rows. */
 export type Choice = RowChoices<WasmImplementation>;
 
-/** One implementation for any rows. */
-export function always(implementation: WasmImplementation): Choice {
-  return [{ implementation, begin: 0, end: Number.POSITIVE_INFINITY }];
-}
-
 /** Bytes that a program takes in one memory. */
 export interface Block {
   readonly address: number;

@@ -2,10 +2,10 @@
 // variables and the integers that the host wrote) and draws them in order.
 
 import type { WebGlImplementation, WebGlPass, WebGlPlan } from "../../../kernels/index.ts";
+import { PLAIN_TRAITS, settingOf } from "../choose.ts";
 import { DeviceError, type Executable } from "../device.ts";
 import { resolveParams, type Call, type Program } from "../program.ts";
 import { numbersIn } from "../tensor.ts";
-import { settingOf } from "./choose.ts";
 import { argumentsOf, constantsOf, type CompiledPass, type Compiler, type PassArgument } from "./gpu-js.ts";
 import { MAX_TEXELS, rectanglesOf, TEXEL } from "./regions.ts";
 import type { GlMatrix, GlTensor, MatrixPiece, TextureArgument, Textures } from "./textures.ts";
@@ -14,7 +14,8 @@ interface ReadyPass {
   readonly pass: WebGlPass;
   readonly compiled: CompiledPass;
 }
-interface ReadyCall {
+/** A call whose passes are compiled. */
+export interface ReadyCall {
   readonly call: Call;
   readonly implementation: WebGlImplementation;
   readonly passes: readonly ReadyPass[];
@@ -28,52 +29,24 @@ export class GlProgram implements Executable {
   readonly program: Program;
   readonly chosen: readonly (readonly string[])[];
   readonly #textures: Textures;
-  readonly #calls: ReadyCall[] = [];
+  readonly #calls: readonly ReadyCall[];
   readonly #release: (program: GlProgram) => void;
 
   constructor(
     program: Program,
-    chosen: readonly WebGlImplementation[],
+    calls: readonly ReadyCall[],
     textures: Textures,
     release: (program: GlProgram) => void,
   ) {
     this.program = program;
-    this.chosen = chosen.map(({ name }) => [name]);
+    this.chosen = calls.map(({ implementation: { name } }) => [name]);
+    this.#calls = calls;
     this.#textures = textures;
     this.#release = release;
   }
 
   dispose(): void {
     this.#release(this);
-  }
-
-  /** Compiles the next call's passes. */
-  addCall(call: Call, implementation: WebGlImplementation, compiler: Compiler): void {
-    const { absent } = this.#textures;
-    const setting = settingOf(call);
-    const passes = implementation.webgl.map((pass): ReadyPass => {
-      const fixed: Readonly<Record<string, number>> = {
-        ...setting.params,
-        ...implementation.constants?.(setting),
-        ...pass.constants?.(setting),
-      };
-      const sources = [pass.source, ...(pass.functions ?? []).map(({ source }) => source)];
-      const constants = Object.fromEntries(
-        constantsOf(sources).map((name) => {
-          const value = fixed[name];
-          if (value === undefined || Number.isNaN(value)) {
-            throw new DeviceError("unfit", `${call.label}: ${implementation.name} wants ${name} to be fixed`);
-          }
-          return [name, { value, type: call.kernel.params[name] === "f32" ? "Float" : "Integer" } as const];
-        }),
-      );
-      const kinds = Object.fromEntries(
-        argumentsOf(pass.source).map((name) => [name, kindOf(name, call, implementation)]),
-      );
-      return { pass, compiled: compiler.compile(implementation.name, pass, constants, kinds, absent) };
-    });
-    const pieces = this.#piecesOf(call);
-    this.#calls.push({ call, implementation, passes, present: setting.present, pieces });
   }
 
   /** Draws calls begin..end. */
@@ -142,23 +115,57 @@ export class GlProgram implements Executable {
     const tensor = this.#tensorOf(call, name);
     if (tensor.words) tensor.unknown = Math.max(tensor.unknown, end);
   }
+}
 
-  #piecesOf(call: Call): readonly (MatrixPiece | undefined)[] {
-    const matrices = Object.values(call.buffers).flatMap((buffer) =>
-      buffer !== undefined && "format" in buffer ? [this.#textures.matrix(buffer)] : [],
+/** Compiles the passes of a call. Throws a CompileError where they do not compile, a DeviceError where they do not fit the call. */
+export function readyCall(
+  call: Call,
+  implementation: WebGlImplementation,
+  compiler: Compiler,
+  textures: Textures,
+): ReadyCall {
+  const setting = settingOf(call, PLAIN_TRAITS);
+  const passes = implementation.webgl.map((pass): ReadyPass => {
+    const fixed: Readonly<Record<string, number>> = {
+      ...setting.params,
+      ...implementation.constants?.(setting),
+      ...pass.constants?.(setting),
+    };
+    const sources = [pass.source, ...(pass.functions ?? []).map(({ source }) => source)];
+    const constants = Object.fromEntries(
+      constantsOf(sources).map((name) => {
+        const value = fixed[name];
+        if (value === undefined || Number.isNaN(value)) {
+          throw new DeviceError("unfit", `${call.label}: ${implementation.name} wants ${name} to be fixed`);
+        }
+        return [name, { value, type: call.kernel.params[name] === "f32" ? "Float" : "Integer" } as const];
+      }),
     );
-    const split = matrices.find(({ pieces }) => pieces.length > 1);
-    if (!split) return [undefined];
-    const isAlike = (other: GlMatrix) =>
-      other.pieces.length === split.pieces.length &&
-      other.pieces.every(({ begin }, i) => begin === split.pieces[i]!.begin);
-    const odd = matrices.find((other) => !isAlike(other));
-    if (!call.kernel.piece || odd) {
-      const counts = `${split.pieces.length} pieces of ${split.rows} rows`;
-      throw new DeviceError("unfit", `${call.label}: ${call.kernel.name} cannot take "${split.label}" in ${counts}`);
-    }
-    return split.pieces;
+    const kinds = Object.fromEntries(
+      argumentsOf(pass.source).map((name) => [name, kindOf(name, call, implementation)]),
+    );
+    return { pass, compiled: compiler.compile(implementation.name, pass, constants, kinds, textures.absent) };
+  });
+  const pieces = piecesOf(call, textures);
+  return { call, implementation, passes, present: setting.present, pieces };
+}
+
+/** The pieces of a call's matrices, which must be split alike; [undefined] where they are whole. */
+function piecesOf(call: Call, textures: Textures): readonly (MatrixPiece | undefined)[] {
+  const matrices = Object.values(call.buffers).flatMap((buffer) =>
+    buffer !== undefined && "format" in buffer ? [textures.matrix(buffer)] : [],
+  );
+  const split = matrices.find(({ pieces }) => pieces.length > 1);
+  if (!split) return [undefined];
+  const isAlike = (other: GlMatrix) =>
+    other.pieces.length === split.pieces.length &&
+    other.pieces.every(({ begin }, i) => begin === split.pieces[i]!.begin);
+  const odd = matrices.find((other) => !isAlike(other));
+  if (!call.kernel.piece || odd) {
+    const counts = `${split.pieces.length} pieces of ${split.rows} rows`;
+    throw new DeviceError("unfit", `${call.label}: ${call.kernel.name} cannot take "${split.label}" in ${counts}`);
   }
+  return split.pieces;
 }
 
 /** What an argument is: a number of the parameters or the plan, or the texture of a buffer or temporary. */

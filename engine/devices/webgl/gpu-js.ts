@@ -5,6 +5,7 @@
 import { UnsupportedError } from "../../../loaders/index.ts";
 import type { WebGlFunction, WebGlPass } from "../../../kernels/index.ts";
 import { DeviceError } from "../device.ts";
+import { CompileError } from "../qualification.ts";
 import type { GlHandle, WebGl } from "./gl.ts";
 import type { Rectangle } from "./regions.ts";
 import type { TextureArgument } from "./textures.ts";
@@ -169,11 +170,6 @@ export class Compiler {
     for (const pass of this.#compiled.values()) pass.destroy();
     this.#compiled.clear();
   }
-}
-
-/** gpu.js or the driver refuses a pass. */
-export class CompileError extends Error {
-  override readonly name = "CompileError";
 }
 
 /** The names of a function's arguments, in order. */

@@ -7,12 +7,9 @@
 import { webglImplementations } from "../../../kernels/every-on-webgl.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
 import {
-  boundOf,
-  compare,
   type CachePacking,
   type Implementation,
   type Kernel,
-  type Trial,
   type WebGlImplementation,
 } from "../../../kernels/index.ts";
 import {
@@ -32,13 +29,15 @@ import {
   type TensorRole,
   type Write,
 } from "../device.ts";
-import type { Call, Program } from "../program.ts";
-import { chooseFor, isOfDevice, refusalOf, trialsFor } from "./choose.ts";
+import { PLAIN_TRAITS } from "../choose.ts";
+import type { Program } from "../program.ts";
+import { Qualification } from "../qualification.ts";
 import type { WebGl } from "./gl.ts";
-import { GlProgram } from "./gl-program.ts";
-import { CompileError, Compiler } from "./gpu-js.ts";
+import { GlProgram, readyCall, type ReadyCall } from "./gl-program.ts";
+import { Compiler } from "./gpu-js.ts";
 import { findContext, lackOf, release, rendererOf } from "./probe.ts";
 import { finished, stage, type GlRead, type StagedRead } from "./readback.ts";
+import { refusalOf } from "./refusal.ts";
 import { MAX_TEXELS, rectanglesOf } from "./regions.ts";
 import { Textures } from "./textures.ts";
 
@@ -87,16 +86,12 @@ export class WebGlDevice implements Device {
   readonly name = "webgl";
   readonly description: string;
   readonly preferredRows = PREFERRED_ROWS;
-  readonly demotions: Demotion[] = [];
   readonly #gl: WebGl;
   readonly #compiler: Compiler;
   readonly #textures: Textures;
   readonly #options: WebGlOptions;
   readonly #programs = new Set<GlProgram>();
-  readonly #demoted = new Set<WebGlImplementation>();
-  readonly #passed = new Set<WebGlImplementation>();
-  /** known-answer tests are made one after the other */
-  #testing: Promise<unknown> = Promise.resolve();
+  readonly #qualification: Qualification<WebGlImplementation, ReadyCall, GlProgram>;
   #end: DeviceError | undefined;
   readonly #onLost = (): void => {
     this.#end ??= new DeviceError("lost", "the WebGL context is lost: the browser or the driver took it away");
@@ -108,7 +103,24 @@ export class WebGlDevice implements Device {
     this.#options = options;
     this.description = `webgl, ${rendererOf(gl)}`;
     this.#textures = new Textures(gl, () => this.#throwIfEnded(), options.maxTextureSize);
+    this.#qualification = new Qualification<WebGlImplementation, ReadyCall, GlProgram>({
+      device: this,
+      traits: PLAIN_TRAITS,
+      isDeterministic: false,
+      implementationsOf: (kernel) => this.implementationsOf(kernel),
+      compile: (call, implementation) => readyCall(call, implementation, compiler, this.#textures),
+      assemble: (one, calls) =>
+        this.#assemble(
+          one,
+          calls.map(([ready]) => ready!.made),
+        ),
+      explain: (call) => refusalOf(call, this.implementationsOf(call.kernel)),
+    });
     gl.canvas.addEventListener(LOST_EVENT, this.#onLost);
+  }
+
+  get demotions(): readonly Demotion[] {
+    return this.#qualification.demotions;
   }
 
   createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
@@ -159,16 +171,13 @@ export class WebGlDevice implements Device {
   }
 
   refusal(program: Program): string | null {
-    for (const call of program.calls) {
-      const own = this.implementationsOf(call.kernel);
-      if (!chooseFor(call, own, (one) => !this.#demoted.has(one))) return refusalOf(call, own);
-    }
-    return null;
+    const call = program.calls.find((one) => !this.#qualification.hasFitting(one));
+    return call ? refusalOf(call, this.implementationsOf(call.kernel)) : null;
   }
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
     this.#throwIfEnded();
-    return this.#prepare(program, options, true);
+    return this.#qualification.prepare(program, options);
   }
 
   async run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {
@@ -239,107 +248,13 @@ export class WebGlDevice implements Device {
     return { tensor: held, begin, end };
   }
 
-  /** Chooses until everything chosen has passed its known-answer test and compiles; each round demotes one or ends. */
-  async #prepare(program: Program, options: PrepareOptions, isTested: boolean): Promise<GlProgram> {
-    const { only, signal, onProgress } = options;
-    for (;;) {
-      const chosen = program.calls.map((call) => this.#choose(call, only));
-      const made = new GlProgram(program, chosen, this.#textures, (one) => void this.#programs.delete(one));
-      let hasDemoted = false;
-      for (const [i, call] of program.calls.entries()) {
-        signal?.throwIfAborted();
-        const one = chosen[i]!;
-        if (isTested && !this.#passed.has(one) && !this.#demoted.has(one)) await this.#test(call.kernel, one);
-        this.#throwIfEnded();
-        if (!this.#demoted.has(one)) this.#addCall(made, call, one);
-        hasDemoted ||= this.#demoted.has(one);
-        onProgress?.(i + 1, program.calls.length);
-      }
-      if (hasDemoted) continue;
-      this.#programs.add(made);
-      return made;
-    }
-  }
-
-  #choose(call: Call, only: PrepareOptions["only"]): WebGlImplementation {
-    const own = this.implementationsOf(call.kernel);
-    const chosen = chooseFor(call, own, (one) => !this.#demoted.has(one) && (only?.(call, one) ?? true));
-    if (chosen) return chosen;
-    const demoted = this.demotions.filter(({ implementation }) => implementation.startsWith(call.kernel.name));
-    const reasons = demoted.map(({ implementation, reason }) => `; ${implementation} is not used: ${reason}`).join("");
-    throw new DeviceError("unfit", `device "webgl" cannot run this: ${refusalOf(call, own)}${reasons}`);
-  }
-
-  #addCall(program: GlProgram, call: Call, implementation: WebGlImplementation): void {
-    try {
-      program.addCall(call, implementation, this.#compiler);
-    } catch (error) {
-      if (!(error instanceof CompileError)) throw error;
-      this.#demote(implementation, error.message);
-    }
-  }
-
-  #demote(implementation: WebGlImplementation, reason: string): void {
-    if (this.#demoted.has(implementation)) return;
-    this.#demoted.add(implementation);
-    this.demotions.push({ implementation: implementation.name, reason });
-    console.warn(`kedge: ${implementation.name} is wrong on ${this.description} and is not used: ${reason}`);
-  }
-
-  /** The known-answer test of an implementation, once; wrong ones are demoted. */
-  async #test(kernel: Kernel, implementation: WebGlImplementation): Promise<void> {
-    const test = this.#testing.then(async () => {
-      if (this.#passed.has(implementation) || this.#demoted.has(implementation)) return;
-      for (const trial of trialsFor(kernel, implementation)) {
-        const wrong = await this.#runTrial(trial, implementation);
-        if (wrong !== null) this.#demote(implementation, wrong);
-        if (wrong !== null) return;
-      }
-      this.#passed.add(implementation);
-    });
-    this.#testing = test.catch(() => undefined);
-    await test;
-  }
-
-  async #runTrial(trial: Trial, implementation: WebGlImplementation): Promise<string | null> {
-    const { kernel, arrays, matrices, packings, params, wanted } = trial;
-    const buffers: Record<string, Tensor | Matrix> = {};
-    let executable: GlProgram | undefined;
-    try {
-      for (const [name, data] of Object.entries(arrays)) {
-        const type = data instanceof Uint32Array ? "u32" : "f32";
-        const tensor = this.createTensor(`trial.${name}`, type, data.length, "activations", packings[name]);
-        buffers[name] = tensor;
-        this.write({ tensor, data });
-      }
-      for (const [name, { bytes, ...shape }] of Object.entries(matrices)) {
-        const rowBytes = bytes.byteLength / shape.rows;
-        const read = (begin: number, end: number) => Promise.resolve(bytes.slice(begin * rowBytes, end * rowBytes));
-        buffers[name] = await this.createMatrix({ label: `trial.${name}`, ...shape, read });
-      }
-      const label = `trial.${kernel.name}`;
-      const program = { label, calls: [{ kernel, label, buffers, params }] };
-      executable = new GlProgram(program, [implementation], this.#textures, (one) => void this.#programs.delete(one));
-      try {
-        executable.addCall(program.calls[0]!, implementation, this.#compiler);
-      } catch (error) {
-        if (error instanceof CompileError) return error.message;
-        throw error;
-      }
-      this.#programs.add(executable);
-      const names = Object.keys(wanted);
-      const reads = names.map((name) => {
-        const tensor = buffers[name] as Tensor;
-        return { tensor, begin: 0, end: tensor.length };
-      });
-      const read = await this.run(executable, { variables: {}, reads });
-      const got = Object.fromEntries(names.map((name, i) => [name, read[i]!]));
-      const wrong = compare(trial, got, boundOf(kernel, implementation, params));
-      if (!wrong) return null;
-      return `${wrong.buffer}[${wrong.index}] of its known-answer test is ${wrong.got}, not ${wrong.want}`;
-    } finally {
-      executable?.dispose();
-      for (const buffer of Object.values(buffers)) this.destroy(buffer);
-    }
+  #assemble(program: Program, calls: readonly ReadyCall[]): GlProgram {
+    this.#throwIfEnded();
+    const made = new GlProgram(program, calls, this.#textures, (one) => void this.#programs.delete(one));
+    this.#programs.add(made);
+    return made;
   }
 }
+
+/** A program has one implementation of each call, for any count of rows. */
+const isOfDevice = (one: Implementation): one is WebGlImplementation => "webgl" in one && one.rows === undefined;

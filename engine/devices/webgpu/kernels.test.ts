@@ -3,12 +3,12 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
-import { boundOf, type Kernel, type Sample, type WgslImplementation } from "../../../kernels/index.ts";
+import type { Kernel, Sample, WgslImplementation } from "../../../kernels/index.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
-import { compare, makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
+import { makeTrial, seededRandom } from "../../../kernels/trial.ts";
 import { softwareGpu, testAdapterName } from "../../../tests/support/adapters.ts";
-import { DeviceError, type Matrix, type Tensor } from "../device.ts";
-import { trialsFor } from "./choose.ts";
+import { trialsFor } from "../choose.ts";
+import { runTrial } from "../self-test.ts";
 import { openWebGpu, type WebGpuDevice } from "./webgpu-device.ts";
 
 /** Trials in flight at a time. */
@@ -25,51 +25,16 @@ beforeAll(async () => {
 });
 afterAll(() => device.dispose());
 
-/** Runs a trial with one implementation and says what is wrong; undefined where the implementation is not meant for it. */
-async function run(trial: Trial, implementation: WgslImplementation): Promise<string | null | undefined> {
-  const { kernel, arrays, matrices, packings, params, wanted } = trial;
-  const buffers: Record<string, Tensor | Matrix> = {};
-  try {
-    for (const [name, data] of Object.entries(arrays)) {
-      const type = data instanceof Uint32Array ? "u32" : "f32";
-      const tensor = device.createTensor(name, type, data.length, "activations", packings[name]);
-      buffers[name] = tensor;
-      device.write({ tensor, data });
-    }
-    for (const [name, { bytes, ...shape }] of Object.entries(matrices)) {
-      const rowBytes = bytes.byteLength / shape.rows;
-      const read = (begin: number, end: number) => Promise.resolve(bytes.slice(begin * rowBytes, end * rowBytes));
-      buffers[name] = await device.createMatrix({ label: name, ...shape, read });
-    }
-    const program = { label: "trial", calls: [{ kernel, label: kernel.name, buffers, params }] };
-    const executable = await device.prepare(program, { only: (_call, one) => one === implementation });
-    const names = Object.keys(wanted);
-    const reads = names.map((name) => ({ tensor: buffers[name] as Tensor, begin: 0, end: arrays[name]!.length }));
-    const got = await device.run(executable, { variables: {}, reads });
-    executable.dispose();
-    const found = compare(
-      trial,
-      Object.fromEntries(names.map((name, i) => [name, got[i]!])),
-      boundOf(kernel, implementation, params),
-    );
-    return found && `${found.buffer}[${found.index}] is ${found.got}, not ${found.want}`;
-  } catch (error) {
-    if (error instanceof DeviceError && error.kind === "unfit") return undefined;
-    throw error;
-  } finally {
-    for (const buffer of Object.values(buffers)) device.destroy(buffer);
-  }
-}
-
 async function runAll(kernel: Kernel, implementation: WgslImplementation, shapes: readonly Sample[]) {
   const format = implementation.formats?.[0] ?? "f32";
   const wrong: string[] = [];
   let right = 0;
   for (let begin = 0; begin < shapes.length; begin += BATCH) {
     const batch = shapes.slice(begin, begin + BATCH).map(async (sample, i) => {
-      const outcome = await run(makeTrial(kernel, sample, seededRandom(begin + i), { format }), implementation);
+      const trial = makeTrial(kernel, sample, seededRandom(begin + i), { format });
+      const outcome = await runTrial(device, trial, implementation);
       if (outcome === null) right++;
-      else if (outcome !== undefined) wrong.push(`${JSON.stringify(sample)}: ${outcome}`);
+      else if (outcome !== "not made for this") wrong.push(JSON.stringify([sample, outcome]));
     });
     await Promise.all(batch);
   }
@@ -103,7 +68,8 @@ describe("on the GPU", () => {
       maxWorkgroupBytes: 16384,
     };
     const untried = cases.filter(
-      ({ kernel, implementation }) => trialsFor(kernel, implementation, traits).length === 0,
+      ({ kernel, implementation }) =>
+        trialsFor(kernel, implementation, traits, implementation.formats?.[0] ?? "f32").length === 0,
     );
     expect(untried.map(({ name }) => name)).toEqual([]);
   });

@@ -2,6 +2,7 @@
 // implementation's name, the line, and the line's text.
 
 import type { Kernel, WgslImplementation } from "../../../kernels/index.ts";
+import { CompileError } from "../qualification.ts";
 import { bindingsOf } from "./bindings.ts";
 import { COMPUTE } from "./constants.ts";
 import type { Faults } from "./faults.ts";
@@ -22,11 +23,6 @@ export interface ReadyPipelines {
   readonly layout: KernelLayout;
   readonly first: GPUComputePipeline;
   readonly second: GPUComputePipeline | undefined;
-}
-
-/** A shader or pipeline that this machine does not take. */
-export class CompileError extends Error {
-  override readonly name = "CompileError";
 }
 
 /** What stands in front of a shader that requires a feature. */

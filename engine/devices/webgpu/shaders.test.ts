@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import type { Setting } from "../../../kernels/index.ts";
-import { trialsFor } from "./choose.ts";
+import { trialsFor } from "../choose.ts";
 import { shaderOf } from "./pipelines.ts";
 
 // Node takes the package's main file for a module, which it is not: this is the one that it means.
@@ -40,7 +40,7 @@ describe("the shader of", () => {
 
   test.each(cases)("$name gets a value for each of its overrides", ({ kernel, implementation }) => {
     const declared = new WgslReflect(shaderOf(kernel, implementation)).overrides.map(({ name }) => name).sort();
-    const [trial] = trialsFor(kernel, implementation, traits);
+    const [trial] = trialsFor(kernel, implementation, traits, implementation.formats?.[0] ?? "f32");
     const setting: Setting = { params: trial!.params, present: new Set(), formats: {}, ...traits };
     expect(Object.keys(implementation.constants?.(setting) ?? {}).sort()).toEqual(declared);
   });

@@ -7,15 +7,11 @@
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
 import {
-  boundOf,
   type CachePacking,
-  compare,
   type Implementation,
   type Kernel,
-  type Trial,
   type WgslImplementation,
 } from "../../../kernels/index.ts";
-import { implementationsIn, type RowChoices } from "../choose.ts";
 import {
   checkCopy,
   DeviceError,
@@ -32,16 +28,16 @@ import {
   type TensorRole,
   type Write,
 } from "../device.ts";
+import { settingOf, type Traits } from "../choose.ts";
 import { MeasuredChoices } from "../measured-choices.ts";
-import type { Call, Program } from "../program.ts";
-import { fillTrial } from "../trial-buffers.ts";
-import { chooseFor, isOfDevice, settingOf, trialsFor, type Policy, type Traits } from "./choose.ts";
+import type { Program } from "../program.ts";
+import { Qualification, type Ready } from "../qualification.ts";
 import { BUFFER_STEP, USAGE } from "./constants.ts";
 import { deviceErrorOf, Faults } from "./faults.ts";
 import { GpuClock } from "./gpu-clock.ts";
-import { GpuProgram, type ProgramHost, type ReadyCall } from "./gpu-program.ts";
+import { GpuProgram, type ProgramHost } from "./gpu-program.ts";
 import { DeviceBuffers } from "./memory.ts";
-import { CompileError, Pipelines } from "./pipelines.ts";
+import { Pipelines, type ReadyPipelines } from "./pipelines.ts";
 import {
   factsOf,
   findAdapter,
@@ -126,7 +122,6 @@ export class WebGpuDevice implements Device {
   readonly name = "webgpu";
   readonly description: string;
   readonly preferredRows: number;
-  readonly demotions: Demotion[] = [];
   readonly facts: AdapterFacts;
   readonly tuning?: MeasuredChoices;
   readonly #device: GPUDevice;
@@ -140,9 +135,7 @@ export class WebGpuDevice implements Device {
   readonly #programs = new Set<GpuProgram>();
   readonly #clock: GpuClock | undefined;
   readonly timeRun?: NonNullable<Device["timeRun"]>;
-  readonly #demoted = new Set<Implementation>();
-  /** known-answer tests so far: what is wrong with an implementation, or null */
-  readonly #verdicts = new Map<WgslImplementation, Promise<string | null>>();
+  readonly #qualification: Qualification<WgslImplementation, ReadyPipelines, GpuProgram>;
   readonly #onError = (event: GPUUncapturedErrorEvent): void => {
     this.#faults.report(deviceErrorOf(event.error, "the GPU reports an error"));
   };
@@ -169,6 +162,18 @@ export class WebGpuDevice implements Device {
       this.timeRun = (executable, step) =>
         this.#faults.guard(() => clock.time((writes) => submit(executable, step, writes)));
     }
+    this.#qualification = new Qualification<WgslImplementation, ReadyPipelines, GpuProgram>({
+      device: this,
+      traits: this.#traits,
+      isDeterministic: options.deterministic === true,
+      isParallel: true,
+      implementationsOf: (kernel) => this.implementationsOf(kernel),
+      compile: (call, one) => {
+        const constants = one.constants?.(settingOf(call, this.#traits)) ?? {};
+        return this.#pipelines.get(call.kernel, one, constants);
+      },
+      assemble: (program, calls) => this.#assemble(program, calls),
+    });
     this.#host = {
       device,
       absent: device.createBuffer({ label: "absent", size: BUFFER_STEP, usage: USAGE.storage }),
@@ -187,6 +192,10 @@ export class WebGpuDevice implements Device {
       const why = message.trim() || (reason === "destroyed" ? "it was destroyed" : "the driver gives no reason");
       this.#faults.end(new DeviceError("lost", `the GPU device is lost: ${why}`));
     });
+  }
+
+  get demotions(): readonly Demotion[] {
+    return this.#qualification.demotions;
   }
 
   createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
@@ -242,7 +251,11 @@ export class WebGpuDevice implements Device {
   }
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
-    return this.#faults.guard(() => this.#prepare(program, options, options.isTested ?? true));
+    const { isSoftware } = this.facts;
+    const rank = ({ suits }: WgslImplementation) => Number(suits === (isSoftware ? "hardware" : "software"));
+    return this.#faults.guard(() =>
+      untilAborted(this.#qualification.prepare(program, { ...options, rank }), options.signal),
+    );
   }
 
   run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {
@@ -323,126 +336,17 @@ export class WebGpuDevice implements Device {
     return { tensor: held, begin, end };
   }
 
-  /** Chooses until everything chosen has passed its known-answer test and compiled; each round demotes or ends. */
-  async #prepare(
-    program: Program,
-    { only, signal, onProgress, isTuned = true }: PrepareOptions,
-    isTested: boolean,
-  ): Promise<GpuProgram> {
-    const policy: Policy = {
-      traits: this.#traits,
-      isSoftware: this.facts.isSoftware,
-      isDeterministic: this.#options.deterministic ?? false,
-      implementations: (kernel) => this.implementationsOf(kernel),
-      isDemoted: (one) => this.#demoted.has(one),
-      only,
-      measured: isTuned ? this.tuning : undefined,
-    };
-    for (;;) {
-      signal?.throwIfAborted();
-      const choices = program.calls.map((call) => this.#choose(call, policy));
-      const used = new Map<WgslImplementation, Kernel>();
-      for (const [i, call] of program.calls.entries()) {
-        for (const one of implementationsIn(choices[i]!)) used.set(one, call.kernel);
-      }
-      let done = 0;
-      const total = choices.reduce((sum, ones) => sum + ones.length, isTested ? used.size : 0);
-      const tick = () => onProgress?.(++done, total);
-      const untested = isTested ? [...used] : [];
-      const tested = untested.map(async ([one, kernel]) => {
-        const wrong = await this.#verdict(kernel, one);
-        tick();
-        return wrong === null;
-      });
-      const ready = program.calls.map((call, i) => this.#ready(call, choices[i]!, tick));
-      const [passed, calls] = await untilAborted(Promise.all([Promise.all(tested), Promise.all(ready)]), signal);
-      signal?.throwIfAborted();
-      this.#faults.throwIfEnded();
-      if (passed.includes(false) || calls.includes(null)) continue;
-      const made = new GpuProgram(program, calls as ReadyCall[], this.#host);
-      this.#programs.add(made);
-      return made;
-    }
-  }
-
-  #choose(call: Call, policy: Policy): RowChoices<WgslImplementation> {
-    const chosen = chooseFor(call, policy);
-    if (chosen.length > 0) return chosen;
-    const demoted = this.demotions.filter(({ implementation }) => implementation.startsWith(call.kernel.name));
-    const reasons = demoted.map(({ implementation, reason }) => `; ${implementation} is not used: ${reason}`).join("");
-    throw new DeviceError("unfit", `${call.label}: no implementation of ${call.kernel.name} fits here${reasons}`);
-  }
-
-  /** The call with its pipelines; null if one does not compile, which demotes it. */
-  async #ready(call: Call, choices: RowChoices<WgslImplementation>, tick: () => void): Promise<ReadyCall | null> {
-    const setting = settingOf(call, this.#traits);
-    const pipelines = choices.map(async ({ implementation: one }) => {
-      try {
-        return await this.#pipelines.get(call.kernel, one, one.constants?.(setting) ?? {});
-      } catch (error) {
-        if (!(error instanceof CompileError)) throw error;
-        this.#demote(one, error.message);
-        return null;
-      } finally {
-        tick();
-      }
-    });
-    const made = await Promise.all(pipelines);
-    if (made.includes(null)) return null;
-    return { call, setting, choices: choices.map((choice, i) => ({ ...choice, pipelines: made[i]! })) };
-  }
-
-  #demote(implementation: WgslImplementation, reason: string): void {
-    if (this.#demoted.has(implementation)) return;
-    this.#demoted.add(implementation);
-    this.demotions.push({ implementation: implementation.name, reason });
-    console.warn(`kedge: ${implementation.name} is wrong on ${this.facts.description} and is not used: ${reason}`);
-  }
-
-  #verdict(kernel: Kernel, implementation: WgslImplementation): Promise<string | null> {
-    let verdict = this.#verdicts.get(implementation);
-    if (!verdict) {
-      verdict = this.#try(kernel, implementation).then(
-        (wrong) => {
-          if (wrong !== null) this.#demote(implementation, wrong);
-          return wrong;
-        },
-        (error: unknown) => {
-          this.#verdicts.delete(implementation); // no verdict, such as for want of memory: it is tried again
-          throw error;
-        },
-      );
-      this.#verdicts.set(implementation, verdict);
-    }
-    return verdict;
-  }
-
-  /** The known-answer test: what is wrong with the implementation's results, or null. */
-  async #try(kernel: Kernel, implementation: WgslImplementation): Promise<string | null> {
-    const trials = trialsFor(kernel, implementation, this.#traits);
-    const outcomes = trials.map((trial) => this.#runTrial(trial, implementation));
-    return (await Promise.all(outcomes)).find((wrong) => wrong !== null) ?? null;
-  }
-
-  async #runTrial(trial: Trial, implementation: WgslImplementation): Promise<string | null> {
-    const { kernel, params } = trial;
-    const buffers: Record<string, Tensor | Matrix> = {};
-    let executable: GpuProgram | undefined;
-    try {
-      const reads = await fillTrial(this, `trial of ${implementation.name}`, trial, buffers);
-      const call = { kernel, label: `trial.${kernel.name}`, buffers, params };
-      const ready = await this.#ready(call, [{ implementation, begin: 0, end: Infinity }], () => undefined);
-      if (!ready) return this.demotions.at(-1)!.reason;
-      executable = new GpuProgram({ label: call.label, calls: [call] }, [ready], this.#host);
-      this.#programs.add(executable);
-      const read = await this.run(executable, { variables: {}, reads: Object.values(reads) });
-      const got = Object.fromEntries(Object.keys(reads).map((name, i) => [name, read[i]!]));
-      const wrong = compare(trial, got, boundOf(kernel, implementation, params));
-      if (!wrong) return null;
-      return `${wrong.buffer}[${wrong.index}] of its known-answer test is ${wrong.got}, not ${wrong.want}`;
-    } finally {
-      executable?.dispose();
-      for (const buffer of Object.values(buffers)) this.destroy(buffer);
-    }
+  #assemble(program: Program, calls: readonly (readonly Ready<WgslImplementation, ReadyPipelines>[])[]): GpuProgram {
+    this.#faults.throwIfEnded();
+    const ready = program.calls.map((call, i) => ({
+      call,
+      setting: settingOf(call, this.#traits),
+      choices: calls[i]!.map(({ made, ...choice }) => ({ ...choice, pipelines: made })),
+    }));
+    const made = new GpuProgram(program, ready, this.#host);
+    this.#programs.add(made);
+    return made;
   }
 }
+
+const isOfDevice = (one: Implementation): one is WgslImplementation => "wgsl" in one;
