@@ -2,8 +2,9 @@
 
 import type { Device } from "../devices/device.ts";
 import { VERSION } from "../version.ts";
-import { openChoiceStore, readDocument, type ChoiceStore } from "./choice-store.ts";
+import { readDocument, type ChoiceStore } from "./choice-store.ts";
 import { choicesFor, withChoices, type ChoiceKey, type ChoiceRecord, type KernelChoice } from "./kept-choices.ts";
+import { openChoiceStore } from "./open-choice-store.ts";
 import { tuneKernels, type KernelTuning, type TunedModel, type TuneKernelsOptions } from "./tune-kernels.ts";
 
 /** What a model does about measured choices when it is loaded. */
