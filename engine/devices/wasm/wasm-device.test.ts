@@ -1,13 +1,5 @@
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import {
-  ACTIVATIONS,
-  add,
-  type Kernel,
-  linear,
-  rmsNorm,
-  selectRows,
-  type Implementation,
-} from "../../../kernels/index.ts";
+import { ACTIVATIONS, add, linear, selectRows } from "../../../kernels/index.ts";
 import { seededRandom } from "../../../kernels/trial.ts";
 import { DeviceError, type Device, type MatrixSource, type Tensor } from "../device.ts";
 import { type Program, ProgramBuilder, variable } from "../program.ts";
@@ -52,14 +44,6 @@ function doubling(x: Tensor, y: Tensor): Program {
 function counting(x: Tensor, ones: Tensor, calls: number): Program {
   const builder = new ProgramBuilder("counting");
   for (let i = 0; i < calls; i++) builder.call(add, `count.${i}`, { a: x, b: ones, y: x }, { rows: 1, dim: x.length });
-  return builder.build();
-}
-function normOf(one: Device): Program {
-  const x = tensorOf(one, numbers(64));
-  const y = one.createTensor("y", "f32", 64, "activations");
-  const builder = new ProgramBuilder("norm");
-  const params = { rows: 1, dim: 64, epsilon: 1e-5, weightOffset: 0 };
-  builder.call(rmsNorm, "blocks.0.norm", { x, weight: x, residual: undefined, y }, params);
   return builder.build();
 }
 async function errorOf(promise: Promise<unknown>): Promise<DeviceError> {
@@ -405,62 +389,5 @@ describe("creating matrices", () => {
     expect(device.memory()).toEqual(before);
     const room = device.createTensor("room", "f32", 128, "cache");
     device.destroy(room);
-  });
-});
-
-describe("known-answer tests", () => {
-  /** layerNorm takes the same words as rmsNorm, and computes something else. */
-  const wrong: Implementation = { name: "rms-norm.wrong", wasm: "layerNorm", requires: [] };
-  it("demote an implementation that is wrong here, say so once, and the next one is taken", async () => {
-    const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
-    const one = await openAnother({ implementations: (kernel: Kernel) => [wrong, ...kernel.implementations] });
-    expect((await one.prepare(normOf(one))).chosen).toEqual([["rms-norm"]]);
-    expect((await one.prepare(normOf(one))).chosen).toEqual([["rms-norm"]]);
-    expect(one.demotions.map(({ implementation }) => implementation)).toEqual(["rms-norm.wrong"]);
-    expect(one.demotions[0]!.reason).toMatch(/^y\[\d+\] of its known-answer test is .+, not .+/);
-    expect(warn).toHaveBeenCalledTimes(1);
-    expect(warn.mock.calls[0]![0]).toContain("rms-norm.wrong");
-    await one.dispose();
-  });
-
-  it("leave nothing to take where all are wrong, or missing", async () => {
-    vi.spyOn(console, "warn").mockImplementation(() => undefined);
-    const missing: Implementation = { name: "rms-norm.missing", wasm: "noSuchKernel", requires: [] };
-    const one = await openAnother({ implementations: () => [wrong, missing] });
-    const error = await errorOf(one.prepare(normOf(one)));
-    expect(error.kind).toBe("unfit");
-    expect(error.message).toContain(
-      "blocks.0.norm: no implementation of rms-norm fits here; rms-norm.wrong is not used",
-    );
-    expect(error.message).toContain("the module has no function noSuchKernel");
-    await one.dispose();
-  });
-
-  it("are made again after they found no room", async () => {
-    const one = await openAnother({ threads: 1, maxMemoryBytes: 24 << 20 });
-    const program = normOf(one);
-    const held: Tensor[] = [];
-    for (const length of [1 << 20, 1 << 16, 1 << 10, 16, 1]) {
-      try {
-        for (;;) held.push(one.createTensor("filling", "f32", length, "activations"));
-      } catch (error) {
-        expect((error as DeviceError).kind).toBe("out-of-memory");
-      }
-    }
-    expect((await errorOf(one.prepare(program))).kind).toBe("out-of-memory");
-    for (const tensor of held) one.destroy(tensor);
-    expect((await one.prepare(program)).chosen).toEqual([["rms-norm"]]);
-    expect(one.demotions).toEqual([]);
-    await one.dispose();
-  });
-
-  it("give back all memory that they took", async () => {
-    const one = await openAnother();
-    const program = normOf(one);
-    const before = one.memory();
-    await one.prepare(program);
-    expect(one.memory()).toEqual(before);
-    expect(one.demotions).toEqual([]);
-    await one.dispose();
   });
 });
