@@ -34,6 +34,7 @@ const chunks = {
   kernels: /^kernels\/(?!every-|peak\/|.*(on-gpu|on-webgl|preludes|dispatch|webgl-functions|scores)\.ts|.*\?raw)/,
   devices: /^engine\/devices\/(choose|device|measured-choices|program|qualification|tensor|trial-run)\.ts/,
   tuning: /^engine\/(tuning|timing)\//,
+  hub: /^loaders\/hub\.ts/,
   "prompt-anchoring": /^engine\/prompt-anchoring\//,
   look: /^engine\/model\/(look|taps)\.ts/,
 };

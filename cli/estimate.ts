@@ -9,13 +9,14 @@ import {
   openWeights,
   quantizationOf,
   readJson,
+  type FoundFolder,
   type Checkpoint,
   type ModelConfig,
 } from "kedge/loaders";
 import { addCacheType, addJson, addQuantize, UsageError, whole, type CacheArguments } from "./arguments.ts";
 import { dtypeTotals } from "./checkpoint.ts";
 import * as format from "./format.ts";
-import { findModel, type FoundModel } from "./model-source.ts";
+import { findModel } from "./model-source.ts";
 import type { Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
@@ -112,7 +113,11 @@ interface Stored {
 }
 
 /** What is known of the stored weights. From the Hub a header would cost the whole download, and so would matrices from the web. */
-async function storedFormat({ folder, where }: FoundModel, declared: ModelConfig, terminal: Terminal): Promise<Stored> {
+async function storedFormat(
+  { folder, where }: FoundFolder,
+  declared: ModelConfig,
+  terminal: Terminal,
+): Promise<Stored> {
   if (where !== "hub") {
     try {
       const checkpoint = await openWeights(folder, terminal.signal);

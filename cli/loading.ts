@@ -1,10 +1,10 @@
 // Loading a model with a bar on the way and a line about it at the end.
 
 import { loadModel, type LoadOptions, type Model } from "kedge";
-import type { ModelFolder } from "kedge/loaders";
+import type { FoundFolder, ModelFolder } from "kedge/loaders";
 import { UsageError, type DeviceArguments } from "./arguments.ts";
 import * as format from "./format.ts";
-import { findModel, type FoundModel } from "./model-source.ts";
+import { findModel } from "./model-source.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A model that is ready, and how long that took. */
@@ -33,7 +33,7 @@ export function loadOptions(given: DeviceArguments & { readonly context?: number
 
 /** Finds (unless that is done) and loads a model, says on stderr what was loaded and where it runs, and frees it when `work` is done. */
 export async function withModel<T>(
-  source: string | FoundModel,
+  source: string | FoundFolder,
   options: LoadOptions,
   terminal: Terminal,
   work: (loaded: Loaded) => Promise<T>,

@@ -1,9 +1,7 @@
 // The models that come with kedge, and what the command line knows about them beyond their files: a prompt to begin with and
 // where a completion of theirs ends.
 
-import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
 
 /** What is known about a shipped model. */
 export interface Shipped {
@@ -31,12 +29,4 @@ function total(nums) {
 /** What is known about the model in this folder, by the folder's name. */
 export function shippedModel(folder: string): Shipped | undefined {
   return /^kedge-js-5m(-anchor)?$/.test(basename(folder)) ? javascript : undefined;
-}
-
-/** The folder of a model that was installed with the package, for a path under which there is none here. */
-export function installedFolder(source: string): string | undefined {
-  const name = /^(?:models\/)?(kedge-js-5m(?:-anchor)?)$/.exec(source)?.[1];
-  if (name === undefined) return undefined;
-  const folder = fileURLToPath(new URL(`../models/${name}`, import.meta.url));
-  return existsSync(folder) ? folder : undefined;
 }

@@ -51,4 +51,5 @@ export { inverseFrequencies, parseRotary, type Rotary, type RotaryShape } from "
 export { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
 export type { ChatMessage, ChatOptions } from "./chat-template/chat-template.ts";
 export { StreamDecoder, type DecodeOptions, type TextEdges, type TokenBytes } from "./token-decoder.ts";
+export { findFolder, type FoundFolder } from "./find-folder.ts";
 export { hubFolder, type DownloadProgress, type HubOptions } from "./hub.ts";

@@ -279,6 +279,7 @@ it("kedge/loaders exports these names", () => {
     encodeF16
     fileSource
     filesFolder
+    findFolder
     findQuantized
     httpFolder
     httpSource
@@ -309,6 +310,7 @@ it("kedge/loaders exports these names", () => {
     type Dtype
     type FolderFiles
     type FolderWriter
+    type FoundFolder
     type HttpOptions
     type HubOptions
     type ModelConfig

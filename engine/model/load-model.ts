@@ -3,7 +3,7 @@
 import {
   loadConfig,
   loadTokenizer,
-  openFolder,
+  findFolder,
   openWeights,
   UnsupportedError,
   type FolderFiles,
@@ -23,7 +23,8 @@ import { loadWeights, type ModelWeights } from "./weights.ts";
 
 /** What is being done while a model loads. */
 export interface LoadProgress {
-  readonly stage: "files" | "weights" | "tuning" | "kernels";
+  readonly stage: "download" | "files" | "weights" | "tuning" | "kernels";
+  /** bytes of "download" and "weights", a count otherwise */
   readonly done: number;
   readonly of: number;
   /** the tensor or file at hand */
@@ -55,7 +56,10 @@ export interface LoadOptions extends DeviceOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Where a model comes from: a folder's path, a URL, files, or a folder opened by the caller. */
+/**
+ * Where a model comes from: a folder's path, `owner/name` on the Hugging Face Hub, the name of a model that is installed with this
+ * package (`kedge-js-5m`), a URL, files, or a folder opened by the caller. See `findFolder` of `kedge/loaders` for the rule.
+ */
 export type ModelSource = string | URL | FolderFiles | ModelFolder;
 
 /**
@@ -75,7 +79,10 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   if (options.cacheType !== undefined && !cacheFormats.includes(options.cacheType)) {
     throw new UnsupportedError(`cacheType is "${String(options.cacheType)}": use "f32", "f16" or "int8"`);
   }
-  const folder = openFolder(source);
+  const { folder } = await findFolder(source, {
+    signal,
+    onProgress: ({ file, bytesLoaded, bytesTotal }) => report("download", bytesLoaded, bytesTotal, file),
+  });
   report("files", 0, 3, "config.json");
   const declared = await loadConfig(folder, signal);
   report("files", 1, 3, "weights");

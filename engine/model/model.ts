@@ -112,6 +112,21 @@ export class Model implements AsyncDisposable {
     return this.generateBatch([prompt], options);
   }
 
+  /**
+   * Continues a prompt and resolves with the whole text. Throws a RangeError for `samples` above 1: `collect(model.generate(…))` gives
+   * several.
+   */
+  async complete(prompt: Prompt | PromptWithAnchors, options: ModelGenerateOptions = {}): Promise<Generation> {
+    const { samples = 1 } = options;
+    if (samples !== 1) {
+      throw new RangeError(
+        `complete gives 1 text, but samples is ${samples}: use collect(model.generate(…)) for several`,
+      );
+    }
+    const [generation] = await collect(this.generate(prompt, options));
+    return generation!;
+  }
+
   /** Continues several prompts as rows of one batch; `piece.promptIndex` says whose it is. Each is what it would be alone. */
   async *generateBatch(
     prompts: readonly (Prompt | PromptWithAnchors)[],
@@ -145,10 +160,10 @@ export class Model implements AsyncDisposable {
     options: ModelGenerateOptions & { readonly anchoring: AnchoringOptions },
   ): Promise<CheckedGeneration> {
     const plainly = { ...options, anchoring: { ...options.anchoring, strength: 1 } };
-    const [plain] = await collect(this.generate(withoutStrengths(prompt), plainly));
-    if (await check(plain!.text)) return { ...plain!, passed: true, isAnchored: false };
-    const [anchored] = await collect(this.generate(prompt, options));
-    return { ...anchored!, passed: await check(anchored!.text), isAnchored: true };
+    const plain = await this.complete(withoutStrengths(prompt), plainly);
+    if (await check(plain.text)) return { ...plain, passed: true, isAnchored: false };
+    const anchored = await this.complete(prompt, options);
+    return { ...anchored, passed: await check(anchored.text), isAnchored: true };
   }
 
   /**

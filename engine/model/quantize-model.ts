@@ -6,7 +6,7 @@ import {
   createFolder,
   FormatError,
   loadConfig,
-  openFolder,
+  findFolder,
   openWeights,
   planSafetensors,
   quantizationOf,
@@ -84,7 +84,7 @@ export async function quantizeModel(
   { format, onProgress, signal }: QuantizeModelOptions,
 ): Promise<QuantizedModel> {
   if (!isQuantized(format)) throw new UnsupportedError(`format is "${String(format)}": use "int8" or "int4"`);
-  const folder = openFolder(source);
+  const { folder } = await findFolder(source, { signal });
   const declared = await loadConfig(folder, signal);
   const checkpoint = await openWeights(folder, signal);
   let writer: FolderWriter | undefined;

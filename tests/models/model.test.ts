@@ -38,7 +38,15 @@ describe("a model", () => {
     await device.dispose();
   });
   const textOf = async (prompt: string, more: object = {}) =>
-    (await collect(model.generate(prompt, { ...options, ...more })))[0]!.text;
+    (await model.complete(prompt, { ...options, ...more })).text;
+
+  test("complete is generate, collected, and refuses several samples in one sentence", async () => {
+    const collected = await collect(model.generate(HEADS[0]!, { ...options, logProbs: 1 }));
+    expect([await model.complete(HEADS[0]!, { ...options, logProbs: 1, samples: 1 })]).toEqual(collected);
+    await expect(model.complete(HEADS[0]!, { samples: 3 })).rejects.toThrow(
+      "complete gives 1 text, but samples is 3: use collect(model.generate(…)) for several",
+    );
+  });
 
   test("writes the same alone, in a batch, and beside other generations, passes and scores", async () => {
     const alone: string[] = [];

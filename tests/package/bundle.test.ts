@@ -23,6 +23,7 @@ import { launchBrowser, pageResult, servePage } from "../support/browser.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  files: string[];
   exports: Record<string, string | { source: string; types: string; default: string }>;
 };
 const entries = Object.entries(manifest.exports).flatMap(([path, target]) =>
@@ -64,6 +65,14 @@ describe.skipIf(missing.length > 0)(`dist/ (skipped while there is no ${missing.
   it("exports in Node what the sources export", () => {
     writeFileSync(join(consumer, "names.js"), `${listNames}\nconsole.log(JSON.stringify(names));`);
     expect(JSON.parse(node(["names.js"], consumer))).toEqual(sourceNames);
+  });
+
+  it("runs README's first program in a folder that has nothing but the package", () => {
+    const [, program = ""] = /^```ts\n([^]*?)^```$/m.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
+    writeFileSync(join(consumer, "first.js"), program);
+    const printed = node(["first.js"], consumer);
+    expect(printed).toContain("[ 4, 21, 21 ]"); // the pattern's shape
+    expect(manifest.files).toContain("models/kedge-js-5m");
   });
 
   it("runs in a browser through a user's bundler, workers and WebAssembly beside it", async () => {

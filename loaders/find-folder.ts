@@ -1,0 +1,84 @@
+// What the name of a model leads to: a folder that exists, a model installed with this package, or a repository of the Hugging
+// Face Hub. The rule is the same for `loadModel` and for the command line.
+
+import { FormatError } from "./errors.ts";
+import type { HubOptions } from "./hub.ts";
+import { httpFolder, openFolder, type FolderFiles, type ModelFolder } from "./model-folder.ts";
+
+/** A model's files, and where they are. */
+export interface FoundFolder {
+  readonly folder: ModelFolder;
+  /** `files`: in the hands of the caller */
+  readonly where: "disk" | "web" | "hub" | "files";
+}
+
+const REPOSITORY = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
+const INSTALLED = /^(?:models\/)?(kedge-js-5m(?:-anchor)?)$/;
+const HUB_URL = "https://huggingface.co";
+
+/**
+ * Finds a model by its name. An `http(s)` or `file` URL is taken as it is. In Node, a path that exists wins, then the name of a model
+ * that is installed with this package (`kedge-js-5m`), then `owner/name` is a repository of the Hub ({@link HubOptions}); where there
+ * is a folder `owner/` it is a path. In a page, a name is an address relative to the page; where that has no config.json, `owner/name`
+ * is a repository of the Hub, whose files are then read by ranges and kept by the browser's cache alone.
+ *
+ * Throws a {@link FormatError} that says where it was looked for.
+ */
+export async function findFolder(
+  source: string | URL | FolderFiles | ModelFolder,
+  options: HubOptions = {},
+): Promise<FoundFolder> {
+  if (typeof source !== "string" && !(source instanceof URL)) return { folder: openFolder(source), where: "files" };
+  const { fetch, signal } = options;
+  const scheme = /^(https?|file):\/\//i.exec(String(source))?.[1]?.toLowerCase();
+  if (scheme !== undefined) {
+    return { folder: openFolder(source, { fetch, signal }), where: scheme === "file" ? "disk" : "web" };
+  }
+  const { location: page } = globalThis as { readonly location?: { readonly href: string } };
+  return page === undefined ? findInNode(String(source), options) : findInPage(String(source), page.href, options);
+}
+
+async function findInNode(source: string, options: HubOptions): Promise<FoundFolder> {
+  const { existsSync, statSync } = process.getBuiltinModule("node:fs");
+  const path = existsSync(source) ? source : installedFolder(source);
+  if (path !== undefined) {
+    if (statSync(path).isDirectory()) return { folder: openFolder(path), where: "disk" };
+    throw new FormatError(source, "is a file; wanted the folder it is in, with config.json");
+  }
+  // `models/typo` where there is a folder models/ is a path, not a repository.
+  if (!REPOSITORY.test(source) || existsSync(source.slice(0, source.indexOf("/")))) {
+    throw new FormatError(source, "no such folder");
+  }
+  const { hubFolder } = await import("./hub.ts");
+  try {
+    return { folder: await hubFolder(source, options), where: "hub" };
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    if (!(cause instanceof FormatError)) throw cause;
+    const reason = cause.message.slice(`${cause.file}: `.length);
+    throw new FormatError(source, `no such folder, and ${reason}`, { cause });
+  }
+}
+
+async function findInPage(source: string, page: string, options: HubOptions): Promise<FoundFolder> {
+  const { fetch, signal, token, hubUrl = HUB_URL, revision = "main" } = options;
+  const near = httpFolder(new URL(source, page), { fetch, signal });
+  if (!REPOSITORY.test(source) || (await near.has("config.json"))) return { folder: near, where: "web" };
+  const address = `${hubUrl.replace(/\/+$/, "")}/${source}/resolve/${encodeURIComponent(revision)}`;
+  const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
+  const folder = httpFolder(address, { fetch, signal, headers });
+  if (await folder.has("config.json")) return { folder, where: "hub" };
+  throw new FormatError(source, `there is no config.json at ${near.name}, and none at ${folder.name}`);
+}
+
+/** The folder of a model that was installed with the package, for a path under which there is none. */
+function installedFolder(source: string): string | undefined {
+  const name = INSTALLED.exec(source)?.[1];
+  if (name === undefined) return undefined;
+  const { existsSync } = process.getBuiltinModule("node:fs");
+  const { fileURLToPath } = process.getBuiltinModule("node:url");
+  // Bundlers take `new URL(…, import.meta.url)` for a file to put into a page; this one is for Node alone.
+  const here = import.meta.url;
+  const folder = fileURLToPath(new URL(`../models/${name}`, here));
+  return existsSync(folder) ? folder : undefined;
+}
