@@ -9,7 +9,7 @@ export class FormatError extends Error {
   /** The tensor it is about, if it is about one. */
   readonly tensor: string | undefined;
 
-  constructor(file: string, problem: string, details: { tensor?: string; cause?: unknown } = {}) {
+  constructor(file: string, problem: string, details: { tensor?: string | undefined; cause?: unknown } = {}) {
     super(`${file}: ${problem}`, details.cause === undefined ? undefined : { cause: details.cause });
     this.file = file;
     this.tensor = details.tensor;

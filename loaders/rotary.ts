@@ -33,10 +33,10 @@ export interface RotaryShape {
   readonly headDim: number;
   readonly contextLength: number;
   /** The share of a head that is rotated if the settings do not say; undefined where the family rotates all of it. */
-  readonly defaultPart?: number;
+  readonly defaultPart?: number | undefined;
   /** Names of the base and the part outside `rope_parameters`: gpt_neox has its own. */
-  readonly thetaName?: string;
-  readonly partName?: string;
+  readonly thetaName?: string | undefined;
+  readonly partName?: string | undefined;
 }
 
 /**

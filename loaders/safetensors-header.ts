@@ -313,11 +313,7 @@ class HeaderParser {
   }
 
   #fail(problem: string, tensor?: string): never {
-    throw new FormatError(
-      this.#file,
-      `${problem} (header, character ${this.#at})`,
-      tensor === undefined ? {} : { tensor },
-    );
+    throw new FormatError(this.#file, `${problem} (header, character ${this.#at})`, { tensor });
   }
 }
 

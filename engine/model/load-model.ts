@@ -34,26 +34,26 @@ export interface LoadProgress {
 /** Options of {@link loadModel}: the device and its options, formats of weights and cache, sizes, and where to get files. */
 export interface LoadOptions extends DeviceOptions {
   /** by name, `auto`, or a device opened by the caller, which then stays the caller's to dispose of */
-  readonly device?: DeviceChoice | Device;
+  readonly device?: DeviceChoice | Device | undefined;
   /** most tokens of a sequence; the model's own limit by default */
-  readonly contextLength?: number;
+  readonly contextLength?: number | undefined;
   /** most tokens kept by all sequences together */
-  readonly maxCachedTokens?: number;
+  readonly maxCachedTokens?: number | undefined;
   /** keep matrices as int8 or int4 in groups of 32, made while loading; as stored by default, quantized files included. See docs/numerics.md */
-  readonly quantize?: QuantizedFormat;
+  readonly quantize?: QuantizedFormat | undefined;
   /** what numbers of keys and values are kept as: f32 by default; f16 takes half the bytes, int8 about a quarter */
-  readonly cacheType?: CacheFormat;
+  readonly cacheType?: CacheFormat | undefined;
   /** rows of one prefill step; the device's preference by default */
-  readonly chunkRows?: number;
+  readonly chunkRows?: number | undefined;
   /**
    * Measured choice of kernel variants: follow what is kept for this machine ("kept"), time what is not within a second ("quick"),
    * or neither ("never"). By default a GPU with nothing kept is timed, and what is kept is followed.
    */
-  readonly tune?: TuneMode;
+  readonly tune?: TuneMode | undefined;
   /** measured choice may take variants that round what others do not; false by default */
-  readonly allowApproximate?: boolean;
-  readonly onProgress?: (progress: LoadProgress) => void;
-  readonly signal?: AbortSignal;
+  readonly allowApproximate?: boolean | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
-// What a family's data file says: how its tensors are called, and the choices that config.json does not spell out.
-// Names are those of the checkpoint with the base model's prefix left out; a `{i}` stands for the layer.
+// What a family's data file says: how its tensors are called, and the choices that config.json does not spell out. Whether a weight
+// is there where a config may turn it off (biases, norms of q and k) is said by ModelConfig. weight-list.ts makes the list of a model's
+// weights from both. Names are those of the checkpoint with the base model's prefix left out; a `{i}` stands for the layer.
 
 import type { ModelConfig } from "../../../loaders/index.ts";
 

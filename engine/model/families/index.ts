@@ -1,4 +1,5 @@
-// The families by the `model_type` of config.json. A new one is a data file and a line here.
+// The families by the `model_type` of config.json: what tensors are called and what config.json does not spell out. How the fields of
+// config.json are read stands in loaders/config-families.ts. docs/guide/4-families.md has the recipe for a new one.
 
 import type { ModelType } from "../../../loaders/index.ts";
 import { codegen } from "./codegen.ts";
