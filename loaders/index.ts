@@ -48,8 +48,8 @@ export {
   type ModelConfig,
 } from "./config.ts";
 export { inverseFrequencies, parseRotary, type Rotary, type RotaryShape } from "./rotary.ts";
-export { loadTokenizer, type Tokenizer } from "./tokenizer.ts";
+export { loadTokenizer, type EncodeOptions, type PlacedTokens, type Tokenizer } from "./tokenizer.ts";
 export type { ChatMessage, ChatOptions } from "./chat-template/chat-template.ts";
-export { StreamDecoder, type DecodeOptions, type TextEdges, type TokenBytes } from "./token-decoder.ts";
+export { StreamDecoder, type DecodeOptions, type TextRun, type TokenBytes } from "./token-decoder.ts";
 export { findFolder, type FoundFolder } from "./find-folder.ts";
 export { hubFolder, type DownloadProgress, type HubOptions } from "./hub.ts";

@@ -222,21 +222,99 @@ describe("folders of other kinds", () => {
     const settings = {
       tokenizer_class: "Qwen2TokenizerFast",
       eos_token: { content: "<|im_end|>" },
+      unk_token: null,
+      pad_token: null,
       added_tokens_decoder: { 40: { content: "<|im_end|>", special: true } },
     };
     const files = { "vocab.json": vocab, "merges.txt": "#version: 0.2\na b\n", "tokenizer_config.json": settings };
     const tokenizer = await loadTokenizer(folderOf(files));
-    expect(tokenizer.encode("ab b<|im_end|>")).toEqual([28, 26, 1, 40]);
-    expect(tokenizer).toMatchObject({ eosTokenId: 40, vocabSize: 41 });
-    expect(tokenizer.decode([28, 26, 1, 40], { skipSpecialTokens: true })).toBe("ab b");
-    // An added token stands for itself, even where its characters could be byte-level writing.
+    // The Rust library gives added tokens the next ids, whatever the file says.
+    expect(tokenizer.encode("ab b<|im_end|>")).toEqual([28, 26, 1, 29]);
+    expect(tokenizer).toMatchObject({ eosTokenId: 29, vocabSize: 30 });
+    expect(tokenizer.decode([28, 26, 1, 29], { skipSpecialTokens: true })).toBe("ab b");
+    // An added token is decoded as bytes where its characters all stand for some, as in the Rust library.
     const accented = { ...settings, added_tokens_decoder: { 40: { content: "\u00e9!", special: false } } };
     const other = await loadTokenizer(folderOf({ ...files, "tokenizer_config.json": accented }));
-    expect(other.decode(other.encode("ab\u00e9!b"))).toBe("ab\u00e9!b");
-    const unknown = { ...files, "tokenizer_config.json": { tokenizer_class: "BertTokenizer" } };
+    expect(other.decode(other.encode("ab\u00e9!b"))).toBe("ab\ufffd!b");
+    const unknown = { ...files, "tokenizer_config.json": { tokenizer_class: "XlnetTokenizer" } };
     await expect(loadTokenizer(folderOf(unknown))).rejects.toThrow(
-      'GPT2Tokenizer, CodeGenTokenizer, Qwen2Tokenizer are known, not "BertTokenizer"',
+      'from vocab.json and merges.txt alone only the classes BertTokenizer, CodeGenTokenizer, DistilBertTokenizer, GPT2Tokenizer, GPTNeoXTokenizer, Qwen2Tokenizer, RobertaTokenizer are known, not "XlnetTokenizer"',
     );
+  });
+
+  // What transformers 5.24 gives for these folders.
+  const withEnd = { ...vocab, "<|endoftext|>": 29 };
+  const merges = "#version: 0.2\na b\n";
+  const gpt2 = (settings: object, files: object = {}): Record<string, unknown> => ({
+    "vocab.json": withEnd,
+    "merges.txt": merges,
+    "tokenizer_config.json": { tokenizer_class: "GPT2Tokenizer", ...settings },
+    ...files,
+  });
+  const roberta = Object.fromEntries([
+    ...["<s>", "<pad>", "</s>", "<unk>", "<mask>"].map((token, i) => [token, i]),
+    ...Object.entries(vocab).map(([token, id]) => [token, id + 5]),
+  ]) as Record<string, number>;
+  const words = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n##b\nab\n,\n";
+  it.each<[string, Record<string, unknown>, string, number[], string]>([
+    [
+      "GPT-2 without its end in the vocabulary",
+      gpt2({}, { "vocab.json": vocab }),
+      "ab b<|endoftext|>",
+      [28, 26, 1, 29],
+      "ab b<|endoftext|>",
+    ],
+    ["add_bos_token", gpt2({ add_bos_token: true }), "ab b", [29, 28, 26, 1], "<|endoftext|>ab b"],
+    [
+      "add_eos_token",
+      gpt2({ add_bos_token: true, add_eos_token: true }),
+      "ab b",
+      [29, 28, 26, 1, 29],
+      "<|endoftext|>ab b<|endoftext|>",
+    ],
+    ["add_prefix_space", gpt2({ add_prefix_space: true }), "ab b", [26, 28, 26, 1], " ab b"],
+    ["a character without a token", gpt2({}), "  ab!\u00e9", [26, 26, 28, 27], "  ab!"],
+    [
+      "the class by model_type",
+      { "vocab.json": withEnd, "merges.txt": merges, "config.json": { model_type: "gpt_neo" } },
+      "ab b<|endoftext|>",
+      [28, 26, 1, 29],
+      "ab b<|endoftext|>",
+    ],
+    ["added_tokens.json", gpt2({}, { "added_tokens.json": { "<x>": 30 } }), "ab<x>b", [28, 30, 1], "ab<x>b"],
+    [
+      "special_tokens_map.json",
+      gpt2({}, { "special_tokens_map.json": { bos_token: "<x>", additional_special_tokens: ["<y>"] } }),
+      "ab<x>b<y>",
+      [28, 30, 1, 31],
+      "ab<x>b<y>",
+    ],
+    [
+      "Roberta",
+      { "vocab.json": roberta, "merges.txt": merges, "tokenizer_config.json": { tokenizer_class: "RobertaTokenizer" } },
+      "a <mask> b",
+      [0, 5, 31, 4, 31, 6, 2],
+      "<s>a <mask> b</s>",
+    ],
+    [
+      "Bert",
+      { "vocab.txt": words, "tokenizer_config.json": { tokenizer_class: "BertTokenizer" } },
+      "AB ab, x",
+      [2, 8, 8, 9, 1, 3],
+      "[CLS] ab ab, [UNK] [SEP]",
+    ],
+    [
+      "Bert with capitals",
+      { "vocab.txt": words, "tokenizer_config.json": { tokenizer_class: "BertTokenizer", do_lower_case: false } },
+      "AB ab",
+      [2, 1, 8, 3],
+      "[CLS] [UNK] ab [SEP]",
+    ],
+  ])("%s", async (_name, files, text, ids, decoded) => {
+    const tokenizer = await loadTokenizer(folderOf(files));
+    expect(tokenizer.encode(text)).toEqual(ids);
+    expect(tokenizer.decode(ids)).toBe(decoded);
+    expect(streamed(tokenizer, ids)).toBe(decoded);
   });
 
   it("say what is missing or wrong", async () => {
@@ -256,7 +334,11 @@ describe("folders of other kinds", () => {
     await expect(loadTokenizer(folderOf({ "tokenizer.json": strange }))).rejects.toThrow(UnsupportedError);
     const wordPiece = { ...byteFallback, decoder: { type: "WordPiece" } };
     await expect(loadTokenizer(folderOf({ "tokenizer.json": wordPiece }))).rejects.toThrow(
-      "its decoder has WordPiece; supported are ByteLevel",
+      'tokenizer.json: the "prefix" of its decoder is nothing, not a text',
+    );
+    const unknown = { ...byteFallback, decoder: { type: "Words" } };
+    await expect(loadTokenizer(folderOf({ "tokenizer.json": unknown }))).rejects.toThrow(
+      'tokenizer.json: its decoder "Words" is not known; known are BPEDecoder, ByteFallback',
     );
   });
 });

@@ -1,22 +1,40 @@
-// Text -> tokens and back. Splitting and merging is the work of `@huggingface/tokenizers`, which is imported here only, when a
-// tokenizer is loaded, so that a bundle can leave it out. Decoding is our own (token-decoder.ts): it has to work token by
-// token. Chat templates: chat-template/.
+// Text -> tokens and back: a model folder's tokenizer. The work is done in tokenizer/, which is imported here only, when a tokenizer
+// is loaded, so that a page gets it then. Chat templates: chat-template/.
 
-import { loadChatTemplates, type ChatMessage, type ChatOptions } from "./chat-template/chat-template.ts";
-import { FormatError, UnsupportedError } from "./errors.ts";
+import type { ChatMessage, ChatOptions } from "./chat-template/chat-template.ts";
 import type { ModelFolder } from "./model-folder.ts";
-import { decodeAll, readDecoder, type DecodeOptions, type TokenBytes } from "./token-decoder.ts";
-import { readTokenizerFiles, withExactSplits, type TokenizerFiles } from "./tokenizer-files.ts";
+import type { DecodeOptions, TokenBytes } from "./token-decoder.ts";
+
+/** How text becomes ids. */
+export interface EncodeOptions {
+  /**
+   * Add what the tokenizer adds to every text, such as `<s>`; true by default. Pass false for the text of a chat template, which
+   * has them already.
+   */
+  readonly addSpecialTokens?: boolean | undefined;
+}
+
+/** Tokens with the characters that they stand for. */
+export interface PlacedTokens {
+  readonly ids: number[];
+  /**
+   * [ids.length] from and to which UTF-16 code unit of the text each token reaches. Tokens that share a character (parts of its
+   * UTF-8) each have all of it; one that was put in, such as `<s>`, has an empty range.
+   */
+  readonly offsets: readonly { readonly begin: number; readonly end: number }[];
+}
 
 /** A model's tokenizer. */
 export interface Tokenizer extends TokenBytes {
-  /**
-   * Text to token ids.
-   *
-   * @param options.addSpecialTokens whether to add what the tokenizer adds to every text, such as `<s>`; true by
-   *   default. Pass false for the text of a chat template, which has them already.
-   */
-  encode(text: string, options?: { readonly addSpecialTokens?: boolean | undefined }): number[];
+  /** Text to token ids, as the Rust library `tokenizers` has them. */
+  encode(text: string, options?: EncodeOptions): number[];
+  /** The same with the characters that each token stands for. */
+  encodeWithOffsets(text: string, options?: EncodeOptions): PlacedTokens;
+  /** The same as `encode`, in turns of about 10 ms between which other work of this thread goes on: for long texts. */
+  encodeInTurns(
+    text: string,
+    options?: EncodeOptions & { readonly signal?: AbortSignal | undefined },
+  ): Promise<number[]>;
   /** Token ids to text, with nothing cleaned up: `decode(encode(text))` is the text for every byte-level tokenizer. */
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
   tokenToId(token: string): number | undefined;
@@ -43,78 +61,6 @@ export interface Tokenizer extends TokenBytes {
  * tokenizer_config.json and chat_template.jinja if they are there.
  */
 export async function loadTokenizer(folder: ModelFolder, signal?: AbortSignal): Promise<Tokenizer> {
-  const files = await readTokenizerFiles(folder, signal);
-  const library = await import("@huggingface/tokenizers");
-  const inner = makeInner(library, files);
-  const rules = readDecoder("tokenizer.json", files.tokenizer["decoder"]);
-  const added = inner.get_added_tokens_decoder();
-  const vocabSize = inner.model?.vocab.length ?? 0;
-  const bytes: (Uint8Array | undefined)[] = [];
-  const specialTokenIds = new Set([...added.values()].filter((token) => token.special).map((token) => token.id));
-  const roleId = (role: string): number | null => {
-    const token = files.roles.get(role);
-    return token === undefined ? null : (inner.token_to_id(token) ?? null);
-  };
-  for (const role of files.roles.keys()) {
-    const id = roleId(role);
-    if (id !== null) specialTokenIds.add(id);
-  }
-  const hasChatMl = ["<|im_start|>", "<|im_end|>"].every((mark) => added.has(inner.token_to_id(mark) ?? -1));
-  const { name } = folder;
-  const chat = await loadChatTemplates({ name, texts: files.chatTemplates, roles: files.roles, hasChatMl });
-
-  const tokenizer: Tokenizer = {
-    edges: rules.edges,
-    specialTokenIds,
-    vocabSize,
-    maskTokenId: roleId("mask_token"),
-    unkTokenId: roleId("unk_token") ?? inner.model?.unk_token_id ?? null,
-    padTokenId: roleId("pad_token"),
-    bosTokenId: roleId("bos_token"),
-    eosTokenId: roleId("eos_token"),
-    chatTemplate: chat.text,
-    encode(text, options) {
-      if (text === "" && options?.addSpecialTokens === false) return [];
-      const { ids } = inner.encode(text, { add_special_tokens: options?.addSpecialTokens ?? true });
-      // A character outside a vocabulary without an unknown token has no id: like the Rust library, it is left out.
-      return ids.filter((id: number | undefined) => id !== undefined);
-    },
-    decode: (ids, options) => decodeAll(tokenizer, ids, options),
-    tokenToId: (token) => inner.token_to_id(token),
-    idToToken: (id) => inner.id_to_token(id),
-    tokenBytes(id) {
-      const token = inner.id_to_token(id);
-      if (token === undefined) return new Uint8Array(0);
-      return (bytes[id] ??= rules.bytesOf(token, added.has(id)));
-    },
-    applyChatTemplate: (messages, options) => chat.apply(messages, options),
-  };
-  return tokenizer;
-}
-
-type Library = typeof import("@huggingface/tokenizers");
-
-function makeInner(library: Library, files: TokenizerFiles): InstanceType<Library["Tokenizer"]> {
-  const { tokenizer, settings } = files;
-  try {
-    const lenient = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-    // The library's decoder is not used: ours knows what it can do, and says so.
-    const json = {
-      ...lenient,
-      ...tokenizer,
-      decoder: null,
-      pre_tokenizer: withExactSplits(tokenizer["pre_tokenizer"] ?? null),
-    };
-    return new library.Tokenizer(json, settings);
-  } catch (cause) {
-    const reason = reasonOf(cause);
-    if (reason.startsWith("Unknown")) {
-      throw new UnsupportedError(`tokenizer.json: the tokenizer library does not have a part of it: ${reason}`);
-    }
-    throw new FormatError("tokenizer.json", `is not a tokenizer that can be used: ${reason}`, { cause });
-  }
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  const { openTokenizer } = await import("./tokenizer/open-tokenizer.ts");
+  return openTokenizer(folder, signal);
 }

@@ -308,6 +308,7 @@ it("kedge/loaders exports these names", () => {
     type DecodeOptions
     type DownloadProgress
     type Dtype
+    type EncodeOptions
     type FolderFiles
     type FolderWriter
     type FoundFolder
@@ -316,6 +317,7 @@ it("kedge/loaders exports these names", () => {
     type ModelConfig
     type ModelFolder
     type ModelType
+    type PlacedTokens
     type PlannedTensor
     type QuantizedKind
     type QuantizedTensors
@@ -328,7 +330,7 @@ it("kedge/loaders exports these names", () => {
     type TensorInfo
     type TensorToWrite
     type TensorValues
-    type TextEdges
+    type TextRun
     type TokenBytes
     type Tokenizer
     type WeightInfo

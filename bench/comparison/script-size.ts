@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "vite";
 import type { Ready } from "./contender.ts";
 
-const EXTERNAL = ["@huggingface/hub", "@huggingface/jinja", "@huggingface/tokenizers", "webgpu", "gpu.js"];
+const EXTERNAL = ["@huggingface/hub", "@huggingface/jinja", "webgpu", "gpu.js"];
 const ENTRY = "kedge-page";
 const SOURCE = `import { loadModel } from "kedge"; globalThis.loadModel = loadModel;`;
 

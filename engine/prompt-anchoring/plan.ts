@@ -1,6 +1,6 @@
 // From a prompt and what to hold on to, to the rows that it is decoded against.
 
-import type { ChatMessage, Tokenizer } from "../../loaders/index.ts";
+import type { ChatMessage, EncodeOptions, Tokenizer } from "../../loaders/index.ts";
 import { anchorChat, type AnchoredMessage } from "./chat-anchors.ts";
 import { contrastStrength } from "./contrast.ts";
 import type { ContrastPlan } from "./contrast-decoder.ts";
@@ -10,7 +10,6 @@ import { DEFAULT_STRENGTH, type AnchoringOptions, type ContrastOptions } from ".
 import { resolveAnchors, type PromptAnchor, type AnchorGroups, type AnchorPrompt, type Span } from "./spans.ts";
 import { needsMaskedRows } from "./strength.ts";
 import { parseAnchorTags } from "./tags.ts";
-import { tokenOffsets } from "./token-offsets.ts";
 
 /** A prompt with anchors of its own. */
 export interface PromptWithAnchors {
@@ -149,26 +148,28 @@ function readPrompt(
 ): ReadPrompt {
   if (typeof prompt === "string") {
     const { text, spans } = parseAnchorTags(prompt);
-    const ids = needed(tokenizer).encode(text);
-    return placed(tokenizer, text, ids, [...spans.map((characters) => ({ characters })), ...given]);
+    return placed(needed(tokenizer), text, { addSpecialTokens: true }, [
+      ...spans.map((characters) => ({ characters })),
+      ...given,
+    ]);
   }
   if (isTokens(prompt)) return { ids: prompt, anchors: given };
   const render = (messages: readonly ChatMessage[]) =>
     needed(tokenizer).applyChatTemplate(messages, { addGenerationPrompt: true });
   const { text, anchors } = anchorChat(prompt, render);
-  const ids = needed(tokenizer).encode(text, { addSpecialTokens: false });
-  return placed(tokenizer, text, ids, [...anchors, ...given]);
+  return placed(needed(tokenizer), text, { addSpecialTokens: false }, [...anchors, ...given]);
 }
 
-/** A prompt with its tokens' characters, if there is an anchor that is named by them. */
+/** The tokens of a prompt, with their characters if there is an anchor that is named by them. */
 function placed(
-  tokenizer: Tokenizer | null,
+  tokenizer: Tokenizer,
   text: string,
-  ids: readonly number[],
+  options: EncodeOptions,
   anchors: readonly PromptAnchor[],
 ): ReadPrompt {
   const needsOffsets = anchors.some((anchor) => typeof anchor === "string" || !("tokens" in anchor));
-  return { ids, anchors, ...(needsOffsets && { text, offsets: tokenOffsets(text, ids, needed(tokenizer)) }) };
+  if (!needsOffsets) return { ids: tokenizer.encode(text, options), anchors };
+  return { ...tokenizer.encodeWithOffsets(text, options), text, anchors };
 }
 
 function isTokens(prompt: readonly number[] | readonly AnchoredMessage[]): prompt is readonly number[] {

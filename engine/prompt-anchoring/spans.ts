@@ -42,7 +42,7 @@ export interface AnchorPrompt {
   readonly ids: readonly number[];
   /** absent for a prompt given as tokens: anchors can then be named by tokens only */
   readonly text?: string | undefined;
-  /** characters of each token, from `tokenOffsets`; with `text` */
+  /** characters of each token, from `Tokenizer.encodeWithOffsets`; with `text` */
   readonly offsets?: readonly Span[] | undefined;
 }
 
@@ -155,7 +155,7 @@ export function findOccurrences(text: string, needle: string): Span[] {
 /**
  * The smallest range of tokens that covers a span of characters; null if no token stands for any of them.
  *
- * @param offsets characters of each token, ascending, from `tokenOffsets`
+ * @param offsets characters of each token, ascending, from `Tokenizer.encodeWithOffsets`
  */
 export function coveringTokens(offsets: readonly Span[], { begin, end }: Span): Span | null {
   // Tokens begin and end in ascending order, so both sides can be found by halving.

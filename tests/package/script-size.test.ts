@@ -5,8 +5,11 @@ import { bundledSize } from "../../bench/comparison/script-size.ts";
 
 /** Gzipped bytes, without WebAssembly, that a browser may load to generate on a device. */
 const MOST_BYTES_OF_A_PAGE = { wasm: 75_000, webgpu: 90_000, webgl: 80_000 };
-/** The same of all scripts together, those for other devices and rarely used features among them: it holds what there is from growing. */
-const MOST_BYTES = 134_000;
+/**
+ * The same of all scripts together, those for other devices and rarely used features among them: it holds what there is from growing.
+ * 30,000 of them are the tokenizer's, which a page loads with a model; they took the place of a dependency that was not counted.
+ */
+const MOST_BYTES = 164_000;
 
 test("a page loads what its device needs, and no more than it may", { timeout: 60_000 }, async () => {
   const { gzipBytes, files, pages } = await bundledSize();

@@ -1,0 +1,191 @@
+// Added tokens: texts that are found as a whole before the model cuts the rest, such as `<|im_start|>`. Those that are not
+// `normalized` are found in the text as it is, the others in what the normalizer has made of it, and as it would make them.
+
+import { FormatError } from "../errors.ts";
+import { asPart, booleanField, textField } from "./fields.ts";
+import type { Vocabulary } from "./model.ts";
+import type { Normalizer } from "./normalizers.ts";
+import { slice, wholePiece, type Piece } from "./pieces.ts";
+import { isWhiteSpace, isWord } from "./unicode.ts";
+
+/** One of `added_tokens`. */
+export interface AddedToken {
+  readonly content: string;
+  /** found only where no letter or digit is next to it */
+  readonly single_word: boolean;
+  /** takes the white space before it along */
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly normalized: boolean;
+  readonly special: boolean;
+}
+
+/** The added tokens of a tokenizer. */
+export class AddedTokens {
+  readonly #ids = new Map<string, number>();
+  readonly #tokens = new Map<number, AddedToken>();
+  /** what an added token is decoded as, where the normalizer changes it */
+  readonly #normalized = new Map<number, string>();
+  readonly #specials = new Set<string>();
+  readonly #inText: Finder;
+  readonly #inNormalized: Finder;
+  readonly #vocabulary: Vocabulary;
+  readonly #normalizer: Normalizer | undefined;
+
+  /** Ids in the file do not count: a token has that of the model's vocabulary, else the next after it. */
+  constructor(tokens: readonly AddedToken[], vocabulary: Vocabulary, normalizer: Normalizer | undefined) {
+    this.#vocabulary = vocabulary;
+    this.#normalizer = normalizer;
+    let next = vocabulary.count;
+    for (const token of tokens) {
+      if (token.content === "") continue;
+      const known = this.idOf(token.content);
+      const id = known ?? next++;
+      this.#ids.set(token.content, id);
+      this.#tokens.set(id, token);
+      if (token.special) this.#specials.add(token.content);
+      if (token.normalized && normalizer) {
+        const made = normalizer(wholePiece(token.content)).text;
+        if (made !== token.content) this.#normalized.set(id, made);
+      }
+    }
+    const textOf = (id: number, { content }: AddedToken): string => this.#normalized.get(id) ?? content;
+    const all = [...this.#tokens];
+    this.#inText = new Finder(all.filter(([, token]) => !token.normalized).map(([id, token]) => [token.content, id]));
+    this.#inNormalized = new Finder(
+      all.filter(([, token]) => token.normalized).map(([id, token]) => [textOf(id, token), id]),
+    );
+  }
+
+  idOf(token: string): number | undefined {
+    return this.#ids.get(token) ?? this.#vocabulary.idOf(token);
+  }
+
+  /** The text of a token, as a decoder is given it. */
+  tokenOf(id: number): string | undefined {
+    return this.#normalized.get(id) ?? this.#tokens.get(id)?.content ?? this.#vocabulary.tokenOf(id);
+  }
+
+  has(id: number): boolean {
+    return this.#tokens.has(id);
+  }
+
+  /** One more than the highest id. */
+  get size(): number {
+    return Math.max(this.#vocabulary.size, ...[...this.#tokens.keys()].map((id) => id + 1));
+  }
+
+  /** The ids of tokens that are left out where special tokens are. */
+  specialIds(): Set<number> {
+    return new Set([...this.#tokens.keys()].filter((id) => this.#specials.has(this.tokenOf(id) ?? "")));
+  }
+
+  /** Cuts the added tokens out of a text, and normalizes what lies between them. */
+  split(text: string): Piece[] {
+    const pieces: Piece[] = [];
+    for (const part of this.#cut(wholePiece(text), this.#inText)) {
+      if (part.token >= 0) pieces.push(part);
+      else if (part.text !== "") pieces.push(...this.#cut(this.#normalizer?.(part) ?? part, this.#inNormalized));
+    }
+    return pieces.filter((piece) => piece.text !== "");
+  }
+
+  #cut(piece: Piece, finder: Finder): Piece[] {
+    const { text } = piece;
+    if (text === "") return [piece];
+    const parts: Piece[] = [];
+    let last = 0;
+    finder.each(text, (foundBegin, foundEnd, id) => {
+      let begin = foundBegin;
+      let end = foundEnd;
+      const token = this.#tokens.get(id)!;
+      if (token.single_word && (isWord(lastCharacter(text, begin)) || isWord(firstCharacter(text, end)))) return;
+      if (token.lstrip) {
+        while (begin > 0 && isWhiteSpace(text[begin - 1]!)) begin--;
+        begin = Math.max(begin, last);
+      }
+      if (token.rstrip) while (end < text.length && isWhiteSpace(text[end]!)) end++;
+      if (last < begin) parts.push(slice(piece, last, begin));
+      parts.push({ ...slice(piece, begin, end), token: id });
+      last = end;
+    });
+    if (last !== text.length) parts.push(slice(piece, last, text.length));
+    return parts;
+  }
+}
+
+function firstCharacter(text: string, at: number): string {
+  const codePoint = text.codePointAt(at);
+  return codePoint === undefined ? "" : String.fromCodePoint(codePoint);
+}
+
+function lastCharacter(text: string, end: number): string {
+  const last = text[end - 1] ?? "";
+  return /[\udc00-\udfff]/.test(last) && end > 1 ? text.slice(end - 2, end) : last;
+}
+
+/** Finds the leftmost of some texts, and of those that begin there the longest. */
+class Finder {
+  /** [65536] 1 for a code unit that a text begins with */
+  readonly #begins = new Uint8Array(65536);
+  /** first code unit -> the lengths of texts that begin so, the longest first */
+  readonly #lengths = new Map<number, readonly number[]>();
+  readonly #ids = new Map<string, number>();
+
+  constructor(texts: readonly (readonly [text: string, id: number])[]) {
+    const lengths = new Map<number, Set<number>>();
+    for (const [text, id] of texts) {
+      if (text === "") continue;
+      const first = text.charCodeAt(0);
+      this.#begins[first] = 1;
+      const known = lengths.get(first);
+      if (known) known.add(text.length);
+      else lengths.set(first, new Set([text.length]));
+      if (!this.#ids.has(text)) this.#ids.set(text, id);
+    }
+    for (const [first, all] of lengths)
+      this.#lengths.set(
+        first,
+        [...all].sort((a, b) => b - a),
+      );
+  }
+
+  each(text: string, found: (begin: number, end: number, id: number) => void): void {
+    if (this.#ids.size === 0) return;
+    for (let at = 0; at < text.length;) {
+      const unit = text.charCodeAt(at);
+      const end = this.#begins[unit] === 1 ? this.#endOfMatch(text, at, unit) : -1;
+      if (end < 0) {
+        at++;
+        continue;
+      }
+      found(at, end, this.#ids.get(text.slice(at, end))!);
+      at = end;
+    }
+  }
+
+  #endOfMatch(text: string, at: number, unit: number): number {
+    for (const length of this.#lengths.get(unit) ?? []) {
+      if (at + length <= text.length && this.#ids.has(text.slice(at, at + length))) return at + length;
+    }
+    return -1;
+  }
+}
+
+/** Reads `added_tokens`. */
+export function readAddedTokens(json: unknown): AddedToken[] {
+  if (json === undefined || json === null) return [];
+  if (!Array.isArray(json)) throw new FormatError("tokenizer.json", '"added_tokens" is not a list');
+  return (json as unknown[]).map((item) => {
+    const part = asPart("added token", item);
+    const is = (name: string): boolean => booleanField("added token", part, name);
+    return {
+      content: textField("added token", part, "content"),
+      single_word: is("single_word"),
+      lstrip: is("lstrip"),
+      rstrip: is("rstrip"),
+      normalized: is("normalized"),
+      special: is("special"),
+    };
+  });
+}

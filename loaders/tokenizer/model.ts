@@ -1,0 +1,83 @@
+// What cuts words into tokens, and the vocabulary that it cuts them by.
+
+import { FormatError } from "../errors.ts";
+import { asPart, type Part } from "./fields.ts";
+
+/** The tokens of a word and where in it, in UTF-16 code units, each lies. */
+export interface Tokens {
+  readonly ids: number[];
+  readonly begins: number[];
+  readonly ends: number[];
+}
+
+/** The `model` of tokenizer.json. */
+export interface Model {
+  readonly vocabulary: Vocabulary;
+  readonly unkTokenId: number | null;
+  /** Cuts a word that is not empty. Throws {@link FormatError} if it needs an unknown token and there is none. */
+  tokenize(word: string): Tokens;
+}
+
+/** Tokens and their ids. */
+export class Vocabulary {
+  readonly #ids: ReadonlyMap<string, number>;
+  readonly #tokens: readonly (string | undefined)[];
+  /** How many tokens there are; ids may reach further. */
+  readonly count: number;
+
+  /** `tokens`: by id, where that is more than `ids` says. */
+  constructor(ids: ReadonlyMap<string, number>, tokens?: readonly string[]) {
+    this.#ids = ids;
+    this.#tokens = tokens ?? tokensById(ids);
+    this.count = tokens?.length ?? ids.size;
+  }
+
+  /** One more than the highest id. */
+  get size(): number {
+    return this.#tokens.length;
+  }
+
+  idOf(token: string): number | undefined {
+    return this.#ids.get(token);
+  }
+
+  tokenOf(id: number): string | undefined {
+    return this.#tokens[id];
+  }
+}
+
+function tokensById(ids: ReadonlyMap<string, number>): (string | undefined)[] {
+  const tokens: (string | undefined)[] = [];
+  for (const [token, id] of ids) tokens[id] = token;
+  return tokens;
+}
+
+/** Ids beyond this are a mistake: the largest vocabularies have about a million tokens. */
+const MAX_ID = 20_000_000;
+
+/** Reads a `vocab` of tokens and ids. */
+export function readVocabulary(part: Part): Vocabulary {
+  const json = asPart('model\'s "vocab"', part["vocab"]);
+  const ids = new Map<string, number>();
+  for (const token of Object.keys(json)) {
+    const id = json[token];
+    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > MAX_ID) {
+      throw new FormatError(
+        "tokenizer.json",
+        `token ${JSON.stringify(token)} has the id ${JSON.stringify(id)}, not a whole number from 0 to ${MAX_ID}`,
+      );
+    }
+    ids.set(token, id);
+  }
+  return new Vocabulary(ids);
+}
+
+/** The error for text that needs an unknown token where there is none. */
+export function noUnknownToken(token: string | undefined): FormatError {
+  return new FormatError(
+    "tokenizer.json",
+    token === undefined
+      ? "the text has a character that is not in the vocabulary, and the model has no unknown token"
+      : `the text has a part that is not in the vocabulary, and neither is the unknown token ${JSON.stringify(token)}`,
+  );
+}

@@ -1,0 +1,201 @@
+// A pattern of tokenizer.json as a JavaScript regular expression with the same meaning, and the walk over its matches.
+//
+// What JavaScript lacks is written in other words: places by lookarounds, atomic groups and possessive repetitions as a
+// lookahead that captures, then what it captured. A possessive repetition that could not give anything back is a plain one.
+
+import { UnsupportedError } from "../errors.ts";
+import { classOf, readPattern, type PatternNode } from "./pattern-syntax.ts";
+import { namedSet } from "./pattern-sets.ts";
+
+/** Milliseconds that the matches of one pattern in one text may take. */
+const MAX_MATCHING_MS = 60_000;
+/** Matches between two looks at the clock. */
+const MATCHES_PER_LOOK = 64;
+
+/** Where a walk over matches has come to. */
+export interface Cursor {
+  at: number;
+  /** end of the last match; -1 before the first */
+  lastEnd: number;
+}
+
+/** Something that finds matches in a text. */
+export interface Pattern {
+  /** Adds begin and end of the next matches to `spans`, at most `budget` of them; true once there are no more. */
+  find(text: string, cursor: Cursor, budget: number, spans: number[]): boolean;
+}
+
+/** A walk from a text's beginning. */
+export function startOfText(): Cursor {
+  return { at: 0, lastEnd: -1 };
+}
+
+/** Begin and end of all matches, one after the other. */
+export function allMatches(pattern: Pattern, text: string): number[] {
+  const spans: number[] = [];
+  const cursor = startOfText();
+  while (!pattern.find(text, cursor, 1 << 20, spans));
+  return spans;
+}
+
+/** A regular expression in Oniguruma's syntax. Throws {@link UnsupportedError} for what JavaScript cannot say. */
+export function regexPattern(pattern: string, where: string): Pattern {
+  const source = toJavaScript(readPattern(pattern, where));
+  try {
+    return matchesOf(new RegExp(source, "gv"), where);
+  } catch (cause) {
+    throw new UnsupportedError(
+      `${where}: the pattern ${JSON.stringify(pattern.slice(0, 80))} cannot be said in JavaScript (${String(cause)})`,
+    );
+  }
+}
+
+/** The characters of a `v` class, one by one, or runs of them with a quantifier. */
+export function classPattern(source: string): Pattern {
+  return matchesOf(new RegExp(source, "gv"), "tokenizer.json");
+}
+
+/** A text, taken as it is. */
+export function textPattern(wanted: string): Pattern {
+  if (wanted === "") return matchesOf(/(?:)/gu, "tokenizer.json");
+  return {
+    find(text, cursor, budget, spans) {
+      for (let count = 0; count < budget; count++) {
+        const found = text.indexOf(wanted, cursor.at);
+        if (found < 0) return true;
+        cursor.at = found + wanted.length;
+        spans.push(found, cursor.at);
+      }
+      return false;
+    },
+  };
+}
+
+/** The walk of the Rust library over matches: an empty one right behind another is passed over. */
+function matchesOf(regex: RegExp, where: string): Pattern {
+  return {
+    find(text, cursor, budget, spans) {
+      const deadline = performance.now() + MAX_MATCHING_MS;
+      for (let count = 0; count < budget; count++) {
+        if (count % MATCHES_PER_LOOK === 0 && performance.now() > deadline) {
+          throw new UnsupportedError(
+            `${where}: the pattern ${regex.source.slice(0, 80)} takes more than ${MAX_MATCHING_MS / 1000} s for a text of ${text.length} characters`,
+          );
+        }
+        if (cursor.at > text.length) return true;
+        regex.lastIndex = cursor.at;
+        const found = regex.exec(text);
+        if (!found) return true;
+        const begin = found.index;
+        const end = begin + found[0].length;
+        if (begin === end && end === cursor.lastEnd) {
+          cursor.at = end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1);
+          continue;
+        }
+        spans.push(begin, end);
+        cursor.at = cursor.lastEnd = end;
+      }
+      return false;
+    },
+  };
+}
+
+const WORD_CLASS = classOf(namedSet("word")!);
+
+/** The places: a line begins after each line break but one that ends the text. */
+const PLACES = {
+  line: "(?:(?<![^])|(?<=\\n)(?=[^]))",
+  lineEnd: "(?:(?=\\n)|(?![^])(?<!\\n))",
+  text: "(?<![^])",
+  textEnd: "(?![^])",
+  lastLine: "(?=\\n?(?![^]))",
+  word: `(?:(?<=${WORD_CLASS})(?!${WORD_CLASS})|(?<!${WORD_CLASS})(?=${WORD_CLASS}))`,
+  notWord: `(?:(?<=${WORD_CLASS})(?=${WORD_CLASS})|(?<!${WORD_CLASS})(?!${WORD_CLASS}))`,
+} as const;
+
+/** A pattern in JavaScript's syntax with the `v` flag. */
+export function toJavaScript(node: PatternNode): string {
+  let atomics = 0;
+  const atomic = (inside: string): string => {
+    const name = `a${atomics++}`;
+    return `(?:(?=(?<${name}>${inside}))\\k<${name}>)`;
+  };
+  /** `rest`: what follows to the pattern's end, undefined where a repetition makes that unknown */
+  const write = (part: PatternNode, rest: readonly PatternNode[] | undefined): string => {
+    switch (part.kind) {
+      case "character":
+        return /[0-9A-Za-z]/.test(part.character)
+          ? part.character
+          : `\\u{${part.character.codePointAt(0)!.toString(16)}}`;
+      case "set":
+        return classOf(part);
+      case "sequence":
+        return part.nodes
+          .map((each, i) => write(each, rest && [...part.nodes.slice(i + 1), ...rest]))
+          .map((each, i) => (part.nodes[i]!.kind === "either" ? `(?:${each})` : each))
+          .join("");
+      case "either":
+        return part.nodes.map((each) => write(each, rest)).join("|");
+      case "group":
+        return `(${part.name === undefined ? "?:" : `?<${part.name}>`}${write(part.node, rest)})`;
+      case "atomic":
+        return atomic(write(part.node, undefined));
+      case "look":
+        return `(?${part.isBehind ? "<" : ""}${part.isNegated ? "!" : "="}${write(part.node, undefined)})`;
+      case "at":
+        return PLACES[part.what];
+      case "same":
+        return `\\k<${part.name}>`;
+      case "repeat": {
+        const isSimple = part.node.kind === "set" || part.node.kind === "character";
+        const inside = isSimple ? write(part.node, undefined) : `(?:${write(part.node, undefined)})`;
+        const { min, max } = part;
+        const count =
+          min === 0 && max === Infinity
+            ? "*"
+            : min === 1 && max === Infinity
+              ? "+"
+              : min === 0 && max === 1
+                ? "?"
+                : max === Infinity
+                  ? `{${min},}`
+                  : min === max
+                    ? `{${min}}`
+                    : `{${min},${max}}`;
+        const plain = inside + count + (part.mode === "lazy" ? "?" : "");
+        return part.mode === "possessive" && !givesNothingBack(part, rest) ? atomic(plain) : plain;
+      }
+      default:
+        part satisfies never;
+        return "";
+    }
+  };
+  return write(node, []);
+}
+
+/** True if a repetition that gave characters back could not match more than one that keeps them. */
+function givesNothingBack(part: PatternNode & { kind: "repeat" }, rest: readonly PatternNode[] | undefined): boolean {
+  if (rest === undefined || (part.node.kind !== "set" && part.node.kind !== "character")) return false;
+  // What cannot fail never asks for anything back.
+  if (rest.every((next) => next.kind === "repeat" && next.min === 0)) return true;
+  for (const next of rest) {
+    const one = next.kind === "repeat" ? next.node : next;
+    if ((one.kind !== "set" && one.kind !== "character") || !areDisjoint(part.node, one)) return false;
+    if (next.kind !== "repeat" || next.min > 0) return true;
+  }
+  return false;
+}
+
+type One = PatternNode & { kind: "set" | "character" };
+const asSet = (one: One): { readonly items: readonly string[]; readonly isNegated: boolean } =>
+  one.kind === "set" ? one : { items: [write(one.character)], isNegated: false };
+const write = (character: string): string =>
+  /[0-9A-Za-z]/.test(character) ? character : `\\u{${character.codePointAt(0)!.toString(16)}}`;
+
+/** True if two sets surely have no character in common. */
+function areDisjoint(a: One, b: One): boolean {
+  const [one, other] = [asSet(a), asSet(b)];
+  if (one.isNegated) return !other.isNegated && other.items.every((item) => one.items.includes(item));
+  if (other.isNegated) return one.items.every((item) => other.items.includes(item));
+  return false;
+}

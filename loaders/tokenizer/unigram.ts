@@ -1,0 +1,177 @@
+// Unigram (Kudo: Subword Regularization): of all ways to cut a word the one whose tokens' scores, logarithms of probabilities, have
+// the largest sum; of equal ways the one found first. Unknown characters in a row become one token, or their bytes.
+
+import { FormatError } from "../errors.ts";
+import { byteTokens } from "./bpe.ts";
+import { booleanField, listField, wrongField, type Part } from "./fields.ts";
+import { noUnknownToken, Vocabulary, type Model, type Tokens } from "./model.ts";
+import { widthAt } from "./pieces.ts";
+
+/** How much worse an unknown character is than the worst token. */
+const UNKNOWN_PENALTY = 10;
+
+/** Reads a Unigram model. */
+export function readUnigram(part: Part): Model {
+  const list = listField("model", part, "vocab");
+  const ids = new Map<string, number>();
+  const tokens: string[] = [];
+  const scores = new Float64Array(list.length);
+  let lowest = Infinity;
+  for (const [id, item] of list.entries()) {
+    const [token, score]: unknown[] = Array.isArray(item) ? item : [];
+    if (typeof token !== "string" || typeof score !== "number") {
+      throw new FormatError(
+        "tokenizer.json",
+        `token ${id} of its model is ${JSON.stringify(item)}, not a text and a score`,
+      );
+    }
+    ids.set(token, id);
+    tokens.push(token);
+    scores[id] = score;
+    lowest = Math.min(lowest, score);
+  }
+  const unkId = part["unk_id"] ?? null;
+  if (unkId !== null && (typeof unkId !== "number" || !Number.isInteger(unkId) || unkId < 0 || unkId >= list.length)) {
+    throw wrongField("model", "unk_id", unkId, `one of its ${list.length} tokens`);
+  }
+  const vocabulary = new Vocabulary(ids, tokens);
+  const trie = new Trie(ids);
+  const hasByteFallback = booleanField("model", part, "byte_fallback", false);
+  const unknownScore = lowest - UNKNOWN_PENALTY;
+
+  /** Begin and end of the parts of the best way. */
+  const bestWay = (word: string): number[] => {
+    const { length } = word;
+    const best = new Float64Array(length + 1);
+    const from = new Int32Array(length + 1).fill(-1);
+    const id = new Int32Array(length + 1);
+    const offer = (begin: number, end: number, score: number, token: number): void => {
+      if (from[end]! >= 0 && score <= best[end]!) return;
+      best[end] = score;
+      from[end] = begin;
+      id[end] = token;
+    };
+    for (let at = 0; at < length;) {
+      const next = at + widthAt(word, at);
+      let hasSingle = false;
+      let node = 0;
+      for (let end = at; end < length;) {
+        node = trie.step(node, word.charCodeAt(end++));
+        if (node < 0) break;
+        const token = trie.tokenAt(node);
+        if (token < 0) continue;
+        offer(at, end, scores[token]! + best[at]!, token);
+        if (end === next) hasSingle = true;
+      }
+      if (!hasSingle) {
+        if (unkId === null && (from[next]! < 0 || unknownScore + best[at]! > best[next]!))
+          throw noUnknownToken(undefined);
+        offer(at, next, unknownScore + best[at]!, unkId ?? 0);
+      }
+      at = next;
+    }
+    const parts: number[] = [];
+    let isUnknown = false;
+    for (let end = length; end > 0; end = from[end]!) {
+      // Unknown parts in a row are one.
+      if (isUnknown && id[end] === unkId) parts[parts.length - 1] = from[end]!;
+      else parts.push(end, from[end]!);
+      isUnknown = id[end] === unkId;
+    }
+    return parts.toReversed();
+  };
+
+  return {
+    vocabulary,
+    unkTokenId: unkId,
+    tokenize(word) {
+      const made: Tokens = { ids: [], begins: [], ends: [] };
+      const parts = bestWay(word);
+      for (let i = 0; i < parts.length; i += 2) {
+        const [begin, end] = [parts[i]!, parts[i + 1]!];
+        const text = word.slice(begin, end);
+        const known = vocabulary.idOf(text);
+        const found = known === undefined && hasByteFallback ? byteTokens(text, vocabulary) : undefined;
+        if (known === undefined && found === undefined && unkId === null) throw noUnknownToken(undefined);
+        for (const token of found ?? [known ?? unkId ?? 0]) {
+          made.ids.push(token);
+          made.begins.push(begin);
+          made.ends.push(end);
+        }
+      }
+      return made;
+    },
+  };
+}
+
+/** All tokens by their UTF-16 code units: steps from node to node in an open hash table. */
+class Trie {
+  #mask = 0;
+  #steps = 0;
+  #nodes = 1;
+  /** [slots] the node a step leads from, times 65536, plus the code unit, plus 1; 0 for an empty slot */
+  #keys = new Float64Array(0);
+  #to = new Int32Array(0);
+  /** [nodes] the token that ends at a node, or -1 */
+  #tokens = new Int32Array(1).fill(-1);
+
+  constructor(ids: ReadonlyMap<string, number>) {
+    this.#resize(1 << 12);
+    for (const [token, id] of ids) {
+      if (token === "") continue;
+      let node = 0;
+      for (let i = 0; i < token.length; i++) node = this.#add(node, token.charCodeAt(i));
+      this.#tokens[node] = id;
+    }
+  }
+
+  /** The node that a code unit leads to, or -1. */
+  step(node: number, unit: number): number {
+    const slot = this.#slot(node * 65536 + unit + 1);
+    return this.#keys[slot] === 0 ? -1 : this.#to[slot]!;
+  }
+
+  tokenAt(node: number): number {
+    return this.#tokens[node]!;
+  }
+
+  #add(node: number, unit: number): number {
+    const key = node * 65536 + unit + 1;
+    let slot = this.#slot(key);
+    if (this.#keys[slot] !== 0) return this.#to[slot]!;
+    if (++this.#steps * 2 > this.#mask) {
+      this.#resize((this.#mask + 1) * 2);
+      slot = this.#slot(key);
+    }
+    const made = this.#nodes++;
+    if (made >= this.#tokens.length) {
+      const longer = new Int32Array(2 * this.#tokens.length).fill(-1);
+      longer.set(this.#tokens);
+      this.#tokens = longer;
+    }
+    this.#keys[slot] = key;
+    this.#to[slot] = made;
+    return made;
+  }
+
+  #slot(key: number): number {
+    const high = Math.floor(key / 65536);
+    let slot = (Math.imul(high, 0x9e3779b1) ^ Math.imul(key & 0xffff, 0x85ebca6b)) >>> 0;
+    slot = (slot ^ (slot >>> 15)) & this.#mask;
+    while (this.#keys[slot] !== 0 && this.#keys[slot] !== key) slot = (slot + 1) & this.#mask;
+    return slot;
+  }
+
+  #resize(slots: number): void {
+    const [keys, to] = [this.#keys, this.#to];
+    this.#mask = slots - 1;
+    this.#keys = new Float64Array(slots);
+    this.#to = new Int32Array(slots);
+    for (const [i, key] of keys.entries()) {
+      if (key === 0) continue;
+      const slot = this.#slot(key);
+      this.#keys[slot] = key;
+      this.#to[slot] = to[i]!;
+    }
+  }
+}
