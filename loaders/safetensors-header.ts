@@ -1,5 +1,5 @@
 // The header of a safetensors file: a JSON object that says where each tensor lies. It comes from strangers, so it is
-// read by a parser of exactly this shape, which sees repeated keys (JSON.parse hides them), cannot be nested into, and
+// read by a parser of exactly this shape (docs/decisions/0014), which sees repeated keys (JSON.parse hides them), cannot be nested into, and
 // takes time linear in the header's length. What it accepts is what the reference implementation (the Rust crate
 // `safetensors` 0.8) accepts, minus repeated names, unknown fields and space before the header, which that lets pass.
 // Invariant: the tensors of an accepted header tile the data exactly, without holes or overlaps.
