@@ -2,6 +2,7 @@
 
 /** Codes of the `activation` parameter. */
 export const ACTIVATIONS = { none: 0, silu: 1, gelu: 2, "gelu-tanh": 3, relu: 4 } as const;
+/** Name of an activation in ACTIVATIONS. */
 export type ActivationName = keyof typeof ACTIVATIONS;
 
 /** erf to 1e-16 relative by its Taylor series (small x) or the continued fraction of erfc (large x). */

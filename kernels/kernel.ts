@@ -181,6 +181,7 @@ export interface WebGlImplementation extends ImplementationBase {
   ) => WebGlPlan;
 }
 
+/** An implementation for one of the devices. */
 export type Implementation = WgslImplementation | WasmImplementation | WebGlImplementation;
 
 /** How far a result may lie from the reference: |got - want| <= absolute + relative |want|. */
@@ -207,6 +208,7 @@ export function shuffled(count: number, random: Random): number[] {
   return order;
 }
 
+/** What `defineKernel` takes: B are the buffers, P the parameters, by name. */
 export interface KernelDefinition<B extends Record<string, BufferUse>, P extends Record<string, ParamType>> {
   readonly name: string;
   /** in binding order */

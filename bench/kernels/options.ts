@@ -5,6 +5,7 @@ import { kernels, type MatrixFormat } from "kedge/kernels";
 import { FORMATS } from "./measure.ts";
 import { SHAPE_LISTS } from "./shapes.ts";
 
+/** The text of --help. */
 export const USAGE = `usage: npm run bench kernels [GLOB] [-- options]
        npm run bench check [-- options, --save, --from FILE]
   GLOB              implementations by name, such as "linear.*" or "*subgroups*"

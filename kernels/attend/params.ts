@@ -15,6 +15,7 @@ export const ATTENTION_PARAMS = {
   softcap: "f32",
   ...VISIBILITY_PARAMS,
 } as const;
+/** A number for each of ATTENTION_PARAMS. */
 export type AttentionParams = { readonly [K in keyof typeof ATTENTION_PARAMS]: number };
 
 /** Sizes of the buffers that the attention kernels share. */

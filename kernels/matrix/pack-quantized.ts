@@ -8,7 +8,7 @@
 //           int8: [16 pairs of columns][8 rows][2]
 //           int4: [4 blocks of 8 columns][2 halves of 4 rows][4 rows][4], each byte with the codes of columns i and i + 4
 
-import { f16Table, putHalf } from "./float16.ts";
+import { putHalf } from "./float16.ts";
 import { GROUP_COLUMNS, type QuantizedFormat, type QuantizedGroup } from "./quantize.ts";
 import { forEachGroup, planesOf } from "./quantized-rows.ts";
 
@@ -89,73 +89,6 @@ function packWholeGroups(
     }
   }
 }
-
-/** The weights of a packed matrix [rows, columns]. */
-export function decodeQuantized(shape: QuantizedShape, rows: number, packed: Uint8Array): Float32Array {
-  const { columns, format, layout } = shape;
-  const stride = quantizedStride(shape);
-  const halves = f16Table();
-  const weights = new Float32Array(rows * columns);
-  const half = (at: number) => halves[packed[at]! | (packed[at + 1]! << 8)]!;
-  for (let row = 0; row < rows; row++) {
-    const base = (layout === "panels" ? Math.floor(row / PANEL_ROWS) : row) * stride;
-    for (let column = 0; column < columns; column++) {
-      const at = placesOf[`${format}.${layout}`](base, Math.floor(column / GROUP_COLUMNS), row % PANEL_ROWS);
-      const i = column % GROUP_COLUMNS;
-      if (format === "int8") {
-        const code = (packed[at.code(i)]! << 24) >> 24;
-        weights[row * columns + column] = half(at.scale) * code;
-      } else {
-        const code = (packed[at.code(i)]! >> at.shift(i)) & 15;
-        weights[row * columns + column] = half(at.scale) * code + half(at.minimum);
-      }
-    }
-  }
-  return weights;
-}
-
-/** Bytes at which a group's parts lie. */
-interface Places {
-  readonly scale: number;
-  readonly minimum: number;
-  readonly code: (i: number) => number;
-  /** int4: by how many bits the code is shifted within its byte */
-  readonly shift: (i: number) => number;
-}
-
-const unshifted = () => 0;
-const placesOf: Readonly<
-  Record<`${QuantizedFormat}.${"rows" | "panels"}`, (base: number, group: number, row: number) => Places>
-> = {
-  "int8.rows": (base, group) => {
-    const { block, codes } = placeInBlock("int8", base, group);
-    return { scale: block + (group % 8) * 2, minimum: 0, code: (i) => codes + i, shift: unshifted };
-  },
-  "int4.rows": (base, group) => {
-    const { block, codes } = placeInBlock("int4", base, group);
-    const scale = block + (group % 4) * 4;
-    return { scale, minimum: scale + 2, code: (i) => codes + (i >> 1), shift: (i) => (i & 1) * 4 };
-  },
-  "int8.panels": (base, group, row) => {
-    const at = base + group * 272;
-    return {
-      scale: at + row * 2,
-      minimum: 0,
-      code: (i) => at + 16 + (i >> 1) * 16 + row * 2 + (i & 1),
-      shift: unshifted,
-    };
-  },
-  "int4.panels": (base, group, row) => {
-    const at = base + group * 160;
-    const lane = at + 32 + (row >> 2) * 16 + (row & 3) * 4;
-    return {
-      scale: at + row * 2,
-      minimum: at + 16 + row * 2,
-      code: (i) => lane + (i >> 3) * 32 + (i & 3),
-      shift: (i) => i & 4,
-    };
-  },
-};
 
 type Writer = (target: Uint8Array, base: number, group: number, row: number, from: QuantizedGroup) => void;
 

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from "vitest";
 import { seededRandom } from "../trial.ts";
 import { f16ToF32, f32ToF16 } from "./float16.ts";
 import { bytesPerWeight, matrixByteLength, packRows, type StoredFormat } from "./matrix.ts";
-import { decodeQuantized } from "./pack-quantized.ts";
+import { decodeQuantized } from "../../tests/support/packed-weights.ts";
 import { emptyGroup, quantizeGroup, roundToFormat } from "./quantize.ts";
 
 const formats = ["int8", "int4"] as const;
