@@ -1,6 +1,6 @@
 // Four numbers of the pattern: scores (`hidden`, which is -Infinity, for keys that are not visible) or their softmax.
 
-function attendPattern(scores, lines, columns, columnTexels, scoreTexels, hidden) {
+function attendPattern(scores, sums, columns, columnTexels, scoreTexels, hidden) {
   const width = columns * (1 + this.constants.hasSource);
   let result = [0.0, 0.0, 0.0, 0.0];
   for (let j = 0; j < 4; j++) {
@@ -19,8 +19,8 @@ function attendPattern(scores, lines, columns, columnTexels, scoreTexels, hidden
       score = four[column - texel * 4];
     }
     if (this.constants.kind > 0) {
-      const sums = lines[line];
-      if (score > -3.3e38) result[j] = Math.exp(score - sums[0]) / sums[1];
+      const rowSums = sums[line];
+      if (score > -3.3e38) result[j] = Math.exp(score - rowSums[0]) / rowSums[1];
     } else if (score > -3.3e38) {
       result[j] = score;
     } else {

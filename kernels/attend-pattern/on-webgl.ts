@@ -2,7 +2,7 @@ import { fitsScores, SCORE_NUMBERS, scoreConstants, scorePass, scorePlan } from 
 import type { WebGlImplementation } from "../kernel.ts";
 import { quotientFunction } from "../webgl-functions.ts";
 import source from "./attend-pattern.gl.js?raw";
-import lines from "./attend-pattern.lines.gl.js?raw";
+import sums from "./attend-pattern.sums.gl.js?raw";
 
 /** The scores of `attend`, the sum of each line, then four numbers a thread. */
 export const webgl: readonly WebGlImplementation[] = [
@@ -17,12 +17,12 @@ export const webgl: readonly WebGlImplementation[] = [
       const { numbers, temporaries } = scorePlan(params, words, present);
       return {
         numbers: { ...numbers, hidden: Number.NEGATIVE_INFINITY },
-        temporaries: { ...temporaries, lines: params["rows"]! * params["heads"]! },
+        temporaries: { ...temporaries, sums: params["rows"]! * params["heads"]! },
       };
     },
     webgl: [
       scorePass,
-      { writes: "lines", source: lines, line: () => 1 },
+      { writes: "sums", source: sums, line: () => 1 },
       { writes: "pattern", source, functions: [quotientFunction], numbered: ["pattern"] },
     ],
   },

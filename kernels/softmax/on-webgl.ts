@@ -1,6 +1,6 @@
 import type { WebGlImplementation } from "../kernel.ts";
 import { quotientFunction } from "../webgl-functions.ts";
-import lines from "./softmax.lines.gl.js?raw";
+import sums from "./softmax.sums.gl.js?raw";
 import source from "./softmax.gl.js?raw";
 
 /** A thread a row finds its sum, then a thread a texel. */
@@ -8,9 +8,9 @@ export const webgl: readonly WebGlImplementation[] = [
   {
     name: "softmax.webgl",
     requires: [],
-    plan: ({ rows }) => ({ temporaries: { lines: rows! } }),
+    plan: ({ rows }) => ({ temporaries: { sums: rows! } }),
     webgl: [
-      { writes: "lines", source: lines, line: () => 1, numbered: ["x"] },
+      { writes: "sums", source: sums, line: () => 1, numbered: ["x"] },
       { writes: "y", source, functions: [quotientFunction], numbered: ["x"] },
     ],
   },

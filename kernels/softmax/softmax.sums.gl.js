@@ -1,6 +1,6 @@
 // The largest number of each row, and the sum of exponentials relative to it. The sum of a row of nothing but -Infinity is 0.
 
-function softmaxLines(x, columns) {
+function softmaxSums(x, columns) {
   const at = this.thread.y * columns;
   let largest = -3.4e38;
   let total = 0;

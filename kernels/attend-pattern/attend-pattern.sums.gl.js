@@ -1,6 +1,6 @@
-// The largest number of each line of scores, and the sum of exponentials relative to it.
+// The largest number of each row and head of scores, and the sum of exponentials relative to it.
 
-function attendPatternLines(scores, scoreTexels) {
+function attendPatternSums(scores, scoreTexels) {
   const at = this.thread.y * scoreTexels;
   let largest = -3.4e38;
   let total = 0.0;
