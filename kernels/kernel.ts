@@ -59,7 +59,7 @@ export type ParamsOf<P extends Record<string, ParamType>> = { readonly [K in key
 /** One array per buffer; matrices are dense and row-major here, caches are numbers. */
 export type ArraysOf<B extends Record<string, BufferUse>> = { readonly [K in keyof B]: ArrayFor<B[K]> };
 
-/** What a device tells an implementation that asks whether it fits, and how to specialise it. */
+/** The facts of a call and a device by which an implementation decides whether it fits and with which constants. */
 export interface Setting {
   readonly params: Readonly<Record<string, number>>;
   /** the optional buffers that are present */
@@ -77,7 +77,7 @@ export interface Setting {
 }
 
 interface ImplementationBase {
-  /** as its file: `linear.subgroups`; named in warnings, benches and tuning */
+  /** named like its file: `linear.subgroups`; it appears in warnings, benches and tuning */
   readonly name: string;
   /** features without which it cannot run */
   readonly requires: readonly string[];
@@ -85,13 +85,13 @@ interface ImplementationBase {
   readonly rows?: { readonly min?: number; readonly max?: number };
   /** formats of the (first) matrix or cache that it takes; all when absent */
   readonly formats?: readonly (MatrixFormat | CacheFormat)[];
-  /** on which adapters it is meant to win: by default it is passed over on the others while there is another */
+  /** adapters on which it is expected to be fast; on others it is the default only if nothing else fits */
   readonly suits?: "software" | "hardware";
   /** any other condition, on everything but `rows` */
   readonly fits?: (setting: Setting) => boolean;
   /** its order of summation varies from run to run, or its result is not that of the plain variant to rounding */
   readonly isNondeterministic?: boolean;
-  /** how far it may lie from the reference, where that is more than its kernel's bound; docs/numerics.md says why */
+  /** its bound where that is wider than its kernel's; docs/numerics.md says why */
   readonly bound?: (params: Readonly<Record<string, number>>) => Bound;
 }
 
@@ -122,7 +122,7 @@ export interface SecondPass {
 /** A function exported from the kernels' WebAssembly module. */
 export interface WasmImplementation extends ImplementationBase {
   readonly wasm: string;
-  /** loads what it needs next ahead of time: taken only where that was measured to be faster */
+  /** prefetches: used only where that was measured to be faster */
   readonly isAhead?: boolean;
 }
 
@@ -137,7 +137,7 @@ export interface WebGlFunction {
 export interface WebGlRegion {
   readonly begin: number;
   readonly end: number;
-  /** what the pass finds in its argument `shift`: how far the line it reads from lies from the line it writes */
+  /** value of the argument `shift`: the distance from the line that is written to the line that is read */
   readonly shift?: number;
 }
 
@@ -159,12 +159,12 @@ export interface WebGlPass {
   readonly numbered?: readonly string[];
 }
 
-/** What the host works out for a run: from its parameters, and the integers that it wrote into buffers itself. */
+/** What the host computes for a run, from its parameters and from the integers that it wrote into buffers itself. */
 export interface WebGlPlan {
   readonly numbers?: Readonly<Record<string, number>>;
   /** texels of textures that live as long as the call */
   readonly temporaries?: Readonly<Record<string, number>>;
-  /** what is written of each buffer; all that the kernel's `sizes` say without it */
+  /** the written parts of each buffer; by default all of the buffer, as `sizes` says */
   readonly regions?: Readonly<Record<string, readonly WebGlRegion[]>>;
 }
 
@@ -184,7 +184,7 @@ export interface WebGlImplementation extends ImplementationBase {
 /** An implementation for one of the devices. */
 export type Implementation = WgslImplementation | WasmImplementation | WebGlImplementation;
 
-/** How far a result may lie from the reference: |got - want| <= absolute + relative |want|. */
+/** The largest allowed error of a result: |got - want| <= absolute + relative |want|. */
 export interface Bound {
   readonly absolute: number;
   readonly relative: number;

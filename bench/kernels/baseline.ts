@@ -1,5 +1,5 @@
-// Results kept in bench/results, and whether new ones are worse. A file is of a kind of machine: its processor, cores and
-// devices as they describe themselves. Compared are rows of the same device, implementation, format and call.
+// Results saved in bench/results, and whether new ones are worse. A file belongs to a kind of machine: its processor, cores and
+// devices as they describe themselves. Rows of the same device, implementation, format and call are compared.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

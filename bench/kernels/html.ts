@@ -1,5 +1,5 @@
-// One self-contained page of a kernel bench: the script of bench/page/static.ts bundled with its plots, the style, and the
-// results as JSON. Works from a file, without a server.
+// One self-contained page for a kernel bench: the script of bench/page/static.ts bundled with its plots, the style, and the
+// results as JSON. It works from a file, without a server.
 
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,5 +1,5 @@
-// `npm run bench kernels` and `npm run bench check`: times kernels one by one, and compares with what was kept. See options.ts
-// for the command line, measure.ts for what is measured, results.ts for what comes of it.
+// `npm run bench kernels` and `npm run bench check`: times kernels one by one, and compares with saved results. options.ts has the
+// command line, measure.ts the measurement, results.ts the form of the results.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";

@@ -1,4 +1,4 @@
-// What was found, as a table for people: of each call the implementations, the fastest first.
+// Results as a table in Markdown: the implementations for each call, the fastest first.
 
 import { errorText, figuresOf, gigaText } from "./text.ts";
 import { groupsOf, ratesOf, type KernelResults, type KernelRow, type MeasuredDevice } from "./results.ts";

@@ -1,5 +1,5 @@
-// Times kernels on one device: every implementation that fits, in every call and format asked for. The same in Node and in a
-// page. A call's inputs and what the reference makes of them are made once, and shared by all devices and implementations.
+// Times kernels on one device: every implementation that fits, in every requested call and format, in Node and in pages. The inputs
+// of a call and the results of its reference are made once and shared by all devices and implementations.
 
 import {
   DeviceError,
@@ -29,7 +29,7 @@ export const FORMATS: readonly MatrixFormat[] = ["f32", "f16", "bf16", "int8", "
 /** Rows up to which a product is bound by reading its weights. */
 const FEW_ROWS = 4;
 
-/** What the reference, slow on purpose, computes and reads to show its peak. */
+/** Work by which the peak of the reference device, which is slow, is measured. */
 const SLOW_PEAK = { multiplyAdds: 2 ** 20, bytes: 2 ** 20 };
 
 /** What is measured, and how. */

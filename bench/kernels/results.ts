@@ -1,5 +1,5 @@
-// What a kernel bench found, as JSON holds it: a machine, the devices with their peaks, and a row for each implementation,
-// format and call. Rates and shares are made of it where it is shown.
+// Results of a kernel bench, as saved in JSON: a machine, the devices with their peaks, and a row for each implementation, format and
+// call. Rates and shares are computed where they are shown.
 
 import type { Clock, Peak, Spread } from "kedge";
 

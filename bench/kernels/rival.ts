@@ -1,4 +1,4 @@
-// An implementation that a reader brings along, in a module of its own:
+// A rival: somebody else's implementation of a kernel, in a module of its own:
 //
 //   export default { kernel: "linear", implementation: { name: "my-linear", requires: [], wgsl: "…", workgroups: … } };
 //   export default { kernel: "add", implementation: { name: "my-add", requires: [], wasm: "myAdd" }, module: bytes };

@@ -1,5 +1,5 @@
-// The calls that kernels are timed in: those of two models while they write (one row) and read (many rows), with attention
-// over lists of keys as a cache makes them, and the square products that other projects quote.
+// The calls in which kernels are timed: those of two models in decoding (one row) and prefill (many rows), with attention over lists
+// of keys like a cache's, and the square products that other projects quote.
 
 import {
   ACTIVATIONS,

@@ -1,4 +1,4 @@
-// Numbers of a kernel bench as people read them.
+// Formats numbers of a kernel bench for people.
 
 import type { KernelRow, Rates } from "./results.ts";
 

@@ -1,4 +1,4 @@
-// A rival of `linear` on WebGPU: one lane computes one output, in eight lines. Time it beside kedge's own:
+// A rival of `linear` on WebGPU: one lane computes one output, in eight lines. Time it together with kedge's own:
 //
 //   npm run bench kernels -- --device webgpu --kernel linear --format f32 --shapes square --rival bench/rivals/one-lane-linear.ts
 

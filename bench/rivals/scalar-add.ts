@@ -1,4 +1,4 @@
-// A rival of `add` on wasm, in a module of its own: AssemblyScript without SIMD, compiled right here. Any compiler will do
+// A rival of `add` on wasm, in a module of its own: AssemblyScript without SIMD, compiled here. Any compiler works
 // whose module imports env.memory and has no data of its own.
 //
 //   npm run bench kernels -- --device wasm --kernel add --rival bench/rivals/scalar-add.ts
