@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { LINE_LIMIT, longKernels, type Sources, violations } from "./support/architecture.ts";
+import { importCycles, LINE_LIMIT, longKernels, type Sources, violations } from "./support/architecture.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folders = ["engine", "kernels", "loaders", "cli", "examples", "bench", "tests"];
@@ -25,6 +25,10 @@ describe("the project", () => {
     const long = longKernels(sources);
     if (long.length > 0) console.warn(long.join("\n"));
     expect(violations(sources), long.join("\n")).toEqual([]);
+  });
+
+  it("has no circular imports", () => {
+    expect(importCycles(sources)).toEqual([]);
   });
 });
 
@@ -124,6 +128,26 @@ describe("the rules", () => {
     expect(violations({ ...lawful, "engine/cache/store.ts": store }).join()).toMatch(
       /^engine\/cache\/policies\/window\.ts -> engine\/cache\/store\.ts -> engine\/devices\/device\.ts: /,
     );
+  });
+
+  it("find circles of imports: of types, re-exports, lazy imports, AssemblyScript, and a file that imports itself", () => {
+    const circles: Sources = {
+      "engine/a.ts": `import type { B } from "./b.ts"; export type A = B;`,
+      "engine/b.ts": `export { c } from "./c.ts"; export type B = 1;`,
+      "engine/c.ts": `export const c = () => import("./a.ts");`,
+      "engine/d.ts": `import { a } from "./a.ts"; export const d = a;`,
+      "kernels/e.as.ts": `import { f } from "./f.as"; export function e(): void { f(); }`,
+      "kernels/f.as.ts": `import { e } from "./e.as";\n@inline export function f(): void { e(); }`,
+      "loaders/g.ts": `export * from "./g.ts";`,
+      "loaders/h.ts": `// import "./i.ts"`,
+      "loaders/i.ts": `import "./h.ts"; import text from "./h.ts?raw"; text;`,
+    };
+    expect(importCycles(circles)).toEqual([
+      ["engine/a.ts", "engine/b.ts", "engine/c.ts"],
+      ["kernels/e.as.ts", "kernels/f.as.ts"],
+      ["loaders/g.ts"],
+    ]);
+    expect(importCycles(lawful)).toEqual([]);
   });
 
   it("let a file of exactly the limit pass", () => {

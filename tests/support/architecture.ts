@@ -34,7 +34,7 @@ interface SourceFile {
 type Rule = (file: SourceFile, files: ReadonlyMap<string, SourceFile>) => readonly string[];
 
 /** Lines beyond which a file is refused, and beyond which a kernel's implementation is mentioned. */
-export const LINE_LIMIT = 450;
+export const LINE_LIMIT = 400;
 export const KERNEL_LINE_LIMIT = 150;
 
 const packageNames = new Set(["kedge", "kedge/kernels", "kedge/loaders"]);
@@ -127,9 +127,18 @@ const pureRule: Rule = (file, files) => {
     .map((way) => `${way.join(" -> ")}: ${file.path} is a pure function on plain arrays and imports no device`);
 };
 
+/** Files that are longer than the limit, and their own limits. The list only ever gets shorter. */
+const LONG_FILES: Readonly<Record<string, number>> = {
+  "engine/devices/wasm/memories.test.ts": 420,
+  "engine/model/transformer.ts": 450,
+  "loaders/safetensors.test.ts": 440,
+};
+
 /** A file has one subject, and its name says which. */
-const sizeRule: Rule = ({ path, lines }) =>
-  lines > LINE_LIMIT ? [`${path} has ${lines} lines: ${LINE_LIMIT} at most, split it by subject`] : [];
+const sizeRule: Rule = ({ path, lines }) => {
+  const limit = LONG_FILES[path] ?? LINE_LIMIT;
+  return lines > limit ? [`${path} has ${lines} lines: ${limit} at most, split it by subject`] : [];
+};
 const nameRule: Rule = ({ path }) => {
   const name = posix.basename(path).split(".")[0] ?? "";
   if (emptyNames.test(name)) return [`${path} is named for no concept`];
@@ -168,6 +177,59 @@ export function exportedNames(path: string, text: string, read?: (path: string) 
     .sort();
 }
 
+/**
+ * Every circle of files that import each other, types and tests included, as its files in sorted order; none where all is well.
+ * Imports without an extension are AssemblyScript's.
+ */
+export function importCycles(sources: Sources): readonly (readonly string[])[] {
+  const graph = new Map(
+    Object.entries(sources)
+      .filter(([path]) => path.endsWith(".ts"))
+      .map(([path, text]) => [path, importedFiles(path, text, sources)]),
+  );
+  // Tarjan: a file whose `low` is its own number is the first one found of a strongly connected component
+  const numbers = new Map<string, number>();
+  const low = new Map<string, number>();
+  const open: string[] = [];
+  const cycles: (readonly string[])[] = [];
+  const visit = (path: string): void => {
+    numbers.set(path, numbers.size);
+    low.set(path, numbers.get(path)!);
+    open.push(path);
+    for (const next of graph.get(path) ?? []) {
+      if (!numbers.has(next)) visit(next);
+      if (open.includes(next)) low.set(path, Math.min(low.get(path)!, low.get(next)!));
+    }
+    if (low.get(path) !== numbers.get(path)) return;
+    const component = open.splice(open.indexOf(path));
+    if (component.length > 1 || graph.get(path)!.includes(path)) cycles.push(component.sort());
+  };
+  for (const path of graph.keys()) if (!numbers.has(path)) visit(path);
+  return cycles;
+}
+
+/** The files among `sources` that a file imports in any way. */
+function importedFiles(path: string, text: string, sources: Sources): readonly string[] {
+  const { program, errors } = parseSync(path, text);
+  const [error] = errors;
+  // decorators before functions are AssemblyScript's own
+  if (error !== undefined && !isAssembly(path)) throw new Error(`${path} does not parse: ${error.message}`);
+  const requests: string[] = [];
+  if (error !== undefined) {
+    for (const [, request] of text.matchAll(/^(?:import|export) [^"']*["']([^"']+)["']/gm)) requests.push(request!);
+  } else {
+    walk(program, (node) => {
+      const request = (node["source"] as Node | null | undefined)?.["value"];
+      if (typeof request === "string") requests.push(request);
+    });
+  }
+  return requests.flatMap((request) => {
+    const { target } = resolved(path, request);
+    if (target === undefined) return [];
+    return [target, `${target}.ts`].filter((one) => one in sources && one.endsWith(".ts"));
+  });
+}
+
 /** Every breach of the rules, as sentences that begin with the file; none where all is well. */
 export function violations(sources: Sources): readonly string[] {
   const files = new Map(Object.entries(sources).map(([path, text]) => [path, readSource(path, text)]));
@@ -186,12 +248,14 @@ export function longKernels(sources: Sources): readonly string[] {
     .map(({ path, lines }) => `${path} has ${lines} lines, a kernel file should have ${KERNEL_LINE_LIMIT} at most`);
 }
 
+const isAssembly = (path: string): boolean =>
+  path.endsWith(".as.ts") || path.startsWith("engine/devices/wasm/assembly/");
+
 const countLines = (text: string): number => text.split("\n").length - (text.endsWith("\n") ? 1 : 0);
 
 function readSource(path: string, text: string): SourceFile {
   const isTest = path.endsWith(".test.ts");
-  const isAssembly = path.endsWith(".as.ts") || path.startsWith("engine/devices/wasm/assembly/");
-  const isBound = path.endsWith(".ts") && !isTest && !isAssembly && !path.startsWith("bench/peers/");
+  const isBound = path.endsWith(".ts") && !isTest && !isAssembly(path) && !path.startsWith("bench/peers/");
   const base = { path, folder: path.split("/")[0] ?? "", lines: countLines(text), isBound };
   if (!isBound) return { ...base, imports: [], identifiers: new Set(), stray: undefined };
 
