@@ -48,6 +48,9 @@ export const LIMITS = [
 /** The WGSL language feature with dot4I8Packed and pack4xI8: a name of WebGPU's, and what implementations `require`. */
 export const PACKED_DOT = "packed_4x8_integer_dot_product";
 
+/** The adapter that is asked for by default. */
+const POWER: GPUPowerPreference = "high-performance";
+
 /** Dawn ends the process when its GPU object is collected: this variable holds it for as long as we run. */
 let nodeGpu: Promise<GPU> | undefined;
 
@@ -55,28 +58,22 @@ let nodeGpu: Promise<GPU> | undefined;
 export const isNode =
   typeof process === "object" && typeof process.versions === "object" && process.versions.node !== undefined;
 
-async function openNodeGpu(): Promise<GPU> {
-  const name = "webgpu"; // a variable, so that bundlers leave the optional package alone
-  const { create } = (await import(/* @vite-ignore */ name)) as { create(options: string[]): GPU };
-  process.env["XDG_RUNTIME_DIR"] ??= process.env["TMPDIR"] ?? "/tmp";
-  return create([]);
+function gpuOfPage(): GPU | undefined {
+  return (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
 }
 
 async function findGpu(): Promise<GPU> {
-  const found = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  const found = gpuOfPage();
   if (found) return found;
   if (!isNode) {
     throw new UnsupportedError(`this browser has no WebGPU (navigator.gpu is missing): use device "wasm"`);
   }
-  nodeGpu ??= openNodeGpu();
+  nodeGpu ??= import("./node-gpu.ts").then(({ createNodeGpu }) => createNodeGpu());
   try {
     return await nodeGpu;
-  } catch (cause) {
+  } catch (error) {
     nodeGpu = undefined;
-    throw new UnsupportedError(
-      `WebGPU in Node needs the package "webgpu", which cannot be loaded here: npm install webgpu, or use device "wasm"`,
-      { cause },
-    );
+    throw error;
   }
 }
 
@@ -84,7 +81,7 @@ async function findGpu(): Promise<GPU> {
 export async function findAdapter(options: AdapterOptions = {}): Promise<GPUAdapter> {
   if (options.adapter) return options.adapter;
   const gpu = options.gpu ?? (await findGpu());
-  const { powerPreference = "high-performance" } = options;
+  const { powerPreference = POWER } = options;
   const adapter = await gpu.requestAdapter({ powerPreference });
   if (!adapter) {
     throw new UnsupportedError(`WebGPU finds no GPU adapter here: a graphics driver is missing; use device "wasm"`);
@@ -94,7 +91,7 @@ export async function findAdapter(options: AdapterOptions = {}): Promise<GPUAdap
 
 /** What shaders may use beyond the first WGSL; empty where nobody says so. */
 export async function languageFeatures({ gpu }: AdapterOptions): Promise<Iterable<string>> {
-  const found = gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? (await nodeGpu);
+  const found = gpu ?? gpuOfPage() ?? (await nodeGpu);
   return found?.wgslLanguageFeatures ?? [];
 }
 
@@ -102,7 +99,7 @@ export async function languageFeatures({ gpu }: AdapterOptions): Promise<Iterabl
 export function factsOf(
   info: Omit<GPUAdapterInfo, "__brand">,
   features: ReadonlySet<string>,
-  limits: GPUSupportedLimits,
+  limits: object,
   language: Iterable<string> = [],
 ): AdapterFacts {
   const names = [info.vendor, info.architecture, info.device, info.description].filter((name) => name !== "");
@@ -135,14 +132,24 @@ export function identityOf({ vendor, architecture, device, driver, subgroupSizes
   return { device: "webgpu", vendor, architecture, model: device, driver, subgroups };
 }
 
-/** What `openWebGpu` would find, in words and numbers; never throws for want of an adapter. */
+/** What an adapter says of itself, without a word of Dawn's on the terminal. Throws an UnsupportedError where there is none. */
+async function askAdapter(options: AdapterOptions): Promise<AdapterFacts> {
+  if (isNode && !options.adapter && !options.gpu && !gpuOfPage() && !nodeGpu) {
+    const { askForAdapter } = await import("./node-gpu.ts");
+    const answer = await askForAdapter(options.powerPreference ?? POWER);
+    if (answer) return factsOf(answer.info, new Set(answer.features), answer.limits, answer.language);
+  }
+  const { info, features, limits } = await findAdapter(options);
+  return factsOf(info, features, limits, await languageFeatures(options));
+}
+
+/**
+ * What `openWebGpu` would find, in words and numbers; never throws for want of an adapter. In Node on Linux another process is
+ * asked, because Dawn writes warnings of its own to the terminal.
+ */
 export async function probeWebGpu(options: AdapterOptions = {}): Promise<Probe> {
   try {
-    const adapter = await findAdapter(options);
-    return {
-      isAvailable: true,
-      ...factsOf(adapter.info, adapter.features, adapter.limits, await languageFeatures(options)),
-    };
+    return { isAvailable: true, ...(await askAdapter(options)) };
   } catch (error) {
     if (!(error instanceof UnsupportedError)) throw error;
     return { isAvailable: false, isSoftware: false, description: "no GPU adapter", reason: error.message };
