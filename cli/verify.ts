@@ -139,7 +139,7 @@ async function compareForward(
 /** The tap that a golden tensor is compared with. */
 function tapOf({ kind }: GoldenTensor, layer: number, layers: number): string {
   if (kind === "attention") return `blocks.${layer}.attn.hook_pattern`;
-  return layer === layers ? "ln_final.hook_normalized" : `blocks.${layer}.hook_resid_pre`;
+  return layer === layers ? "ln_final.hook_out" : `blocks.${layer}.hook_resid_pre`;
 }
 
 /** Names of taps, in sets of which each fits into memory. */

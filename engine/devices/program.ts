@@ -17,13 +17,13 @@ export function variable(name: string): Variable {
   return { variable: name };
 }
 
-/** One recorded kernel call. */
-export interface Call {
+/** One recorded kernel call; its buffers are on a device, or stand for some that will be. */
+export interface Call<Buffer = Tensor | Matrix> {
   readonly kernel: Kernel;
   /** where in the model: `blocks.3.attn.z`; used in errors, profiles and taps */
   readonly label: string;
   /** absent optional buffers are undefined */
-  readonly buffers: Readonly<Record<string, Tensor | Matrix | undefined>>;
+  readonly buffers: Readonly<Record<string, Buffer | undefined>>;
   readonly params: Readonly<Record<string, Value>>;
 }
 
@@ -33,13 +33,20 @@ export interface Program {
   readonly calls: readonly Call[];
 }
 
-type BufferFor<Use extends BufferUse> = Use extends "matrix"
+type BufferFor<Use extends BufferUse, T> = Use extends "matrix"
   ? Matrix
   : Use extends "matrix optional"
     ? Matrix | undefined
     : Use extends `${string} optional`
-      ? Tensor | undefined
-      : Tensor;
+      ? T | undefined
+      : T;
+
+/** A buffer for each of a kernel's; `T` is what stands for a tensor. */
+export type BuffersOf<B extends Record<string, BufferUse>, T = Tensor> = {
+  readonly [K in keyof B]: BufferFor<B[K], T>;
+};
+/** A value for each parameter of a kernel. */
+export type ValuesOf<P extends Record<string, ParamType>> = { readonly [K in keyof P]: Value };
 
 /** Records calls in order. */
 export class ProgramBuilder {
@@ -54,8 +61,8 @@ export class ProgramBuilder {
   call<B extends Record<string, BufferUse>, P extends Record<string, ParamType>>(
     kernel: TypedKernel<B, P>,
     label: string,
-    buffers: { readonly [K in keyof B]: BufferFor<B[K]> },
-    params: { readonly [K in keyof P]: Value },
+    buffers: BuffersOf<B>,
+    params: ValuesOf<P>,
   ): void {
     this.calls.push({ kernel, label, buffers, params });
   }
@@ -66,7 +73,10 @@ export class ProgramBuilder {
 }
 
 /** The call's parameters with the step's values in place of variables. Throws a RangeError naming a variable that has none. */
-export function resolveParams(call: Call, variables: Readonly<Record<string, number>>): Record<string, number> {
+export function resolveParams(
+  call: Pick<Call, "label" | "params">,
+  variables: Readonly<Record<string, number>>,
+): Record<string, number> {
   const params: Record<string, number> = {};
   for (const [name, value] of Object.entries(call.params)) {
     const number = typeof value === "number" ? value : variables[value.variable];

@@ -30,7 +30,8 @@ export interface Ports {
   readonly logProbs: Tensor;
 }
 
-type Unit = "rows" | "outputs" | "patternCells";
+/** What a step has a number of: rows, outputs, and rows · columns of the patterns that it makes. */
+export type Unit = "rows" | "outputs" | "patternCells";
 const UNITS: readonly Unit[] = ["rows", "outputs", "patternCells"];
 /** What a step needs room for; `patternCells` is rows · columns of the patterns it makes, 0 for none. */
 export type Room = Readonly<Record<Unit, number>>;
@@ -45,14 +46,12 @@ export class Activations {
   readonly ports: Ports;
   readonly vectors: VectorTable;
   readonly #device: Device;
-  readonly #heads: number;
   readonly #held = new Map<string, Held>();
   /** units there is room for */
   readonly #room: Record<Unit, number>;
 
   constructor(device: Device, config: ModelConfig, rows: number) {
     this.#device = device;
-    this.#heads = config.heads;
     this.#room = { rows, outputs: 1, patternCells: 0 };
     const words = (name: string, unit: Unit, width = 1) => this.#make(name, unit, width, "u32");
     this.vectors = new VectorTable(device, config.dim);
@@ -95,9 +94,9 @@ export class Activations {
     return this.rows(`keyNorms.${layer}`, 1);
   }
 
-  /** [rows, heads, columns], with twice the columns for two key sources */
-  pattern(name: "scores" | "pattern", isDouble: boolean): Tensor {
-    return this.#make(isDouble ? `${name}.double` : name, "patternCells", this.#heads * (isDouble ? 2 : 1), "f32");
+  /** `width` numbers of f32 for each unit */
+  make({ name, unit, width }: Readonly<{ name: string; unit: Unit; width: number }>): Tensor {
+    return this.#make(name, unit, width, "f32");
   }
 
   /** Makes room for a step. */

@@ -6,7 +6,7 @@ import { CapturedTensor, joinRows, putBack, rowLength, takeOut } from "./capture
 import type { Pass } from "./pass.ts";
 import { wholeRead } from "./step-inputs.ts";
 import type { Steps } from "./steps.ts";
-import { tapMatcher, tapNames, type Tap } from "./taps.ts";
+import { tapKinds, tapMatcher, type Tap } from "./taps.ts";
 
 /** A tensor on its way, given to a hook: the hook may change `data` in place, or return other numbers of the same count. */
 export interface HookedTensor {
@@ -54,15 +54,17 @@ export async function forward(
   options: ForwardOptions = {},
 ): Promise<ForwardResult> {
   const { capture = [], hooks = {}, cache, signal } = options;
-  const names = tapNames(steps.config.layers);
-  const wants = tapMatcher(capture, names);
-  const matched = Object.entries(hooks).map(([pattern, hook]) => ({ matches: tapMatcher([pattern], names), hook }));
+  const wants = tapMatcher(capture, steps.config);
+  const matched = Object.entries(hooks).map(([pattern, hook]) => ({
+    matches: tapMatcher([pattern], steps.config),
+    hook,
+  }));
   const hooksOf = (name: string) => matched.filter(({ matches }) => matches(name)).map(({ hook }) => hook);
   if (tokens.length === 0) throw new RangeError("a forward pass needs at least 1 token; it was given 0");
   const isOpen = capture.length > 0 || matched.length > 0;
   const look = isOpen ? { wants, edits: (name: string) => hooksOf(name).length > 0 } : undefined;
-  const hasPatterns = names.some(
-    (name) => /hook_(attn_scores|pattern)$/.test(name) && (wants(name) || look?.edits(name)),
+  const hasPatterns = [...tapKinds(steps.config.layers)].some(
+    ([name, { shape }]) => shape === "pattern" && (wants(name) || look?.edits(name)),
   );
   return steps.pass(tokens, look, { policy: cache && ruleOf(cache), hasPatterns, signal }, (pass) =>
     new Inspector(pass, { wants, hooksOf }).run(tokens.length, steps, options.logits ?? "all"),

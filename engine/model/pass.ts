@@ -4,7 +4,7 @@ import type { Device, Read, Write } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
 import type { Prepared } from "./recordings.ts";
 import type { StepInputs } from "./step-inputs.ts";
-import type { Recording } from "./transformer.ts";
+import type { Recording } from "./recording.ts";
 
 /** A pass that is under way: it is of use only within `Steps.pass`. */
 export class Pass {

@@ -4,8 +4,9 @@
 import type { Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, PrepareOptions } from "../devices/device.ts";
-import { recordForward, type RecordOptions, type Recording, type TransformerParts } from "./transformer.ts";
+import { recordForward, type Recording } from "./recording.ts";
 import { recordingKey, type Look } from "./taps.ts";
+import type { RecordOptions, TransformerParts } from "./transformer.ts";
 
 /** A recorded forward pass made ready by the device. */
 export interface Prepared {

@@ -1,6 +1,8 @@
-// Taps: the named inner tensors of the forward pass (TransformerLens' names), and which of them a caller asked for.
+// Taps: the named inner tensors of the forward pass. Names and tensors are TransformerLens'; `hook_out` of a norm is kedge's own.
 
+import type { ModelConfig } from "../../loaders/index.ts";
 import type { Tensor } from "../devices/device.ts";
+import { families } from "./families/index.ts";
 
 /** Where, in a recorded program, a named tensor can be read and replaced. */
 export interface Tap {
@@ -19,58 +21,117 @@ export interface Tap {
   readonly isDouble: boolean;
 }
 
-/** Per layer, in the order in which they come up. */
-export const LAYER_TAPS = [
-  "hook_resid_pre",
-  "ln1.hook_normalized",
-  "attn.hook_q",
-  "attn.hook_k",
-  "attn.hook_v",
-  "attn.hook_attn_scores",
-  "attn.hook_pattern",
-  "attn.hook_z",
-  "hook_attn_out",
-  "hook_resid_mid",
-  "ln2.hook_normalized",
-  "mlp.hook_pre",
-  "mlp.hook_pre_linear",
-  "mlp.hook_post",
-  "hook_mlp_out",
-  "hook_resid_post",
-] as const;
+/** What a row of a tap is: [dim], [hiddenDim], [heads, headDim], [kvHeads, headDim]; a `pattern` is [heads, columns]. */
+export type TapShape = "dim" | "hiddenDim" | "heads" | "kvHeads" | "pattern";
 
-/** All tap names of a model with so many layers; some exist only in some families. */
-export function tapNames(layers: number): string[] {
-  const inner = Array.from({ length: layers }, (_, i) => LAYER_TAPS.map((name) => `blocks.${i}.${name}`));
-  return ["hook_embed", "hook_pos_embed", ...inner.flat(), "ln_final.hook_normalized"];
+/** A tap that forward passes can have. */
+export interface TapKind {
+  /** behind `blocks.{i}.` if it is a layer's */
+  readonly name: string;
+  readonly shape: TapShape;
+  /** the models that have it; all by default */
+  readonly isIn?: (config: ModelConfig) => boolean;
 }
 
-/** A test for names; `*` in a pattern stands for any one part between dots. Throws a RangeError for a pattern that fits none. */
-export function tapMatcher(patterns: readonly string[], names: readonly string[]): (name: string) => boolean {
+const layerOf = ({ modelType }: ModelConfig) => families[modelType].layer;
+const hasPositions = ({ modelType }: ModelConfig) => families[modelType].positions !== undefined;
+const hasRotation = ({ rotary }: ModelConfig) => rotary !== null;
+const isSequential = ({ parallelResidual }: ModelConfig) => !parallelResidual;
+const hasOwnMlpNorm = (config: ModelConfig) => layerOf(config).mlpNorm !== undefined;
+const hasGate = (config: ModelConfig) => layerOf(config).gate !== undefined;
+const hasPostNorms = (config: ModelConfig) => layerOf(config).postAttentionNorm !== undefined;
+
+/** The taps before the layers. */
+export const EMBEDDING_TAPS: readonly TapKind[] = [
+  { name: "hook_embed", shape: "dim" },
+  { name: "hook_pos_embed", shape: "dim", isIn: hasPositions },
+];
+
+/** The taps of each layer, in the order in which they come up in most families. */
+export const LAYER_TAPS: readonly TapKind[] = [
+  { name: "hook_resid_pre", shape: "dim" },
+  { name: "ln1.hook_normalized", shape: "dim" },
+  { name: "ln1.hook_out", shape: "dim" },
+  { name: "attn.hook_q", shape: "heads" },
+  { name: "attn.hook_k", shape: "kvHeads" },
+  { name: "attn.hook_v", shape: "kvHeads" },
+  { name: "attn.hook_rot_q", shape: "heads", isIn: hasRotation },
+  { name: "attn.hook_rot_k", shape: "kvHeads", isIn: hasRotation },
+  { name: "attn.hook_attn_scores", shape: "pattern" },
+  { name: "attn.hook_pattern", shape: "pattern" },
+  { name: "attn.hook_z", shape: "heads" },
+  { name: "ln1_post.hook_normalized", shape: "dim", isIn: hasPostNorms },
+  { name: "ln1_post.hook_out", shape: "dim", isIn: hasPostNorms },
+  { name: "hook_attn_out", shape: "dim" },
+  { name: "hook_resid_mid", shape: "dim", isIn: isSequential },
+  { name: "ln2.hook_normalized", shape: "dim", isIn: hasOwnMlpNorm },
+  { name: "ln2.hook_out", shape: "dim", isIn: hasOwnMlpNorm },
+  { name: "mlp.hook_pre", shape: "hiddenDim" },
+  { name: "mlp.hook_pre_linear", shape: "hiddenDim", isIn: hasGate },
+  { name: "mlp.hook_post", shape: "hiddenDim" },
+  { name: "ln2_post.hook_normalized", shape: "dim", isIn: hasPostNorms },
+  { name: "ln2_post.hook_out", shape: "dim", isIn: hasPostNorms },
+  { name: "hook_mlp_out", shape: "dim" },
+  { name: "hook_resid_post", shape: "dim" },
+];
+
+/** The taps behind the layers. */
+export const FINAL_TAPS: readonly TapKind[] = [
+  { name: "ln_final.hook_normalized", shape: "dim" },
+  { name: "ln_final.hook_out", shape: "dim" },
+];
+
+/** Every tap of so many layers by its full name, whether or not a model has it. */
+export function tapKinds(layers: number): ReadonlyMap<string, TapKind> {
+  const inLayers = Array.from({ length: layers }, (_, i) =>
+    LAYER_TAPS.map((kind) => [`blocks.${i}.${kind.name}`, kind] as const),
+  );
+  const [first, last] = [EMBEDDING_TAPS, FINAL_TAPS].map((kinds) => kinds.map((kind) => [kind.name, kind] as const));
+  return new Map([...first!, ...inLayers.flat(), ...last!]);
+}
+
+/** The names of the taps that a model has. */
+export function tapNames(config: ModelConfig): string[] {
+  const kinds = [...tapKinds(config.layers)];
+  return kinds.filter(([, { isIn }]) => isIn?.(config) ?? true).map(([name]) => name);
+}
+
+/**
+ * A test for names of a model's taps; `*` in a pattern stands for any one part between dots. Throws a RangeError for a pattern that
+ * fits no tap, and for one that fits only taps which this model does not have.
+ */
+export function tapMatcher(patterns: readonly string[], config: ModelConfig): (name: string) => boolean {
+  const names = tapNames(config);
   const wanted = new Set<string>();
   for (const pattern of patterns) {
     const escaped = pattern.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll("*", "[^.]+");
     const expression = new RegExp(`^${escaped}$`);
     const found = names.filter((name) => expression.test(name));
     if (found.length === 0) {
-      const last = names.at(-1);
-      throw new RangeError(`no tap is called "${pattern}": there are ${names.length}, from ${names[0]} to ${last}`);
+      if ([...tapKinds(config.layers).keys()].some((name) => expression.test(name))) {
+        throw new RangeError(
+          `a ${config.modelType} model has no tap "${pattern}": tapNames(model.config) lists those it has`,
+        );
+      }
+      throw new RangeError(
+        `no tap is called "${pattern}": there are ${names.length}, from ${names[0]} to ${names.at(-1)}`,
+      );
     }
     for (const name of found) wanted.add(name);
   }
   return (name) => wanted.has(name);
 }
 
-/** Which taps an open recording is for. */
+/** Which taps a recording is for. */
 export interface Look {
-  /** wanted or hooked: only scores and patterns cost extra calls, so only they are asked about */
+  /** read by the caller */
   readonly wants: (name: string) => boolean;
-  /** replaced by a hook: attention then goes through the replaced pattern */
+  /** replaced by a hook: what comes after reads the replaced tensor */
   readonly edits: (name: string) => boolean;
 }
 
-/** Equal for taps that the same recording serves: recordings differ only in the scores and patterns that they make or replace. */
-export function recordingKey({ wants, edits }: Look, { layers }: { readonly layers: number }): string {
-  const costly = tapNames(layers).filter((name) => /hook_(attn_scores|pattern)$/.test(name));
-  return costly.map((name) => (edits(name) ? "e" : wants(name) ? "w" : "-")).join("");
+/** Equal for taps that one recording serves: a recording has the taps that were asked for, and no other. */
+export function recordingKey({ wants, edits }: Look, config: ModelConfig): string {
+  const marks = tapNames(config).map((name) => (edits(name) ? "e" : wants(name) ? "w" : "-"));
+  return marks.join("");
 }

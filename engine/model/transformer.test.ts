@@ -2,31 +2,12 @@
 
 import { describe, expect, test } from "vitest";
 import { PATTERN_KINDS } from "../../kernels/index.ts";
-import { MODEL_TYPES, openWeights } from "../../loaders/index.ts";
-import { FAMILY_CONFIGS, familyConfig, familyFolder } from "../../tests/support/family-models.ts";
-import { CacheStore } from "../cache/store.ts";
-import { ReferenceDevice } from "../devices/reference/reference-device.ts";
+import { MODEL_TYPES } from "../../loaders/index.ts";
+import { FAMILY_CONFIGS, RECORDED_ROWS, recordFamily } from "../../tests/support/family-models.ts";
 import { LARGEST_COUNT } from "../generate/decoder.ts";
-import { Activations } from "./activations.ts";
-import { recordForward, type RecordOptions } from "./transformer.ts";
-import { loadWeights } from "./weights.ts";
-
-/** Rows that the activations have room for. */
-const ROWS = 8;
-
-async function record(name: string, options: RecordOptions = {}) {
-  const device = new ReferenceDevice();
-  const config = familyConfig(name);
-  const { weights } = await loadWeights(device, await openWeights(familyFolder(name)), config, { file: name });
-  const store = new CacheStore(device, { ...config, isPerLayer: false, maxSlots: 64 });
-  const before = device.memory().activations;
-  const activations = new Activations(device, config, ROWS);
-  const recording = recordForward({ config, weights, store, activations }, options);
-  return { config, recording, activationBytes: device.memory().activations - before };
-}
 
 /** The kernels of a program: before the layers, of each layer, behind the layers. */
-function outline({ config, recording }: Awaited<ReturnType<typeof record>>): string[] {
+function outline({ config, recording }: Awaited<ReturnType<typeof recordFamily>>): string[] {
   const ofLayers = Array.from({ length: config.layers }, () => [] as string[]);
   const [before, behind]: string[][] = [[], []];
   for (const { kernel, label } of recording.program.calls) {
@@ -75,7 +56,7 @@ describe.each(COSTS)("%s", (name, layerName, bytes) => {
   const norm = layer.split(" ")[0]!;
 
   test("has these calls and activations, and stages behind them", async () => {
-    const made = await record(name);
+    const made = await recordFamily(name);
     const { config, recording, activationBytes } = made;
     const layers = Array.from({ length: config.layers }, () => layer);
     expect(outline(made)).toEqual(["embed", ...layers, `select-rows ${norm} linear argmax token-log-prob`]);
@@ -87,7 +68,7 @@ describe.each(COSTS)("%s", (name, layerName, bytes) => {
   });
 
   test("ends with the largest logits in one call", async () => {
-    const made = await record(name, { wantsLargest: true });
+    const made = await recordFamily(name, { wantsLargest: true });
     expect(outline(made).at(-1)).toBe(`select-rows ${norm} linear top-k`);
     const { body, logits, greedy, scored, largest } = made.recording;
     expect([logits, greedy, scored, largest]).toEqual([body + 3, body + 3, body + 3, body + 4]);
@@ -97,20 +78,20 @@ describe.each(COSTS)("%s", (name, layerName, bytes) => {
   });
 
   test("makes statistics of attention in two calls of their layer, key norms in one", async () => {
-    const weighed = await record(name, { weighedLayers: [1] });
+    const weighed = await recordFamily(name, { weighedLayers: [1] });
     const withSums = layer.replace("attend", "attend-pattern sum-heads attend");
     expect(outline(weighed).slice(1, 3)).toEqual([layer, withSums]);
     // patterns have no room yet: one number each
     expect(weighed.activationBytes).toBe(bytes + 2 * 8);
-    const normed = await record(name, { wantsKeyNorms: true });
+    const normed = await recordFamily(name, { wantsKeyNorms: true });
     const layers = Array.from({ length: normed.config.layers }, () => layer.replace("attend", "key-norm attend"));
     expect(outline(normed).slice(1, -1)).toEqual(layers);
-    expect(normed.activationBytes).toBe(bytes + normed.config.layers * ROWS * 8);
+    expect(normed.activationBytes).toBe(bytes + normed.config.layers * RECORDED_ROWS * 8);
   });
 });
 
 test("layers with anchors of another layer read its cache, also where their statistics are made", async () => {
-  const { recording } = await record("llama with layer-wise anchors", { weighedLayers: [2] });
+  const { recording } = await recordFamily("llama with layer-wise anchors", { weighedLayers: [2] });
   const sources = recording.program.calls
     .filter(({ kernel }) => kernel.name.startsWith("attend"))
     .map(({ kernel, label, buffers, params }) => [kernel.name, label, buffers["sourceCache"]?.label, params["kind"]]);
@@ -121,4 +102,43 @@ test("layers with anchors of another layer read its cache, also where their stat
     ["attend", "blocks.2.attn.z", "blocks.0.attn.cache", undefined],
     ["attend", "blocks.3.attn.z", "blocks.1.attn.cache", undefined],
   ]);
+});
+
+/** Calls that one tap adds. */
+async function addedBy(name: string, tap: string, how: "wants" | "edits" = "wants"): Promise<number> {
+  const plain = await recordFamily(name);
+  const isTap = (one: string) => one === tap;
+  const look = { wants: isTap, edits: (one: string) => how === "edits" && isTap(one) };
+  const { recording } = await recordFamily(name, { look });
+  expect(recording.taps.map((one) => one.name)).toEqual([tap]);
+  return recording.program.calls.length - plain.recording.program.calls.length;
+}
+
+test.each([
+  ["llama", "hook_embed", 0],
+  ["gpt2", "hook_embed", 2],
+  ["llama", "blocks.0.hook_resid_mid", 0],
+  ["llama", "blocks.0.ln1.hook_out", 0],
+  ["llama", "blocks.0.ln1.hook_normalized", 1],
+  ["gpt2", "blocks.0.ln2.hook_normalized", 1],
+  ["llama", "blocks.0.attn.hook_q", 0],
+  ["llama", "blocks.0.attn.hook_rot_k", 1],
+  ["llama", "blocks.0.attn.hook_attn_scores", 1],
+  ["llama", "blocks.0.attn.hook_pattern", 1],
+  ["llama", "blocks.0.attn.hook_z", 0],
+  ["llama", "blocks.0.hook_attn_out", 1],
+  ["gemma2", "blocks.0.hook_attn_out", 1],
+  ["gemma2", "blocks.0.ln1_post.hook_normalized", 2],
+  ["llama", "blocks.0.mlp.hook_pre", 2],
+  ["gpt2", "blocks.0.mlp.hook_pre", 1],
+  ["llama", "blocks.0.mlp.hook_post", 0],
+  ["llama", "ln_final.hook_normalized", 1],
+] as const)("of %s, capturing %s adds %i calls", async (name, tap, calls) => {
+  expect(await addedBy(name, tap)).toBe(calls);
+});
+
+test("editing a pattern takes attention apart, and no more", async () => {
+  expect(await addedBy("llama", "blocks.0.attn.hook_pattern", "edits")).toBe(1);
+  expect(await addedBy("llama", "blocks.0.attn.hook_attn_scores", "edits")).toBe(2);
+  expect(await addedBy("llama", "blocks.0.hook_resid_pre", "edits")).toBe(0);
 });

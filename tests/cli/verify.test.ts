@@ -51,13 +51,13 @@ beforeAll(async () => {
   const reference = await loadModel(model, { device: "reference" });
   greedy = [];
   for (const tokens of inputs) {
-    const capture = ["blocks.*.hook_resid_pre", "blocks.*.attn.hook_pattern", "ln_final.hook_normalized"];
+    const capture = ["blocks.*.hook_resid_pre", "blocks.*.attn.hook_pattern", "ln_final.hook_out"];
     const { captured, logits } = await reference.forward(tokens, { capture });
     for (let i = 0; i < LAYERS; i++) {
       append(`hidden.${i}`, captured[`blocks.${i}.hook_resid_pre`]!.data, [LENGTH, DIM]);
       append(`attention.${i}`, captured[`blocks.${i}.attn.hook_pattern`]!.data, [HEADS, LENGTH, LENGTH]);
     }
-    append(`hidden.${LAYERS}`, captured["ln_final.hook_normalized"]!.data, [LENGTH, DIM]);
+    append(`hidden.${LAYERS}`, captured["ln_final.hook_out"]!.data, [LENGTH, DIM]);
     append("logits", logits!.data, [LENGTH, VOCAB]);
     append("token_logprobs", (await reference.score(tokens)).logProbs, [LENGTH - 1]);
     const continued = [...tokens];

@@ -105,7 +105,7 @@ describe.each(folders)("%s", (name, folder) => {
       taps.set(`hidden.${i}`, `blocks.${i}.hook_resid_pre`);
       taps.set(`attention.${i}`, `blocks.${i}.attn.hook_pattern`);
     }
-    taps.set(`hidden.${layers}`, "ln_final.hook_normalized");
+    taps.set(`hidden.${layers}`, "ln_final.hook_out");
     const held = [...taps].filter(([tensor]) => file.tensors.has(tensor));
     const greedy = await golden(file, "greedy");
     for (let row = 0; row < ids.shape[0]!; row++) {

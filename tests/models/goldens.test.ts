@@ -57,7 +57,7 @@ describe.each(DEVICES)("on %s", (name) => {
         taps.set(`hidden.${i}`, `blocks.${i}.hook_resid_pre`);
         taps.set(`attention.${i}`, `blocks.${i}.attn.hook_pattern`);
       }
-      taps.set(`hidden.${layers}`, "ln_final.hook_normalized");
+      taps.set(`hidden.${layers}`, "ln_final.hook_out");
       const held = [...taps].filter(([tensor]) => file.tensors.has(tensor));
       for (const [row, tokens] of inputs.entries()) {
         const { captured, logits } = await model.forward(tokens, { capture: held.map(([, tap]) => tap) });

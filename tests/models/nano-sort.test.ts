@@ -64,7 +64,7 @@ const BLOCK = [
   ["tok_emb", "hook_embed"],
   ["pos_emb", "hook_pos_embed"],
   ["x", "blocks.0.hook_resid_pre"],
-  ["ln1", "blocks.0.ln1.hook_normalized"],
+  ["ln1", "blocks.0.ln1.hook_out"],
   ["q", "blocks.0.attn.hook_q"],
   ["k", "blocks.0.attn.hook_k"],
   ["v", "blocks.0.attn.hook_v"],
@@ -73,14 +73,14 @@ const BLOCK = [
   ["y", "blocks.0.attn.hook_z"],
   ["yProj", "blocks.0.hook_attn_out"],
   ["attnResid", "blocks.0.hook_resid_mid"],
-  ["ln2", "blocks.0.ln2.hook_normalized"],
+  ["ln2", "blocks.0.ln2.hook_out"],
   ["fc", "blocks.0.mlp.hook_pre"],
   ["gelu", "blocks.0.mlp.hook_post"],
   ["mlp", "blocks.0.hook_mlp_out"],
   ["mlpResid", "blocks.0.hook_resid_post"],
   ["block1", "blocks.1.hook_resid_post"],
   ["block2", "blocks.2.hook_resid_post"],
-  ["ln_f", "ln_final.hook_normalized"],
+  ["ln_f", "ln_final.hook_out"],
 ] as const;
 
 /** One batch row of a stored activation in the tap's order. */

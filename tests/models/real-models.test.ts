@@ -93,13 +93,13 @@ describe.skipIf(!hasShared(SMOLLM2, FIXTURE, CONVERTER))(`SmolLM2-135M-Instruct 
         const { layers, heads, dim } = model.config;
         const { captured, logits } = await model.forward(ids, {
           logits: "last",
-          capture: ["blocks.*.hook_resid_pre", "blocks.*.attn.hook_pattern", "ln_final.hook_normalized"],
+          capture: ["blocks.*.hook_resid_pre", "blocks.*.attn.hook_pattern", "ln_final.hook_out"],
         });
         const hidden = (await golden(file, `${n}.hidden.last`)).values;
         const attention = (await golden(file, `${n}.attention.last`)).values;
         const length = ids.length;
         for (let i = 0; i <= layers; i++) {
-          const tap = i < layers ? `blocks.${i}.hook_resid_pre` : "ln_final.hook_normalized";
+          const tap = i < layers ? `blocks.${i}.hook_resid_pre` : "ln_final.hook_out";
           const got = captured[tap]!.data.slice(-dim);
           const { largest, scale } = distance(got, hidden.subarray(i * dim, (i + 1) * dim));
           expect(largest, `hidden.${i}`).toBeLessThanOrEqual(bound * scale);

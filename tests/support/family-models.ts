@@ -1,15 +1,13 @@
-// A tiny random model of every family, made on the spot: tests of the forward pass need no files for them.
+// A tiny random model of every family and of its variants, made on the spot, and its recorded forward pass.
 
-import {
-  filesFolder,
-  parseConfig,
-  writeSafetensors,
-  type ModelConfig,
-  type ModelFolder,
-  type TensorToWrite,
-} from "kedge/loaders";
-import { seededRandom } from "kedge/kernels";
-import { families } from "../../engine/model/families/index.ts";
+import { openWeights, parseConfig, type ModelConfig, type ModelFolder } from "kedge/loaders";
+import { CacheStore } from "../../engine/cache/store.ts";
+import { ReferenceDevice } from "../../engine/devices/reference/reference-device.ts";
+import { Activations } from "../../engine/model/activations.ts";
+import { recordForward } from "../../engine/model/recording.ts";
+import type { RecordOptions } from "../../engine/model/transformer.ts";
+import { loadWeights } from "../../engine/model/weights.ts";
+import { folderOf, randomTensors } from "./random-model.ts";
 
 /** What the configurations of most families call the sizes of a model. */
 const sizes = {
@@ -98,57 +96,21 @@ export function familyConfig(name: string): ModelConfig {
 
 /** One of {@link FAMILY_CONFIGS} with random weights, in memory. */
 export function familyFolder(name: string): ModelFolder {
-  const config = familyConfig(name);
-  const { dim, heads, kvHeads, headDim, hiddenDim, vocabSize, contextLength, layers } = config;
-  const family = families[FAMILY_CONFIGS[name]!["model_type"] as keyof typeof families];
-  const prefix = family.prefixes[0] ?? "";
-  const random = seededRandom(7);
-  const tensors: TensorToWrite[] = [];
-  const add = (tensor: string, shape: readonly number[], scale: number, center = 0) => {
-    const length = shape.reduce((product, size) => product * size, 1);
-    const values = Float32Array.from({ length }, () => center + random.normal() * scale);
-    tensors.push({ name: tensor, dtype: "F32", shape, values });
-  };
-  const norm = (module: string | undefined, size = dim, hasBias = family.norm === "layer") => {
-    if (module === undefined) return;
-    add(`${module}.weight`, [size], 0.2, 1 - family.normWeightOffset);
-    if (hasBias) add(`${module}.bias`, [size], 0.2);
-  };
-  const linear = (module: string | undefined, rows: number, columns: number, hasBias: boolean) => {
-    if (module === undefined) return;
-    add(`${module}.weight`, family.isTransposed ? [columns, rows] : [rows, columns], 0.3);
-    if (hasBias) add(`${module}.bias`, [rows], 0.2);
-  };
+  const json = FAMILY_CONFIGS[name]!;
+  return folderOf(json, randomTensors(json), name);
+}
 
-  add(`${prefix}${family.embedding}.weight`, [vocabSize, dim], 1);
-  if (family.positions) add(`${prefix}${family.positions}.weight`, [contextLength, dim], 0.5);
-  const [q, kv] = [heads * headDim, kvHeads * headDim];
-  for (let i = 0; i < layers; i++) {
-    const at = (module: string | undefined) => module && prefix + module.replace("{i}", String(i));
-    const { qkv, ...modules } = family.layer;
-    for (const one of [modules.attentionNorm, modules.postAttentionNorm, modules.mlpNorm, modules.postMlpNorm]) {
-      norm(at(one));
-    }
-    if (config.qkNorm) for (const one of [modules.qNorm, modules.kNorm]) norm(at(one), headDim, false);
-    if ("fused" in qkv) {
-      linear(at(qkv.fused), q + 2 * kv, dim, config.qkvBias);
-    } else {
-      linear(at(qkv.q), q, dim, config.qkvBias);
-      linear(at(qkv.k), kv, dim, config.qkvBias);
-      linear(at(qkv.v), kv, dim, config.qkvBias);
-    }
-    linear(at(modules.out), dim, q, config.outputBias);
-    linear(at(modules.gate), hiddenDim, dim, config.mlpBias);
-    linear(at(modules.up), hiddenDim, dim, config.mlpBias);
-    linear(at(modules.down), dim, hiddenDim, config.mlpBias);
-    if (config.anchors?.layerMap.has(i)) add(`${prefix}layers.${i}.self_attn.anchor_bias`, [heads], 0.5);
-  }
-  norm(prefix + family.finalNorm);
-  if (!config.tiedEmbeddings) add(`${family.head}.weight`, [vocabSize, dim], 0.3);
-  if (family.hasHeadBias) add(`${family.head}.bias`, [vocabSize], 0.2);
-  const files = new Map([
-    ["config.json", new Blob([JSON.stringify(FAMILY_CONFIGS[name])])],
-    ["model.safetensors", new Blob([writeSafetensors(tensors) as Uint8Array<ArrayBuffer>])],
-  ]);
-  return filesFolder(files, name);
+/** Rows that the activations of {@link recordFamily} have room for. */
+export const RECORDED_ROWS = 8;
+
+/** Records the forward pass of one of {@link FAMILY_CONFIGS} on the reference device. */
+export async function recordFamily(name: string, options: RecordOptions = {}) {
+  const device = new ReferenceDevice();
+  const config = familyConfig(name);
+  const { weights } = await loadWeights(device, await openWeights(familyFolder(name)), config, { file: name });
+  const store = new CacheStore(device, { ...config, isPerLayer: false, maxSlots: 64 });
+  const before = device.memory().activations;
+  const activations = new Activations(device, config, RECORDED_ROWS);
+  const recording = recordForward({ config, weights, store, activations }, options);
+  return { config, recording, activationBytes: device.memory().activations - before };
 }

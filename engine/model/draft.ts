@@ -1,0 +1,112 @@
+// A draft of a program: calls, taps and stages in the order in which they come, over tensors that are declared and not yet made.
+// `fuse` turns a draft into a shorter one; `assemble` makes the tensors that are left and counts the places of taps and stages.
+
+import type { BufferUse, ParamType, TypedKernel } from "../../kernels/index.ts";
+import type { Matrix, Tensor } from "../devices/device.ts";
+import type { BuffersOf, Call, Program, ValuesOf } from "../devices/program.ts";
+import type { Unit } from "./activations.ts";
+import type { Tap } from "./taps.ts";
+
+/** A tensor of f32 that only calls of the draft read and write: `width` numbers for each unit of a step. */
+export interface Declared {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly width: number;
+}
+
+/** What a drafted call is given. Tensors of the device are seen from outside the program, declared ones only through taps. */
+export type DraftBuffer = Tensor | Matrix | Declared;
+/** A tensor of a draft. */
+export type DraftTensor = Tensor | Declared;
+/** A call of a draft. */
+export type DraftCall = Call<DraftBuffer>;
+
+/** Where a caller reads a tensor between two calls, and with `isEdited` also writes it. */
+export interface DraftTap extends Omit<Tap, "tensor" | "after"> {
+  readonly tensor: DraftTensor;
+  readonly isEdited: boolean;
+}
+
+/** Where a replay may stop, and another one begin. */
+export type Stage = "body" | "logits" | "greedy" | "scored" | "largest";
+
+/** One line of a draft. */
+export type Entry =
+  | { readonly kind: "call"; readonly call: DraftCall }
+  | { readonly kind: "tap"; readonly tap: DraftTap }
+  | { readonly kind: "stage"; readonly stage: Stage };
+
+/** Whether a buffer is declared, not made. */
+export function isDeclared(buffer: DraftBuffer): buffer is Declared {
+  return "unit" in buffer;
+}
+
+/** Records a draft. */
+export class Draft {
+  readonly entries: Entry[] = [];
+  readonly #declared = new Map<string, Declared>();
+
+  /** The tensor of this name; the same one each time. Throws a RangeError for a name that was declared with another shape. */
+  declare(name: string, unit: Unit, width: number): Declared {
+    const declared = this.#declared.get(name) ?? { name, unit, width };
+    if (declared.unit !== unit || declared.width !== width) {
+      throw new RangeError(
+        `tensor "${name}" was declared as [${declared.unit}, ${declared.width}]; it cannot be [${unit}, ${width}]`,
+      );
+    }
+    this.#declared.set(name, declared);
+    return declared;
+  }
+
+  /** Appends a call; buffers and parameters are checked against the kernel's by the compiler. */
+  call<B extends Record<string, BufferUse>, P extends Record<string, ParamType>>(
+    kernel: TypedKernel<B, P>,
+    label: string,
+    buffers: BuffersOf<B, DraftTensor>,
+    params: ValuesOf<P>,
+  ): void {
+    this.entries.push({ kind: "call", call: { kernel, label, buffers, params } });
+  }
+
+  addTap(tap: DraftTap): void {
+    this.entries.push({ kind: "tap", tap });
+  }
+
+  stage(stage: Stage): void {
+    this.entries.push({ kind: "stage", stage });
+  }
+}
+
+/** A program over the device's tensors, with the number of calls before each tap and stage. */
+export interface Assembled {
+  readonly program: Program;
+  readonly taps: readonly Tap[];
+  readonly stages: ReadonlyMap<Stage, number>;
+}
+
+/** Makes the declared tensors that occur in a draft, each once. */
+export function assemble(label: string, entries: readonly Entry[], make: (declared: Declared) => Tensor): Assembled {
+  const made = new Map<Declared, Tensor>();
+  const tensorOf = (declared: Declared): Tensor => {
+    const tensor = made.get(declared) ?? make(declared);
+    made.set(declared, tensor);
+    return tensor;
+  };
+  const calls: Call[] = [];
+  const taps: Tap[] = [];
+  const stages = new Map<Stage, number>();
+  for (const entry of entries) {
+    if (entry.kind === "stage") {
+      stages.set(entry.stage, calls.length);
+    } else if (entry.kind === "tap") {
+      const { isEdited: _isEdited, tensor, ...tap } = entry.tap;
+      taps.push({ ...tap, tensor: isDeclared(tensor) ? tensorOf(tensor) : tensor, after: calls.length });
+    } else {
+      const buffers = Object.entries(entry.call.buffers).map(
+        ([name, buffer]) => [name, buffer && isDeclared(buffer) ? tensorOf(buffer) : buffer] as const,
+      );
+      calls.push({ ...entry.call, buffers: Object.fromEntries(buffers) });
+    }
+  }
+  return { program: { label, calls }, taps, stages };
+}

@@ -1,0 +1,61 @@
+// A recorded forward pass: the draft of transformer.ts, fused, over the device's tensors.
+
+import type { Program } from "../devices/program.ts";
+import { assemble, type Stage } from "./draft.ts";
+import { fuse } from "./fuse.ts";
+import type { Tap } from "./taps.ts";
+import { draftForward, type RecordOptions, type TransformerParts } from "./transformer.ts";
+
+/** A recorded forward pass. Its stages count calls: replay up to one of them to stop there. */
+export interface Recording extends Readonly<Record<Stage, number>> {
+  readonly program: Program;
+  /** those asked for, in the order in which a replay passes them */
+  readonly taps: readonly Tap[];
+  /** keys and values are stored */
+  readonly body: number;
+  /** logits are there */
+  readonly logits: number;
+  /** the largest logit's token is in `best` */
+  readonly greedy: number;
+  /** the targets' log-probabilities are in `logProbs` */
+  readonly scored: number;
+  /** the largest logits are there (see largest.ts) */
+  readonly largest: number;
+}
+
+/** A step by whose numbers `fuse` compares sizes. */
+const EXAMPLE = {
+  rows: 1009,
+  outputs: 1013,
+  columns: 1019,
+  doubleColumns: 2 * 1019,
+  entryCount: 1021,
+  vectorCount: 1031,
+  inverseTemperature: 1,
+  keepWindow: 0,
+  sinks: 0,
+  segmented: 0,
+  keepRecent: 0,
+  anchorSeesAnchors: 1,
+};
+
+/** Records the forward pass with as few calls as the taps asked for allow. Only the tensors that are left are made. */
+export function recordForward(parts: TransformerParts, options: RecordOptions = {}): Recording {
+  const { activations, config, store } = parts;
+  const slotCounts = store.pools.map((_, list) => [`slotCount.${list}`, 1033] as const);
+  const example = { ...EXAMPLE, softmaxRows: EXAMPLE.rows * config.heads, ...Object.fromEntries(slotCounts) };
+  const entries = fuse(draftForward(parts, options), example);
+  const label = options.look ? "forward with taps" : "forward";
+  const { program, taps, stages } = assemble(label, entries, (declared) => activations.make(declared));
+  const logits = stages.get("logits")!;
+  const at = (stage: Stage) => stages.get(stage) ?? logits;
+  return {
+    program,
+    taps,
+    body: at("body"),
+    logits,
+    greedy: at("greedy"),
+    scored: at("scored"),
+    largest: at("largest"),
+  };
+}
