@@ -150,19 +150,19 @@ class Conversation {
     const terminal = this.#terminal;
     this.#answering = new AbortController();
     if (terminal.signal.aborted) this.#answering.abort(terminal.signal.reason);
-    const before = this.#session.cachedTokens;
-    // How many tokens the turn has is known when its keys are in the cache: all but its last.
-    const pace = new Pace(() => Math.max(1, this.#session.cachedTokens + 1 - before));
+    const pace = new Pace(() => Math.max(1, this.#session.readTokens));
+    let isWritten = false;
     let last = "\n";
     let reason: FinishReason | undefined;
     try {
-      const pieces = this.#session.say(text, {
+      const pieces = this.#session.stream(text, {
         ...samplingOptions(this.#given),
         signal: this.#answering.signal,
         stopWhen: pace.stopWhen,
       });
       for await (const piece of pieces) {
         pace.count(piece);
+        isWritten = true;
         if (piece.text !== "") last = piece.text;
         terminal.write(piece.text);
         reason = piece.finishReason ?? reason;
@@ -172,8 +172,9 @@ class Conversation {
         throw error;
       if (!last.endsWith("\n")) terminal.print("");
       last = "\n";
-      const isStopped = this.#answering.signal.aborted || !(error instanceof RangeError);
-      terminal.warn(isStopped ? "this turn was taken back" : `${error.message}; /clear begins anew`);
+      if (this.#answering.signal.aborted)
+        terminal.warn(isWritten ? "the answer ends here" : "this turn was taken back");
+      else terminal.warn(`${error instanceof Error ? error.message : String(error)}; /clear begins anew`);
     } finally {
       this.#answering = undefined;
       this.#last = pace;

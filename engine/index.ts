@@ -50,7 +50,7 @@ export {
   type AttentionStudyOptions,
   type LayerStudy,
 } from "./model/attention-study.ts";
-export { ChatSession } from "./model/chat.ts";
+export { ChatSession, type ChatSessionOptions, type FullContext, type TurnOptions } from "./model/chat.ts";
 export { configAsStored } from "./model/config-as-stored.ts";
 export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
 export type { ForwardOptions, ForwardResult, Hook, HookedTensor } from "./model/forward.ts";

@@ -28,6 +28,11 @@ export class KeyList {
     return this.entries[key * ENTRY_WORDS + 1]!;
   }
 
+  /** 2 · segment + isAnchor */
+  mark(key: number): number {
+    return this.entries[key * ENTRY_WORDS + 2]!;
+  }
+
   /** Positions of all keys. */
   positions(): Uint32Array {
     return Uint32Array.from({ length: this.length }, (_, key) => this.position(key));
@@ -35,7 +40,7 @@ export class KeyList {
 
   /** Marks of all keys. */
   marks(): Uint32Array {
-    return Uint32Array.from({ length: this.length }, (_, key) => this.entries[key * ENTRY_WORDS + 2]!);
+    return Uint32Array.from({ length: this.length }, (_, key) => this.mark(key));
   }
 
   push(slot: number, position: number, mark: number): void {

@@ -7,7 +7,9 @@
 import { cacheMove, type CacheFormat } from "../../kernels/index.ts";
 import type { Device, Executable, Matrix, Tensor, Write } from "../devices/device.ts";
 import { ProgramBuilder, variable } from "../devices/program.ts";
+import { segmentAfter } from "../attention/anchors.ts";
 import type { CacheBytes, CacheStatistics } from "./bytes.ts";
+import { FedTokens } from "./fed-tokens.ts";
 import { ENTRY_WORDS, KeyList } from "./key-list.ts";
 import { RangeAllocator } from "./ranges.ts";
 import { type MakeCache, SlotPool, type SlotMove } from "./slot-pool.ts";
@@ -33,12 +35,6 @@ export interface CacheShape {
   readonly anchors?: { readonly layerMap: ReadonlyMap<number, number> } | null;
 }
 
-/** Tokens fed in a row, held by a sequence and its forks: what a dense cache would keep. */
-interface FedRun {
-  tokens: number;
-  holders: number;
-}
-
 /** A sequence's keys: a list per pool. Its numbers change only through the store. */
 export class StoredSequence {
   /** tokens fed so far = position of the next */
@@ -48,8 +44,6 @@ export class StoredSequence {
   readonly lists: readonly KeyList[];
   /** of its newest tokens, those that were fed ahead and may be rolled back */
   ahead = 0;
-  /** all tokens fed, forks sharing what they have in common */
-  readonly fed: FedRun[] = [];
   isOpen = true;
 
   constructor(lists: readonly KeyList[]) {
@@ -101,8 +95,8 @@ export class CacheStore {
   /** tokens fed ahead, of all sequences */
   #ahead = 0;
   #peakBytes = 0;
-  /** tokens fed to sequences that are open, those that forks share counted once */
-  #fedTokens = 0;
+  /** what a dense cache would hold */
+  readonly #fed = new FedTokens();
   #statistics = { steps: 0, live: 0, peak: 0, fed: 0, fedPeak: 0 };
 
   constructor(device: Device, shape: CacheShape) {
@@ -188,7 +182,7 @@ export class CacheStore {
   countStep(): void {
     this.#statistics.steps++;
     this.#statistics.live += this.bytes().live;
-    this.#statistics.fed += this.#fedTokens;
+    this.#statistics.fed += this.#fed.total;
   }
 
   open(): StoredSequence {
@@ -201,10 +195,7 @@ export class CacheStore {
     const copy = this.#keep(new StoredSequence(sequence.lists.map((list) => list.copy())));
     copy.length = sequence.length;
     copy.segment = sequence.segment;
-    for (const run of sequence.fed) {
-      run.holders++;
-      copy.fed.push(run);
-    }
+    this.#fed.fork(sequence, copy);
     for (const [i, list] of sequence.lists.entries()) {
       for (let key = 0; key < list.length; key++) this.pools[i]!.retain(list.slot(key));
     }
@@ -217,7 +208,7 @@ export class CacheStore {
     this.rollBack(sequence);
     sequence.isOpen = false;
     this.#open.delete(sequence);
-    for (const run of sequence.fed) if (--run.holders === 0) this.#fedTokens -= run.tokens;
+    this.#fed.close(sequence);
     for (const [i, list] of sequence.lists.entries()) {
       for (let key = 0; key < list.length; key++) this.pools[i]!.release(list.slot(key));
       if (list.capacity > 0) this.#regions.release(list.base, list.capacity);
@@ -231,6 +222,24 @@ export class CacheStore {
   evict(sequence: StoredSequence, list: number, keep: ArrayLike<number>): void {
     for (const slot of sequence.lists[list]!.keep(keep)) this.pools[list]!.release(slot);
     this.#compact();
+  }
+
+  /**
+   * Drops the tokens from `length` on. Returns false, with nothing changed, where a key before has been evicted already: a later
+   * query would miss it. Throws a TypeError if the sequence is closed.
+   */
+  truncate(sequence: StoredSequence, length: number): boolean {
+    checkOpen(sequence);
+    if (sequence.lists.some((list) => list.length !== sequence.length)) return false;
+    const count = sequence.length - length;
+    for (const [i, list] of sequence.lists.entries()) {
+      for (const slot of list.drop(count)) this.pools[i]!.release(slot);
+    }
+    sequence.length = length;
+    sequence.segment = length === 0 ? 0 : segmentAfter(sequence.lists[0]!.mark(length - 1));
+    this.#fed.drop(sequence, count);
+    this.#compact();
+    return true;
   }
 
   /**
@@ -316,22 +325,14 @@ export class CacheStore {
   #confirm(sequence: StoredSequence, tokens: number): void {
     sequence.ahead -= tokens;
     this.#ahead -= tokens;
-    this.#feed(sequence, tokens);
+    this.#fed.add(sequence, tokens);
   }
 
   #countPeak(): void {
     const { live } = this.bytes();
     this.#peakBytes = Math.max(this.#peakBytes, live);
     this.#statistics.peak = Math.max(this.#statistics.peak, live);
-    this.#statistics.fedPeak = Math.max(this.#statistics.fedPeak, this.#fedTokens);
-  }
-
-  /** Takes account of tokens that a dense cache would keep. */
-  #feed({ fed }: StoredSequence, tokens: number): void {
-    const last = fed.at(-1);
-    if (last?.holders === 1) last.tokens += tokens;
-    else fed.push({ tokens, holders: 1 });
-    this.#fedTokens += tokens;
+    this.#statistics.fedPeak = Math.max(this.#statistics.fedPeak, this.#fed.total);
   }
 
   #keep(sequence: StoredSequence): StoredSequence {

@@ -37,18 +37,25 @@ export const LARGEST_COUNT = 64;
 export interface SequenceOptions {
   /** [count, dim] vectors that the sequence and its forks may name as tokens vocabSize, vocabSize + 1, … */
   readonly vectors?: Float32Array | undefined;
+  /**
+   * Tokens that will be fed first. A decoder that has their keys may open a sequence that holds some of them: as many as its
+   * length says.
+   */
+  readonly prefix?: readonly number[] | undefined;
 }
 
 /** Feeds sequences and says which tokens follow. */
 export interface Decoder {
   readonly vocabSize: number;
   readonly contextLength: number;
-  /** An empty sequence. */
+  /** A sequence, empty unless `prefix` says otherwise. */
   open(options?: SequenceOptions): DecoderSequence;
   /** A second sequence with the same past; nothing is copied but slot numbers. */
   fork(sequence: DecoderSequence): DecoderSequence;
   /** Frees what only this sequence holds. */
   close(sequence: DecoderSequence): void;
+  /** Drops the tokens from `length` on; false, with nothing changed, where the cache's policy makes that impossible. */
+  truncate?(sequence: DecoderSequence, length: number): boolean;
   /**
    * Appends tokens to sequences, all as rows of one batch (long ones in chunks), and resolves with the logits [vocabSize] that
    * follow the last token of each feed. Rejects with the signal's reason within one chunk of an abort; the sequences are then

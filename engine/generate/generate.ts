@@ -137,7 +137,10 @@ async function* steps(run: Run): AsyncGenerator<Piece, void, undefined> {
   };
   try {
     signal?.throwIfAborted();
-    let feeds: Feed[] = prompts.map((tokens) => ({ sequence: keep(decoder.open()), tokens }));
+    let feeds: Feed[] = prompts.map((tokens) => {
+      const sequence = keep(decoder.open({ prefix: tokens.slice(0, -1) }));
+      return { sequence, tokens: tokens.slice(sequence.length), promptLength: tokens.length };
+    });
     let rows: Row[] | undefined;
     while (feeds.length > 0) {
       let last: readonly Piece[] = [];
@@ -145,7 +148,9 @@ async function* steps(run: Run): AsyncGenerator<Piece, void, undefined> {
         // One answer a prompt at first, shared by its samples; then one a row.
         const answerOf =
           rows === undefined ? (row: Row) => answers[row.promptIndex] : (_: Row, i: number) => answers[i];
-        rows ??= feeds.flatMap((feed, prompt) => begin(run, feed, prompt, (past) => keep(decoder.fork(past))));
+        rows ??= feeds.flatMap(({ sequence }, prompt) =>
+          begin(run, sequence, prompt, (past) => keep(decoder.fork(past))),
+        );
         // All tokens are chosen before any piece is handed out: the caller may use the decoder in between.
         const pieces: Piece[] = [];
         for (const [i, row] of rows.entries()) {
@@ -219,14 +224,20 @@ function checked({ signal }: Run, feeds: readonly Feed[], answers: Answers): Ans
 }
 
 /** The rows of a prompt whose tokens have been fed: the first takes the sequence, the others fork it. */
-function begin(run: Run, feed: Feed, promptIndex: number, fork: (past: DecoderSequence) => DecoderSequence): Row[] {
+function begin(
+  run: Run,
+  sequence: DecoderSequence,
+  promptIndex: number,
+  fork: (past: DecoderSequence) => DecoderSequence,
+): Row[] {
+  const promptTokens = run.prompts[promptIndex]!;
   return Array.from({ length: run.samples }, (_, sampleIndex) => {
     return new Row({
       promptIndex,
       sampleIndex,
-      promptTokens: feed.tokens,
-      sequence: sampleIndex === 0 ? feed.sequence : fork(feed.sequence),
-      text: run.textOf(feed.tokens),
+      promptTokens,
+      sequence: sampleIndex === 0 ? sequence : fork(sequence),
+      text: run.textOf(promptTokens),
       random: createRandom(rowSeed(run.seed, sampleIndex)),
       rules: run.rules,
       needsCounts: run.sampler.needsCounts,

@@ -1,124 +1,209 @@
-// A conversation. The whole of it is put through the chat template at each turn; of the tokens that come out, those that are
-// already in the cache are not computed again.
+// A conversation. Each turn puts all messages through the chat template; the tokens that the cache holds from the turns before are
+// not computed again (see conversation-cache.ts).
+//
+// Turns are taken one at a time: a turn that is asked for while another is being written waits for it.
 
 import type { ChatMessage, ChatOptions, Tokenizer } from "../../loaders/index.ts";
-import type { Decoder, DecoderSequence } from "../generate/decoder.ts";
-import { generate, type GenerateOptions } from "../generate/generate.ts";
-import type { Piece, TextOf } from "../generate/rows.ts";
+import type { WatchableDecoder } from "../generate/decoder.ts";
+import type { Piece } from "../generate/rows.ts";
+import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
+import { ConversationCache } from "./conversation-cache.ts";
+import type { ModelGenerateOptions } from "./model.ts";
+
+/** How a turn is answered: as `generate`, but the cache is the conversation's, and there is one answer. */
+export type TurnOptions = Omit<ModelGenerateOptions, "cache" | "samples">;
+
+/** What happens when the messages no longer fit the context. */
+export type FullContext =
+  /** the turn is refused with a RangeError */
+  | "refuse"
+  /** the oldest messages, but for the system's, are left out until a quarter of the context (or `maxTokens`, if fewer) is free */
+  | "drop-oldest";
+
+/** How a conversation begins and what its template is given. */
+export interface ChatSessionOptions extends ChatOptions {
+  /** what the model is told before the conversation; not together with a system message in `messages` */
+  readonly system?: string | undefined;
+  /** what was said before */
+  readonly messages?: readonly ChatMessage[] | undefined;
+  /** "refuse" by default */
+  readonly whenFull?: FullContext | undefined;
+}
+
+/** What a conversation needs of its model. */
+export interface ChatHost {
+  readonly tokenizer: Tokenizer;
+  readonly decoder: WatchableDecoder;
+  generate(
+    decoder: WatchableDecoder,
+    prompt: PromptWithAnchors,
+    options: TurnOptions,
+    template: ChatOptions,
+  ): AsyncGenerator<Piece, void, undefined>;
+}
 
 /** A conversation with a model. Dispose of it to free its keys and values. */
 export class ChatSession implements Disposable {
-  readonly messages: ChatMessage[] = [];
-  readonly #decoder: Decoder;
-  readonly #tokenizer: Tokenizer;
-  readonly #textOf: TextOf;
-  readonly #endTokenIds: readonly number[];
+  readonly #host: ChatHost;
   readonly #template: ChatOptions;
-  /** the turns so far, in the cache */
-  #sequence: DecoderSequence;
-  #cached: number[] = [];
+  readonly #whenFull: FullContext;
+  readonly #messages: ChatMessage[];
+  readonly #cache: ConversationCache;
+  /** the turn at hand; the next waits for it */
+  #turn: Promise<void> = Promise.resolve();
+  #readTokens = 0;
+  #isDisposed = false;
 
   /** Use `model.chat()`. */
   constructor(
-    decoder: Decoder,
-    tokenizer: Tokenizer,
-    textOf: TextOf,
-    endTokenIds: readonly number[],
-    options: ChatOptions & { readonly system?: string },
+    host: ChatHost,
+    { system, messages = [], whenFull = "refuse", ...template }: ChatSessionOptions,
+    cache = new ConversationCache(host.decoder),
   ) {
-    const { system, ...template } = options;
-    this.#decoder = decoder;
-    this.#tokenizer = tokenizer;
-    this.#textOf = textOf;
-    this.#endTokenIds = endTokenIds;
+    if (system !== undefined && messages[0]?.role === "system") {
+      throw new RangeError("the system's message was given twice: as `system` and as the first of `messages`");
+    }
+    this.#host = host;
     this.#template = template;
-    this.#sequence = decoder.open();
-    if (system !== undefined) this.messages.push({ role: "system", content: system });
+    this.#whenFull = whenFull;
+    this.#cache = cache;
+    this.#messages = [...(system === undefined ? [] : [{ role: "system", content: system }]), ...messages];
+  }
+
+  /** What was said so far; an answer that was stopped is there as far as it came. */
+  get messages(): readonly ChatMessage[] {
+    return this.#messages;
   }
 
   /** Tokens of the conversation that are in the cache. */
   get cachedTokens(): number {
-    return this.#cached.length;
+    return this.#cache.length;
   }
 
-  /** Says something and streams the answer, which becomes part of the conversation. An aborted turn is taken back. */
-  async *say(content: string, options: GenerateOptions = {}): AsyncGenerator<Piece, void, undefined> {
-    const turn: ChatMessage = { role: "user", content };
-    const text = this.#tokenizer.applyChatTemplate([...this.messages, turn], {
-      ...this.#template,
-      addGenerationPrompt: true,
-    });
-    const tokens = this.#tokenizer.encode(text, { addSpecialTokens: false });
-    const answer: string[] = [];
-    const turnOptions = { endTokens: this.#endTokenIds, ...options, samples: 1 };
-    const kept = await this.#feedAllButLast(tokens, options.signal);
-    for await (const piece of generate(this.#continuing(kept), this.#textOf, [tokens], turnOptions)) {
-      answer.push(piece.text);
-      yield piece;
+  /** Tokens of the last turn's prompt that were not in the cache; 0 before the first. */
+  get readTokens(): number {
+    return this.#readTokens;
+  }
+
+  /** Says something and resolves with the whole answer. Throws as {@link stream} does. */
+  async prompt(content: string, options: TurnOptions = {}): Promise<string> {
+    let answer = "";
+    for await (const { text } of this.stream(content, options)) answer += text;
+    return answer;
+  }
+
+  /**
+   * Says something and streams the answer; both become part of the conversation. Ending the iteration early, or the signal, stops
+   * the answer: what was written of it stays; a turn of which nothing was written, or that fails otherwise, is taken back. With `anchoring`, tags in
+   * `content` and the given anchors are held; the whole prompt is then decoded apart from the conversation's keys.
+   *
+   * Throws a RangeError if the conversation does not fit the context (see `whenFull`), a TypeError if it was disposed of, and
+   * what `generate` throws.
+   */
+  async *stream(content: string, options: TurnOptions = {}): AsyncGenerator<Piece, void, undefined> {
+    const before = this.#turn;
+    let release: (() => void) | undefined;
+    this.#turn = new Promise((resolve) => (release = resolve));
+    try {
+      await before;
+      options.signal?.throwIfAborted();
+      yield* this.#answer(content, options);
+    } finally {
+      // Turns end in order, also where one is given up while it waits.
+      void before.then(() => release?.());
     }
-    this.messages.push(turn, { role: "assistant", content: answer.join("") });
   }
 
-  /** Frees the conversation's keys and values. */
+  /** A second conversation with the same past. Keys are shared until one of the two goes on. */
+  fork(): ChatSession {
+    this.#checkAlive();
+    const options = { ...this.#template, messages: this.#messages, whenFull: this.#whenFull };
+    return new ChatSession(this.#host, options, this.#cache.fork());
+  }
+
+  /** Frees the conversation's keys and values; a turn afterwards is refused. */
   dispose(): void {
-    this.#decoder.close(this.#sequence);
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#cache.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** Brings the kept sequence to all but the last of these tokens; it starts anew where they differ from what it holds. */
-  async #feedAllButLast(tokens: readonly number[], signal: AbortSignal | undefined): Promise<number> {
-    const shared = this.#cached.findIndex((token, i) => token !== tokens[i]);
-    if (shared >= 0 || this.#cached.length >= tokens.length) this.#restart();
-    const fresh = tokens.slice(this.#cached.length, tokens.length - 1);
-    if (fresh.length > 0) {
-      try {
-        await this.#decoder.greedy([{ sequence: this.#sequence, tokens: fresh }], signal);
-      } catch (error) {
-        this.#restart();
-        throw error;
+  async *#answer(content: string, options: TurnOptions): AsyncGenerator<Piece, void, undefined> {
+    this.#checkAlive();
+    const isPlain = !options.anchoring && !options.contrast;
+    const said = isPlain ? content : (await import("../prompt-anchoring/tags.ts")).parseAnchorTags(content).text;
+    const turn: ChatMessage = { role: "user", content: said };
+    const { messages, tokens } = this.#fitting(turn, options.maxTokens);
+    const prompt = isPlain ? tokens : [...messages.slice(0, -1), { role: "user", content }];
+    const decoder = isPlain ? this.#cache.continuing() : this.#cache.forking();
+    this.#readTokens = tokens.length - (isPlain ? this.#cache.sharedWith(tokens) : 0);
+    const answer: Piece[] = [];
+    let hasFailed = false;
+    try {
+      for await (const piece of this.#host.generate(decoder, { prompt }, options, this.#template)) {
+        answer.push(piece);
+        yield piece;
+        this.#checkAlive();
       }
-      this.#cached.push(...fresh);
+    } catch (error) {
+      // An abort comes between steps: the tokens that were fed are in the cache. After another error they may not be.
+      hasFailed = !(options.signal?.aborted === true && error === options.signal.reason);
+      throw error;
+    } finally {
+      if (!this.#isDisposed) this.#endTurn(turn, tokens, answer, { isPlain, hasFailed });
     }
-    return this.#cached.length;
   }
 
-  #restart(): void {
-    this.#decoder.close(this.#sequence);
-    this.#sequence = this.#decoder.open();
-    this.#cached = [];
+  /** Takes a turn into the conversation, or takes it back. */
+  #endTurn(
+    turn: ChatMessage,
+    tokens: readonly number[],
+    answer: readonly Piece[],
+    { isPlain, hasFailed }: { readonly isPlain: boolean; readonly hasFailed: boolean },
+  ): void {
+    if (isPlain && hasFailed) this.#cache.restart();
+    else if (isPlain) this.#cache.remember([...tokens, ...answer.flatMap((piece) => piece.tokens)]);
+    if (hasFailed || answer.length === 0) return;
+    this.#messages.push(turn, { role: "assistant", content: answer.map(({ text }) => text).join("") });
   }
 
-  /** The decoder, but the first sequence opened is a fork of the conversation, and is fed only what it lacks. */
-  #continuing(kept: number): Decoder {
-    const decoder = this.#decoder;
-    const skip = new WeakMap<DecoderSequence, number>();
-    const lacking = (feeds: Parameters<Decoder["logits"]>[0]) =>
-      feeds.map(({ sequence, tokens }) => {
-        const rest = tokens.slice(skip.get(sequence) ?? 0);
-        skip.delete(sequence);
-        return { sequence, tokens: rest };
-      });
-    return {
-      vocabSize: decoder.vocabSize,
-      contextLength: decoder.contextLength,
-      open: () => {
-        const sequence = decoder.fork(this.#sequence);
-        skip.set(sequence, kept);
-        return sequence;
-      },
-      fork: (sequence) => decoder.fork(sequence),
-      close: (sequence) => decoder.close(sequence),
-      logits: (feeds, signal) => decoder.logits(lacking(feeds), signal),
-      greedy: (feeds, signal) => decoder.greedy(lacking(feeds), signal),
-      ...(decoder.largest && {
-        largest: (feeds, choice, signal) => decoder.largest!(lacking(feeds), choice, signal),
-      }),
-      ...(decoder.greedyRun && {
-        greedyRun: (feeds, steps, signal) => decoder.greedyRun!(lacking(feeds), steps, signal),
-      }),
-    };
+  /** The messages of a turn that fit the context, and their tokens. */
+  #fitting(
+    turn: ChatMessage,
+    maxTokens = Infinity,
+  ): { readonly messages: readonly ChatMessage[]; readonly tokens: readonly number[] } {
+    const { contextLength } = this.#host.decoder;
+    const room = this.#whenFull === "refuse" ? 1 : Math.max(1, Math.min(maxTokens, Math.floor(contextLength / 4)));
+    const system = this.#messages.filter(({ role }, i) => i === 0 && role === "system");
+    const said = this.#messages.slice(system.length);
+    let first = 0;
+    for (;;) {
+      const messages = [...system, ...said.slice(first), turn];
+      const tokens = this.#tokensOf(messages);
+      if (tokens.length + room <= contextLength) return { messages, tokens };
+      if (this.#whenFull === "refuse" || first >= said.length) {
+        throw new RangeError(
+          `the conversation has ${tokens.length} tokens and leaves no room in a context of ${contextLength}: ` +
+            (first > 0 ? "say less" : 'begin a new one, or use whenFull: "drop-oldest"'),
+        );
+      }
+      // Whole turns are left out: up to the next message of the user.
+      do first++;
+      while (first < said.length && said[first]!.role !== "user");
+    }
+  }
+
+  #tokensOf(messages: readonly ChatMessage[]): readonly number[] {
+    const { tokenizer } = this.#host;
+    const text = tokenizer.applyChatTemplate(messages, { ...this.#template, addGenerationPrompt: true });
+    return tokenizer.encode(text, { addSpecialTokens: false });
+  }
+
+  #checkAlive(): void {
+    if (this.#isDisposed) throw new TypeError("this conversation was disposed of: begin another with model.chat()");
   }
 }

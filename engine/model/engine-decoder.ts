@@ -36,16 +36,16 @@ export class EngineDecoder implements WatchableDecoder {
     this.contextLength = steps.contextLength;
   }
 
-  open(options: SequenceOptions = {}): CachedSequence {
-    return this.#steps.open({ ...options, policy: this.#policy });
+  open({ vectors }: SequenceOptions = {}): CachedSequence {
+    return this.#steps.open({ vectors, policy: this.#policy });
   }
 
   openWatched(
     onAttention: (position: number, weights: Float32Array) => void,
-    options: SequenceOptions = {},
+    { vectors }: SequenceOptions = {},
   ): CachedSequence {
     const last = this.#steps.config.layers - 1;
-    const sequence = this.#steps.open({ ...options, policy: this.#policy, watchedLayers: [last] });
+    const sequence = this.#steps.open({ vectors, policy: this.#policy, watchedLayers: [last] });
     sequence.onAttention = ({ position, layers }) => {
       const { positions, weights } = layers.get(last)!;
       const byPosition = new Float32Array(position + 1);
@@ -61,6 +61,10 @@ export class EngineDecoder implements WatchableDecoder {
 
   close(sequence: DecoderSequence): void {
     this.#steps.close(sequence);
+  }
+
+  truncate(sequence: DecoderSequence, length: number): boolean {
+    return this.#steps.truncate(sequence, length);
   }
 
   async logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]> {

@@ -14,13 +14,14 @@ import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
 import type { Device } from "../devices/device.ts";
 import { collect, generate, type GenerateOptions, type Generation } from "../generate/generate.ts";
 import type { Piece, TextOf } from "../generate/rows.ts";
+import type { WatchableDecoder } from "../generate/decoder.ts";
 import { score, type Score } from "../generate/score.ts";
 import type { AnchoredMessage } from "../prompt-anchoring/chat-anchors.ts";
 import type { ExactComparison } from "../prompt-anchoring/exact.ts";
 import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/options.ts";
 import type { PromptWithAnchors, PlannedPrompt } from "../prompt-anchoring/plan.ts";
 import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
-import { ChatSession } from "./chat.ts";
+import { ChatSession, type ChatHost, type ChatSessionOptions } from "./chat.ts";
 import { EmbeddingTable } from "./embeddings.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
 import type { ForwardOptions, ForwardResult } from "./forward.ts";
@@ -132,8 +133,19 @@ export class Model implements AsyncDisposable {
     prompts: readonly (Prompt | PromptWithAnchors)[],
     options: ModelGenerateOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
-    const { cache, anchoring, contrast, onNote, ...rest } = options;
-    const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, onNote) });
+    const { cache, ...rest } = options;
+    const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, options.onNote) });
+    yield* this.#decode(decoder, prompts, rest);
+  }
+
+  /** Decodes prompts with a decoder; `template` is for prompts that are messages. */
+  async *#decode(
+    decoder: WatchableDecoder,
+    prompts: readonly (Prompt | PromptWithAnchors)[],
+    options: Omit<ModelGenerateOptions, "cache">,
+    template: ChatOptions = {},
+  ): AsyncGenerator<Piece, void, undefined> {
+    const { anchoring, contrast, onNote, ...rest } = options;
     const generateOptions = { endTokens: this.config.endTokenIds, ...rest };
     const text = textOf(this.tokenizer);
     if (!anchoring && !contrast) {
@@ -141,7 +153,7 @@ export class Model implements AsyncDisposable {
       yield* generate(decoder, text, tokens, generateOptions);
       return;
     }
-    const planned = await this.#plan(prompts, anchoring && { onNote, ...anchoring }, contrast);
+    const planned = await this.#plan(prompts, anchoring && { onNote, ...anchoring }, contrast, template);
     const { contrastDecoder } = await promptAnchoring();
     // A decoder of plans for nothing but plain rows would only stand in the way of the device's own greedy choice.
     const isPlain = planned.every(({ ids, plan }) => plan.rows.length === 0 && plan.prompt === ids);
@@ -190,11 +202,16 @@ export class Model implements AsyncDisposable {
   }
 
   /** A conversation that keeps its keys and values from turn to turn, those that `cache` says. */
-  chat(options: ChatOptions & { readonly system?: string; readonly cache?: CachePolicy } = {}): ChatSession {
+  chat(options: ChatSessionOptions & { readonly cache?: CachePolicy | undefined } = {}): ChatSession {
     if (!this.tokenizer) throw new UnsupportedError("a chat needs a tokenizer; this model's folder has none");
     const { cache, ...rest } = options;
     const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this) });
-    return new ChatSession(decoder, this.tokenizer, textOf(this.tokenizer), this.config.endTokenIds, rest);
+    const host: ChatHost = {
+      tokenizer: this.tokenizer,
+      decoder,
+      generate: (using, prompt, turn, template) => this.#decode(using, [prompt], turn, template),
+    };
+    return new ChatSession(host, rest);
   }
 
   /** Log-probability of each token after the first, and the perplexity. */
@@ -232,10 +249,11 @@ export class Model implements AsyncDisposable {
     prompts: readonly (Prompt | PromptWithAnchors)[],
     anchoring: AnchoringOptions | undefined,
     contrast: ContrastOptions | undefined,
+    template: ChatOptions = {},
   ): Promise<PlannedPrompt[]> {
     if (anchoring && contrast) throw new RangeError("anchoring and contrast were both asked for: choose 1 of the 2");
     const { planAnchoring, planContrast } = await promptAnchoring();
-    const parts = { tokenizer: this.tokenizer, embeddings: this.#embeddings };
+    const parts = { tokenizer: this.tokenizer, embeddings: this.#embeddings, template };
     const planned: PlannedPrompt[] = [];
     for (const prompt of prompts) {
       const anchored = promptOf(prompt);

@@ -181,6 +181,18 @@ export class Steps {
     if (own.vectors) this.#activations.vectors.release(own.vectors);
   }
 
+  /**
+   * Drops the tokens of a sequence from `length` on. Returns false, with nothing changed, where its policy keeps statistics or has
+   * evicted keys: what is left would not be what `length` tokens leave.
+   */
+  truncate(sequence: DecoderSequence, length: number): boolean {
+    const { stored, keeping } = this.owned(sequence);
+    if (!(Number.isInteger(length) && length >= 0 && length <= stored.length)) {
+      throw new RangeError(`a sequence of ${stored.length} tokens cannot be cut to ${length}`);
+    }
+    return !keeping.policy.keep && this.#stores.of(keeping).truncate(stored, length);
+  }
+
   /** The sequence as one of this model's. Throws a TypeError for another model's. */
   owned(sequence: DecoderSequence): CachedSequence {
     if (sequence instanceof CachedSequence && this.#sequences.has(sequence)) return sequence;

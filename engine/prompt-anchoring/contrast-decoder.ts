@@ -176,19 +176,21 @@ class ContrastDecoder implements Decoder {
       }
       const meter = meterOf(own.plan);
       const promptLength = own.plan.prompt.length;
-      const vectors = { vectors: own.plan.vectors };
+      const { vectors, prompt } = own.plan;
+      const shared = sharedLength(own.plan);
+      const options = { vectors, prefix: prompt.slice(0, shared) };
       const plain = meter
         ? this.#decoder.openWatched((position, weights) => {
             if (position >= promptLength) meter.add(weights);
-          }, vectors)
-        : this.#decoder.open(vectors);
-      fresh.push({ unfed: own, index, plain, shared: sharedLength(own.plan), ...(meter && { meter }) });
+          }, options)
+        : this.#decoder.open(options);
+      fresh.push({ unfed: own, index, plain, shared, ...(meter && { meter }) });
     }
     const beginnings = fresh
-      .filter(({ shared }) => shared > 0)
+      .filter(({ plain, shared }) => shared > plain.length)
       .map(({ unfed, plain, shared }) => ({
         sequence: plain,
-        tokens: unfed.plan.prompt.slice(0, shared),
+        tokens: unfed.plan.prompt.slice(plain.length, shared),
         promptLength: unfed.plan.prompt.length,
       }));
     try {

@@ -1,6 +1,6 @@
 // From a prompt and what to hold on to, to the rows that it is decoded against.
 
-import type { ChatMessage, EncodeOptions, Tokenizer } from "../../loaders/index.ts";
+import type { ChatMessage, ChatOptions, EncodeOptions, Tokenizer } from "../../loaders/index.ts";
 import { anchorChat, type AnchoredMessage } from "./chat-anchors.ts";
 import { contrastStrength } from "./contrast.ts";
 import type { ContrastPlan } from "./contrast-decoder.ts";
@@ -61,6 +61,8 @@ export interface PlannedPrompt {
 export interface PlanningModel {
   readonly tokenizer: Tokenizer | null;
   readonly embeddings: Embeddings;
+  /** what the chat template is given, for prompts that are messages */
+  readonly template?: ChatOptions | undefined;
 }
 
 /** A prompt as text and tokens, with the anchors that it names itself. */
@@ -77,10 +79,10 @@ export async function planAnchoring(
   { prompt, anchors: own = [] }: PromptWithAnchors,
   options: AnchoringOptions,
 ): Promise<PlannedPrompt> {
-  const { tokenizer, embeddings } = model;
+  const { tokenizer, embeddings, template } = model;
   const { strength: given, schedule = "constant", collapse = false, recentQueries, onNote } = options;
   const strength = given ?? DEFAULT_STRENGTH;
-  const read = readPrompt(tokenizer, prompt, [...own, ...(options.anchors ?? [])]);
+  const read = readPrompt({ tokenizer, template }, prompt, [...own, ...(options.anchors ?? [])]);
   const { groups, notes } = resolveAnchors(read, read.anchors, { strength });
   const { standIn, note } = chooseStandIn(tokenizer, {
     standIn: options.standIn,
@@ -108,11 +110,11 @@ export async function planAnchoring(
 
 /** The plan of a contrast with another prompt. */
 export function planContrast(
-  { tokenizer }: Pick<PlanningModel, "tokenizer">,
+  { tokenizer, template }: Pick<PlanningModel, "tokenizer" | "template">,
   { prompt }: PromptWithAnchors,
   contrast: ContrastOptions,
 ): PlannedPrompt {
-  const read = readPrompt(tokenizer, prompt, contrast.method === "context" ? contrast.context : []);
+  const read = readPrompt({ tokenizer, template }, prompt, contrast.method === "context" ? contrast.context : []);
   const { ids } = read;
   const strength = contrastStrength(contrast);
   const plan = (second: readonly number[], anchors: readonly Span[]): PlannedPrompt => ({
@@ -142,7 +144,7 @@ export function planContrast(
 
 /** Text, tokens and anchors of a prompt; `<anchor>` tags are taken out of text and messages. */
 function readPrompt(
-  tokenizer: Tokenizer | null,
+  { tokenizer, template }: Pick<PlanningModel, "tokenizer" | "template">,
   prompt: PromptWithAnchors["prompt"],
   given: readonly PromptAnchor[],
 ): ReadPrompt {
@@ -155,7 +157,7 @@ function readPrompt(
   }
   if (isTokens(prompt)) return { ids: prompt, anchors: given };
   const render = (messages: readonly ChatMessage[]) =>
-    needed(tokenizer).applyChatTemplate(messages, { addGenerationPrompt: true });
+    needed(tokenizer).applyChatTemplate(messages, { ...template, addGenerationPrompt: true });
   const { text, anchors } = anchorChat(prompt, render);
   return placed(needed(tokenizer), text, { addSpecialTokens: false }, [...anchors, ...given]);
 }

@@ -100,7 +100,7 @@ const output = () => Object.assign(new PassThrough(), { isTTY: true, columns: 10
 /** The echo of what was typed ends in a line break; what comes after it is the answer. */
 const answerIn = (text: string) => /keep words\r?\n(.*)/s.exec(text)?.[1] ?? "";
 
-test("on a terminal it prompts, and Ctrl-C takes back the answer but not the conversation", async () => {
+test("on a terminal it prompts, and Ctrl-C ends the answer but not the conversation", async () => {
   const stdin = Object.assign(new PassThrough(), { isTTY: true });
   const [stdout, stderr] = [output(), output()];
   let shown = "";
@@ -113,7 +113,7 @@ test("on a terminal it prompts, and Ctrl-C takes back the answer but not the con
   });
   stderr.on("data", (chunk: Buffer) => {
     said += chunk.toString();
-    if (said.includes("taken back")) stdin.write("/exit\n");
+    if (said.includes("the answer ends here")) stdin.write("/exit\n");
   });
   const code = await main(["chat", talkative, "--device", "reference", "--max-tokens", "150"], {
     stdin,
@@ -123,6 +123,6 @@ test("on a terminal it prompts, and Ctrl-C takes back the answer but not the con
     env: { NO_COLOR: "1" },
   });
   expect(said).toContain("/exit leaves");
-  expect(said).toContain("this turn was taken back");
+  expect(said).toContain("the answer ends here");
   expect(code).toBe(0);
 });

@@ -1,8 +1,6 @@
-// A whole model as people use it: generation from several sides at once, batches and samples, aborts, scores, conversations.
+// A whole model as people use it: generation from several sides at once, batches and samples, aborts, scores.
 
-import { readFile } from "node:fs/promises";
 import { collect, loadModel, policies, type Device, type Model } from "kedge";
-import { filesFolder } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testDevice } from "../support/devices.ts";
 
@@ -12,18 +10,6 @@ const HEADS = [
   "/**\n * Remove duplicate words, then sort the words by length.\n */\nfunction tidy(words) {\n",
   "/**\n * Add 3 to each number and return the largest.\n */\nfunction top(values) {\n",
 ];
-const TEMPLATE =
-  "{% for message in messages %}// {{ message.role }}: {{ message.content }}\n{% endfor %}{% if add_generation_prompt %}// assistant: {% endif %}";
-
-/** The shipped model with a chat template. */
-async function talkative(device: Device): Promise<Model> {
-  const names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
-  const files = new Map<string, Uint8Array>();
-  for (const name of names) files.set(name, await readFile(`${SHIPPED}/${name}`));
-  const config = JSON.parse(files.get("tokenizer_config.json")!.toString()) as object;
-  files.set("tokenizer_config.json", Buffer.from(JSON.stringify({ ...config, chat_template: TEMPLATE })));
-  return loadModel(filesFolder(files), { device });
-}
 
 describe("a model", () => {
   let device: Device;
@@ -109,31 +95,5 @@ describe("a model", () => {
       for (const token of logits.keys()) if (token !== brace) logits[token] = -Infinity;
     };
     expect(await textOf(HEADS[0]!, { logitsHook: only, maxTokens: 3 })).toBe("}}}");
-  });
-
-  test("a conversation answers as if each turn were put to it whole, and keeps what it has read", async () => {
-    const chatty = await talkative(device);
-    const session = chatty.chat({ system: "short" });
-    const answers: string[] = [];
-    for (const said of ["keep even numbers", "and the largest"]) {
-      const before = session.cachedTokens;
-      const messages = [...session.messages, { role: "user", content: said }];
-      const [whole] = await collect(chatty.generate(messages, { ...options, maxTokens: 12 }));
-      let answer = "";
-      for await (const piece of session.say(said, { ...options, maxTokens: 12 })) answer += piece.text;
-      expect(answer).toBe(whole!.text);
-      expect(session.cachedTokens).toBeGreaterThan(before);
-      answers.push(answer);
-    }
-    expect(session.messages.map(({ role }) => role)).toEqual(["system", "user", "assistant", "user", "assistant"]);
-    const live = chatty.memory().cache.live;
-    expect(live).toBe(session.cachedTokens * 6 * 2 * 2 * 64 * 4);
-    const abort = new AbortController();
-    abort.abort(new Error("never mind"));
-    await expect(collect(session.say("more", { signal: abort.signal }))).rejects.toThrow("never mind");
-    expect(session.messages).toHaveLength(5);
-    session.dispose();
-    expect(chatty.memory().cache.live).toBe(0);
-    await chatty.dispose();
   });
 });

@@ -1,0 +1,113 @@
+// The keys of a conversation between its turns. A turn's prompt begins with what was said before, so the sequence of the last turn
+// goes on wherever its tokens agree with the new ones: it is cut back to where they part, and fed only what it lacks.
+
+import type { DecoderSequence, SequenceOptions, WatchableDecoder } from "../generate/decoder.ts";
+
+/** One sequence that outlives the generations that feed it. */
+export class ConversationCache {
+  readonly #decoder: WatchableDecoder;
+  #sequence: DecoderSequence;
+  /** the tokens that the sequence holds */
+  #tokens: readonly number[] = [];
+  /** a turn has been given the sequence, and goes on with it */
+  #isTaken = false;
+
+  constructor(decoder: WatchableDecoder) {
+    this.#decoder = decoder;
+    this.#sequence = decoder.open();
+  }
+
+  /** Tokens in the cache. */
+  get length(): number {
+    return this.#tokens.length;
+  }
+
+  /** Tokens of a prompt that need not be fed: at least its last one is. */
+  sharedWith(prompt: readonly number[]): number {
+    return commonLength(this.#tokens, prompt.slice(0, -1));
+  }
+
+  /** A cache with the same past: keys are shared until one of the two goes on. */
+  fork(): ConversationCache {
+    const copy = new ConversationCache(this.#decoder);
+    copy.#decoder.close(copy.#sequence);
+    copy.#sequence = this.#decoder.fork(this.#sequence);
+    copy.#tokens = this.#tokens;
+    return copy;
+  }
+
+  /** A decoder whose first sequence is the conversation's, cut to what it shares with the prompt; closing it does not free it. */
+  continuing(): WatchableDecoder {
+    this.#isTaken = false;
+    return this.#decoderWith((options) => {
+      if (this.#isTaken) return this.#decoder.open(options);
+      this.#isTaken = true;
+      this.#cut(options.prefix ?? []);
+      return this.#sequence;
+    });
+  }
+
+  /** A decoder whose first sequence is a fork of the conversation's, cut likewise: the conversation's own stays as it is. */
+  forking(): WatchableDecoder {
+    let isTaken = false;
+    return this.#decoderWith((options) => {
+      const shared = commonLength(this.#tokens, options.prefix ?? []);
+      if (isTaken || options.vectors || shared === 0) return this.#decoder.open(options);
+      isTaken = true;
+      const fork = this.#decoder.fork(this.#sequence);
+      if (this.#decoder.truncate?.(fork, shared)) return fork;
+      this.#decoder.close(fork);
+      return this.#decoder.open(options);
+    });
+  }
+
+  /** Remembers what a turn on {@link continuing} fed: the first of these tokens, as many as the sequence has. */
+  remember(tokens: readonly number[]): void {
+    if (this.#isTaken) this.#tokens = tokens.slice(0, this.#sequence.length);
+  }
+
+  /** Starts with an empty sequence, after a step failed in the middle. */
+  restart(): void {
+    this.#decoder.close(this.#sequence);
+    this.#sequence = this.#decoder.open();
+    this.#tokens = [];
+  }
+
+  /** Frees the keys. */
+  dispose(): void {
+    this.#decoder.close(this.#sequence);
+  }
+
+  /** Cuts the sequence to the tokens that it shares with a prefix, or starts anew where its policy cannot go back. */
+  #cut(prefix: readonly number[]): void {
+    const shared = commonLength(this.#tokens, prefix);
+    if (shared === this.#tokens.length) return;
+    if (shared > 0 && this.#decoder.truncate?.(this.#sequence, shared)) this.#tokens = this.#tokens.slice(0, shared);
+    else this.restart();
+  }
+
+  #decoderWith(open: (options: SequenceOptions) => DecoderSequence): WatchableDecoder {
+    const decoder = this.#decoder;
+    return {
+      vocabSize: decoder.vocabSize,
+      contextLength: decoder.contextLength,
+      open: (options = {}) => open(options),
+      openWatched: (onAttention, options) => decoder.openWatched(onAttention, options),
+      fork: (sequence) => decoder.fork(sequence),
+      close: (sequence) => {
+        if (sequence !== this.#sequence) decoder.close(sequence);
+      },
+      logits: (feeds, signal) => decoder.logits(feeds, signal),
+      greedy: (feeds, signal) => decoder.greedy(feeds, signal),
+      ...(decoder.largest && { largest: (feeds, options, signal) => decoder.largest!(feeds, options, signal) }),
+      ...(decoder.greedyRun && { greedyRun: (feeds, steps, signal) => decoder.greedyRun!(feeds, steps, signal) }),
+    };
+  }
+}
+
+/** How many tokens two lists begin with in common. */
+function commonLength(one: readonly number[], other: readonly number[]): number {
+  const most = Math.min(one.length, other.length);
+  for (let i = 0; i < most; i++) if (one[i] !== other[i]) return i;
+  return most;
+}
