@@ -36,6 +36,7 @@ const chunks = {
   tuning: /^engine\/(tuning|timing)\//,
   hub: /^loaders\/hub\.ts/,
   "prompt-anchoring": /^engine\/prompt-anchoring\//,
+  "chat-template": /^loaders\/chat-template\/(?!chat-template\.ts|template-files\.ts|template-error\.ts)/,
   look: /^engine\/model\/(look|taps)\.ts/,
 };
 

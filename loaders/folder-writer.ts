@@ -45,6 +45,7 @@ export async function createFolder(path: string): Promise<FolderWriter> {
     path,
     async addFile(name) {
       checkFileName(path, name);
+      if (name.includes("/")) await mkdir(dirname(join(staged, name)), { recursive: true });
       const handle = await open(join(staged, name), "wx");
       return {
         async write(bytes, at) {

@@ -19,6 +19,8 @@ export interface ModelFolder {
 /** Files by name, as {@link filesFolder} takes them. */
 export type FolderFiles = ReadonlyMap<string, Blob | ArrayBuffer | Uint8Array> | readonly File[];
 
+/** The one folder in a model's folder whose files are part of the model. */
+const TEMPLATE_FOLDER = "additional_chat_templates";
 /** Most file names that a message lists. */
 const MAX_NAMES_TOLD = 12;
 
@@ -52,7 +54,13 @@ export function localFolder(path: string): ModelFolder {
     const { readdir } = process.getBuiltinModule("node:fs/promises");
     try {
       const entries = await readdir(name, { withFileTypes: true });
-      return entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+      const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
+      for (const folder of entries) {
+        if (!folder.isDirectory() || folder.name !== TEMPLATE_FOLDER) continue;
+        const inside = await readdir(`${name}/${folder.name}`, { withFileTypes: true });
+        files.push(...inside.filter((entry) => entry.isFile()).map((entry) => `${folder.name}/${entry.name}`));
+      }
+      return files;
     } catch (cause) {
       const code = errorCode(cause);
       if (code === "ENOENT") throw new FormatError(name, "no such folder", { cause });

@@ -1,11 +1,11 @@
 // How much script kedge is to a page: engine, kernels and loaders bundled and minified, gzipped; without WebAssembly and
-// without the libraries for tokenizers, templates and downloads, which are loaded when they are asked for.
+// without the libraries for tokenizers and downloads, which are loaded when they are asked for.
 
 import { gzipSync } from "node:zlib";
 import { build } from "vite";
 import type { Ready } from "./contender.ts";
 
-const EXTERNAL = ["@huggingface/hub", "@huggingface/jinja", "webgpu", "gpu.js"];
+const EXTERNAL = ["@huggingface/hub", "webgpu", "gpu.js"];
 const ENTRY = "kedge-page";
 const SOURCE = `import { loadModel } from "kedge"; globalThis.loadModel = loadModel;`;
 

@@ -67,6 +67,8 @@ const KNOWN_FILES = [
   "merges.txt",
   "chat_template.jinja",
   "chat_template.json",
+  "additional_chat_templates/tool_use.jinja",
+  "additional_chat_templates/rag.jinja",
   "LICENSE",
   "README.md",
 ] as const;

@@ -2,7 +2,9 @@
 // asked for by name, "tool_use" if there are tools, else "default".
 
 import { FormatError, UnsupportedError } from "../errors.ts";
+import { TemplateError } from "./template-error.ts";
 import type { TemplateTexts } from "./template-files.ts";
+import type { Template } from "./template.ts";
 
 /** One message of a chat. Templates may read further fields. */
 export interface ChatMessage {
@@ -51,11 +53,14 @@ const CHATML =
   "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
+/** What templates ask for although it is not given; transformers passes it as none. */
+const NOTHING = { tools: null, documents: null };
+
 /** Loads the template engine, if there is a template for it, and prepares the templates of a folder. */
 export async function loadChatTemplates({ name, texts, roles, hasChatMl }: TemplateSource): Promise<ChatTemplates> {
   const known: TemplateTexts = texts.size === 0 && hasChatMl ? new Map([["default", CHATML]]) : texts;
-  const jinja = known.size > 0 ? await import("@huggingface/jinja") : undefined;
-  const parsed = new Map<string, { render(variables: Record<string, unknown>): string }>();
+  const engine = known.size > 0 ? await import("./template.ts") : undefined;
+  const compiled = new Map<string, Template>();
 
   function choose(wanted: string | undefined, hasTools: boolean): string {
     if (known.size === 0) {
@@ -80,13 +85,17 @@ export async function loadChatTemplates({ name, texts, roles, hasChatMl }: Templ
     apply(messages, { addGenerationPrompt = true, chatTemplate, ...variables } = {}) {
       const chosen = choose(chatTemplate, variables["tools"] !== undefined && variables["tools"] !== null);
       try {
-        let template = parsed.get(chosen);
-        if (template === undefined) parsed.set(chosen, (template = new jinja!.Template(known.get(chosen)!)));
+        let template = compiled.get(chosen);
+        if (template === undefined) compiled.set(chosen, (template = engine!.compileTemplate(known.get(chosen)!)));
         const special = Object.fromEntries(roles);
-        return template.render({ ...special, ...variables, messages, add_generation_prompt: addGenerationPrompt });
+        const given = { ...NOTHING, ...special, ...variables };
+        return template.render({ ...given, messages, add_generation_prompt: addGenerationPrompt });
       } catch (cause) {
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new FormatError(name, `its chat template failed: ${reason}`, { cause });
+        if (!(cause instanceof TemplateError)) throw cause;
+        const reason = `${cause.message}${cause.line === undefined ? "" : ` (line ${cause.line})`}`;
+        const file = chosen === "default" ? "its chat template" : `its chat template ${JSON.stringify(chosen)}`;
+        if (cause.isUnsupported) throw new UnsupportedError(`${name}: ${file} cannot be used: ${reason}`, { cause });
+        throw new FormatError(name, `${file} failed: ${reason}`, { cause });
       }
     },
   };

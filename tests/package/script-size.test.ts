@@ -7,9 +7,10 @@ import { bundledSize } from "../../bench/comparison/script-size.ts";
 const MOST_BYTES_OF_A_PAGE = { wasm: 75_000, webgpu: 90_000, webgl: 80_000 };
 /**
  * The same of all scripts together, those for other devices and rarely used features among them: it holds what there is from growing.
- * 30,000 of them are the tokenizer's, which a page loads with a model; they took the place of a dependency that was not counted.
+ * 30,000 of them are the tokenizer's, which a page loads with a model; they took the place of a dependency that was not counted. 31,000 are
+ * those of the engine of chat templates, which a page loads with a model that has one, in place of another such dependency.
  */
-const MOST_BYTES = 164_000;
+const MOST_BYTES = 195_000;
 
 test("a page loads what its device needs, and no more than it may", { timeout: 60_000 }, async () => {
   const { gzipBytes, files, pages } = await bundledSize();
