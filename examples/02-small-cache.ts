@@ -44,7 +44,7 @@ function rate(body: string): string {
 
 const dense = await loadModel("models/kedge-js-5m");
 await tryCache(dense, "trained dense, everything kept");
-for (const cache of [policies.window(24), policies.snapKv({ budget: 24, window: 8 }), policies.anchors()]) {
+for (const cache of [policies.window({ budget: 24 }), policies.snapKv({ budget: 24, window: 8 }), policies.anchors()]) {
   await tryCache(dense, `trained dense, ${cache.name}`, cache);
 }
 await dense.dispose();

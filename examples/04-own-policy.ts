@@ -40,7 +40,7 @@ const stopWhen = ({ text }: { readonly text: string }) => /^\}/m.test(text);
 const keys = (bytes: number) =>
   Math.round(bytes / (model.config.layers * 2 * model.config.kvHeads * model.config.headDim * 4));
 const budget = keepTask.budget!(null, model.config.layers, model.tokenize(finished + task).length);
-for (const cache of [policies.full(), keepTask, policies.window(RECENT)]) {
+for (const cache of [policies.full(), keepTask, policies.window({ budget: RECENT })]) {
   model.resetCacheStatistics();
   const [written] = await collect(model.generate(finished + task, { maxTokens: 120, stopWhen, cache }));
   const { mean } = model.cacheStatistics();

@@ -58,12 +58,12 @@ export async function untrainedPolicies(context: ReportContext): Promise<string>
     const anchored = await context.measure("anchored", set);
     const budget = await equalBudget(context, set, anchored);
     const kinds: CachePolicy[] = [
-      policies.window(budget),
-      policies.sinks(4, Math.max(1, budget - 4)),
-      policies.heavyHitters(budget),
-      policies.lastQuery(budget),
+      policies.window({ budget }),
+      policies.sinks({ budget: Math.max(5, budget) }),
+      policies.heavyHitters({ budget }),
+      policies.lastQuery({ budget }),
       policies.snapKv({ budget, window: Math.min(32, Math.floor(budget / 2)) }),
-      policies.keyNorm(budget),
+      policies.keyNorm({ budget }),
       policies.anchors(),
     ];
     const rows = [row("dense model, full", await context.measure("dense", set))];
@@ -88,7 +88,7 @@ ${sections.join("\n\n")}`;
 async function equalBudget(context: ReportContext, set: SetName, anchored: Measurement): Promise<number> {
   let best = { budget: 0, distance: Number.POSITIVE_INFINITY };
   for (const budget of [8, 12, 16, 20, 24, 28, 32, 40, 48]) {
-    const { cache } = await context.measure("dense", set, { cache: policies.window(budget) });
+    const { cache } = await context.measure("dense", set, { cache: policies.window({ budget }) });
     const distance = Math.abs(cache.mean / cache.denseMean - anchored.cache.mean / anchored.cache.denseMean);
     if (distance < best.distance) best = { budget, distance };
   }

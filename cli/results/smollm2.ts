@@ -87,11 +87,11 @@ async function perplexities(
   const budget = 256;
   const kinds: (CachePolicy | undefined)[] = [
     undefined,
-    policies.window(budget),
-    policies.sinks(4, budget - 4),
-    policies.heavyHitters(budget, { duringPrompt: true }),
-    policies.lastQuery(budget, { duringPrompt: true }),
-    policies.keyNorm(budget, { duringPrompt: true }),
+    policies.window({ budget }),
+    policies.sinks({ budget }),
+    policies.heavyHitters({ budget, duringPrompt: true }),
+    policies.lastQuery({ budget, duringPrompt: true }),
+    policies.keyNorm({ budget, duringPrompt: true }),
     policies.anchors(),
     policies.anchors({ keepRecent: 8 }),
   ];

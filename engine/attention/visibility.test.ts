@@ -5,7 +5,7 @@ import { fileSource, openSafetensors } from "../../loaders/index.ts";
 import { goldenPath } from "../../tests/support/goldens.ts";
 import { policies, type CachePolicy } from "../cache/policies/index.ts";
 import { segmentAfter } from "./anchors.ts";
-import { cacheCourse, droppable, resolveRule, survivors, visibleKeys } from "./visibility.ts";
+import { cacheCourse, droppable, resolveRule, survivors, visibleKeys, type VisibilityRule } from "./visibility.ts";
 
 /** Marks of a sequence whose anchors are given. */
 function marksFrom(isAnchor: ArrayLike<boolean | number>): Uint32Array {
@@ -96,13 +96,13 @@ describe("dropping what no later query can see", () => {
   it("keeps a segment until its anchor has been processed, then the anchor alone", () => {
     // a b | c d e | f     with | an anchor
     const marks = marksFrom([0, 0, 1, 0, 0, 0, 1, 0]);
-    const left = (asked: Partial<VisibilityParams>) => simulate(resolveRule(asked, null), marks).left;
-    const plain = left({ segmented: 1, sinks: 0 });
+    const left = (asked: VisibilityRule) => simulate(resolveRule(asked, null), marks).left;
+    const plain = left({ segmented: true, sinks: 0 });
     expect(plain).toEqual([[0], [0, 1], [2], [2, 3], [2, 3, 4], [2, 3, 4, 5], [2, 6], [2, 6, 7]]);
-    expect(left({ segmented: 1, sinks: 0, anchorSeesAnchors: 0 })).toEqual(plain);
-    expect(left({ segmented: 1, sinks: 1 }).at(-1)).toEqual([0, 2, 6, 7]);
-    expect(left({ segmented: 1, sinks: 0, keepRecent: 1 }).at(-1)).toEqual([2, 3, 4, 5, 6, 7]);
-    expect(simulate(resolveRule({ segmented: 1, sinks: 0, anchorSeesAnchors: 0 }), marks).seen[6]).toEqual([
+    expect(left({ segmented: true, sinks: 0, anchorSeesAnchors: false })).toEqual(plain);
+    expect(left({ segmented: true, sinks: 1 }).at(-1)).toEqual([0, 2, 6, 7]);
+    expect(left({ segmented: true, sinks: 0, keepRecent: 1 }).at(-1)).toEqual([2, 3, 4, 5, 6, 7]);
+    expect(simulate(resolveRule({ segmented: true, sinks: 0, anchorSeesAnchors: false }), marks).seen[6]).toEqual([
       3, 4, 5, 6,
     ]);
     expect(left({ keepWindow: 3, sinks: 1 }).at(-1)).toEqual([0, 6, 7]);
@@ -118,7 +118,7 @@ describe("dropping what no later query can see", () => {
 
   it("counts the keys along the way", () => {
     const marks = marksFrom([0, 0, 1, 0, 0, 0, 1, 0]);
-    const course = cacheCourse(resolveRule({ segmented: 1 }), marks);
+    const course = cacheCourse(resolveRule({ segmented: true }), marks);
     expect([...course.during]).toEqual([1, 2, 3, 3, 4, 5, 6, 4]);
     expect([...course.after]).toEqual([1, 2, 2, 3, 4, 5, 3, 4]);
     expect(cacheCourse({ ...DENSE, window: 2 }, marks, true).after.at(-1)).toBe(3);
@@ -139,8 +139,12 @@ describe("the rule of a model and a policy", () => {
   });
   it("is the policy's where it speaks", () => {
     expect(resolveRule(policies.full().rule, settings)).toEqual(DENSE);
-    expect(resolveRule(policies.window(9).rule, settings)).toEqual({ ...DENSE, keepWindow: 9 });
-    expect(resolveRule(policies.sinks(3, 9).rule, settings)).toEqual({ ...DENSE, sinks: 3, keepWindow: 9 });
+    expect(resolveRule(policies.window({ budget: 9 }).rule, settings)).toEqual({ ...DENSE, keepWindow: 9 });
+    expect(resolveRule(policies.sinks({ budget: 12, first: 3 }).rule, settings)).toEqual({
+      ...DENSE,
+      sinks: 3,
+      keepWindow: 9,
+    });
     expect(resolveRule(policies.anchors({ sinks: 0, keepRecent: 2 }).rule, settings)).toEqual({
       ...DENSE,
       segmented: 1,
@@ -161,8 +165,8 @@ describe("the masks of the golden file", () => {
     ["taa-anllm", policies.anchors({ anchorSeesAnchors: false })],
     ["taa-recent2", policies.anchors({ keepRecent: 2 })],
     ["taa-sinks4-recent1", policies.anchors({ sinks: 4, keepRecent: 1 })],
-    ["window8", policies.window(8)],
-    ["sinks2-window6", policies.sinks(2, 6)],
+    ["window8", policies.window({ budget: 8 })],
+    ["sinks2-window6", policies.sinks({ budget: 8, first: 2 })],
   ])("%s", async (name, policy) => {
     const source = await fileSource(goldenPath("anchors/golden.safetensors"));
     const file = await openSafetensors(source);

@@ -27,6 +27,20 @@ export interface AnchorSettings {
   readonly anchorSeesAnchors: boolean;
 }
 
+/** What queries may see, as policies say it: the keys that no later query can see are dropped. What is left out is the model's. */
+export interface VisibilityRule {
+  /** the last keys that are visible, in every layer; 0 for no limit. A window of the model itself stays what it is. */
+  readonly keepWindow?: number | undefined;
+  /** first positions that stay visible */
+  readonly sinks?: number | undefined;
+  /** of finished segments only the anchors are visible */
+  readonly segmented?: boolean | undefined;
+  /** finished segments that stay whole; with `segmented` */
+  readonly keepRecent?: number | undefined;
+  /** whether an anchor's own row sees the anchors before it */
+  readonly anchorSeesAnchors?: boolean | undefined;
+}
+
 /** What anchor attention does where neither the model nor the caller says otherwise. */
 export const ANCHOR_DEFAULTS: AnchorSettings = { sinks: 1, anchorSeesAnchors: true };
 
@@ -34,14 +48,19 @@ export const ANCHOR_DEFAULTS: AnchorSettings = { sinks: 1, anchorSeesAnchors: tr
  * The whole rule for a model and what a policy asks of it. A model with anchor settings (`anchors`) runs with them unless
  * `asked` says otherwise; what neither says is dense, or {@link ANCHOR_DEFAULTS} where anchors are asked of a model without.
  */
-export function resolveRule(
-  asked: Partial<VisibilityParams> = {},
-  anchors: AnchorSettings | null = null,
-): VisibilityParams {
-  const settings = anchors ?? (asked.segmented === 1 ? ANCHOR_DEFAULTS : null);
-  if (!settings) return { ...DENSE, ...asked };
-  const { sinks, anchorSeesAnchors } = settings;
-  return { ...DENSE, segmented: 1, sinks, anchorSeesAnchors: Number(anchorSeesAnchors), ...asked };
+export function resolveRule(asked: VisibilityRule = {}, anchors: AnchorSettings | null = null): VisibilityParams {
+  const settings = anchors ?? (asked.segmented === true ? ANCHOR_DEFAULTS : null);
+  const models = settings
+    ? { ...DENSE, segmented: 1, sinks: settings.sinks, anchorSeesAnchors: Number(settings.anchorSeesAnchors) }
+    : DENSE;
+  return {
+    window: models.window,
+    keepWindow: asked.keepWindow ?? models.keepWindow,
+    sinks: asked.sinks ?? models.sinks,
+    segmented: Number(asked.segmented ?? models.segmented),
+    keepRecent: asked.keepRecent ?? models.keepRecent,
+    anchorSeesAnchors: Number(asked.anchorSeesAnchors ?? models.anchorSeesAnchors),
+  };
 }
 
 /** Indices, ascending, of the keys that a query sees. `query` is its position and mark. */

@@ -6,7 +6,7 @@ import { TINY } from "../../tests/support/tiny-model.ts";
 import { ReferenceDevice } from "../devices/reference/reference-device.ts";
 import { applyPolicy, type StepStatistics } from "./eviction.ts";
 import { resolveKeeping } from "./keeping.ts";
-import type { CachePolicy, KeyView } from "./policies/policy.ts";
+import type { CachePolicy, ChooserPolicy, KeyView } from "./policies/policy.ts";
 import { CachedSequence, type NewestAttention } from "./sequence.ts";
 import { CacheStore } from "./store.ts";
 
@@ -36,7 +36,7 @@ const sums = (columns: number) => Float32Array.from({ length: columns }, (_, key
 const row = (...numbers: number[]) => new Map([0, 1].map((layer) => [layer, Float32Array.from(numbers)]));
 
 /** A policy per layer that keeps the newest `1 + layer` keys. */
-const byDepth: CachePolicy = {
+const byDepth: ChooserPolicy = {
   name: "by depth",
   isPerLayer: true,
   keep: ({ layer, positions }) =>
@@ -51,7 +51,7 @@ afterEach(() => {
 
 describe("a watcher", () => {
   it("is told each layer's own keys where a policy keeps other keys in each layer", () => {
-    const { sequence, step } = open({ ...byDepth, statistics: ["last"] }, [1]);
+    const { sequence, step } = open({ ...byDepth, statistics: ["last"] as const }, [1]);
     let told: NewestAttention | undefined;
     sequence.onAttention = (attention) => void (told = attention);
     step(1, { attention: new Map([0, 1].map((layer) => [layer, sums(1)])), columns: 1 });
@@ -69,9 +69,9 @@ describe("a watcher", () => {
 describe("statistics", () => {
   const shown: KeyView[] = [];
   const recording = (
-    statistics: NonNullable<CachePolicy["statistics"]>,
-    rest: Partial<CachePolicy> = {},
-  ): CachePolicy => ({
+    statistics: NonNullable<ChooserPolicy["statistics"]>,
+    rest: Partial<ChooserPolicy> = {},
+  ): ChooserPolicy => ({
     name: "recording",
     statistics,
     keep: (view) => {
@@ -135,6 +135,36 @@ describe("a policy", () => {
     step(5);
     expect([...sequence.stored.lists[0]!.positions()]).toEqual([4]);
     expect(store.pools[0]!.live).toBe(1);
+  });
+
+  it("is refused where it keeps more than its budget: at the prompt's end, by layer, and by rule", () => {
+    const own = open({ name: "own", budget: () => 3, keep: () => null });
+    own.sequence.promptLength = 5;
+    own.step(4); // inside the prompt it need not act
+    expect(() => own.step(1)).toThrow('policy "own" keeps 5 keys, but its budget is 3');
+
+    const deep = open({
+      ...byDepth,
+      budget: (layer, of, promptLength) => (layer === 1 ? of + promptLength - 6 : 9),
+    });
+    deep.sequence.promptLength = 5;
+    expect(() => deep.step(5)).toThrow('policy "by depth" keeps 2 keys of layer 1, but its budget is 1');
+
+    const rule = open({ name: "ruled", rule: { keepWindow: 4 }, budget: () => 2 });
+    expect(() => rule.step(5)).toThrow('policy "ruled" keeps 3 keys, but its budget is 2');
+  });
+
+  it("may keep more later where it drops nothing then, as SnapKV does", () => {
+    const { sequence, step } = open({
+      name: "once",
+      budget: () => 2,
+      keep: ({ isPromptEnd, positions }) =>
+        isPromptEnd ? Uint32Array.of(positions.length - 2, positions.length - 1) : null,
+    });
+    sequence.promptLength = 4;
+    step(4);
+    step(1);
+    expect([...sequence.stored.lists[0]!.positions()]).toEqual([2, 3, 4]);
   });
 
   it("by rule drops what no later query sees", () => {

@@ -2,7 +2,7 @@
 
 import { survivors } from "../attention/visibility.ts";
 import type { KeyList } from "./key-list.ts";
-import { canDrop } from "./keeping.ts";
+import { canDrop, type Keeping } from "./keeping.ts";
 import type { AttentionStatistic, KeyView } from "./policies/policy.ts";
 import type { CachedSequence, LayerAttention } from "./sequence.ts";
 import type { CacheStore } from "./store.ts";
@@ -31,7 +31,7 @@ export interface ModelSizes {
 
 /**
  * Updates the statistics of a sequence and lets its policy drop keys. Call it before the next step of the sequence. Throws a
- * RangeError when a policy names keys that are not there, or drops the newest.
+ * RangeError when a policy names keys that are not there, drops the newest, or keeps more than its budget.
  */
 export function applyPolicy(store: CacheStore, rows: SequenceRows, read: StepStatistics, sizes: ModelSizes): void {
   const { sequence } = rows;
@@ -47,7 +47,11 @@ export function applyPolicy(store: CacheStore, rows: SequenceRows, read: StepSta
       const kept = survivors(keeping.dropRule, keys, next);
       if (kept.length < list.length) store.evict(stored, index, kept);
     }
-    if (!keeping.policy.keep) continue;
+    const checkBudget = () => checkKeysLeft(keeping, index, sequence.promptLength, list.length, sizes.layers);
+    if (!keeping.policy.keep) {
+      checkBudget();
+      continue;
+    }
     const view: KeyView = {
       layer: keeping.isPerLayer ? index : null,
       layers: sizes.layers,
@@ -58,10 +62,26 @@ export function applyPolicy(store: CacheStore, rows: SequenceRows, read: StepSta
       statistics: Object.fromEntries(needs.map((name) => [name, list.statistic(name)])),
     };
     const kept = keeping.policy.keep(view);
-    if (!kept) continue;
-    checkKept(keeping.policy.name, kept, list.length);
-    if (kept.length < list.length) store.evict(stored, index, kept);
+    if (kept) {
+      checkKept(keeping.policy.name, kept, list.length);
+      if (kept.length < list.length) store.evict(stored, index, kept);
+    }
+    if (kept || isPromptEnd) checkBudget();
   }
+}
+
+/** Throws a RangeError if a policy has kept more keys of a list than its budget says. */
+function checkKeysLeft(
+  { policy, isPerLayer }: Keeping,
+  index: number,
+  promptLength: number,
+  keys: number,
+  layers: number,
+): void {
+  const most = policy.budget?.(isPerLayer ? index : null, layers, promptLength) ?? Infinity;
+  if (keys <= most) return;
+  const where = isPerLayer ? ` of layer ${index}` : "";
+  throw new RangeError(`policy "${policy.name}" keeps ${keys} keys${where}, but its budget is ${most}`);
 }
 
 /** Throws a RangeError unless a user's policy names ascending indices of the list, the newest among them. */

@@ -34,24 +34,30 @@ describe("resolveKeeping", () => {
   });
 
   it("reads the attention of all layers for statistics, and of the watched ones otherwise", () => {
-    expect(resolveKeeping(plain, policies.heavyHitters(8)).attentionLayers).toEqual([0, 1, 2]);
+    expect(resolveKeeping(plain, policies.heavyHitters({ budget: 8 })).attentionLayers).toEqual([0, 1, 2]);
     expect(resolveKeeping(plain, undefined, [2, 0, 2]).attentionLayers).toEqual([0, 2]);
-    expect(resolveKeeping(plain, policies.keyNorm(8))).toMatchObject({ attentionLayers: [], wantsKeyNorms: true });
+    expect(resolveKeeping(plain, policies.keyNorm({ budget: 8 }))).toMatchObject({
+      attentionLayers: [],
+      wantsKeyNorms: true,
+    });
   });
 
   it("puts sequences in one group exactly if they can share a step", () => {
-    const groups = [undefined, policies.window(4), policies.heavyHitters(8), policies.snapKv({ budget: 40 })].map(
-      (policy) => resolveKeeping(plain, policy).group,
-    );
+    const groups = [
+      undefined,
+      policies.window({ budget: 4 }),
+      policies.heavyHitters({ budget: 8 }),
+      policies.snapKv({ budget: 40 }),
+    ].map((policy) => resolveKeeping(plain, policy).group);
     expect(groups[0]).toBe(resolveKeeping(plain, policies.full()).group);
-    expect(groups[2]).toBe(resolveKeeping(plain, policies.lastQuery(8)).group);
+    expect(groups[2]).toBe(resolveKeeping(plain, policies.lastQuery({ budget: 8 })).group);
     expect(new Set(groups).size).toBe(3);
   });
 
   it("refuses what the model cannot do", () => {
-    expect(() => resolveKeeping(layerWise, { name: "own", isPerLayer: true, rule: { segmented: 1 } })).toThrow(
-      'the policy "own" keeps other keys in each layer, but layers of this model read one another\'s anchors',
-    );
+    expect(() =>
+      resolveKeeping(layerWise, { name: "own", isPerLayer: true, keep: () => null, rule: { segmented: true } }),
+    ).toThrow('the policy "own" keeps other keys in each layer, but layers of this model read one another\'s anchors');
     expect(() => resolveKeeping(plain, undefined, [3])).toThrow("layer 3 cannot be watched: the model has 3 layers");
   });
 });

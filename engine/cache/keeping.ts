@@ -4,6 +4,7 @@ import { DENSE, type VisibilityParams } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
 import { anchorsWithIds, type LineAnchorChooser } from "../attention/anchors.ts";
 import { resolveRule } from "../attention/visibility.ts";
+import { checkPolicy } from "./policies/check-policy.ts";
 import type { CachePolicy } from "./policies/policy.ts";
 
 export interface Keeping {
@@ -24,17 +25,18 @@ export interface Keeping {
 }
 
 /** The model's own rule: it drops only what the model hides from every later query. */
-const MODELS_OWN: CachePolicy = { name: "model" };
+const MODELS_OWN: CachePolicy = { name: "model", rule: {} };
 
 /**
  * Resolves a policy, or none, against a model. The attention of `watched` layers is read back after each step. Throws a RangeError
- * for a policy per layer on a model whose layers share anchors, and for a watched layer that the model lacks.
+ * for a policy that makes no sense, for one per layer on a model whose layers share anchors, and for a watched layer that the model lacks.
  */
 export function resolveKeeping(
   config: ModelConfig,
   policy: CachePolicy = MODELS_OWN,
   watched: readonly number[] = [],
 ): Keeping {
+  checkPolicy(policy);
   const rule = resolveRule(policy.rule, config.anchors);
   // A rule without segments shows what the model does without its anchors: no token is one, and no layer reads another's.
   const hasAnchors = rule.segmented === 1;

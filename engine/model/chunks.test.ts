@@ -9,7 +9,7 @@ import { TINY } from "../../tests/support/tiny-model.ts";
 import { cutIntoChunks } from "./chunks.ts";
 
 const config = parseConfig({ ...TINY });
-const kinds = [resolveKeeping(config), resolveKeeping(config, policies.window(3))];
+const kinds = [resolveKeeping(config), resolveKeeping(config, policies.window({ budget: 3 }))];
 
 it("feeds every token once and in order, at most so many rows a step, one group a step", () => {
   const feeds = fc.array(fc.record({ kind: fc.nat(1), length: fc.integer({ min: 1, max: 30 }) }), { minLength: 1 });

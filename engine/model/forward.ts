@@ -73,7 +73,7 @@ export async function forward(
 
 /** The policy's rule alone. */
 function ruleOf({ name, rule, isAnchor }: CachePolicy): CachePolicy {
-  return { name, ...(rule && { rule }), ...(isAnchor && { isAnchor }) };
+  return { name, rule: rule ?? {}, isAnchor };
 }
 
 /** Stops a pass at its taps. */

@@ -26,7 +26,7 @@ export function withLineAnchors(
   { config, tokenizer }: AnchoredModel,
   onNote?: (note: string) => void,
 ): CachePolicy | undefined {
-  if (policy?.rule?.segmented !== 1 || config.anchors) return policy;
+  if (policy?.rule?.segmented !== true || config.anchors) return policy;
   onNote?.(UNTRAINED);
   if (policy.isAnchor) return policy;
   if (!tokenizer) {

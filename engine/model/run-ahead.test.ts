@@ -36,9 +36,9 @@ describe("steps can be planned ahead", () => {
   it.each([
     ["the model's own way", undefined, true],
     ["all keys", policies.full(), true],
-    ["a window", policies.window(4), false],
-    ["statistics", policies.heavyHitters(8), false],
-    ["norms", policies.keyNorm(8), false],
+    ["a window", policies.window({ budget: 4 }), false],
+    ["statistics", policies.heavyHitters({ budget: 8 }), false],
+    ["norms", policies.keyNorm({ budget: 8 }), false],
   ])("with %s: %s", (_, policy, wanted) => {
     expect(isForeseeable(resolveKeeping(config, policy))).toBe(wanted);
   });

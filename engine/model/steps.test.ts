@@ -43,7 +43,7 @@ describe("a sequence", () => {
 
   it("is told its newest token's attention with the keys of the layer, whatever the policy keeps in it", async () => {
     const { steps, decoder } = opened;
-    for (const policy of [policies.pyramidKv({ budget: 20, window: 6 }), policies.keyNorm(20)]) {
+    for (const policy of [policies.pyramidKv({ budget: 20, window: 6 }), policies.keyNorm({ budget: 20 })]) {
       const sequence = steps.open({ policy, watchedLayers: [0, 2] });
       const told: string[] = [];
       const own: string[] = [];

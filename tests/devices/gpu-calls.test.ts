@@ -55,8 +55,8 @@ const cases: readonly { name: string; options: GenerateOptions; policy?: CachePo
   { name: "greedy", options: {} },
   { name: "sampled", options: { temperature: 1, topK: 20, seed: 1 } },
   { name: "with log-probabilities", options: { logProbs: 1 } },
-  { name: "with sinks", options: {}, policy: policies.sinks(2, 8) },
-  { name: "with heavy hitters", options: {}, policy: policies.heavyHitters(8) },
+  { name: "with sinks", options: {}, policy: policies.sinks({ budget: 10, first: 2 }) },
+  { name: "with heavy hitters", options: {}, policy: policies.heavyHitters({ budget: 8 }) },
 ];
 
 test.each(cases)("$name: one submit a token", async ({ options, policy }) => {

@@ -126,10 +126,10 @@ describe("a model in several memories", () => {
   });
 
   test.each([
-    policies.window(16),
-    policies.heavyHitters(24),
+    policies.window({ budget: 16 }),
+    policies.heavyHitters({ budget: 24 }),
     policies.pyramidKv({ budget: 24, window: 6 }),
-    policies.keyNorm(24),
+    policies.keyNorm({ budget: 24 }),
     policies.anchors(),
   ])("keeps the keys that it keeps in one: $name", async (cache) => {
     const { one, several } = await both(PLAIN, (model) => generated(model, { cache, maxTokens: 60 }));

@@ -18,8 +18,8 @@ const MASKS: readonly (readonly [string, CachePolicy])[] = [
   ["taa-anllm", policies.anchors({ anchorSeesAnchors: false })],
   ["taa-recent2", policies.anchors({ keepRecent: 2 })],
   ["taa-sinks4-recent1", policies.anchors({ sinks: 4, keepRecent: 1 })],
-  ["window8", policies.window(8)],
-  ["sinks2-window6", policies.sinks(2, 6)],
+  ["window8", policies.window({ budget: 8 })],
+  ["sinks2-window6", policies.sinks({ budget: 8, first: 2 })],
 ];
 
 interface Goldens {

@@ -94,8 +94,8 @@ describe.each(rounded)("%s", (cacheType) => {
         AGREEMENT[cacheType],
       );
       for (const cache of [
-        policies.keyNorm(12),
-        policies.heavyHitters(12),
+        policies.keyNorm({ budget: 12 }),
+        policies.heavyHitters({ budget: 12 }),
         policies.snapKv({ budget: 12, window: 4, pool: 3 }),
       ]) {
         const options = { maxTokens: 8, ignoreEndTokens: true, cache };

@@ -138,14 +138,14 @@ describe("a conversation", () => {
   });
 
   test("answers likewise whatever keys its policy keeps", async () => {
-    for (const cache of [policies.full(), policies.window(400)]) {
+    for (const cache of [policies.full(), policies.window({ budget: 400 })]) {
       using chat = model.chat({ cache });
       for (const said of ["keep even numbers", "sort"]) {
         const messages = [...chat.messages, { role: "user", content: said }];
         expect(await chat.prompt(said, few), cache.name).toBe(await whole(messages));
       }
     }
-    using small = model.chat({ cache: policies.sinks(2, 18) });
+    using small = model.chat({ cache: policies.sinks({ budget: 20, first: 2 }) });
     await small.prompt("keep even numbers", few);
     await small.prompt("sort", few);
     const { layers, kvHeads, headDim } = model.config;

@@ -42,7 +42,7 @@ describe("a model", () => {
     const score = (await model.score(HEADS[0]!)).totalLogProb;
     const together = await Promise.all([
       ...HEADS.map((head) => textOf(head)),
-      textOf(HEADS[0]!, { cache: policies.heavyHitters(24) }),
+      textOf(HEADS[0]!, { cache: policies.heavyHitters({ budget: 24 }) }),
       model.forward(HEADS[1]!, { capture: ["blocks.*.attn.hook_pattern"] }),
       model.score(HEADS[0]!),
     ]);

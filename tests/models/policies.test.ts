@@ -19,11 +19,11 @@ const PROMPT = randomTokens(45, 60);
 const T = PROMPT.length;
 
 const POLICIES: readonly CachePolicy[] = [
-  policies.heavyHitters(20),
-  policies.lastQuery(20),
+  policies.heavyHitters({ budget: 20 }),
+  policies.lastQuery({ budget: 20 }),
   policies.snapKv({ budget: 20, window: 6 }),
   policies.pyramidKv({ budget: 20, window: 6 }),
-  policies.keyNorm(20),
+  policies.keyNorm({ budget: 20 }),
 ];
 
 /** The statistics of one layer, from whole patterns [heads, T, T] and keys [T, kvHeads, headDim]. */
@@ -134,7 +134,12 @@ describe.each(DEVICES)("on %s", (name) => {
 
   test("sequences with different policies go through one call, each as it would alone", async () => {
     const { steps, decoder } = opened[0]!;
-    const kinds = [undefined, policies.window(9), policies.heavyHitters(16), policies.sinks(1, 9)];
+    const kinds = [
+      undefined,
+      policies.window({ budget: 9 }),
+      policies.heavyHitters({ budget: 16 }),
+      policies.sinks({ budget: 10, first: 1 }),
+    ];
     const alone: Float32Array[] = [];
     for (const policy of kinds) {
       const sequence = steps.open({ policy });

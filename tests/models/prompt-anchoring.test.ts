@@ -171,9 +171,9 @@ describe.each(DEVICES)("identities on %s", (name) => {
 
   test("works with every kind of cache policy", async () => {
     const kinds = [
-      policies.window(12),
-      policies.sinks(2, 10),
-      policies.heavyHitters(16),
+      policies.window({ budget: 12 }),
+      policies.sinks({ budget: 12, first: 2 }),
+      policies.heavyHitters({ budget: 16 }),
       policies.snapKv({ budget: 12, window: 4 }),
     ];
     for (const cache of kinds) {

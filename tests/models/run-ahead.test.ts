@@ -62,11 +62,16 @@ const CASES: readonly Case[] = [
   { name: "samples", prompts: [prompt], options: { maxTokens: 12, samples: 3 } },
   { name: "log-probabilities", prompts: [prompt], options: { maxTokens: 12, logProbs: 2 } },
   { name: "all keys, by name", prompts: [prompt], options: { maxTokens: 30 }, policy: policies.full() },
-  { name: "a window", prompts: several, options: { maxTokens: 30 }, policy: policies.window(7) },
-  { name: "sinks", prompts: [prompt], options: { maxTokens: 30 }, policy: policies.sinks(2, 6) },
+  { name: "a window", prompts: several, options: { maxTokens: 30 }, policy: policies.window({ budget: 7 }) },
+  { name: "sinks", prompts: [prompt], options: { maxTokens: 30 }, policy: policies.sinks({ budget: 8, first: 2 }) },
   { name: "anchors", prompts: [prompt], options: { maxTokens: 30 }, policy: policies.anchors({ isAnchor: isEven }) },
-  { name: "heavy hitters", prompts: [prompt], options: { maxTokens: 30 }, policy: policies.heavyHitters(8) },
-  { name: "small keys", prompts: [prompt], options: { maxTokens: 30 }, policy: policies.keyNorm(8) },
+  {
+    name: "heavy hitters",
+    prompts: [prompt],
+    options: { maxTokens: 30 },
+    policy: policies.heavyHitters({ budget: 8 }),
+  },
+  { name: "small keys", prompts: [prompt], options: { maxTokens: 30 }, policy: policies.keyNorm({ budget: 8 }) },
 ];
 
 /** Every piece with the cache as it is when the piece comes, and the cache at the end. */

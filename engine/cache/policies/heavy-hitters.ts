@@ -1,26 +1,28 @@
-import { UNMASKED, type CachePolicy } from "./policy.ts";
-import { isInsidePrompt, keepLargest, statisticOf, wholeNumber, type EvictionOptions } from "./selection.ts";
+import { budgetText, keysOf } from "./budget.ts";
+import { UNMASKED, type ChooserPolicy } from "./policy.ts";
+import { checkEviction, isInsidePrompt, keepLargest, statisticOf, type EvictionOptions } from "./selection.ts";
 
 /**
  * Keeps the recent half of the budget (rounded up) and, of the older keys, those with the most attention accumulated over all
  * queries so far: heavy hitters, H2O (arXiv 2306.14048), whose cache is halved in the same way. Differs from the paper: the
- * heads of a layer share one list and their sum decides, where the paper chooses for each head. Throws a RangeError unless
- * `budget` is a whole number >= 1.
+ * heads of a layer share one list and their sum decides, where the paper chooses for each head. Throws a RangeError for a budget
+ * that is none.
  */
-export function heavyHitters(budget: number, { duringPrompt = false }: EvictionOptions = {}): CachePolicy {
-  wholeNumber("heavy-hitters", "budget", budget, 1);
-  const recent = Math.ceil(budget / 2);
+export function heavyHitters(options: EvictionOptions): ChooserPolicy {
+  const { budget, duringPrompt } = checkEviction("heavy-hitters", options);
   return {
-    name: `heavy-hitters:${budget}`,
+    name: `heavy-hitters:${budgetText(budget)}`,
     rule: UNMASKED,
     isPerLayer: true,
     statistics: ["accumulated"],
-    budget: () => budget,
+    budget: (_layer, _layers, promptLength) => keysOf(budget, promptLength),
     keep(view) {
       const keys = view.positions.length;
-      if (keys <= budget || (!duringPrompt && isInsidePrompt(view))) return null;
+      const most = keysOf(budget, view.promptLength);
+      if (keys <= most || (!duringPrompt && isInsidePrompt(view))) return null;
+      const recent = Math.ceil(most / 2);
       const accumulated = statisticOf("heavy-hitters", view, "accumulated");
-      return keepLargest(accumulated, budget - recent, keys - recent, keys);
+      return keepLargest(accumulated, most - recent, keys - recent, keys);
     },
   };
 }

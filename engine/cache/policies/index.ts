@@ -10,7 +10,10 @@ import { sinks } from "./sinks.ts";
 import { snapKv } from "./snap-kv.ts";
 import { window } from "./window.ts";
 
-/** Makes cache policies: `policies.window(256)`, `policies.sinks(4, 256)`, `policies.anchors()`, ... */
+/**
+ * Makes cache policies, all of one shape: `policies.full()`, `policies.window({ budget: 256 })`, `policies.snapKv({ budget: { share: 0.25 } })`,
+ * `policies.anchors()`. A budget is a number of keys or a share of the prompt's: see {@link Budget}.
+ */
 export const policies = {
   full,
   window,
@@ -25,8 +28,11 @@ export const policies = {
 
 export { parsePolicy, POLICY_FORMS } from "./parse.ts";
 export type { LineAnchorOptions } from "./anchors.ts";
+export type { Budget } from "./budget.ts";
 export type { KeyNormOptions } from "./key-norm.ts";
-export { UNMASKED, type AttentionStatistic, type CachePolicy, type KeyView } from "./policy.ts";
-export { pyramidSchedule, type PyramidKvOptions } from "./pyramid-kv.ts";
+export type { AttentionStatistic, CachePolicy, ChooserPolicy, KeyView, RulePolicy } from "./policy.ts";
+export type { PyramidKvOptions } from "./pyramid-kv.ts";
 export type { EvictionOptions } from "./selection.ts";
+export type { SinksOptions } from "./sinks.ts";
 export type { SnapKvOptions } from "./snap-kv.ts";
+export type { WindowOptions } from "./window.ts";

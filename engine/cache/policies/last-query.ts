@@ -1,22 +1,24 @@
-import { UNMASKED, type CachePolicy } from "./policy.ts";
-import { isInsidePrompt, keepLargest, statisticOf, wholeNumber, type EvictionOptions } from "./selection.ts";
+import { budgetText, keysOf } from "./budget.ts";
+import { UNMASKED, type ChooserPolicy } from "./policy.ts";
+import { checkEviction, isInsidePrompt, keepLargest, statisticOf, type EvictionOptions } from "./selection.ts";
 
 /**
  * Keeps the keys that the newest query attends to most, mean over the layer's heads: TOVA (arXiv 2401.06104). The newest key
- * itself always stays; the paper lets it compete. Throws a RangeError unless `budget` is a whole number >= 1.
+ * itself always stays; the paper lets it compete. Throws a RangeError for a budget that is none.
  */
-export function lastQuery(budget: number, { duringPrompt = false }: EvictionOptions = {}): CachePolicy {
-  wholeNumber("last-query", "budget", budget, 1);
+export function lastQuery(options: EvictionOptions): ChooserPolicy {
+  const { budget, duringPrompt } = checkEviction("last-query", options);
   return {
-    name: `last-query:${budget}`,
+    name: `last-query:${budgetText(budget)}`,
     rule: UNMASKED,
     isPerLayer: true,
     statistics: ["last"],
-    budget: () => budget,
+    budget: (_layer, _layers, promptLength) => keysOf(budget, promptLength),
     keep(view) {
       const keys = view.positions.length;
-      if (keys <= budget || (!duringPrompt && isInsidePrompt(view))) return null;
-      return keepLargest(statisticOf("last-query", view, "last"), budget - 1, keys - 1, keys);
+      const most = keysOf(budget, view.promptLength);
+      if (keys <= most || (!duringPrompt && isInsidePrompt(view))) return null;
+      return keepLargest(statisticOf("last-query", view, "last"), most - 1, keys - 1, keys);
     },
   };
 }

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parsePolicy, policies, POLICY_FORMS, pyramidSchedule, type CachePolicy, type KeyView } from "./index.ts";
+import { parsePolicy, policies, POLICY_FORMS, type CachePolicy, type KeyView } from "./index.ts";
+import { pyramidSchedule } from "./pyramid-kv.ts";
 import { keepLargest } from "./selection.ts";
 import { averagePool } from "./snap-kv.ts";
 
@@ -29,9 +30,9 @@ const keptBy = (policy: CachePolicy, view: KeyView): number[] | null => {
 };
 
 const eviction: readonly [name: string, make: (budget: number) => CachePolicy][] = [
-  ["heavy hitters", (budget) => policies.heavyHitters(budget)],
-  ["last query", (budget) => policies.lastQuery(budget)],
-  ["key norm", (budget) => policies.keyNorm(budget)],
+  ["heavy hitters", (budget) => policies.heavyHitters({ budget })],
+  ["last query", (budget) => policies.lastQuery({ budget })],
+  ["key norm", (budget) => policies.keyNorm({ budget })],
   ["SnapKV", (budget) => policies.snapKv({ budget: budget + 1, window: 1 + (budget % 3 < budget ? budget % 3 : 0) })],
   ["PyramidKV", (budget) => policies.pyramidKv({ budget: budget + 1, window: 1, beta: 3 })],
 ];
@@ -110,43 +111,43 @@ describe("by hand", () => {
     const policy = policies.full();
     expect(policy).toEqual({
       name: "full",
-      rule: { keepWindow: 0, sinks: 0, segmented: 0, keepRecent: 0, anchorSeesAnchors: 1 },
+      rule: { keepWindow: 0, sinks: 0, segmented: false, keepRecent: 0, anchorSeesAnchors: true },
     });
   });
 
   it("windows and sinks state their budgets", () => {
-    expect(policies.window(7).budget!(null, 4, Infinity)).toBe(7);
-    expect(policies.sinks(4, 7).budget!(null, 4, Infinity)).toBe(11);
-    expect(policies.sinks(undefined, 7).name).toBe("sinks:4,7");
+    expect(policies.window({ budget: 7 }).budget!(null, 4, Infinity)).toBe(7);
+    expect(policies.sinks({ budget: 11, first: 4 }).budget!(null, 4, Infinity)).toBe(11);
+    expect(policies.sinks({ budget: 11 }).name).toBe("sinks:4,7");
     expect(policies.anchors().budget).toBeUndefined();
   });
 
   it("heavy hitters: the recent half and the most attended of the rest", () => {
     const statistics = { accumulated: floats(9, 1, 5, 7, 0, 0, 0) };
-    expect(keptBy(policies.heavyHitters(4), viewOf(7, { statistics }))).toEqual([0, 3, 5, 6]);
-    expect(keptBy(policies.heavyHitters(5), viewOf(7, { statistics }))).toEqual([0, 3, 4, 5, 6]);
-    expect(keptBy(policies.heavyHitters(1), viewOf(7, { statistics }))).toEqual([6]);
+    expect(keptBy(policies.heavyHitters({ budget: 4 }), viewOf(7, { statistics }))).toEqual([0, 3, 5, 6]);
+    expect(keptBy(policies.heavyHitters({ budget: 5 }), viewOf(7, { statistics }))).toEqual([0, 3, 4, 5, 6]);
+    expect(keptBy(policies.heavyHitters({ budget: 1 }), viewOf(7, { statistics }))).toEqual([6]);
   });
 
   it("last query: the newest and those it attends to most; of equals the newer", () => {
     const statistics = { last: floats(0.3, 0.1, 0.2, 0.2, 0.1, 0.1) };
-    expect(keptBy(policies.lastQuery(3), viewOf(6, { statistics }))).toEqual([0, 3, 5]);
-    expect(keptBy(policies.lastQuery(5), viewOf(6, { statistics }))).toEqual([0, 2, 3, 4, 5]);
+    expect(keptBy(policies.lastQuery({ budget: 3 }), viewOf(6, { statistics }))).toEqual([0, 3, 5]);
+    expect(keptBy(policies.lastQuery({ budget: 5 }), viewOf(6, { statistics }))).toEqual([0, 2, 3, 4, 5]);
   });
 
   it("key norm: the newest and the smallest; the first layers whole if asked", () => {
     const statistics = { "key-norm": floats(3, 1, 2, 5, 4) };
-    expect(keptBy(policies.keyNorm(3), viewOf(5, { statistics }))).toEqual([1, 2, 4]);
-    const whole = policies.keyNorm(3, { wholeLayers: 2 });
+    expect(keptBy(policies.keyNorm({ budget: 3 }), viewOf(5, { statistics }))).toEqual([1, 2, 4]);
+    const whole = policies.keyNorm({ budget: 3, wholeLayers: 2 });
     expect([0, 1, 2].map((layer) => keptBy(whole, viewOf(5, { statistics, layer })))).toEqual([null, null, [1, 2, 4]]);
     expect([1, 2].map((layer) => whole.budget!(layer, 4, 9))).toEqual([Infinity, 3]);
   });
 
   it("acts after each chunk of a prompt if asked", () => {
     const view = viewOf(4, { statistics: { last: floats(4, 3, 2, 1) }, isPromptEnd: false, promptLength: 9 });
-    expect(keptBy(policies.lastQuery(2), view)).toBeNull();
-    expect(keptBy(policies.lastQuery(2, { duringPrompt: true }), view)).toEqual([0, 3]);
-    expect(keptBy(policies.lastQuery(2), { ...view, promptLength: 4 })).toEqual([0, 3]);
+    expect(keptBy(policies.lastQuery({ budget: 2 }), view)).toBeNull();
+    expect(keptBy(policies.lastQuery({ budget: 2, duringPrompt: true }), view)).toEqual([0, 3]);
+    expect(keptBy(policies.lastQuery({ budget: 2 }), { ...view, promptLength: 4 })).toEqual([0, 3]);
   });
 
   it("SnapKV: the window, and of the rest the best after pooling, which takes neighbors along", () => {
@@ -229,19 +230,27 @@ describe("PyramidKV's schedule", () => {
 
 describe("impossible settings", () => {
   it.each<[string, () => unknown, string]>([
-    ["a window of 0", () => policies.window(0), "window: its length must be a whole number of at least 1; it is 0"],
-    ["half a key", () => policies.window(1.5), "at least 1; it is 1.5"],
-    ["sinks below 0", () => policies.sinks(-1, 9), "sinks must be a whole number of at least 0; it is -1"],
-    ["sinks beside nothing", () => policies.sinks(4, 0), "at least 1; it is 0"],
+    [
+      "a window of 0",
+      () => policies.window({ budget: 0 }),
+      "window: budget must be a whole number of at least 1; it is 0",
+    ],
+    ["half a key", () => policies.window({ budget: 1.5 }), "at least 1; it is 1.5"],
+    [
+      "sinks below 0",
+      () => policies.sinks({ budget: 8, first: -1 }),
+      "first must be a whole number of at least 0; it is -1",
+    ],
+    ["sinks and nothing else", () => policies.sinks({ budget: 4 }), "need a budget above 4; it is 4"],
     ["segments below 0", () => policies.anchors({ keepRecent: -2 }), "at least 0; it is -2"],
     ["half a sink", () => policies.anchors({ sinks: 0.5 }), "at least 0; it is 0.5"],
     [
       "a budget of 0",
-      () => policies.heavyHitters(0),
+      () => policies.heavyHitters({ budget: 0 }),
       "heavy-hitters: budget must be a whole number of at least 1; it is 0",
     ],
-    ["a budget below 0", () => policies.lastQuery(-3), "at least 1; it is -3"],
-    ["no number", () => policies.keyNorm(NaN), "at least 1; it is NaN"],
+    ["a budget below 0", () => policies.lastQuery({ budget: -3 }), "at least 1; it is -3"],
+    ["no number", () => policies.keyNorm({ budget: NaN }), "at least 1; it is NaN"],
     [
       "all of it the window",
       () => policies.snapKv({ budget: 32 }),
@@ -287,7 +296,7 @@ describe("policies as text", () => {
     expect(parsePolicy("anchors:sinks=4,recent=1,sees=0").rule).toMatchObject({
       sinks: 4,
       keepRecent: 1,
-      anchorSeesAnchors: 0,
+      anchorSeesAnchors: false,
     });
     expect(parsePolicy("pyramid-kv:50,window=10,beta=4").budget!(0, 4, 999)).toBe(10 + 80 - 10);
   });

@@ -4,8 +4,8 @@
 // prefill, whatever the chunks. A policy with `keep` chooses by what it is shown: it is asked after each step, and what it
 // drops is gone. The ones here answer from the prompt's end on, so that they too give one result whatever the chunks.
 
-import type { VisibilityParams } from "../../../kernels/index.ts";
 import type { LineAnchorChooser } from "../../attention/anchors.ts";
+import type { VisibilityRule } from "../../attention/visibility.ts";
 
 /** Statistics of attention that a policy may ask for; they cost extra kernel calls, so nothing else pays for them. */
 export type AttentionStatistic =
@@ -35,36 +35,51 @@ export interface KeyView {
   readonly statistics: Readonly<Partial<Record<AttentionStatistic, Float32Array>>>;
 }
 
-/** A policy as a plain object; users write their own. */
-export interface CachePolicy {
+/** What all policies have. */
+interface PolicyBase {
   /** as on the command line: `sinks:4,256` */
   readonly name: string;
+  /** which tokens are anchors; those of the model's config by default */
+  readonly isAnchor?: LineAnchorChooser | undefined;
   /**
-   * What queries may see; keys that no later query can see are dropped. It overrides the model's own rule number by number
-   * (see `resolveRule`), so a policy without one leaves a model with anchors its anchors. `window` is the model's: leave it out.
+   * Most keys in a list, by layer (null: one list for all) and length of the prompt (not known: Infinity); absent for policies
+   * that bound nothing. It is checked at the prompt's end, after each step of a {@link RulePolicy}, and whenever a
+   * {@link ChooserPolicy} answers with a list. A policy that keeps more is refused.
    */
-  readonly rule?: Partial<VisibilityParams>;
-  /** which tokens are anchors; absent: those of the model's config */
-  readonly isAnchor?: LineAnchorChooser;
-  /** each layer keeps a list of its own */
-  readonly isPerLayer?: boolean;
-  readonly statistics?: readonly AttentionStatistic[];
-  /** queries of the prompt that the statistic "observed" covers, counted from its end */
-  readonly observedQueries?: number | undefined;
-  /**
-   * Most keys in a list once the policy has acted, by layer (null: one list for all) and length of the prompt (not known:
-   * Infinity); absent for policies that bound nothing.
-   */
-  readonly budget?: (layer: number | null, layers: number, promptLength: number) => number;
-  /** indices into the view, ascending, of the keys to keep; null keeps all */
-  readonly keep?: (view: KeyView) => Uint32Array | null;
+  readonly budget?: ((layer: number | null, layers: number, promptLength: number) => number) | undefined;
 }
+
+/** A policy that drops what its rule hides from every query to come. */
+export interface RulePolicy extends PolicyBase {
+  /** it overrides the model's own rule member by member (see `resolveRule`), so that `{}` leaves a model with anchors its anchors */
+  readonly rule: VisibilityRule;
+  readonly keep?: undefined;
+  readonly isPerLayer?: undefined;
+  readonly statistics?: undefined;
+  readonly observedQueries?: undefined;
+}
+
+/** A policy that chooses by what it is shown, after each step. */
+export interface ChooserPolicy extends PolicyBase {
+  /** returns the indices into the view, ascending, of the keys to keep, the newest among them; null keeps all */
+  readonly keep: (view: KeyView) => Uint32Array | null;
+  /** as in a {@link RulePolicy}; the model's own by default */
+  readonly rule?: VisibilityRule | undefined;
+  /** each layer keeps a list of its own; false by default */
+  readonly isPerLayer?: boolean | undefined;
+  readonly statistics?: readonly AttentionStatistic[] | undefined;
+  /** queries of the prompt that the statistic "observed" covers, counted from its end; with that statistic only */
+  readonly observedQueries?: number | undefined;
+}
+
+/** A policy as a plain object; users write their own. */
+export type CachePolicy = RulePolicy | ChooserPolicy;
 
 /** The part of a rule that says: every kept key is visible, even in a model with anchors. */
 export const UNMASKED = {
   keepWindow: 0,
   sinks: 0,
-  segmented: 0,
+  segmented: false,
   keepRecent: 0,
-  anchorSeesAnchors: 1,
-} as const satisfies Partial<VisibilityParams>;
+  anchorSeesAnchors: true,
+} as const satisfies VisibilityRule;

@@ -1,11 +1,13 @@
-import { UNMASKED, type CachePolicy } from "./policy.ts";
-import { checkPool, checkWindow, wholeNumber } from "./selection.ts";
+import { checkOptions } from "../../options.ts";
+import { budgetText, checkBudget, keysOf } from "./budget.ts";
+import { UNMASKED, type ChooserPolicy } from "./policy.ts";
+import { checkPool, checkWindow } from "./selection.ts";
 import { keepObserved, SNAP_KV_DEFAULTS, type SnapKvOptions } from "./snap-kv.ts";
 
-/** Settings of {@link pyramidKv}; `budget` is the mean over the layers. */
+/** What {@link pyramidKv} takes; `budget` is the mean over the layers. */
 export interface PyramidKvOptions extends SnapKvOptions {
-  /** the deepest layer keeps (budget - window) / beta keys beside the window; default 20 */
-  readonly beta?: number;
+  /** the deepest layer keeps (budget - window) / beta keys and the window; default 20 */
+  readonly beta?: number | undefined;
 }
 
 export const DEFAULT_BETA = 20;
@@ -14,23 +16,28 @@ export const DEFAULT_BETA = 20;
  * {@link pyramidSchedule}'s share for each layer of what SnapKV keeps, once, at the prompt's end: PyramidKV (arXiv
  * 2406.02069). Keys that come later all stay. Throws a RangeError for what SnapKV refuses and unless `beta` is a number >= 1.
  */
-export function pyramidKv(options: PyramidKvOptions): CachePolicy {
-  const { budget, window, pool, beta } = { ...SNAP_KV_DEFAULTS, beta: DEFAULT_BETA, ...options };
-  wholeNumber("pyramid-kv", "budget", budget, 1);
-  checkWindow("pyramid-kv", window, budget);
+export function pyramidKv(options: PyramidKvOptions): ChooserPolicy {
+  checkOptions("pyramid-kv", options, { budget: true, window: true, pool: true, beta: true });
+  const { window = SNAP_KV_DEFAULTS.window, pool = SNAP_KV_DEFAULTS.pool, beta = DEFAULT_BETA } = options;
+  const mean = checkBudget("pyramid-kv", options.budget);
+  checkWindow("pyramid-kv", window, mean);
   checkPool("pyramid-kv", pool);
   if (!(beta >= 1 && beta < Infinity)) {
     throw new RangeError(`pyramid-kv: beta must be a number of at least 1; it is ${beta}`);
   }
-  const budgetOf = (layer: number | null, layers: number, promptLength: number) =>
-    layer === null ? budget : pyramidSchedule({ budget, window, beta, layers, promptLength })[layer]!;
+  const budgetOf = (layer: number | null, layers: number, promptLength: number) => {
+    const budget = keysOf(mean, promptLength, window + 1);
+    return layer === null || budget === Infinity
+      ? budget
+      : pyramidSchedule({ budget, window, beta, layers, promptLength })[layer]!;
+  };
   const changed = [
     ...(beta === DEFAULT_BETA ? [] : [`,beta=${beta}`]),
     ...(window === SNAP_KV_DEFAULTS.window ? [] : [`,window=${window}`]),
     ...(pool === SNAP_KV_DEFAULTS.pool ? [] : [`,pool=${pool}`]),
   ];
   return {
-    name: `pyramid-kv:${budget}${changed.join("")}`,
+    name: `pyramid-kv:${budgetText(mean)}${changed.join("")}`,
     rule: UNMASKED,
     isPerLayer: true,
     statistics: ["observed"],

@@ -1,26 +1,51 @@
 // What the policies share: checks of what they are given, and picking the best keys of a list.
 
-import type { AttentionStatistic, KeyView } from "./policy.ts";
+import { checkOptions, wholeNumber, type OptionNames } from "../../options.ts";
+import { checkBudget, keysOf, type Budget } from "./budget.ts";
+import { UNMASKED, type AttentionStatistic, type ChooserPolicy, type KeyView } from "./policy.ts";
 
-/** When a policy that keeps a budget acts. */
+/** How much a policy keeps of each layer, and when it acts. */
 export interface EvictionOptions {
+  /** keys to keep in each layer */
+  readonly budget: Budget;
   /**
    * false (the default): from the prompt's end on, as in the papers, so that a prompt gives the same result whatever the chunks
    * it goes through in. true: after each chunk too; the peak stays small, and the result depends on the chunks.
    */
-  readonly duringPrompt?: boolean;
+  readonly duringPrompt?: boolean | undefined;
 }
 
-/** Throws a RangeError unless a setting of a policy is a whole number of at least `least`; returns it. */
-export function wholeNumber(policy: string, setting: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new RangeError(`${policy}: ${setting} must be a whole number of at least ${least}; it is ${value}`);
+/** Throws a RangeError for a budget that is none and for options that there are not; returns the options with their defaults. */
+export function checkEviction<T extends EvictionOptions>(
+  policy: string,
+  options: T,
+  more?: OptionNames<Omit<T, keyof EvictionOptions>>,
+): Required<Pick<EvictionOptions, "budget">> & { readonly duringPrompt: boolean } {
+  const names = { budget: true, duringPrompt: true, ...more };
+  checkOptions<object>(policy, options, names);
+  return { budget: checkBudget(policy, options.budget), duringPrompt: options.duringPrompt ?? false };
+}
+
+/** A policy that keeps the first keys and the newest others, a share of the prompt's in all, from the prompt's end on. */
+export function keepEnds(name: string, first: number, budget: Budget): ChooserPolicy {
+  const mostOf = (promptLength: number) => keysOf(budget, promptLength, first + 1);
+  return {
+    name,
+    rule: UNMASKED,
+    budget: (_layer, _layers, promptLength) => mostOf(promptLength),
+    keep(view) {
+      const keys = view.positions.length;
+      const most = mostOf(view.promptLength);
+      if (keys <= most || isInsidePrompt(view)) return null;
+      return Uint32Array.from({ length: most }, (_, i) => (i < first ? i : keys - most + i));
+    },
+  };
 }
 
 /** Throws a RangeError unless the queries that a policy observes leave room in its budget for other keys. */
-export function checkWindow(policy: string, window: number, budget: number): void {
+export function checkWindow(policy: string, window: number, budget: Budget): void {
   wholeNumber(policy, "window", window, 1);
-  if (window < budget) return;
+  if (typeof budget === "object" || window < budget) return;
   throw new RangeError(
     `${policy}: the window of ${window} is always kept and needs a budget above ${window}; it is ${budget}`,
   );

@@ -1,14 +1,16 @@
-import { UNMASKED, type CachePolicy, type KeyView } from "./policy.ts";
-import { checkPool, checkWindow, keepLargest, statisticOf, wholeNumber } from "./selection.ts";
+import { checkOptions } from "../../options.ts";
+import { budgetText, checkBudget, keysOf, type Budget } from "./budget.ts";
+import { UNMASKED, type ChooserPolicy, type KeyView } from "./policy.ts";
+import { checkPool, checkWindow, keepLargest, statisticOf } from "./selection.ts";
 
-/** Settings of {@link snapKv}. */
+/** What {@link snapKv} takes. */
 export interface SnapKvOptions {
-  /** keys to keep of the prompt, the window among them */
-  readonly budget: number;
+  /** keys to keep of the prompt, the window among them; a share is at least one key more than the window */
+  readonly budget: Budget;
   /** last queries of the prompt whose attention decides, and whose keys stay; default 32 */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** width of the average pooling, odd; default 5 */
-  readonly pool?: number;
+  readonly pool?: number | undefined;
 }
 
 export const SNAP_KV_DEFAULTS = { window: 32, pool: 5 } as const;
@@ -17,11 +19,12 @@ export const SNAP_KV_DEFAULTS = { window: 32, pool: 5 } as const;
  * Once, at the prompt's end: keeps the keys of the last `window` tokens and, of those before, the ones with the most attention
  * from these queries, averaged with their neighbors (SnapKV, arXiv 2404.14469), `budget` keys in all. Keys that come later
  * all stay. Differs from the paper: the heads of a layer share one list and their mean decides. Throws a RangeError unless
- * `budget` is a whole number above `window`, `window` one >= 1 and `pool` an odd one.
+ * the budget is a share or above `window`, `window` is a whole number >= 1 and `pool` an odd one.
  */
-export function snapKv(options: SnapKvOptions): CachePolicy {
-  const { budget, window, pool } = { ...SNAP_KV_DEFAULTS, ...options };
-  wholeNumber("snap-kv", "budget", budget, 1);
+export function snapKv(options: SnapKvOptions): ChooserPolicy {
+  checkOptions("snap-kv", options, { budget: true, window: true, pool: true });
+  const { window = SNAP_KV_DEFAULTS.window, pool = SNAP_KV_DEFAULTS.pool } = options;
+  const budget = checkBudget("snap-kv", options.budget);
   checkWindow("snap-kv", window, budget);
   checkPool("snap-kv", pool);
   const changed = [
@@ -29,13 +32,16 @@ export function snapKv(options: SnapKvOptions): CachePolicy {
     ...(pool === SNAP_KV_DEFAULTS.pool ? [] : [`,pool=${pool}`]),
   ];
   return {
-    name: `snap-kv:${budget}${changed.join("")}`,
+    name: `snap-kv:${budgetText(budget)}${changed.join("")}`,
     rule: UNMASKED,
     isPerLayer: true,
     statistics: ["observed"],
     observedQueries: window,
-    budget: () => budget,
-    keep: (view) => (view.isPromptEnd ? keepObserved("snap-kv", view, budget, window, pool) : null),
+    budget: (_layer, _layers, promptLength) => keysOf(budget, promptLength, window + 1),
+    keep(view) {
+      if (!view.isPromptEnd) return null;
+      return keepObserved("snap-kv", view, keysOf(budget, view.promptLength, window + 1), window, pool);
+    },
   };
 }
 

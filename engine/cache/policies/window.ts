@@ -1,11 +1,26 @@
+import { checkOptions } from "../../options.ts";
+import { budgetText, checkBudget, keysOf, type Budget } from "./budget.ts";
 import { UNMASKED, type CachePolicy } from "./policy.ts";
-import { wholeNumber } from "./selection.ts";
+import { keepEnds } from "./selection.ts";
+
+/** What {@link window} takes. */
+export interface WindowOptions {
+  /** keys to keep; with a share, the prompt itself is read without a window */
+  readonly budget: Budget;
+}
 
 /**
- * Keeps the last `length` keys: each query sees itself and the length - 1 before it. Throws a RangeError unless `length` is a
- * whole number >= 1.
+ * Keeps the last `budget` keys: each query sees itself and the budget - 1 keys before it. Throws a RangeError for a budget that is
+ * none.
  */
-export function window(length: number): CachePolicy {
-  wholeNumber("window", "its length", length, 1);
-  return { name: `window:${length}`, rule: { ...UNMASKED, keepWindow: length }, budget: () => length };
+export function window(options: WindowOptions): CachePolicy {
+  checkOptions("window", options, { budget: true });
+  const budget = checkBudget("window", options.budget);
+  const name = `window:${budgetText(budget)}`;
+  if (typeof budget === "object") return keepEnds(name, 0, budget);
+  return {
+    name,
+    rule: { ...UNMASKED, keepWindow: budget },
+    budget: (_layer, _layers, length) => keysOf(budget, length),
+  };
 }
