@@ -15,8 +15,8 @@ export interface Feed {
   readonly promptLength?: number;
 }
 
-/** The largest logits of a row, the largest first; of equal ones the lower token first. */
-export interface Largest {
+/** The top-K logits of a row, in descending order; equal logits are in ascending order of their tokens. */
+export interface TopLogits {
   readonly tokens: Uint32Array;
   readonly logits: Float32Array;
   /** about Σ exp((logit - largest) / temperature) over the whole row; NaN or Infinity if a logit is no number */
@@ -24,14 +24,14 @@ export interface Largest {
 }
 
 /** How the top-K logits of a row are used. */
-export interface LargestOptions {
+export interface TopLogitsOptions {
   readonly temperature: number;
   /** false: the whole row is wanted after all */
-  readonly isEnough: (largest: Largest) => boolean;
+  readonly isEnough: (top: TopLogits) => boolean;
 }
 
 /** K of the top-K logits that a decoder gives: at most this many. */
-export const LARGEST_COUNT = 64;
+export const TOP_LOGITS = 64;
 
 /** How a sequence is opened. */
 export interface SequenceOptions {
@@ -71,7 +71,11 @@ export interface Decoder {
    */
   greedyRun?(feeds: readonly Feed[], steps: number, signal?: AbortSignal): AsyncGenerator<Uint32Array, void, undefined>;
   /** The top-K logits of each feed's row; the whole row where `isEnough` returns false for them. */
-  largest?(feeds: readonly Feed[], options: LargestOptions, signal?: AbortSignal): Promise<(Largest | Float32Array)[]>;
+  topLogits?(
+    feeds: readonly Feed[],
+    options: TopLogitsOptions,
+    signal?: AbortSignal,
+  ): Promise<(TopLogits | Float32Array)[]>;
 }
 
 /** A decoder that can also tell the attention of a sequence's newest tokens. */

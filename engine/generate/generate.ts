@@ -2,7 +2,7 @@
 // the decoder; each equals its own single run. A row that ends leaves the batch and its sequence is closed at once; whatever
 // else happens (an abort, an error, the caller's `break`), every sequence that was opened is closed before the iterator ends.
 
-import type { Decoder, DecoderSequence, Feed, Largest } from "./decoder.ts";
+import type { Decoder, DecoderSequence, Feed, TopLogits } from "./decoder.ts";
 import { checkAlternatives, logProbOf, type ChosenLogProb } from "./log-probs.ts";
 import { anySeed, createRandom, rowSeed } from "./random.ts";
 import { Row, type Piece, type TextOf } from "./rows.ts";
@@ -58,18 +58,18 @@ interface Run {
   readonly signal: AbortSignal | undefined;
   /** copy of a row's logits, for what edits them [vocabSize]; empty if nothing does */
   readonly scratch: Float32Array;
-  /** how many steps in a row asked for whole rows after their largest logits */
+  /** how many steps in a row read whole rows after their top-K logits */
   misses: number;
 }
 
-/** After so many misses in a row a run reads whole rows at once. */
-const MOST_MISSES = 8;
+/** After this many misses in a row, a run reads whole rows only. */
+const MAX_MISSES = 8;
 
 /**
  * Generates text after each of the prompts [tokens] and gives it in pieces as it comes, rows interleaved.
  *
  * Greedy runs without bias, penalties, hook and log-probabilities let the decoder choose; runs with topK, topP or minP and none of
- * those read the largest logits where they are enough; others read all. A row's random
+ * those read the top-K logits where they are enough; others read all. A row's random
  * numbers start at `rowSeed(seed, sampleIndex)`: sample 0 is the plain run, and a prompt's texts do not depend on the other
  * prompts. Prompt and text together have at most `contextLength` tokens.
  *
@@ -181,8 +181,8 @@ function* show(pieces: readonly Piece[], signal: AbortSignal | undefined): Gener
   }
 }
 
-/** A token where the decoder chooses; where the sampler does, a row's logits or the largest of them. */
-type Answer = number | Largest | Float32Array;
+/** A token where the decoder chooses; where the sampler does, a row's logits or its top-K logits. */
+type Answer = number | TopLogits | Float32Array;
 type Answers = ArrayLike<Answer>;
 
 /** The decoder's answers; those to the tokens that it chose itself may follow, as long as no row must end. */
@@ -206,13 +206,13 @@ function letsDecoderChoose({ sampler, logProbs, logitsHook }: Run): boolean {
   return sampler.isGreedy && !sampler.adjusts && logitsHook === undefined && logProbs === undefined;
 }
 
-/** Each feed's logits, or as many of the largest as the sampler needs. */
-async function askForLogits(run: Run, feeds: readonly Feed[]): Promise<(Largest | Float32Array)[]> {
+/** The logits of each feed, or its top-K logits where the sampler needs no more. */
+async function askForLogits(run: Run, feeds: readonly Feed[]): Promise<(TopLogits | Float32Array)[]> {
   const { decoder, sampler, logProbs, logitsHook, signal } = run;
-  const isFew = sampler.drawsFromLargest && logitsHook === undefined && logProbs === undefined;
-  if (!isFew || decoder.largest === undefined || run.misses >= MOST_MISSES) return decoder.logits(feeds, signal);
-  const isEnough = (largest: Largest) => sampler.isEnough(largest);
-  const answers = await decoder.largest(feeds, { temperature: sampler.temperature, isEnough }, signal);
+  const isFew = sampler.drawsFromTopLogits && logitsHook === undefined && logProbs === undefined;
+  if (!isFew || decoder.topLogits === undefined || run.misses >= MAX_MISSES) return decoder.logits(feeds, signal);
+  const isEnough = (top: TopLogits) => sampler.isEnough(top);
+  const answers = await decoder.topLogits(feeds, { temperature: sampler.temperature, isEnough }, signal);
   run.misses = answers.some((answer) => answer instanceof Float32Array) ? run.misses + 1 : 0;
   return answers;
 }
@@ -251,7 +251,7 @@ async function choose(run: Run, row: Row, answer: Answer | undefined): Promise<[
     if (answer !== undefined && answer < sampler.vocabSize) return [answer];
     throw new Error(`the decoder chose token ${answer}: the vocabulary has ${sampler.vocabSize} tokens`);
   }
-  if (!(answer instanceof Float32Array)) return [sampler.pickFromLargest(answer, row.random)];
+  if (!(answer instanceof Float32Array)) return [sampler.pickFromTopLogits(answer, row.random)];
   if (answer.length !== sampler.vocabSize) {
     throw new Error(`the decoder gave ${answer.length} logits for a vocabulary of ${sampler.vocabSize} tokens`);
   }

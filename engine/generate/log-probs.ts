@@ -1,7 +1,7 @@
 // Log-probabilities under the model itself: log-softmax of its raw logits, summed in f64. Bias, penalties, hooks, temperature
 // and the filters of sampling do not enter: the number says what the model believed, not how the token was drawn.
 
-import { argmax, selectLargest } from "./selection.ts";
+import { argmax, selectTopK } from "./ranking.ts";
 
 /** A token and the natural logarithm of its probability. */
 export interface TokenLogProb {
@@ -37,7 +37,7 @@ export function logProbOf(logits: Float32Array, token: number, alternatives = 0)
   const normaliser = logSumExp(logits);
   const entry = (id: number): TokenLogProb => ({ token: id, logProb: (logits[id] as number) - normaliser });
   const likeliest = new Uint32Array(alternatives);
-  const count = alternatives === 0 ? 0 : selectLargest(logits, alternatives, likeliest);
+  const count = alternatives === 0 ? 0 : selectTopK(logits, alternatives, likeliest);
   return { ...entry(token), alternatives: Array.from(likeliest.subarray(0, count), entry) };
 }
 

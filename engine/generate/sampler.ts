@@ -10,9 +10,9 @@
 // It is the order of transformers' logits processors. Among equal logits the lower token counts as the larger. One random number is drawn
 // a token, and the tokens that stay are walked in the order of the vocabulary: a filter that removes nothing changes nothing.
 
-import { LARGEST_COUNT, type Largest } from "./decoder.ts";
+import { TOP_LOGITS, type TopLogits } from "./decoder.ts";
 import type { Random } from "./random.ts";
-import { argmax, selectLargest, selectMass } from "./selection.ts";
+import { argmax, selectTopK, selectMass } from "./ranking.ts";
 
 /** How a token is chosen from its logits. Everything is off by default: the largest logit is taken. */
 export interface SamplingOptions {
@@ -70,8 +70,8 @@ export class Sampler {
   readonly adjusts: boolean;
   /** whether `adjust` looks at the counts */
   readonly needsCounts: boolean;
-  /** whether a row's largest logits can be enough to choose from */
-  readonly drawsFromLargest: boolean;
+  /** whether a row's top-K logits can be enough to choose from */
+  readonly drawsFromTopLogits: boolean;
   readonly temperature: number;
   readonly #topK: number;
   readonly #topP: number;
@@ -120,8 +120,8 @@ export class Sampler {
     this.isGreedy = temperature === 0;
     this.needsCounts = repetitionPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0;
     this.adjusts = this.needsCounts || this.#bias.length > 0;
-    const isFiltered = this.#topK === 0 ? topP < 1 || minP > 0 : this.#topK <= LARGEST_COUNT;
-    this.drawsFromLargest = isFiltered && !this.isGreedy && !this.adjusts;
+    const isFiltered = this.#topK === 0 ? topP < 1 || minP > 0 : this.#topK <= TOP_LOGITS;
+    this.drawsFromTopLogits = isFiltered && !this.isGreedy && !this.adjusts;
   }
 
   /** Applies bias and penalties to logits [vocabSize], in place. */
@@ -146,20 +146,20 @@ export class Sampler {
     }
     if (this.isGreedy) return argmax(logits);
     this.#makeRoom();
-    const count = this.#topK === 0 ? this.#keepOfAll(logits) : this.#keepOfLargest(logits);
+    const count = this.#topK === 0 ? this.#keepOfAll(logits) : this.#keepTopK(logits);
     return this.#draw(count, random());
   }
 
-  /** Whether `pickFromLargest` can choose as `pick` would from the whole row. */
-  isEnough(largest: Largest): boolean {
-    return this.#keptOf(largest) !== undefined;
+  /** Whether `pickFromTopLogits` can choose as `pick` would from the whole row. */
+  isEnough(top: TopLogits): boolean {
+    return this.#keptOf(top) !== undefined;
   }
 
   /** What `pick` would choose from the whole row, of which `isEnough` holds; draws one random number. */
-  pickFromLargest(largest: Largest, random: Random): number {
-    const { tokens, logits } = largest;
-    const kept = this.#keptOf(largest);
-    if (kept === undefined) throw new RangeError(`the ${tokens.length} largest logits are not enough to choose from`);
+  pickFromTopLogits(top: TopLogits, random: Random): number {
+    const { tokens, logits } = top;
+    const kept = this.#keptOf(top);
+    if (kept === undefined) throw new RangeError(`the top ${tokens.length} logits are not enough to choose from`);
     this.#makeRoom();
     for (let i = 0; i < kept; i++) {
       const token = tokens[i] as number;
@@ -170,8 +170,8 @@ export class Sampler {
     return this.#draw(kept, random());
   }
 
-  /** How many of the largest stay; undefined if that cannot be told without the rest, or a logit is no number. */
-  #keptOf({ logits, total }: Largest): number | undefined {
+  /** How many of the top-K logits stay; undefined if that cannot be told without the rest, or a logit is no number. */
+  #keptOf({ logits, total }: TopLogits): number | undefined {
     const first = logits[0] as number;
     if (!(first > -Infinity && total < Infinity)) return undefined;
     const count = this.#topK === 0 ? logits.length : Math.min(this.#topK, logits.length);
@@ -200,10 +200,10 @@ export class Sampler {
   }
 
   /** Steps 4 to 7 with topK: the tokens that stay, in the order of the vocabulary; returns their number. */
-  #keepOfLargest(logits: Float32Array): number {
+  #keepTopK(logits: Float32Array): number {
     const tokens = this.#tokens;
     const weights = this.#weights;
-    const count = selectLargest(logits, this.#topK, tokens);
+    const count = selectTopK(logits, this.#topK, tokens);
     if (count === 0) return argmax(logits); // which throws: there is nothing to choose
     const largest = logits[tokens[0] as number] as number;
     let total = 0;

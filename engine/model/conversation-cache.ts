@@ -99,7 +99,7 @@ export class ConversationCache {
       },
       logits: (feeds, signal) => decoder.logits(feeds, signal),
       greedy: (feeds, signal) => decoder.greedy(feeds, signal),
-      ...(decoder.largest && { largest: (feeds, options, signal) => decoder.largest!(feeds, options, signal) }),
+      ...(decoder.topLogits && { topLogits: (feeds, options, signal) => decoder.topLogits!(feeds, options, signal) }),
       ...(decoder.greedyRun && { greedyRun: (feeds, steps, signal) => decoder.greedyRun!(feeds, steps, signal) }),
     };
   }

@@ -27,8 +27,11 @@ export interface DraftTap extends Omit<Tap, "tensor" | "after"> {
   readonly isEdited: boolean;
 }
 
-/** Where a replay may stop, and another one begin. */
-export type Stage = "body" | "logits" | "greedy" | "scored" | "largest";
+/**
+ * A point of the recording where a replay may stop and another one begin. Up to it are done: `body` keys and values, `logits` logits,
+ * `greedy` the argmax, `scored` the log-probabilities of targets, `topLogits` the top-K logits.
+ */
+export type Stage = "body" | "logits" | "greedy" | "scored" | "topLogits";
 
 /** One line of a draft. */
 export type Entry =

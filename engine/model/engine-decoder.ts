@@ -6,15 +6,16 @@ import type { CachedSequence } from "../cache/sequence.ts";
 import type {
   DecoderSequence,
   Feed,
-  Largest,
-  LargestOptions,
+  TopLogits,
+  TopLogitsOptions,
   SequenceOptions,
   WatchableDecoder,
 } from "../generate/decoder.ts";
 import { cutIntoChunks, type Chunk, type Part } from "./chunks.ts";
-import { topKTensors } from "./largest.ts";
+import { topKTensors } from "./top-logits.ts";
 import { wholeRead } from "./step-inputs.ts";
-import type { Numbers, Stage, Steps, StepReads } from "./steps.ts";
+import type { Stage } from "./draft.ts";
+import type { Numbers, Steps, StepReads } from "./steps.ts";
 
 /** How the sequences of a decoder are opened. */
 export interface EngineDecoderOptions {
@@ -111,18 +112,18 @@ export class EngineDecoder implements WatchableDecoder {
     yield* await this.#steps.runAhead({ parts: chunk.parts, outputs, signal }, steps);
   }
 
-  async largest(
+  async topLogits(
     feeds: readonly Feed[],
-    { temperature, isEnough }: LargestOptions,
+    { temperature, isEnough }: TopLogitsOptions,
     signal?: AbortSignal,
-  ): Promise<(Largest | Float32Array)[]> {
+  ): Promise<(TopLogits | Float32Array)[]> {
     const { vocabSize } = this;
     const variables = { inverseTemperature: 1 / temperature };
-    const answers: (Largest | Float32Array)[] = [];
+    const answers: (TopLogits | Float32Array)[] = [];
     try {
       for (const chunk of this.#chunks(feeds)) {
         const { outputs } = chunk;
-        let rows: Largest[] = [];
+        let rows: TopLogits[] = [];
         let wholeRows: number[] = [];
         const reads: StepReads = {
           reads: (activations) => {
@@ -131,13 +132,13 @@ export class EngineDecoder implements WatchableDecoder {
             return [wholeRead(values, count * k), wholeRead(columnOf, count * k), wholeRead(total, count)];
           },
           more: (data, activations) => {
-            rows = splitLargest(data, outputs.length);
+            rows = splitTopLogits(data, outputs.length);
             const logits = activations.outputs("logits", vocabSize);
             wholeRows = [...rows.keys()].filter((row) => !isEnough(rows[row]!));
             return wholeRows.map((row) => ({ tensor: logits, begin: row * vocabSize, end: (row + 1) * vocabSize }));
           },
         };
-        const [, , , ...whole] = await this.#step(chunk, "largest", signal, reads, variables);
+        const [, , , ...whole] = await this.#step(chunk, "topLogits", signal, reads, variables);
         for (const [i, { feed }] of outputs.entries()) {
           answers[feed] = wholeRows.includes(i) ? (whole[wholeRows.indexOf(i)] as Float32Array) : rows[i]!;
         }
@@ -180,7 +181,7 @@ export class EngineDecoder implements WatchableDecoder {
 }
 
 /** The top-K logits of each row, from what was read of {@link topKTensors}. */
-function splitLargest([values, tokens, totals]: readonly Numbers[], rows: number): Largest[] {
+function splitTopLogits([values, tokens, totals]: readonly Numbers[], rows: number): TopLogits[] {
   const k = values!.length / rows;
   return Array.from({ length: rows }, (_, row) => ({
     tokens: tokens!.subarray(row * k, (row + 1) * k) as Uint32Array,

@@ -19,8 +19,8 @@ export interface Recording extends Readonly<Record<Stage, number>> {
   readonly greedy: number;
   /** the targets' log-probabilities are in `logProbs` */
   readonly scored: number;
-  /** the largest logits are there (see largest.ts) */
-  readonly largest: number;
+  /** the top-K logits are there (see top-logits.ts) */
+  readonly topLogits: number;
 }
 
 /** A step by whose numbers `fuse` compares sizes. */
@@ -56,6 +56,6 @@ export function recordForward(parts: TransformerParts, options: RecordOptions = 
     logits,
     greedy: at("greedy"),
     scored: at("scored"),
-    largest: at("largest"),
+    topLogits: at("topLogits"),
   };
 }

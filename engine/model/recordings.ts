@@ -37,14 +37,14 @@ export class Recordings {
   }
 
   /** The fused pass for sequences kept in this way, recorded on first use; with the top-K logits at its end on demand. */
-  fused(store: CacheStore, keeping: Keeping, wantsLargest: boolean, options: PrepareOptions = {}): Promise<Prepared> {
+  fused(store: CacheStore, keeping: Keeping, wantsTopLogits: boolean, options: PrepareOptions = {}): Promise<Prepared> {
     const { isPerLayer, attentionLayers, wantsKeyNorms } = keeping;
-    const key = JSON.stringify([isPerLayer, attentionLayers, wantsKeyNorms, wantsLargest]);
+    const key = JSON.stringify([isPerLayer, attentionLayers, wantsKeyNorms, wantsTopLogits]);
     const held = this.#fused.get(key);
     if (held) return held;
     const made = store
       .prepare(options.signal)
-      .then(() => this.#prepare(store, { weighedLayers: attentionLayers, wantsKeyNorms, wantsLargest }, options));
+      .then(() => this.#prepare(store, { attentionLayers, wantsKeyNorms, wantsTopLogits }, options));
     this.#fused.set(key, made);
     made.catch(() => this.#fused.delete(key));
     return made;

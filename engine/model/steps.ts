@@ -18,6 +18,7 @@ import type { Call, Program } from "../devices/program.ts";
 import type { DecoderSequence } from "../generate/decoder.ts";
 import { Activations } from "./activations.ts";
 import type { Part } from "./chunks.ts";
+import type { Stage } from "./draft.ts";
 import { Pass } from "./pass.ts";
 import { Recordings } from "./recordings.ts";
 import { Rotation } from "./rotation.ts";
@@ -49,9 +50,6 @@ export interface OpenOptions {
   /** [count, dim] vectors that the sequence and its forks may name as tokens vocabSize, vocabSize + 1, … */
   readonly vectors?: Float32Array | undefined;
 }
-
-/** How far a step goes: keys and values stored, logits, the largest logit, log-probabilities of targets, the top-K logits. */
-export type Stage = "body" | "logits" | "greedy" | "scored" | "largest";
 
 /** A step to make. */
 export interface StepRequest {
@@ -208,7 +206,7 @@ export class Steps {
     const { parts, outputs, until, signal } = request;
     const { keeping } = parts[0]!.sequence;
     const { attentionLayers, wantsKeyNorms } = keeping;
-    const { recording, executable } = await this.#prepared(keeping, until === "largest");
+    const { recording, executable } = await this.#prepared(keeping, until === "topLogits");
     const store = this.#stores.of(keeping);
     return this.#takeTurn(signal, async () => {
       const inputs = planStep(this.#planning, store, parts, { outputs, hasPatterns: attentionLayers.length > 0 });
@@ -364,9 +362,9 @@ export class Steps {
     this.#activations.shrink({ rows: this.chunkRows, outputs: 1, patternCells: 0 });
   }
 
-  #prepared(keeping: Keeping, wantsLargest: boolean) {
+  #prepared(keeping: Keeping, wantsTopLogits: boolean) {
     this.#checkAlive();
-    return this.#recordings.fused(this.#stores.of(keeping), keeping, wantsLargest);
+    return this.#recordings.fused(this.#stores.of(keeping), keeping, wantsTopLogits);
   }
 
   #own(sequence: CachedSequence): CachedSequence {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { PATTERN_KINDS } from "../../kernels/index.ts";
 import { MODEL_TYPES } from "../../loaders/index.ts";
 import { FAMILY_CONFIGS, RECORDED_ROWS, recordFamily } from "../../tests/support/family-models.ts";
-import { LARGEST_COUNT } from "../generate/decoder.ts";
+import { TOP_LOGITS } from "../generate/decoder.ts";
 
 /** The kernels of a program: before the layers, of each layer, behind the layers. */
 function outline({ config, recording }: Awaited<ReturnType<typeof recordFamily>>): string[] {
@@ -61,24 +61,24 @@ describe.each(COSTS)("%s", (name, layerName, bytes) => {
     const layers = Array.from({ length: config.layers }, () => layer);
     expect(outline(made)).toEqual(["embed", ...layers, `select-rows ${norm} linear argmax token-log-prob`]);
     const body = 1 + config.layers * layer.split(" ").length;
-    const { logits, greedy, scored, largest } = recording;
-    expect([recording.body, logits, greedy, scored, largest]).toEqual([body, body + 3, body + 4, body + 5, body + 3]);
+    const { logits, greedy, scored, topLogits } = recording;
+    expect([recording.body, logits, greedy, scored, topLogits]).toEqual([body, body + 3, body + 4, body + 5, body + 3]);
     expect(recording.taps).toEqual([]);
     expect(activationBytes).toBe(bytes);
   });
 
-  test("ends with the largest logits in one call", async () => {
-    const made = await recordFamily(name, { wantsLargest: true });
+  test("ends with the top-K logits in one call", async () => {
+    const made = await recordFamily(name, { wantsTopLogits: true });
     expect(outline(made).at(-1)).toBe(`select-rows ${norm} linear top-k`);
-    const { body, logits, greedy, scored, largest } = made.recording;
-    expect([logits, greedy, scored, largest]).toEqual([body + 3, body + 3, body + 3, body + 4]);
+    const { body, logits, greedy, scored, topLogits } = made.recording;
+    expect([logits, greedy, scored, topLogits]).toEqual([body + 3, body + 3, body + 3, body + 4]);
     // logits and tokens, and a sum, of one output
-    const count = Math.min(LARGEST_COUNT, made.config.vocabSize);
+    const count = Math.min(TOP_LOGITS, made.config.vocabSize);
     expect(made.activationBytes).toBe(bytes + count * (8 + 4) + 8);
   });
 
   test("makes statistics of attention in two calls of their layer, key norms in one", async () => {
-    const weighed = await recordFamily(name, { weighedLayers: [1] });
+    const weighed = await recordFamily(name, { attentionLayers: [1] });
     const withSums = layer.replace("attend", "attend-pattern sum-heads attend");
     expect(outline(weighed).slice(1, 3)).toEqual([layer, withSums]);
     // patterns have no room yet: one number each
@@ -91,7 +91,7 @@ describe.each(COSTS)("%s", (name, layerName, bytes) => {
 });
 
 test("layers with anchors of another layer read its cache, also where their statistics are made", async () => {
-  const { recording } = await recordFamily("llama with layer-wise anchors", { weighedLayers: [2] });
+  const { recording } = await recordFamily("llama with layer-wise anchors", { attentionLayers: [2] });
   const sources = recording.program.calls
     .filter(({ kernel }) => kernel.name.startsWith("attend"))
     .map(({ kernel, label, buffers, params }) => [kernel.name, label, buffers["sourceCache"]?.label, params["kind"]]);

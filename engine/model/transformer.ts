@@ -14,7 +14,7 @@ import { variable } from "../devices/program.ts";
 import type { Activations } from "./activations.ts";
 import type { DraftTensor, Entry } from "./draft.ts";
 import { families } from "./families/index.ts";
-import { topKTensors } from "./largest.ts";
+import { topKTensors } from "./top-logits.ts";
 import { LayerOps, rows } from "./layer-ops.ts";
 import type { Look } from "./taps.ts";
 import type { LayerWeights, ModelWeights } from "./weights.ts";
@@ -32,11 +32,11 @@ export interface RecordOptions {
   /** taps, for looking inside */
   readonly look?: Look | undefined;
   /** layers whose attention, summed over heads, is left in `activations.attentionSums(layer)` */
-  readonly weighedLayers?: readonly number[] | undefined;
+  readonly attentionLayers?: readonly number[] | undefined;
   /** the norms of new keys are left in `activations.keyNorms(layer)` */
   readonly wantsKeyNorms?: boolean | undefined;
-  /** ends with the largest logits, to sample from, in place of the one largest and log-probabilities */
-  readonly wantsLargest?: boolean | undefined;
+  /** ends with the top-K logits, to sample from, in place of argmax and log-probabilities */
+  readonly wantsTopLogits?: boolean | undefined;
 }
 
 const outputs = variable("outputs");
@@ -142,7 +142,7 @@ class ForwardPass {
     const scores = ops.pattern("scores", isDouble); // [rows, heads, columns], or twice the columns
     const scaling = { scale: attentionScales[i]!, softcap: attentionSoftcap ?? 0, window: windows[i]!, ...rule };
     const seen = { ...shape, ...scaling, ...wide, kind: kernels.PATTERN_KINDS.scores };
-    const inputs = { q, ...keys, headBiases: layer.headParams, pattern: scores };
+    const inputs = { q, ...keys, headBiases: layer.headBiases, pattern: scores };
     ops.call(kernels.attendPattern, `${at}.hook_attn_scores`, inputs, seen);
     ops.tap(`${at}.hook_attn_scores`, scores, { isDouble });
 
@@ -151,7 +151,7 @@ class ForwardPass {
     const lines = { rows: variable("softmaxRows"), columns: stride };
     ops.call(kernels.softmax, `${at}.hook_pattern`, { x: scores, y: pattern }, lines);
     ops.tap(`${at}.hook_pattern`, pattern, { isDouble });
-    if (this.#options.weighedLayers?.includes(i)) {
+    if (this.#options.attentionLayers?.includes(i)) {
       const y = activations.attentionSums(i); // [rows, columns]
       ops.call(kernels.sumHeads, `${at}.weights`, { pattern, y }, { rows, heads, columns, stride });
     }
@@ -235,11 +235,11 @@ class ForwardPass {
     const ending = { activation: kernels.ACTIVATIONS.none, softcap: logitSoftcap ?? 0 };
     ops.call(kernels.linear, "head", { x: h, weight, bias, residual: undefined, y: logits }, { ...head, ...ending });
     ops.stage("logits");
-    if (this.#options.wantsLargest) {
+    if (this.#options.wantsTopLogits) {
       const { k, ...places } = topKTensors(activations, vocabSize); // [outputs, k] values and tokens, [outputs] total
       const params = { rows: outputs, columns: vocabSize, k, scale: variable("inverseTemperature") };
-      ops.call(kernels.topK, "head.largest", { x: logits, ...places }, params);
-      ops.stage("largest");
+      ops.call(kernels.topK, "head.topLogits", { x: logits, ...places }, params);
+      ops.stage("topLogits");
       return;
     }
     const list = { rows: outputs, columns: vocabSize };

@@ -40,7 +40,7 @@ export interface LayerWeights {
   readonly down: LinearWeights;
   readonly postMlpNorm: NormWeights | undefined;
   /** [heads, 2] for `attend`: (anchor bias, 1) where this layer reads another layer's anchors */
-  readonly headParams: Tensor | undefined;
+  readonly headBiases: Tensor | undefined;
 }
 export interface ModelWeights {
   readonly embedding: Matrix;
@@ -194,7 +194,7 @@ export class PlacedWeights {
       up: present(this.#linear("up", layer), "up"),
       down: present(this.#linear("down", layer), "down"),
       postMlpNorm: this.#norm("postMlpNorm", layer),
-      headParams: this.#vector("anchorBias", layer, "weight"),
+      headBiases: this.#vector("anchorBias", layer, "weight"),
     };
   }
 
@@ -223,7 +223,7 @@ function present<T>(weight: T | undefined, role: WeightSpec["role"]): T {
 }
 
 /** [heads] -> [heads, 2]: the bias of each head, and 1, by which the attention to anchors is multiplied. */
-function headParams(biases: Float32Array): Float32Array {
+function biasesAndScales(biases: Float32Array): Float32Array {
   return Float32Array.from({ length: 2 * biases.length }, (_, i) => (i % 2 === 0 ? biases[i / 2]! : 1));
 }
 
@@ -251,7 +251,7 @@ export async function loadWeights(
   };
   const placeVector = async (spec: VectorSpec, source: VectorSource) => {
     const values = await source.read(signal);
-    const data = spec.role === "anchorBias" ? headParams(values) : values;
+    const data = spec.role === "anchorBias" ? biasesAndScales(values) : values;
     const tensor = device.createTensor(spec.label, "f32", data.length, "weights");
     made.push(tensor);
     device.write({ tensor, data });

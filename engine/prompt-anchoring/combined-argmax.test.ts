@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../kernels/index.ts";
-import { argmax } from "../generate/selection.ts";
+import { argmax } from "../generate/ranking.ts";
 import { combine, combinedArgmax } from "./contrast.ts";
 
 describe("combinedArgmax", () => {

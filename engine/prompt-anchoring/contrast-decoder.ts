@@ -5,7 +5,7 @@
 // Invariant: rows of strength 1 are never run, and a plan without any others is not decoded here at all.
 
 import type { Decoder, DecoderSequence, Feed, WatchableDecoder } from "../generate/decoder.ts";
-import { argmax } from "../generate/selection.ts";
+import { argmax } from "../generate/ranking.ts";
 import { combine, combinedArgmax, softmax, type Schedule } from "./contrast.ts";
 import type { Span } from "./spans.ts";
 import { createShareMeter, needsShares, strengthsAt, type ShareMeter, type Strength } from "./strength.ts";

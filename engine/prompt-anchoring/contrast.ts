@@ -8,7 +8,7 @@
 // Invariant: where every factor w_k - 1 is 0 the result is the log-softmax of l, bit for bit. Sums are in double precision;
 // nothing is allocated.
 
-import { argmax } from "../generate/selection.ts";
+import { argmax } from "../generate/ranking.ts";
 
 /**
  * How the factor f = w - 1 of each group depends on the step. p are the plain row's probabilities:

@@ -1,7 +1,7 @@
 // Exact mode, the pure parts. SPA's F(w) = l + (w - 1)(l - l_mask) is a first-order reading of f(E_mask + w (E - E_mask)): the model
 // run on amplified embeddings. Rows are embeddings, so that row can be run; here are its embeddings, and what the two differ by.
 
-import { argmax } from "../generate/selection.ts";
+import { argmax } from "../generate/ranking.ts";
 import { logSumExp } from "./contrast.ts";
 
 /**

@@ -6,7 +6,7 @@ import { openFolder, openSafetensors, type ModelConfig, type SafetensorsFile } f
 import { goldenPath } from "../../tests/support/goldens.ts";
 import { openSteps } from "../../tests/support/steps.ts";
 import { ReferenceDevice } from "../devices/reference/reference-device.ts";
-import { argmax } from "../generate/selection.ts";
+import { argmax } from "../generate/ranking.ts";
 import type { EngineDecoder } from "../model/engine-decoder.ts";
 import { combine } from "./contrast.ts";
 import { maskedRows } from "./mask.ts";

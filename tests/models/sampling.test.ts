@@ -1,9 +1,9 @@
-// Sampling from the largest logits that a device chooses gives what sampling from whole rows gives, token for token.
+// Sampling from the top-K logits that a device chooses gives what sampling from whole rows gives, token for token.
 
 import { collect, loadModel, type Device, type Model } from "kedge";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { generate, type GenerateOptions } from "../../engine/generate/generate.ts";
-import type { Decoder, LargestOptions } from "../../engine/generate/decoder.ts";
+import type { Decoder, TopLogitsOptions } from "../../engine/generate/decoder.ts";
 import { DEVICES, testDevice } from "../support/devices.ts";
 import { openSteps, type OpenedSteps } from "../support/steps.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
@@ -11,7 +11,7 @@ import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 const textOf = () => ({ push: (token: number) => String.fromCodePoint(0x100 + token), finish: () => "" });
 const prompts = [randomTokens(9, 3), randomTokens(4, 5)];
 
-/** Whether all, some or none of the steps are expected to do with the largest. */
+/** Whether all, some or none of the steps are expected to need no more than the top-K logits. */
 const CASES: readonly { readonly options: GenerateOptions; readonly whole: "never" | "sometimes" | "always" }[] = [
   { options: { temperature: 1, topK: 20 }, whole: "never" },
   { options: { temperature: 0.7, topK: 5, topP: 0.8, minP: 0.05 }, whole: "never" },
@@ -39,7 +39,7 @@ describe.each(DEVICES)("on %s", (name) => {
   });
 
   test.each(CASES)("$options: whole rows are read $whole", async ({ options, whole }) => {
-    const read = { whole: 0, largest: 0 };
+    const read = { whole: 0, topLogits: 0 };
     const { decoder } = opened;
     const plain: Decoder = {
       vocabSize: decoder.vocabSize,
@@ -56,9 +56,9 @@ describe.each(DEVICES)("on %s", (name) => {
         read.whole += feeds.length;
         return plain.logits(feeds, signal);
       },
-      largest: async (feeds, choice: LargestOptions, signal) => {
-        const answers = await decoder.largest(feeds, choice, signal);
-        for (const answer of answers) read[answer instanceof Float32Array ? "whole" : "largest"]++;
+      topLogits: async (feeds, choice: TopLogitsOptions, signal) => {
+        const answers = await decoder.topLogits(feeds, choice, signal);
+        for (const answer of answers) read[answer instanceof Float32Array ? "whole" : "topLogits"]++;
         return answers;
       },
     };
@@ -68,8 +68,8 @@ describe.each(DEVICES)("on %s", (name) => {
       expect(await collect(generate(counting, textOf, prompts, all))).toEqual(wanted);
     }
     if (whole === "never") expect(read.whole).toBe(0);
-    if (whole === "always") expect(read.largest).toBe(0);
-    else expect(read.largest).toBeGreaterThan(0);
+    if (whole === "always") expect(read.topLogits).toBe(0);
+    else expect(read.topLogits).toBeGreaterThan(0);
   });
 });
 

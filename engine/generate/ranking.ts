@@ -1,4 +1,4 @@
-// Finding the largest of many logits without sorting them all.
+// Ranks logits without sorting all of them: the largest, the top K, and the fewest whose probabilities reach a sum (top P).
 //
 // One order holds everywhere: the larger logit first; of equal ones, the lower token. It is total, so every selection is
 // unique. A logit must be a number or -Infinity (a token that cannot be chosen, which no selection returns); NaN and
@@ -37,7 +37,7 @@ export function argmax(logits: ArrayLike<number>): number {
  * are above -Infinity. One pass with a heap of k: O(V + k log k log(V/k)) on logits in random order. `out` holds `k` >= 1 or
  * more, else RangeError. Throws if a logit is NaN or +Infinity.
  */
-export function selectLargest(logits: Float32Array, k: number, out: Uint32Array): number {
+export function selectTopK(logits: Float32Array, k: number, out: Uint32Array): number {
   if (k < 1 || out.length < k) throw new RangeError(`cannot select ${k} tokens into an array of ${out.length}`);
   let count = 0;
   // A heap with the last of the selection at its root. `floor` is what a logit must exceed to enter.

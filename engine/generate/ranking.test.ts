@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { argmax, selectLargest, selectMass } from "./selection.ts";
+import { argmax, selectTopK, selectMass } from "./ranking.ts";
 
 // Few distinct values, so that ties are common, and tokens that cannot be chosen.
 const logitsWithTies = fc.oneof(
@@ -39,13 +39,13 @@ describe("argmax", () => {
   });
 });
 
-describe("selectLargest", () => {
+describe("selectTopK", () => {
   it("agrees with sorting for every k", () => {
     fc.assert(
       fc.property(logitsWithTies, fc.integer({ min: 1, max: 220 }), (list, k) => {
         const logits = Float32Array.from(list);
         const out = new Uint32Array(k);
-        const count = selectLargest(logits, k, out);
+        const count = selectTopK(logits, k, out);
         expect([...out.subarray(0, count)]).toEqual(sorted(logits).slice(0, k));
       }),
       { numRuns: 500 },
@@ -53,12 +53,10 @@ describe("selectLargest", () => {
   });
 
   it("names NaN even where the heap is full of larger ones, and refuses a k that does not fit", () => {
-    expect(() => selectLargest(Float32Array.of(9, 8, NaN), 2, new Uint32Array(2))).toThrow("token 2 of 3 is NaN");
-    expect(() => selectLargest(Float32Array.of(9, Infinity), 1, new Uint32Array(1))).toThrow(
-      "token 1 of 2 is Infinity",
-    );
-    expect(() => selectLargest(Float32Array.of(9), 2, new Uint32Array(1))).toThrow("2 tokens into an array of 1");
-    expect(() => selectLargest(Float32Array.of(9), 0, new Uint32Array(1))).toThrow(RangeError);
+    expect(() => selectTopK(Float32Array.of(9, 8, NaN), 2, new Uint32Array(2))).toThrow("token 2 of 3 is NaN");
+    expect(() => selectTopK(Float32Array.of(9, Infinity), 1, new Uint32Array(1))).toThrow("token 1 of 2 is Infinity");
+    expect(() => selectTopK(Float32Array.of(9), 2, new Uint32Array(1))).toThrow("2 tokens into an array of 1");
+    expect(() => selectTopK(Float32Array.of(9), 0, new Uint32Array(1))).toThrow(RangeError);
   });
 });
 
