@@ -119,7 +119,7 @@ async function bench(): Promise<void> {
           device,
           promptTokens,
           tokens,
-          ...(quantize ? { quantize } : {}),
+          quantize,
         });
         entries.push({ child, measured: { model: basename(resolve(folder)), device, loaded, rounds: [] } });
       }

@@ -55,7 +55,7 @@ async function clockTokens(
     times.push(performance.now() - begin);
     return false;
   };
-  const options = { maxTokens: count, ignoreEndTokens: true, stopWhen, ...(signal ? { signal } : {}) };
+  const options = { maxTokens: count, ignoreEndTokens: true, stopWhen, signal };
   await collect(model.generate(prompt, options));
   return times;
 }

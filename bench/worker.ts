@@ -10,7 +10,7 @@ export interface Assignment extends Lengths {
   readonly folder: string;
   readonly device: DeviceName;
   /** what matrices are kept as; as stored by default */
-  readonly quantize?: QuantizedFormat;
+  readonly quantize?: QuantizedFormat | undefined;
 }
 
 /** A model that is loaded and warm. */
@@ -47,7 +47,7 @@ function fail(error: unknown): void {
 export async function work({ folder, device, promptTokens, tokens, quantize }: Assignment): Promise<void> {
   try {
     const begin = performance.now();
-    const model = await loadModel(folder, { device, ...(quantize ? { quantize } : {}) });
+    const model = await loadModel(folder, { device, quantize });
     const seconds = (performance.now() - begin) / 1000;
     const sizes = lengthsFor(model, { promptTokens, tokens });
     const { weights: weightBytes } = model.memory();

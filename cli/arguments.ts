@@ -73,7 +73,7 @@ export interface DeviceArguments extends CacheArguments {
   readonly device: DeviceChoice;
   readonly threads?: number;
   readonly deterministic?: boolean;
-  readonly quantize?: QuantizedFormat;
+  readonly quantize?: QuantizedFormat | undefined;
 }
 
 /** Adds --quantize. */

@@ -76,8 +76,8 @@ export const attention: Verb = {
       const [row] = await collect(
         model.generate(prompt.text, {
           ...samplingOptions(given),
-          ...(given.cache && { cache: given.cache }),
-          ...(anchoring && { anchoring }),
+          cache: given.cache,
+          anchoring,
           signal: terminal.signal,
           onNote: notesOf(terminal),
         }),
@@ -101,8 +101,8 @@ function studyText(
   return studyAttention(model, [...tokens, ...generated], {
     promptLength: tokens.length,
     signal: terminal.signal,
-    ...(layers && { dilutionLayers: layers }),
-    ...(cache && { cache }),
+    dilutionLayers: layers,
+    cache,
   });
 }
 

@@ -113,7 +113,7 @@ class Conversation {
 
   #open(): ChatSession {
     const { system, cache } = this.#given;
-    return this.#model.chat({ ...(system !== undefined && { system }), ...(cache && { cache }) });
+    return this.#model.chat({ system, cache });
   }
 
   #prompt(): void {

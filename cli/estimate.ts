@@ -22,7 +22,7 @@ import type { Verb } from "./verb.ts";
 
 interface EstimateArguments extends CacheArguments {
   readonly context?: number;
-  readonly quantize?: QuantizedFormat;
+  readonly quantize?: QuantizedFormat | undefined;
   readonly json?: boolean;
 }
 

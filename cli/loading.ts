@@ -23,11 +23,11 @@ export function loadOptions(given: DeviceArguments & { readonly context?: number
   }
   return {
     device,
-    ...(threads === undefined ? {} : { threads }),
-    ...(deterministic === undefined ? {} : { deterministic }),
-    ...(quantize === undefined ? {} : { quantize }),
-    ...(cacheType === undefined ? {} : { cacheType }),
-    ...(context === undefined ? {} : { contextLength: context }),
+    threads,
+    deterministic,
+    quantize,
+    cacheType,
+    contextLength: context,
   };
 }
 

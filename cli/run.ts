@@ -109,9 +109,9 @@ async function write(
     const pieces = model.generate(prompt, {
       ...samplingOptions(given),
       samples,
-      ...(anchoring && { anchoring }),
-      ...(cache === undefined ? {} : { cache }),
-      ...(logProbs === undefined ? {} : { logProbs }),
+      anchoring,
+      cache,
+      logProbs,
       stopWhen: pace.stopWhen,
       signal: terminal.signal,
       onNote: (note) => terminal.note(`note: ${note}`),

@@ -25,7 +25,7 @@ type TunedDevice = (typeof DEVICES)[number];
 interface TuneKernelsArguments {
   readonly device: readonly TunedDevice[];
   readonly threads?: number;
-  readonly quantize?: QuantizedFormat;
+  readonly quantize?: QuantizedFormat | undefined;
   readonly quick?: boolean;
   readonly approximate?: boolean;
   readonly reset?: boolean;
@@ -91,7 +91,7 @@ async function tuneAll(terminal: Terminal, models: readonly string[], given: Tun
     for (const device of given.device) {
       const { threads, quantize } = given;
       const ofDevice = device === "wasm" && threads !== undefined ? { device, threads } : { device };
-      const options = loadOptions({ ...ofDevice, ...(quantize && { quantize }) });
+      const options = loadOptions({ ...ofDevice, quantize });
       try {
         await withModel(found, { ...options, tune: "never" }, terminal, async ({ model, name }) => {
           const result = await terminal.withBar((bar) =>

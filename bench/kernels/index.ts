@@ -44,7 +44,7 @@ async function openAll(requests: readonly DeviceRequest[], rivals: readonly Riva
   const modules = rivals.flatMap(({ module }) => (module ? [module] : []));
   const opened: OpenedDevice[] = [];
   for (const { id, name, threads } of requests) {
-    const options = { wasm: { modules }, ...(threads === undefined ? {} : { threads }) };
+    const options = { wasm: { modules }, threads };
     opened.push({ id, device: await openDevice(name, options) });
   }
   return opened;

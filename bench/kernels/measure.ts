@@ -94,7 +94,7 @@ export async function measureDevices(
   for (const { id, device } of opened) {
     onProgress?.(`${id}: measuring what it can do at most`);
     const sizes = peak ?? (device.name === "reference" ? SLOW_PEAK : {});
-    const found = await measurePeak(device, { rounds, ...sizes, ...(signal ? { signal } : {}) });
+    const found = await measurePeak(device, { rounds, ...sizes, signal });
     measured.push({ id, description: device.description, peak: found });
   }
   return measured;
@@ -166,9 +166,9 @@ async function rowsOf(
       rounds,
       secondsPerRun,
       implementations: [...own, ...others],
-      ...(format ? { format } : {}),
-      ...(isStreamed ? { streamBytes } : {}),
-      ...(signal ? { signal } : {}),
+      format,
+      streamBytes: isStreamed ? streamBytes : undefined,
+      signal,
     });
     return timings.map((timing) => {
       const isRival = others.some(({ name }) => name === timing.implementation);

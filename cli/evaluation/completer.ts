@@ -75,10 +75,10 @@ export function modelCompleter(model: Model, decoding: Decoding, { onTokens, onN
         seed,
         maxTokens,
         signal,
-        ...(onNote && { onNote }),
+        onNote,
         stopWhen: ({ text, promptIndex }) => completionEnd(batch[chosen[promptIndex]!]!.stop, text) !== undefined,
-        ...(cache && { cache }),
-        ...(isAnchored && { anchoring: { strength: strengthOf(decoding), onNote: onAnchoringNote } }),
+        cache,
+        anchoring: isAnchored ? { strength: strengthOf(decoding), onNote: onAnchoringNote } : undefined,
       };
       const prompts = chosen.map((index): string | PromptWithAnchors => {
         const { prompt } = batch[index]!;

@@ -67,13 +67,13 @@ export interface Executable {
 /** How a program is prepared. */
 export interface PrepareOptions {
   /** keeps, of the implementations that fit a call, those it returns true for; used by tests and benches to force one */
-  readonly only?: (call: Call, implementation: Implementation) => boolean;
+  readonly only?: ((call: Call, implementation: Implementation) => boolean) | undefined;
   /** false: implementations that had no known-answer test yet are taken without one, by who checks their results */
-  readonly isTested?: boolean;
+  readonly isTested?: boolean | undefined;
   /** false: `tuning` is not followed, but the device's own order */
-  readonly isTuned?: boolean;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, of: number) => void;
+  readonly isTuned?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, of: number) => void) | undefined;
 }
 
 /** Bytes in use; counted, not estimated. */

@@ -2,6 +2,7 @@
 // otherwise. Software adapters are never chosen by themselves. Each device's code is loaded when it is asked for.
 
 import { UnsupportedError } from "../../loaders/index.ts";
+import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
 import type { Device, DeviceName } from "./device.ts";
 import type { WasmOptions } from "./wasm/wasm-options.ts";
 import type { WebGlProbe } from "./webgl/probe.ts";
@@ -14,14 +15,14 @@ export type DeviceChoice = DeviceName | "auto";
 /** Settings of the devices; each takes what concerns it. */
 export interface DeviceOptions {
   /** threads of `wasm`; all cores by default */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** only implementations with a fixed order of summation, and no tuning */
-  readonly deterministic?: boolean;
+  readonly deterministic?: boolean | undefined;
   /** settings of `webgpu`, a device of the caller's own among them */
-  readonly webgpu?: WebGpuOptions;
-  readonly wasm?: WasmOptions;
+  readonly webgpu?: WebGpuOptions | undefined;
+  readonly wasm?: WasmOptions | undefined;
   /** settings of `webgl`, a context of the caller's own among them */
-  readonly webgl?: WebGlOptions;
+  readonly webgl?: WebGlOptions | undefined;
 }
 
 /** What `auto` takes on this machine, and why. */
@@ -49,8 +50,22 @@ export function chooseWithoutWebGpu(lack: string, webgl: WebGlProbe): Choice {
   return { name: "webgl", reason: `there is a GPU through WebGL2: ${webgl.description}; ${lack}` };
 }
 
-/** Opens a device. Throws an UnsupportedError when this machine has none of that name. */
+/** The settings of devices by name. */
+export const DEVICE_OPTIONS: OptionNames<DeviceOptions> = {
+  threads: true,
+  deterministic: true,
+  webgpu: true,
+  wasm: true,
+  webgl: true,
+};
+
+/**
+ * Opens a device. Throws an UnsupportedError when this machine has none of that name, and a RangeError for settings that do not
+ * exist or are out of range.
+ */
 export async function openDevice(choice: DeviceChoice = "auto", options: DeviceOptions = {}): Promise<Device> {
+  checkOptions("openDevice", options, DEVICE_OPTIONS);
+  wholeNumbers("openDevice", { threads: options.threads }, 1);
   const { threads, deterministic } = options;
   const common = deterministic === undefined ? {} : { deterministic };
   const name = choice === "auto" ? (await chooseDevice(options)).name : choice;

@@ -134,7 +134,11 @@ export class Row {
     if (stopWhen !== undefined) {
       const tokens = this.tokens.slice(this.promptLength);
       const state = { text: this.#history, tokens, promptIndex: this.promptIndex, sampleIndex: this.sampleIndex };
-      if (stopWhen(state)) return "predicate";
+      const ends: unknown = stopWhen(state); // a caller in JavaScript may give an async function
+      if (ends instanceof Promise) {
+        throw new RangeError("stopWhen returned a promise: it must say true or false at once, so it cannot be async");
+      }
+      if (ends) return "predicate";
     }
     if (this.tokens.length - this.promptLength >= maxTokens) return "max-tokens";
     if (this.tokens.length >= contextLength) return "context-full";

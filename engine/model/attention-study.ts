@@ -9,19 +9,21 @@ import { isVisible } from "../../kernels/index.ts";
 import { marksOf } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
 import { resolveKeeping } from "../cache/keeping.ts";
+import { checkOptions } from "../options.ts";
 import type { Model } from "./model.ts";
+import { STUDY_OPTIONS } from "./option-names.ts";
 import type { CapturedTensor } from "./captured.ts";
 import { withLineAnchors } from "./line-anchors.ts";
 
 /** What to study. */
 export interface AttentionStudyOptions {
   /** tokens of the prompt; the rest is what was generated after it; all by default */
-  readonly promptLength?: number;
+  readonly promptLength?: number | undefined;
   /** layers whose mean the dilution is; the last by default, as in the paper */
-  readonly dilutionLayers?: readonly number[];
+  readonly dilutionLayers?: readonly number[] | undefined;
   /** the policy by whose rule keys are visible */
-  readonly cache?: CachePolicy;
-  readonly signal?: AbortSignal;
+  readonly cache?: CachePolicy | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One layer's attention, all heads together and each alone. */
@@ -52,6 +54,7 @@ export async function studyAttention(
   tokens: readonly number[],
   options: AttentionStudyOptions = {},
 ): Promise<AttentionStudy> {
+  checkOptions("studyAttention", options, STUDY_OPTIONS);
   const { config, tokenizer } = model;
   const { promptLength = tokens.length, signal } = options;
   const cache = withLineAnchors(options.cache, model);
@@ -71,8 +74,8 @@ export async function studyAttention(
     const { captured } = await model.forward(tokens, {
       capture: group.map((layer) => `blocks.${layer}.attn.hook_pattern`),
       logits: "none",
-      ...(cache && { cache }),
-      ...(signal && { signal }),
+      cache,
+      signal,
     });
     for (const layer of group) {
       const pattern = captured[`blocks.${layer}.attn.hook_pattern`]!;

@@ -12,7 +12,8 @@ import {
 } from "../../loaders/index.ts";
 import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "../../kernels/index.ts";
 import type { Device } from "../devices/device.ts";
-import { openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
+import { DEVICE_OPTIONS, openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
+import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
 import type { TuneMode } from "../tuning/measured.ts";
 import { configAsStored } from "./config-as-stored.ts";
 import { dryRun } from "./dry-run.ts";
@@ -34,27 +35,41 @@ export interface LoadProgress {
 /** Options of {@link loadModel}: the device and its options, formats of weights and cache, sizes, and where to get files. */
 export interface LoadOptions extends DeviceOptions {
   /** by name, `auto`, or a device opened by the caller, which then stays the caller's to dispose of */
-  readonly device?: DeviceChoice | Device | undefined;
+  readonly device?: DeviceChoice | Device | undefined | undefined;
   /** most tokens of a sequence; the model's own limit by default */
-  readonly contextLength?: number | undefined;
+  readonly contextLength?: number | undefined | undefined;
   /** most tokens kept by all sequences together */
-  readonly maxCachedTokens?: number | undefined;
+  readonly maxCachedTokens?: number | undefined | undefined;
   /** keep matrices as int8 or int4 in groups of 32, made while loading; as stored by default, quantized files included. See docs/numerics.md */
-  readonly quantize?: QuantizedFormat | undefined;
+  readonly quantize?: QuantizedFormat | undefined | undefined;
   /** what numbers of keys and values are kept as: f32 by default; f16 takes half the bytes, int8 about a quarter */
-  readonly cacheType?: CacheFormat | undefined;
+  readonly cacheType?: CacheFormat | undefined | undefined;
   /** rows of one prefill step; the device's preference by default */
-  readonly chunkRows?: number | undefined;
+  readonly chunkRows?: number | undefined | undefined;
   /**
    * Measured choice of kernel variants: follow what is kept for this machine ("kept"), time what is not within a second ("quick"),
    * or neither ("never"). By default a GPU with nothing kept is timed, and what is kept is followed.
    */
-  readonly tune?: TuneMode | undefined;
+  readonly tune?: TuneMode | undefined | undefined;
   /** measured choice may take variants that round what others do not; false by default */
-  readonly allowApproximate?: boolean | undefined;
+  readonly allowApproximate?: boolean | undefined | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AbortSignal | undefined | undefined;
 }
+
+const LOAD_OPTIONS: OptionNames<LoadOptions> = {
+  ...DEVICE_OPTIONS,
+  device: true,
+  contextLength: true,
+  maxCachedTokens: true,
+  quantize: true,
+  cacheType: true,
+  chunkRows: true,
+  tune: true,
+  allowApproximate: true,
+  onProgress: true,
+  signal: true,
+};
 
 /**
  * Where a model comes from: a folder's path, `owner/name` on the Hugging Face Hub, the name of a model that is installed with this
@@ -69,7 +84,11 @@ export type ModelSource = string | URL | FolderFiles | ModelFolder;
  * DeviceError when the device fails.
  */
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  const { signal, onProgress } = options;
+  checkOptions("loadModel", options, LOAD_OPTIONS);
+  const { signal, onProgress, contextLength, maxCachedTokens, chunkRows, threads } = options;
+  wholeNumbers("loadModel", { contextLength, maxCachedTokens, chunkRows, threads }, 1);
+  const { deterministic, webgpu, wasm, webgl } = options;
+  const deviceOptions = { threads, deterministic, webgpu, wasm, webgl };
   const report = (stage: LoadProgress["stage"], done: number, of: number, detail: string) =>
     onProgress?.({ stage, done, of, detail });
   signal?.throwIfAborted();
@@ -91,7 +110,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   report("files", 2, 3, "tokenizer");
   const ownsDevice = typeof options.device !== "object";
   // workers start and kernels compile while the tokenizer is read
-  const opening = typeof options.device === "object" ? options.device : openDevice(options.device, options);
+  const opening = typeof options.device === "object" ? options.device : openDevice(options.device, deviceOptions);
   const [opened, read] = await Promise.allSettled([opening, readTokenizer(folder, signal)]);
   let device = opened.status === "fulfilled" ? opened.value : undefined;
   let loaded: { readonly weights: ModelWeights } | undefined;
@@ -101,13 +120,13 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
     const tokenizer = read.value;
     const weightOptions = { file: folder.name, quantize: options.quantize, signal };
     const stepsOptions = {
-      contextLength: options.contextLength,
-      maxSlots: options.maxCachedTokens,
-      chunkRows: options.chunkRows,
+      contextLength,
+      maxSlots: maxCachedTokens,
+      chunkRows,
       cacheType: options.cacheType,
     };
     const plan = { checkpoint, config: declared, weightOptions, stepsOptions };
-    device = await dryRun(device, plan, options.device, options);
+    device = await dryRun(device, plan, options.device, deviceOptions);
     const config = await configAsStored(declared, checkpoint, signal);
     const { weights, unused } = (loaded = await loadWeights(device, checkpoint, config, {
       ...weightOptions,
@@ -117,13 +136,13 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       const { tuneAtLoad } = await import("../tuning/measured.ts");
       await tuneAtLoad({ device, config, weights, stepsOptions }, options.tune, {
         allowApproximate: options.allowApproximate ?? false,
-        ...(signal ? { signal } : {}),
+        signal,
         onProgress: (done, of, detail) => report("tuning", done, of, detail),
       });
     }
     const steps = await Steps.create(device, config, weights, {
       ...stepsOptions,
-      ...(signal ? { signal } : {}),
+      signal,
       onProgress: (done, of) => report("kernels", done, of, "kernels"),
     });
     const notes = notesOn({ declared, config, tokenizer, unused, quantized });

@@ -16,6 +16,7 @@ import { collect, generate, type GenerateOptions, type Generation } from "../gen
 import type { Piece, TextOf } from "../generate/rows.ts";
 import type { WatchableDecoder } from "../generate/decoder.ts";
 import { score, type Score } from "../generate/score.ts";
+import { checkOptions } from "../options.ts";
 import type { AnchoredMessage } from "../prompt-anchoring/chat-anchors.ts";
 import type { ExactComparison } from "../prompt-anchoring/exact.ts";
 import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/options.ts";
@@ -26,6 +27,14 @@ import { EmbeddingTable } from "./embeddings.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
 import type { ForwardOptions, ForwardResult } from "./forward.ts";
 import { withLineAnchors } from "./line-anchors.ts";
+import {
+  ANCHORING_OPTIONS,
+  FORWARD_OPTIONS,
+  GENERATE_OPTIONS,
+  SCORE_OPTIONS,
+  TUNE_KERNELS_OPTIONS,
+  TURN_OPTIONS,
+} from "./option-names.ts";
 import { tokenLogProbs } from "./token-log-probs.ts";
 import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
@@ -44,6 +53,13 @@ export interface ModelGenerateOptions extends GenerateOptions {
 
 /** A prompt: text, tokens, or the messages of a chat. */
 export type Prompt = string | readonly number[] | readonly AnchoredMessage[];
+
+/** How a text is scored. */
+export interface ScoreOptions {
+  /** which keys stay in the cache; the model's own way by default */
+  readonly cache?: CachePolicy | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** What {@link Model.generateUntilPassed} gives. */
 export interface CheckedGeneration extends Generation {
@@ -118,6 +134,7 @@ export class Model implements AsyncDisposable {
    * several.
    */
   async complete(prompt: Prompt | PromptWithAnchors, options: ModelGenerateOptions = {}): Promise<Generation> {
+    checkOptions("complete", options, GENERATE_OPTIONS);
     const { samples = 1 } = options;
     if (samples !== 1) {
       throw new RangeError(
@@ -133,6 +150,7 @@ export class Model implements AsyncDisposable {
     prompts: readonly (Prompt | PromptWithAnchors)[],
     options: ModelGenerateOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
+    checkOptions("generate", options, GENERATE_OPTIONS);
     const { cache, ...rest } = options;
     const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, options.onNote) });
     yield* this.#decode(decoder, prompts, rest);
@@ -185,7 +203,9 @@ export class Model implements AsyncDisposable {
   async compareWithExact(
     prompt: Prompt | PromptWithAnchors,
     strengths: readonly number[],
-    options: Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & { readonly signal?: AbortSignal } = {},
+    options: Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & {
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<ExactComparison[]> {
     const { signal, ...anchoring } = options;
     const { compareExact } = await promptAnchoring();
@@ -209,16 +229,17 @@ export class Model implements AsyncDisposable {
     const host: ChatHost = {
       tokenizer: this.tokenizer,
       decoder,
-      generate: (using, prompt, turn, template) => this.#decode(using, [prompt], turn, template),
+      generate: (using, prompt, turn, template) => {
+        checkOptions("chat", turn, TURN_OPTIONS);
+        return this.#decode(using, [prompt], turn, template);
+      },
     };
     return new ChatSession(host, rest);
   }
 
   /** Log-probability of each token after the first, and the perplexity. */
-  async score(
-    prompt: Prompt,
-    options: { readonly cache?: CachePolicy; readonly signal?: AbortSignal } = {},
-  ): Promise<Score> {
+  async score(prompt: Prompt, options: ScoreOptions = {}): Promise<Score> {
+    checkOptions("score", options, SCORE_OPTIONS);
     const tokens = this.tokenize(prompt);
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
     const { cache, signal } = options;
@@ -228,6 +249,7 @@ export class Model implements AsyncDisposable {
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */
   async forward(prompt: Prompt, options: ForwardOptions = {}): Promise<ForwardResult> {
+    checkOptions("forward", options, FORWARD_OPTIONS);
     const cache = withLineAnchors(options.cache, this);
     const tokens = this.tokenize(prompt);
     const { forward } = await import("./forward.ts");
@@ -251,6 +273,7 @@ export class Model implements AsyncDisposable {
     contrast: ContrastOptions | undefined,
     template: ChatOptions = {},
   ): Promise<PlannedPrompt[]> {
+    if (anchoring) checkOptions("anchoring", anchoring, ANCHORING_OPTIONS);
     if (anchoring && contrast) throw new RangeError("anchoring and contrast were both asked for: choose 1 of the 2");
     const { planAnchoring, planContrast } = await promptAnchoring();
     const parts = { tokenizer: this.tokenizer, embeddings: this.#embeddings, template };
@@ -282,6 +305,7 @@ export class Model implements AsyncDisposable {
    * UnsupportedError on a device that does not choose by measuring: `reference`, `webgl`, and any with `deterministic`.
    */
   async tuneKernels(options: TuneKernelsOptions = {}): Promise<KernelTuning> {
+    checkOptions("tuneKernels", options, TUNE_KERNELS_OPTIONS);
     const { device, config, contextLength, cacheType } = this;
     if (!device.tuning) throw new UnsupportedError(`nothing is chosen by measuring on ${device.description}`);
     const { tuneModel } = await import("../tuning/measured.ts");

@@ -20,6 +20,7 @@ import {
 } from "../../loaders/index.ts";
 import { CheckpointReader } from "./checkpoint-reader.ts";
 import { configAsStored } from "./config-as-stored.ts";
+import { checkOptions } from "../options.ts";
 import type { ModelSource } from "./load-model.ts";
 import { isOuter, type MatrixTensor } from "./weight-list.ts";
 import { findWeights, quantizedFormatOf } from "./weights.ts";
@@ -83,8 +84,10 @@ const KNOWN_FILES = [
 export async function quantizeModel(
   source: ModelSource,
   out: string,
-  { format, onProgress, signal }: QuantizeModelOptions,
+  options: QuantizeModelOptions,
 ): Promise<QuantizedModel> {
+  checkOptions("quantizeModel", options, { format: true, onProgress: true, signal: true });
+  const { format, onProgress, signal } = options;
   if (!isQuantized(format)) throw new UnsupportedError(`format is "${String(format)}": use "int8" or "int4"`);
   const { folder } = await findFolder(source, { signal });
   const declared = await loadConfig(folder, signal);

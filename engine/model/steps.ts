@@ -132,8 +132,8 @@ export class Steps {
     const steps = new Steps(device, config, weights, options);
     const { signal, onProgress } = options;
     await steps.#recordings.fused(steps.#stores.of(steps.#modelsOwn), steps.#modelsOwn, false, {
-      ...(signal && { signal }),
-      ...(onProgress && { onProgress }),
+      signal,
+      onProgress,
     });
     return steps;
   }

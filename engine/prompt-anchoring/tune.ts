@@ -5,6 +5,8 @@
 // straight line fitted through its neighborhood (three coarse steps to each side, nearer points counting more), and the report
 // says how large the noise is. The search is a function of the scores alone: with the scores of an interrupted one it goes on where that stopped.
 
+import { checkOptions, type OptionNames } from "../options.ts";
+
 /** Passes at one strength. */
 export interface TuneScore {
   readonly strength: number;
@@ -67,6 +69,20 @@ export interface TuneOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const TUNE_OPTIONS: OptionNames<TuneOptions> = {
+  tasks: true,
+  score: true,
+  share: true,
+  seed: true,
+  low: true,
+  high: true,
+  step: true,
+  resolution: true,
+  state: true,
+  onScore: true,
+  signal: true,
+};
+
 /** A rate and how sure it is. */
 export interface TuneRate extends TuneScore {
   readonly tasks: number;
@@ -103,6 +119,7 @@ export interface TuneResult {
  * Throws RangeError on settings out of range, a score outside 0 .. tasks, and a state of other settings; rejects with the signal's reason.
  */
 export async function tuneStrength(options: TuneOptions): Promise<TuneResult> {
+  checkOptions("tuneStrength", options, TUNE_OPTIONS);
   const settings = settingsOf(options);
   const { tasks, share, seed, low, high, step, resolution } = settings;
   const { score, onScore, signal, state } = options;

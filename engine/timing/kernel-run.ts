@@ -21,7 +21,7 @@ import { RepeatedCalls, type Clock, type RunOptions } from "./repeated-calls.ts"
 /** How a run is made. */
 export interface KernelRunOptions extends RunOptions {
   /** bytes of matrices to walk over, in copies; one copy by default, which a cache may hold */
-  readonly streamBytes?: number;
+  readonly streamBytes?: number | undefined;
 }
 
 /** Copies of the matrices at most: those of very small ones stay in a cache after all. */

@@ -15,9 +15,9 @@ export interface Peak {
 /** How much is computed and read. */
 export interface PeakOptions extends Pick<TimeKernelOptions, "rounds" | "secondsPerRun" | "signal" | "now"> {
   /** multiply-adds of a call, rounded up; 2^28 by default */
-  readonly multiplyAdds?: number;
+  readonly multiplyAdds?: number | undefined;
   /** bytes that a call reads, rounded up; 64 MiB by default */
-  readonly bytes?: number;
+  readonly bytes?: number | undefined;
 }
 
 const COUNT = 1 << 20;

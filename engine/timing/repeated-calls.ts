@@ -14,10 +14,10 @@ export type Clock = "device" | "wall";
 /** How runs are made. */
 export interface RunOptions {
   /** seconds that a run should last, 0.02 by default */
-  readonly secondsPerRun?: number;
-  readonly signal?: AbortSignal;
+  readonly secondsPerRun?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** milliseconds of the wall clock; `performance.now` by default */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /** Which calls, and what with. */
@@ -25,7 +25,7 @@ export interface RepeatedCallsOptions extends RunOptions {
   /** the only one to use; what the device takes by itself, measured choices aside, by default */
   readonly implementation?: Implementation | undefined;
   /** false: implementations are taken without a known-answer test, by who checks their results; true by default */
-  readonly isTested?: boolean;
+  readonly isTested?: boolean | undefined;
 }
 
 const SECONDS_PER_RUN = 0.02;
@@ -142,8 +142,8 @@ export class RepeatedCalls {
       {
         isTested,
         isTuned: false,
-        ...(implementation ? { only: (_: Call, one: Implementation) => one === implementation } : {}),
-        ...(signal ? { signal } : {}),
+        only: implementation && ((_: Call, one: Implementation) => one === implementation),
+        signal,
       },
     );
     this.#count = count;

@@ -27,16 +27,16 @@ export interface TimeKernelOptions extends KernelRunOptions {
   /** what to time, also others than the kernel's own; all that `implementationsOn` knows by default */
   readonly implementations?: readonly (Implementation | undefined)[];
   /** of the matrices and caches, f32 by default; a cache's is f32, f16 or int8 */
-  readonly format?: MatrixFormat;
+  readonly format?: MatrixFormat | undefined;
   /** samples of each implementation, 7 by default */
-  readonly rounds?: number;
+  readonly rounds?: number | undefined;
   /** false: nothing is compared with the reference, which takes its time on large shapes; true by default */
-  readonly isChecked?: boolean;
+  readonly isChecked?: boolean | undefined;
   /** the inputs and what the reference makes of them, if they are at hand; else made from `seed` */
-  readonly trial?: Trial;
-  readonly seed?: number;
+  readonly trial?: Trial | undefined;
+  readonly seed?: number | undefined;
   /** is told what is under way, and how many of the implementations are ready or sampled */
-  readonly onProgress?: (what: string, done: number, of: number) => void;
+  readonly onProgress?: ((what: string, done: number, of: number) => void) | undefined;
 }
 
 /** What came of one implementation. */

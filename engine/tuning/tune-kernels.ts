@@ -20,17 +20,17 @@ import { select, type Sampled } from "./selection.ts";
 /** How kernels are timed. */
 export interface TuneKernelsOptions {
   /** only the heaviest calls, one row and a prefill's, within about a second; all of them by default */
-  readonly isQuick?: boolean;
+  readonly isQuick?: boolean | undefined;
   /** consider implementations too that round what the device's own choice does not: results change beyond rounding */
-  readonly allowApproximate?: boolean;
+  readonly allowApproximate?: boolean | undefined;
   /** what is known already, and not timed again */
-  readonly known?: readonly MeasuredChoice[];
+  readonly known?: readonly MeasuredChoice[] | undefined;
   /** how long a run of calls should last; 0.02 by default, 0.004 in the quick form */
-  readonly secondsPerRun?: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, of: number, detail: string) => void;
+  readonly secondsPerRun?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, of: number, detail: string) => void) | undefined;
   /** milliseconds; `performance.now` by default */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /** What came of it. */

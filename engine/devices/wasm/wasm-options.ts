@@ -5,20 +5,20 @@ import type { Implementation, Kernel } from "../../../kernels/index.ts";
 /** Settings of the wasm device. */
 export interface WasmOptions {
   /** threads that compute, at least 1; by default as many as help (see defaultThreads). 1 where memory cannot be shared */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** the same results on every machine: plain SIMD, fixed order of summation */
-  readonly deterministic?: boolean;
+  readonly deterministic?: boolean | undefined;
   /** bytes of all linear memories together at most; no limit by default */
-  readonly maxMemoryBytes?: number;
+  readonly maxMemoryBytes?: number | undefined;
   /**
    * Bytes of one linear memory at most: what finds no room in one goes to another. 4 GiB less a page, WebAssembly's limit, by
    * default; less for an engine that refuses to grow a memory so far, as some on phones do.
    */
-  readonly linearMemoryBytes?: number;
+  readonly linearMemoryBytes?: number | undefined;
   /** false: one thread with a memory of its own, as on a page that is not cross-origin isolated */
-  readonly shareMemory?: boolean;
+  readonly shareMemory?: boolean | undefined;
   /** which implementations of a kernel to consider, best first; the kernel's own by default */
-  readonly implementations?: (kernel: Kernel) => readonly Implementation[];
+  readonly implementations?: ((kernel: Kernel) => readonly Implementation[]) | undefined;
   /** modules of somebody else's with functions for `wasm` implementations; see `compileForeign` for what they may be */
-  readonly modules?: readonly Uint8Array[];
+  readonly modules?: readonly Uint8Array[] | undefined;
 }

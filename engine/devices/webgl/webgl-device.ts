@@ -48,11 +48,11 @@ const ownImplementations = (kernel: Kernel): readonly Implementation[] =>
 /** How `openWebGl` opens a device. */
 export interface WebGlOptions {
   /** a WebGL2RenderingContext of the caller's, who keeps it: `dispose` frees only what was made here */
-  readonly context?: object;
+  readonly context?: object | undefined;
   /** textures are taken to be no wider or higher than this, whatever the driver offers; for tests of split matrices */
-  readonly maxTextureSize?: number;
+  readonly maxTextureSize?: number | undefined;
   /** which implementations of a kernel to consider, best first; the kernel's own by default */
-  readonly implementations?: (kernel: Kernel) => readonly Implementation[];
+  readonly implementations?: ((kernel: Kernel) => readonly Implementation[]) | undefined;
 }
 
 /** Rows of a prefill step: longer steps only make single drawings longer. */

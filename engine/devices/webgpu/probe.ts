@@ -6,10 +6,10 @@ import type { DeviceIdentity } from "../measured-choices.ts";
 /** Where to look for an adapter. */
 export interface AdapterOptions {
   /** an adapter of the caller's */
-  readonly adapter?: GPUAdapter;
+  readonly adapter?: GPUAdapter | undefined;
   /** a GPU object of the caller's; `navigator.gpu` or the package `webgpu` by default */
-  readonly gpu?: GPU;
-  readonly powerPreference?: GPUPowerPreference;
+  readonly gpu?: GPU | undefined;
+  readonly powerPreference?: GPUPowerPreference | undefined;
 }
 
 /** What is known of an adapter. */

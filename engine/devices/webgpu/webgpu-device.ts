@@ -58,15 +58,15 @@ const ownImplementations = (kernel: Kernel): readonly Implementation[] =>
 /** How `openWebGpu` opens a device. */
 export interface WebGpuOptions extends AdapterOptions {
   /** a GPUDevice of the caller's, who keeps it: `dispose` frees only what was made here */
-  readonly device?: GPUDevice;
+  readonly device?: GPUDevice | undefined;
   /** false refuses an adapter that computes on the CPU; true by default */
-  readonly allowSoftware?: boolean;
+  readonly allowSoftware?: boolean | undefined;
   /** only implementations with a fixed order of summation */
-  readonly deterministic?: boolean;
+  readonly deterministic?: boolean | undefined;
   /** bindings are taken to be no larger than this, whatever the adapter offers; for tests of split matrices */
-  readonly maxBindingBytes?: number;
+  readonly maxBindingBytes?: number | undefined;
   /** which implementations of a kernel to consider, best first; the kernel's own by default */
-  readonly implementations?: (kernel: Kernel) => readonly Implementation[];
+  readonly implementations?: ((kernel: Kernel) => readonly Implementation[]) | undefined;
 }
 
 const unknownAdapter = { vendor: "", architecture: "", device: "", description: "", isFallbackAdapter: false };
