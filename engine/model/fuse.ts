@@ -20,7 +20,12 @@ export function fuse(entries: readonly Entry[], example: ExampleStep): Entry[] {
   let isChanged = true;
   while (isChanged) {
     isChanged = false;
-    for (let index = 0; index < flow.entries.length; index++) if (flow.rewrite(index)) isChanged = true;
+    for (let index = 0; index < flow.entries.length; index++) {
+      for (let place = flow.rewrite(index); place !== undefined; place = flow.rewrite(index)) {
+        isChanged = true;
+        index = place;
+      }
+    }
     if (flow.removeUnseen()) isChanged = true;
   }
   return flow.entries;
@@ -73,24 +78,26 @@ class Flow {
     this.#carried = this.#findCarried();
   }
 
-  /** Lets the rules replace the call at `index`, and removes producers that nothing sees any more. */
-  rewrite(index: number): boolean {
+  /** Lets a rule replace the call at `index`, and removes producers that nothing sees any more. Returns where the new call stands. */
+  rewrite(index: number): number | undefined {
     const entry = this.entries[index]!;
-    if (entry.kind !== "call") return false;
+    if (entry.kind !== "call") return undefined;
+    const producers = this.#producersAt(index);
     for (const rule of RULES) {
-      const rewritten = rule(entry.call, this.#producersAt(index));
+      const rewritten = rule(entry.call, producers);
       if (!rewritten || !isBoundOnce(rewritten.call)) continue;
-      const places = rewritten.producers.map((call) =>
-        this.entries.findIndex((one) => one.kind === "call" && one.call === call),
-      );
+      const places = rewritten.producers.map((call) => this.#placeOf(call, index));
       if (!places.every((place) => this.#keepsInputs(place, index))) continue;
       this.entries[index] = { kind: "call", call: rewritten.call };
+      let isAt = index;
       for (const place of places.sort((a, b) => b - a)) {
-        if (!this.#isSeen(place)) this.entries.splice(place, 1);
+        if (this.#isSeen(place)) continue;
+        this.entries.splice(place, 1);
+        isAt--;
       }
-      return true;
+      return isAt;
     }
-    return false;
+    return undefined;
   }
 
   /** Removes calls whose results nothing sees, the last ones first. */
@@ -158,9 +165,11 @@ class Flow {
       if (!isDeclared(buffer) || this.#carried.has(buffer)) return true;
       const size = this.#writtenSize(entry, buffer);
       for (let later = place + 1; later < this.entries.length; later++) {
+        if (later === reader) continue;
         const other = this.entries[later]!;
-        if (later !== reader && this.#access(other).reads.has(buffer)) return true;
-        if (later !== reader && size !== undefined && this.#writtenSize(other, buffer) === size) break;
+        const { reads, writes } = this.#access(other);
+        if (reads.has(buffer)) return true;
+        if (size !== undefined && writes.has(buffer) && this.#writtenSize(other, buffer) === size) break;
       }
     }
     return false;
@@ -199,22 +208,24 @@ class Flow {
   #readSize(entry: Entry, buffer: Declared): number | undefined {
     if (entry.kind !== "call") return undefined;
     const { call } = entry;
-    const sizes = Object.keys(call.buffers).flatMap((name) =>
-      call.buffers[name] === buffer ? [this.#sizesOf(call)[name]!] : [],
-    );
-    return Math.max(...sizes);
+    const names = Object.keys(call.buffers).filter((name) => call.buffers[name] === buffer);
+    return Math.max(...names.map((name) => this.#sizesOf(call)[name]!));
   }
 
   #access(entry: Entry): Access {
-    const known = this.#accesses.get(entry) ?? accessOf(entry);
-    this.#accesses.set(entry, known);
-    return known;
+    const known = this.#accesses.get(entry);
+    if (known) return known;
+    const access = accessOf(entry);
+    this.#accesses.set(entry, access);
+    return access;
   }
 
   #sizesOf(call: DraftCall): Readonly<Record<string, number>> {
-    const known = this.#sizes.get(call) ?? call.kernel.sizes(resolveParams(call, this.#example));
-    this.#sizes.set(call, known);
-    return known;
+    const known = this.#sizes.get(call);
+    if (known) return known;
+    const sizes = call.kernel.sizes(resolveParams(call, this.#example));
+    this.#sizes.set(call, sizes);
+    return sizes;
   }
 }
 

@@ -239,8 +239,7 @@ class ForwardPass {
       const { k, ...places } = topKTensors(activations, vocabSize); // [outputs, k] values and tokens, [outputs] total
       const params = { rows: outputs, columns: vocabSize, k, scale: variable("inverseTemperature") };
       ops.call(kernels.topK, "head.topLogits", { x: logits, ...places }, params);
-      ops.stage("topLogits");
-      return;
+      return ops.stage("topLogits");
     }
     const list = { rows: outputs, columns: vocabSize };
     ops.call(kernels.argmax, "head.best", { x: logits, best }, list); // [outputs]
