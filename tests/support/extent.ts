@@ -11,3 +11,11 @@ if (wanted !== "full" && wanted !== "quick") {
 
 /** Whether every case is to be run. */
 export const isFullExtent: boolean = wanted === "full";
+
+/**
+ * The cases of a list that this run takes: all in full, else each `stride`-th from `offset` on. Lists that
+ * several subjects go through begin at different offsets, so that together they still touch every case.
+ */
+export function extentOf<T>(all: readonly T[], stride: number, offset = 0): readonly T[] {
+  return all.filter((_, index) => isFullExtent || index % stride === offset % stride);
+}
