@@ -30,15 +30,19 @@ async function openDecoder(attention: "dense" | "anchors"): Promise<EngineDecode
   return decoder;
 }
 
-/** The logits after each of these rows, each a sequence of its own. */
-async function logitsOf(decoder: EngineDecoder, row: readonly number[]): Promise<Float32Array> {
+/** Gives the logits after a row's tokens, and after each further one that it is given; a sequence of its own. */
+function opened(decoder: EngineDecoder, row: readonly number[]) {
   const sequence = decoder.open();
-  try {
-    const [logits] = await decoder.logits([{ sequence, tokens: row }]);
-    return logits!.slice();
-  } finally {
-    decoder.close(sequence);
-  }
+  let unfed = row;
+  return {
+    push: (token: number) => void (unfed = [...unfed, token]),
+    async logits(): Promise<Float32Array> {
+      const [logits] = await decoder.logits([{ sequence, tokens: unfed }]);
+      unfed = [];
+      return logits!.slice();
+    },
+    close: () => decoder.close(sequence),
+  };
 }
 
 /** Ranges in which a masked row differs from its prompt. */
@@ -60,21 +64,30 @@ describe("SPA against goldens", () => {
   let groupsOf: { tokens: { begin: number; end: number }[] }[][];
   let maskedOf: number[][][];
 
-  /** Combined logits [vocabSize] of a prompt, and what has been generated. */
+  /** Combined logits [vocabSize] after a prompt, then after each of the tokens that `next` chooses by them, until it has none. */
   async function combined(
     decoder: EngineDecoder,
     prompt: number,
-    generated: readonly number[],
     strengths: readonly number[],
-  ) {
-    const rows = maskedRows(prompts[prompt]!, groupsOf[prompt]!, { kind: "token", token: MASK_TOKEN });
+    next: (logits: Float32Array) => number | undefined = () => undefined,
+  ): Promise<Float32Array> {
+    const masks = maskedRows(prompts[prompt]!, groupsOf[prompt]!, { kind: "token", token: MASK_TOKEN });
     const isNeeded = needsMaskedRows(strengths.map((strength) => ({ strength })));
-    const logits = await logitsOf(decoder, [...prompts[prompt]!, ...generated]);
-    const masked: (Float32Array | null)[] = [];
-    for (const [group, { tokens }] of rows.entries()) {
-      masked.push(isNeeded[group] ? await logitsOf(decoder, [...tokens, ...generated]) : null);
+    const plain = opened(decoder, prompts[prompt]!);
+    const masked = masks.map(({ tokens }, group) => (isNeeded[group] ? opened(decoder, tokens) : null));
+    try {
+      for (;;) {
+        const logits = await plain.logits();
+        const others: (Float32Array | null)[] = [];
+        for (const row of masked) others.push(row && (await row.logits()));
+        const mixed = combine(logits, others, strengths);
+        const token = next(mixed);
+        if (token === undefined) return mixed;
+        for (const row of [plain, ...masked]) row?.push(token);
+      }
+    } finally {
+      for (const row of [plain, ...masked]) row?.close();
     }
-    return combine(logits, masked, strengths);
   }
 
   /** Golden logits [prompts][vocabSize]. */
@@ -106,7 +119,7 @@ describe("SPA against goldens", () => {
     const strengths = name.split(",").map(Number);
     for (const [prompt, want] of (await goldenLogits(name)).entries()) {
       const scale = want.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
-      expect(largestDifference(await combined(dense, prompt, [], strengths), want)).toBeLessThan(1e-5 * scale);
+      expect(largestDifference(await combined(dense, prompt, strengths), want)).toBeLessThan(1e-5 * scale);
     }
   });
 
@@ -117,9 +130,10 @@ describe("SPA against goldens", () => {
       const generated: number[] = [];
       const length = prompts[prompt]!.length;
       expect(want.slice(0, length)).toEqual(prompts[prompt]);
-      while (length + generated.length < want.length) {
-        generated.push(argmax(await combined(dense, prompt, generated, strengths)));
-      }
+      await combined(dense, prompt, strengths, (logits) => {
+        generated.push(argmax(logits));
+        return length + generated.length < want.length ? generated.at(-1) : undefined;
+      });
       expect(generated).toEqual(want.slice(length));
     }
   });
@@ -127,6 +141,6 @@ describe("SPA against goldens", () => {
   it("are not those of the fixture's own anchor attention", async () => {
     const anchored = await openDecoder("anchors");
     const [want] = await goldenLogits("1.25,1.6");
-    expect(largestDifference(await combined(anchored, 0, [], [1.25, 1.6]), want!)).toBeGreaterThan(0.1);
+    expect(largestDifference(await combined(anchored, 0, [1.25, 1.6]), want!)).toBeGreaterThan(0.1);
   });
 });

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { loadModel } from "kedge";
 import { expect, test } from "vitest";
 import { testDevice } from "../support/devices.ts";
-import { CONTROL, expectNoLongWait, longPrompt, PROMPT_TOKENS } from "../support/event-loop.ts";
+import { CONTROL, expectNoLongWait, longPrompt, promptTokens } from "../support/event-loop.ts";
 
 const control = new Worker(CONTROL, { eval: true });
 control.unref();
@@ -35,12 +35,12 @@ async function longestWait(work: () => Promise<unknown>) {
   return { wait, ticks, control: await controlWait() };
 }
 
-test.each(["wasm", "webgpu"] as const)(
-  `a prefill of ${PROMPT_TOKENS} tokens on %s holds no timer up`,
-  async (name) => {
+test.each((["wasm", "webgpu"] as const).map((name) => [promptTokens(name), name] as const))(
+  "a prefill of %i tokens on %s holds no timer up",
+  async (count, name) => {
     const device = await testDevice(name);
     const model = await loadModel("models/kedge-js-5m", { device });
-    const tokens = model.tokenize(longPrompt(model));
+    const tokens = model.tokenize(longPrompt(model, count));
     await expectNoLongWait(async () => {
       const round = await longestWait(() => model.forward(tokens, { logits: "last" }));
       expect(round.ticks, "the prefill is long enough to be seen").toBeGreaterThan(3);

@@ -9,7 +9,7 @@ import type { Browser, Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, servePage, type PageServer } from "../support/browser.ts";
-import { CONTROL, expectNoLongWait, longPrompt, PROMPT_TOKENS } from "../support/event-loop.ts";
+import { CONTROL, expectNoLongWait, longPrompt, promptTokens } from "../support/event-loop.ts";
 
 const MODEL = "models/kedge-js-5m";
 const PROMPT = "/**\n * Find the longest word.\n */\nfunction pick(words) {\n";
@@ -98,10 +98,10 @@ describe.each(DEVICES)("the page on %s", (device, description) => {
     await page.close();
   }, 60_000);
 
-  test(`stays free while ${PROMPT_TOKENS} tokens go through`, async () => {
+  test(`stays free while ${promptTokens(device)} tokens go through`, async () => {
     const page = await open(`${isolated.url}?device=${device}`);
     await page.fill("#max-tokens", "1");
-    const prompt = longPrompt(model);
+    const prompt = longPrompt(model, promptTokens(device));
     await page.evaluate(`
       control = new Worker(URL.createObjectURL(new Blob([${JSON.stringify(CONTROL)}])));
       controlWait = () => new Promise((resolve) => {
