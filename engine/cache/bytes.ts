@@ -1,31 +1,31 @@
-// What the cache takes, now and over time; counted, not estimated.
+// Memory of the cache, now and over time. It is counted, not estimated.
 
-/** Bytes of keys and values: in slots that are alive, in all slots, and the most that has been alive. */
+/** Bytes of keys and values: in live slots, in all slots, and the peak of the live ones. */
 export interface CacheBytes {
   readonly live: number;
   readonly allocated: number;
   readonly peak: number;
 }
 
-/** Bytes of keys and values over the steps since the statistics were last reset, beside those of a cache that drops nothing. */
+/** Bytes of keys and values over the steps since the last reset, and the same for a cache that drops nothing. */
 export interface CacheStatistics {
   readonly steps: number;
-  /** alive after a step, mean over the steps */
+  /** live bytes after a step, mean over the steps */
   readonly mean: number;
-  /** the most alive at any time, in the middle of a step too */
+  /** most live bytes at any time, including during a step */
   readonly peak: number;
-  /** the same for a cache that shares what is shared but drops nothing */
+  /** the same for a cache that shares keys between forks but drops none */
   readonly denseMean: number;
   readonly densePeak: number;
 }
 
-/** The bytes of several caches together. */
+/** Sums the bytes of several caches. */
 export function joinBytes(caches: readonly CacheBytes[]): CacheBytes {
   const sum = (of: (bytes: CacheBytes) => number) => caches.reduce((total, bytes) => total + of(bytes), 0);
   return { live: sum(({ live }) => live), allocated: sum(({ allocated }) => allocated), peak: sum(({ peak }) => peak) };
 }
 
-/** The statistics of several caches, whose steps were different ones. */
+/** Joins the statistics of several caches that count different steps. */
 export function joinStatistics(caches: readonly CacheStatistics[]): CacheStatistics {
   const steps = caches.reduce((sum, cache) => sum + cache.steps, 0);
   const mean = (of: (cache: CacheStatistics) => number) =>

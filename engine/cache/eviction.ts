@@ -1,4 +1,4 @@
-// After a step: the statistics of a sequence's keys are updated, and its policy drops keys.
+// Eviction after a step: updates the statistics of a sequence's keys and applies its policy.
 
 import { survivors } from "../attention/visibility.ts";
 import type { KeyList } from "./key-list.ts";
@@ -7,7 +7,7 @@ import type { AttentionStatistic, KeyView } from "./policies/policy.ts";
 import type { CachedSequence, LayerAttention } from "./sequence.ts";
 import type { CacheStore } from "./store.ts";
 
-/** Numbers of a step that were read back for statistics. */
+/** Numbers read back from a step for statistics. */
 export interface StepStatistics {
   /** by layer: [rows, columns], attention summed over heads; column e is the e-th key of the row's list */
   readonly attention: ReadonlyMap<number, Float32Array>;
@@ -70,7 +70,7 @@ export function applyPolicy(store: CacheStore, rows: SequenceRows, read: StepSta
   }
 }
 
-/** Throws a RangeError if a policy has kept more keys of a list than its budget says. */
+/** Throws a RangeError if a policy has kept more keys of a list than its budget. */
 function checkKeysLeft(
   { policy, isPerLayer }: Keeping,
   index: number,
@@ -84,7 +84,7 @@ function checkKeysLeft(
   throw new RangeError(`policy "${policy.name}" keeps ${keys} keys${where}, but its budget is ${most}`);
 }
 
-/** Throws a RangeError unless a user's policy names ascending indices of the list, the newest among them. */
+/** Throws a RangeError unless a policy returns ascending indices of the list that include the newest key. */
 function checkKept(name: string, kept: Uint32Array, length: number): void {
   let previous = -1;
   for (const key of kept) {
@@ -100,7 +100,7 @@ function checkKept(name: string, kept: Uint32Array, length: number): void {
   }
 }
 
-/** Adds the step's part of one statistic to a list's numbers. */
+/** Adds a step's contribution to one statistic of a list. */
 function gather(
   name: AttentionStatistic,
   { sequence, begin, end }: SequenceRows,

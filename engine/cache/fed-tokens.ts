@@ -1,12 +1,12 @@
-// How many tokens a dense cache would hold: those fed to open sequences, with the past that forks share counted once.
+// Counts the tokens that a dense cache would hold: those fed to open sequences. A past that forks share counts once.
 
-/** Tokens fed one after the other, and how many sequences have them in their past. */
+/** Consecutive tokens, and the number of sequences that have them in their past. */
 interface Run {
   readonly tokens: number;
   readonly holders: number;
 }
 
-/** Counts the tokens fed to sequences, which are known by identity. */
+/** Counts the tokens fed to sequences. A sequence is an object, compared by identity. */
 export class FedTokens {
   #total = 0;
   /** by sequence, oldest first; sequences that share a past share its runs */
@@ -17,7 +17,7 @@ export class FedTokens {
     return this.#total;
   }
 
-  /** Tokens were fed to a sequence. */
+  /** Counts tokens fed to a sequence. */
   add(sequence: object, tokens: number): void {
     this.#total += tokens;
     const runs = this.#runsOf(sequence);
@@ -26,14 +26,14 @@ export class FedTokens {
     else runs.push({ tokens, holders: 1 });
   }
 
-  /** A sequence begins with the past of another. */
+  /** Starts a sequence with the past of another. */
   fork(origin: object, copy: object): void {
     const runs = this.#runsOf(origin);
     for (const run of [...runs]) this.#replace(run, [{ ...run, holders: run.holders + 1 }]);
     this.#runs.set(copy, [...runs]);
   }
 
-  /** The newest tokens of a sequence are gone. */
+  /** Removes the newest tokens of a sequence. */
   drop(sequence: object, tokens: number): void {
     const runs = this.#runsOf(sequence);
     for (let left = tokens; left > 0;) {
@@ -48,7 +48,7 @@ export class FedTokens {
     }
   }
 
-  /** A sequence is closed. */
+  /** Removes a sequence. */
   close(sequence: object): void {
     const runs = this.#runsOf(sequence);
     while (runs.length > 0) this.#letGo(runs, runs.at(-1)!);
@@ -61,14 +61,14 @@ export class FedTokens {
     return runs;
   }
 
-  /** Takes the last run off a sequence. */
+  /** Removes the last run of a sequence. */
   #letGo(runs: Run[], run: Run): void {
     runs.pop();
     if (run.holders === 1) this.#total -= run.tokens;
     else this.#replace(run, [{ ...run, holders: run.holders - 1 }]);
   }
 
-  /** Puts other runs in the place of one, in all sequences that have it. */
+  /** Replaces a run by others in all sequences that have it. */
   #replace(run: Run, by: readonly Run[]): void {
     for (const runs of this.#runs.values()) {
       const at = runs.indexOf(run);

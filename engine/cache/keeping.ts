@@ -1,4 +1,4 @@
-// How the keys of a sequence are kept: a policy resolved against a model. Sequences of one `group` can share a step.
+// How a sequence keeps its keys: a policy resolved against a model. Sequences of one `group` can share a step.
 
 import { DENSE, type VisibilityParams } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
@@ -7,15 +7,16 @@ import { resolveRule } from "../attention/visibility.ts";
 import { checkPolicy } from "./policies/check-policy.ts";
 import type { CachePolicy } from "./policies/policy.ts";
 
+/** A cache policy resolved against a model. */
 export interface Keeping {
   readonly policy: CachePolicy;
-  /** what queries may see; the model's own windows are not in it */
+  /** the keys that queries see, without the model's own windows */
   readonly rule: VisibilityParams;
-  /** what keys are dropped by: the rule, and the window that all of the model's layers share */
+  /** the rule by which keys are dropped: `rule`, and the window if all layers of the model have the same */
   readonly dropRule: VisibilityParams;
   readonly isAnchor: LineAnchorChooser;
   readonly isPerLayer: boolean;
-  /** another layer reads this one's anchors, so that they stay whatever the rule */
+  /** another layer reads the anchors of this one, so that they stay even where the rule hides them */
   readonly keepsAnchors: boolean;
   /** layers whose attention is read back after each step, for the policy or a watcher */
   readonly attentionLayers: readonly number[];
@@ -24,21 +25,22 @@ export interface Keeping {
   readonly group: string;
 }
 
-/** The model's own rule: it drops only what the model hides from every later query. */
-const MODELS_OWN: CachePolicy = { name: "model", rule: {} };
+/** The default policy: it drops a key only when the model itself hides the key from every later query. */
+const MODEL_POLICY: CachePolicy = { name: "model", rule: {} };
 
 /**
- * Resolves a policy, or none, against a model. The attention of `watched` layers is read back after each step. Throws a RangeError
- * for a policy that makes no sense, for one per layer on a model whose layers share anchors, and for a watched layer that the model lacks.
+ * Resolves a policy against a model; without one, the model's own rule. The attention of `watched` layers is read back after each step.
+ * Throws a RangeError for a policy that contradicts itself, for one per layer on a model whose layers share anchors, and for a watched
+ * layer that the model lacks.
  */
 export function resolveKeeping(
   config: ModelConfig,
-  policy: CachePolicy = MODELS_OWN,
+  policy: CachePolicy = MODEL_POLICY,
   watched: readonly number[] = [],
 ): Keeping {
   checkPolicy(policy);
   const rule = resolveRule(policy.rule, config.anchors);
-  // A rule without segments shows what the model does without its anchors: no token is one, and no layer reads another's.
+  // Without segments a model with anchors runs as one without: no token is an anchor, and no layer reads another's.
   const hasAnchors = rule.segmented === 1;
   const readsAnchors = hasAnchors && (config.anchors?.layerMap.size ?? 0) > 0;
   const isPerLayer = policy.isPerLayer ?? false;
@@ -70,7 +72,7 @@ export function resolveKeeping(
   };
 }
 
-/** True if the rule may hide a key from all later queries, so that there is something to drop. */
+/** True if the rule can hide a key from all later queries, so that it can be dropped. */
 export function canDrop({ dropRule }: Keeping): boolean {
   return (
     dropRule.window !== DENSE.window ||

@@ -1,20 +1,20 @@
-// A sequence's keys in one pool: slot, position, mark and bias of each, here and in the device's table of entries.
+// A sequence's keys in one pool. Each key has an entry (slot, position, mark, bias), on the host and in a tensor on the device.
 
 /** Words of a key's entry: slot, position, mark (2 · segment + isAnchor), bias (the bits of an f32). See the kernel `attend`. */
 export const ENTRY_WORDS = 4;
 
-/** Statistics that go with the keys, one number per key. */
+/** Statistics of the keys by name, one number per key. */
 export type KeyStatistics = Map<string, Float32Array>;
 
 /** A list of keys, ascending by position. */
 export class KeyList {
   /** keys in the list */
   length = 0;
-  /** [length, 4], with room to grow */
+  /** [length, 4], allocated with spare entries */
   entries = new Uint32Array(32 * ENTRY_WORDS);
-  /** where the list lies on the device, in entries */
+  /** first entry of the list on the device */
   base = 0;
-  /** entries there is room for at `base` */
+  /** entries allocated from `base` on */
   capacity = 0;
   /** entries from here on differ from the device's */
   changedFrom = 0;
@@ -89,7 +89,7 @@ export class KeyList {
     return dropped;
   }
 
-  /** One statistic of all keys; those added since are zeros. */
+  /** One statistic of all keys; 0 for keys without a value yet. */
   statistic(name: string): Float32Array {
     const held = this.statistics.get(name);
     if (held && held.length >= this.length) return held.subarray(0, this.length);
@@ -99,7 +99,7 @@ export class KeyList {
     return grown.subarray(0, this.length);
   }
 
-  /** The same keys, with nothing on the device yet. */
+  /** A copy of the list that is not on the device yet. */
   copy(): KeyList {
     const list = new KeyList();
     list.length = this.length;

@@ -1,6 +1,6 @@
-// Places inside one long list: begin..begin+length, first fit, neighbors that are free become one.
+// A first-fit allocator of ranges begin..begin+length in one long list. Adjacent free ranges are joined.
 
-/** Hands out ranges of a list that grows when nothing fits. */
+/** Allocates ranges of a list. When none is long enough, the caller grows the list. */
 export class RangeAllocator {
   /** free ranges in order, none touching the next */
   readonly #free: { begin: number; length: number }[] = [];

@@ -1,4 +1,4 @@
-// A sequence of the model: its keys in the store, the vectors it may read as tokens, and the policy by which keys stay.
+// A sequence of a model: its keys in the store, its policy, and the vectors that its tokens may name.
 
 import type { DecoderSequence } from "../generate/decoder.ts";
 import type { Keeping } from "./keeping.ts";
@@ -15,7 +15,7 @@ export interface LayerAttention {
 /** The attention of a sequence's newest token. */
 export interface NewestAttention {
   readonly position: number;
-  /** by watched layer; layers keep other keys where the policy is per layer */
+  /** by watched layer; the keys differ between layers if the policy is per layer */
   readonly layers: ReadonlyMap<number, LayerAttention>;
 }
 
@@ -26,12 +26,12 @@ export interface VectorBlock {
   readonly count: number;
 }
 
-/** A sequence, open until the steps that opened it close it. */
+/** A sequence of a model, open until `Steps.close`. */
 export class CachedSequence implements DecoderSequence {
   readonly stored: StoredSequence;
   readonly keeping: Keeping;
   readonly vectors: VectorBlock | undefined;
-  /** tokens of the first feed (or as its feed says); 0 before it */
+  /** length of the prompt: tokens of the first feed, unless the feed states another; 0 before it */
   promptLength = 0;
   /** called after each step with the newest token's attention in the watched layers */
   onAttention: ((attention: NewestAttention) => void) | undefined;

@@ -1,7 +1,7 @@
-// Slots for keys and values: one block [slots, 2, kvHeads, headDim] in each of the pool's layers, the same slot in all of them.
-// Slots are counted; a slot is free exactly when its count is 0. Freed slots are reused, the last freed first.
+// A pool of slots for keys and values: one tensor [slots, 2, kvHeads, headDim] in each of the pool's layers; a slot is the same row in
+// all of them. Slots have reference counts; a slot is free exactly when its count is 0. The slot freed last is reused first.
 //
-// Room: a pool that is full grows by half; one that has more than 2 · live + 64 slots is compacted and shrunk.
+// Size: a full pool grows by half; a pool with more than 2 · live + 64 slots is compacted and shrunk.
 
 import { headWords, type CachePacking } from "../../kernels/index.ts";
 import type { Device, Tensor } from "../devices/device.ts";
@@ -12,7 +12,7 @@ export interface SlotMove {
   readonly to: number;
 }
 
-/** Makes the tensor of a layer: its type, length, role and packing. */
+/** Creates the tensor of a layer. */
 export type MakeCache = (
   layer: number,
   type: "f32" | "u32",
@@ -21,7 +21,7 @@ export type MakeCache = (
   packing: CachePacking,
 ) => Tensor;
 
-/** Slots that a pool may have beyond twice those alive. */
+/** Slots that a pool may have in addition to twice its live ones. */
 const SPARE_SLOTS = 64;
 
 export class SlotPool {
@@ -33,11 +33,10 @@ export class SlotPool {
   readonly #maxSlots: number;
   #counts = new Uint32Array(SPARE_SLOTS);
   #free: number[] = [];
-  /** slots that have ever been taken are below this */
+  /** slots from here on were never used */
   #used = 0;
   #live = 0;
 
-  /** A pool over these layers, of so many heads packed in this way. */
   constructor(
     device: Device,
     layers: readonly number[],
@@ -72,12 +71,12 @@ export class SlotPool {
     return this.#slotLength * this.caches.length * Uint32Array.BYTES_PER_ELEMENT;
   }
 
-  /** True if the pool has more slots than it should keep for those alive. */
+  /** True if the pool has many more slots than live ones and should be compacted. */
   get isSparse(): boolean {
     return this.slotCount > 2 * this.#live + SPARE_SLOTS;
   }
 
-  /** Throws a RangeError if `count` more slots would be more than the pool may have. */
+  /** Throws a RangeError if `count` more slots would exceed the limit. */
   checkRoom(count: number): void {
     const needed = this.#live + count;
     if (needed <= this.#maxSlots) return;
@@ -86,7 +85,7 @@ export class SlotPool {
     );
   }
 
-  /** Makes sure that `count` more slots can be taken. Throws as {@link checkRoom} does, before anything is changed. */
+  /** Grows the pool, if necessary, so that `count` more slots can be taken. Throws as {@link checkRoom} does, before anything changes. */
   reserve(count: number): void {
     this.checkRoom(count);
     const needed = this.#live + count;
@@ -101,12 +100,12 @@ export class SlotPool {
     return slot;
   }
 
-  /** One more list has the slot. */
+  /** Adds a reference to the slot. */
   retain(slot: number): void {
     this.#counts[slot]!++;
   }
 
-  /** One list fewer has the slot; true if it is free now. */
+  /** Removes a reference to the slot; returns true if it is free now. */
   release(slot: number): boolean {
     if (--this.#counts[slot]! > 0) return false;
     this.#free.push(slot);
@@ -115,10 +114,10 @@ export class SlotPool {
   }
 
   /**
-   * Plans a compaction: slots alive above the new count move to free ones below it. The caller moves the contents and
+   * Returns the moves of a compaction: live slots above the new count go to free ones below it. The caller moves the contents and
    * renumbers its lists before it calls {@link shrink}.
    */
-  planCompaction(): { readonly slotCount: number; readonly moves: readonly SlotMove[] } {
+  compaction(): { readonly slotCount: number; readonly moves: readonly SlotMove[] } {
     const slotCount = Math.max(SPARE_SLOTS, this.#live + Math.ceil(this.#live / 4));
     const free: number[] = [];
     for (let slot = 0; slot < Math.min(slotCount, this.#used); slot++) if (this.#counts[slot] === 0) free.push(slot);
@@ -130,7 +129,7 @@ export class SlotPool {
     return { slotCount, moves };
   }
 
-  /** Drops the slots from `slotCount` on, after `moves` were made. */
+  /** Frees the slots from `slotCount` on, after `moves` were made. */
   shrink(slotCount: number, moves: readonly SlotMove[]): void {
     for (const { from, to } of moves) this.#counts[to] = this.#counts[from]!;
     this.#used = Math.min(slotCount, Math.max(this.#used, ...moves.map(({ to }) => to + 1)));

@@ -1,8 +1,8 @@
-// The key/value cache: slots in pools, and sequences as lists of them. Forking a sequence copies numbers, not tensors; evicting
-// is dropping numbers. One pool over all layers serves sequences whose layers keep the same keys; with a pool a layer, each
-// layer keeps its own.
+// The key/value cache: pools of slots, and sequences as lists of slot numbers. Forking a sequence copies slot numbers and no tensors;
+// evicting a key drops its number. One pool over all layers serves sequences whose layers keep the same keys; one pool per layer
+// serves those whose layers keep different keys.
 //
-// Everything the store does to the device (growing, moving, shrinking) takes effect in the order of the calls, between steps.
+// The store's changes on the device (growing, moving, shrinking) take effect in the order of the calls, between steps.
 
 import { cacheMove, type CacheFormat } from "../../kernels/index.ts";
 import type { Device, Executable, Matrix, Tensor, Write } from "../devices/device.ts";
@@ -23,26 +23,26 @@ export interface CacheShape {
   readonly layers: number;
   readonly kvHeads: number;
   readonly headDim: number;
-  /** what a number is kept as, f32 by default */
+  /** format of the numbers, f32 by default */
   readonly format?: CacheFormat;
   /** each layer keeps its own keys */
   readonly isPerLayer: boolean;
   /** most slots of a pool */
   readonly maxSlots: number;
-  /** weights of each layer: where a device has several memories, its keys and values best lie beside them */
+  /** weights of each layer: a device with several memories puts the layer's keys and values in the memory of its weights */
   readonly near?: readonly Matrix[];
-  /** layers that read an earlier layer's anchors, and whose: their keys and values best lie together */
+  /** maps layers to the earlier layers whose anchors they read; their keys and values are put in the same memory */
   readonly anchors?: { readonly layerMap: ReadonlyMap<number, number> } | null;
 }
 
-/** A sequence's keys: a list per pool. Its numbers change only through the store. */
+/** A sequence's keys: one list per pool. Only the store changes it. */
 export class StoredSequence {
   /** tokens fed so far = position of the next */
   length = 0;
   /** number of the segment that the next token belongs to */
   segment = 0;
   readonly lists: readonly KeyList[];
-  /** of its newest tokens, those that were fed ahead and may be rolled back */
+  /** number of its newest tokens that were fed ahead and can be rolled back */
   ahead = 0;
   isOpen = true;
 
@@ -51,16 +51,16 @@ export class StoredSequence {
   }
 }
 
-/** Tokens that a step appends to a sequence, each with whether it ends a segment. */
+/** Tokens that a step appends to a sequence: for each, whether it is an anchor. */
 export interface AppendedPart {
   readonly sequence: StoredSequence;
   readonly anchors: readonly boolean[];
 }
 
-/** The rows of one step as the kernels want them. */
-export interface StepPlan {
+/** The kernels' inputs for the rows that {@link CacheStore.append} added. */
+export interface AppendedRows {
   readonly rows: number;
-  /** [lists, rows]: where each row's key and value go */
+  /** [lists, rows]: the slot of each row's key and value */
   readonly slots: Uint32Array;
   /** [lists, rows, 4] */
   readonly ranges: Uint32Array;
@@ -70,7 +70,7 @@ export interface StepPlan {
   readonly longest: number;
 }
 
-/** Throws a TypeError for a sequence whose keys have been given back. */
+/** Throws a TypeError for a sequence that is closed. */
 function checkOpen({ isOpen, length }: StoredSequence): void {
   if (isOpen) return;
   throw new TypeError(`this sequence of ${length} tokens is closed: open or fork one that is not`);
@@ -95,7 +95,7 @@ export class CacheStore {
   /** tokens fed ahead, of all sequences */
   #ahead = 0;
   #peakBytes = 0;
-  /** what a dense cache would hold */
+  /** tokens that a dense cache would hold */
   readonly #fed = new FedTokens();
   #statistics = { steps: 0, live: 0, peak: 0, fed: 0, fedPeak: 0 };
 
@@ -122,7 +122,7 @@ export class CacheStore {
     this.#moves = device.createTensor("cache.moves", "u32", 2, "activations");
   }
 
-  /** Makes the store ready to move slots; once is enough. */
+  /** Prepares the programs that move slots. Further calls do nothing. */
   prepare(signal?: AbortSignal): Promise<void> {
     this.#preparing ??= this.#prepare(signal);
     return this.#preparing;
@@ -149,7 +149,7 @@ export class CacheStore {
     return this.#regions.length;
   }
 
-  /** Bytes of keys and values over all layers; tokens fed ahead are not there yet. */
+  /** Bytes of keys and values over all layers, without tokens fed ahead. */
   bytes(): CacheBytes {
     const sum = (count: (pool: SlotPool) => number) =>
       this.pools.reduce((total, pool) => total + count(pool) * pool.slotBytes, 0);
@@ -178,7 +178,7 @@ export class CacheStore {
     this.#statistics = { steps: 0, live: 0, peak: 0, fed: 0, fedPeak: 0 };
   }
 
-  /** Takes account of a step, after its policies have acted. */
+  /** Counts a step in the statistics, after its policies have acted. */
   countStep(): void {
     this.#statistics.steps++;
     this.#statistics.live += this.bytes().live;
@@ -186,13 +186,13 @@ export class CacheStore {
   }
 
   open(): StoredSequence {
-    return this.#keep(new StoredSequence(this.pools.map(() => new KeyList())));
+    return this.#register(new StoredSequence(this.pools.map(() => new KeyList())));
   }
 
-  /** A sequence with the same keys; they are shared until one of the two drops them. Throws a TypeError if it is closed. */
+  /** Opens a sequence with the same keys, which are shared until one of the two drops them. Throws a TypeError if it is closed. */
   fork(sequence: StoredSequence): StoredSequence {
     checkOpen(sequence);
-    const copy = this.#keep(new StoredSequence(sequence.lists.map((list) => list.copy())));
+    const copy = this.#register(new StoredSequence(sequence.lists.map((list) => list.copy())));
     copy.length = sequence.length;
     copy.segment = sequence.segment;
     this.#fed.fork(sequence, copy);
@@ -202,7 +202,7 @@ export class CacheStore {
     return copy;
   }
 
-  /** Gives the sequence's keys back. Closing twice does nothing. */
+  /** Releases the sequence's keys. Closing twice does nothing. */
   close(sequence: StoredSequence): void {
     if (!sequence.isOpen) return;
     this.rollBack(sequence);
@@ -218,15 +218,15 @@ export class CacheStore {
     this.#compact();
   }
 
-  /** Keeps, in one of the sequence's lists, the keys at these ascending indices; the others' slots are given back. */
+  /** Keeps the keys of one list at these ascending indices and releases the slots of the others. */
   evict(sequence: StoredSequence, list: number, keep: ArrayLike<number>): void {
     for (const slot of sequence.lists[list]!.keep(keep)) this.pools[list]!.release(slot);
     this.#compact();
   }
 
   /**
-   * Drops the tokens from `length` on. Returns false, with nothing changed, where a key before has been evicted already: a later
-   * query would miss it. Throws a TypeError if the sequence is closed.
+   * Drops the tokens from `length` on. Returns false and changes nothing if a key before `length` has been evicted, because later
+   * queries would miss it. Throws a TypeError if the sequence is closed.
    */
   truncate(sequence: StoredSequence, length: number): boolean {
     checkOpen(sequence);
@@ -243,12 +243,11 @@ export class CacheStore {
   }
 
   /**
-   * Appends tokens' keys to sequences and says what the step must write. A sequence may appear once. Tokens fed ahead count
-   * only when they are confirmed; until then they can be rolled back, and nothing else may be done with their sequences.
-   * Throws, before anything is changed, a TypeError for a sequence that is closed, and a RangeError when a pool would have more
-   * slots than it may.
+   * Appends the keys of tokens to sequences and returns the inputs of their step. A sequence may appear once. Tokens fed ahead are not
+   * counted until they are confirmed; until then they can be rolled back, and their sequences must not be used otherwise.
+   * Throws a TypeError for a closed sequence and a RangeError if a pool would exceed its most slots, before anything changes.
    */
-  append(parts: readonly AppendedPart[], isAhead = false): StepPlan {
+  append(parts: readonly AppendedPart[], { isAhead = false } = {}): AppendedRows {
     if (this.#failure !== undefined) throw this.#failure;
     for (const { sequence } of parts) checkOpen(sequence);
     const rows = parts.reduce((sum, { anchors }) => sum + anchors.length, 0);
@@ -289,21 +288,21 @@ export class CacheStore {
     return { rows, slots, ranges, writes, longest };
   }
 
-  /** Steps of one token of each of these sequences that can be appended before anything on the device must grow. */
+  /** Number of steps, of one token per sequence, that fit without growing memory on the device. */
   stepsOfRoom(sequences: readonly StoredSequence[]): number {
     const ofPools = this.pools.map(({ room }) => Math.floor(room / sequences.length));
     const ofLists = sequences.flatMap(({ lists }) => lists.map(({ capacity, length }) => capacity - length));
     return Math.min(...ofPools, ...ofLists);
   }
 
-  /** Counts the oldest token fed ahead of each of these sequences, which were fed together: a step. */
+  /** Confirms a step: the oldest token fed ahead of each of these sequences, which were fed together. */
   confirm(sequences: readonly StoredSequence[]): void {
     for (const sequence of sequences) this.#confirm(sequence, 1);
     this.#countPeak();
     this.countStep();
   }
 
-  /** Rolls back the tokens fed ahead: everything is as if they had never been fed. */
+  /** Rolls back the tokens fed ahead: the sequence is as it was before them. */
   rollBack(sequence: StoredSequence): void {
     const { ahead, lists } = sequence;
     if (ahead === 0) return;
@@ -335,17 +334,17 @@ export class CacheStore {
     this.#statistics.fedPeak = Math.max(this.#statistics.fedPeak, this.#fed.total);
   }
 
-  #keep(sequence: StoredSequence): StoredSequence {
+  #register(sequence: StoredSequence): StoredSequence {
     this.#open.add(sequence);
     return sequence;
   }
 
-  /** Moves slots together in pools that are mostly empty, and gives their room back. */
+  /** Compacts sparse pools: moves their slots together and frees the rest of the memory. */
   #compact(): void {
     for (const [i, pool] of this.pools.entries()) {
       const mover = this.#movers[i];
       if (!pool.isSparse || !mover) continue;
-      const { slotCount, moves } = pool.planCompaction();
+      const { slotCount, moves } = pool.compaction();
       if (moves.length > 0) {
         this.#move(mover, pool.slotCount, moves);
         const renumbered = new Map(moves.map(({ from, to }) => [from, to]));
@@ -370,7 +369,7 @@ export class CacheStore {
     });
   }
 
-  /** Room for so many entries of the list on the device. */
+  /** Reserves memory on the device for `length` entries of the list. */
   #makeRoom(list: KeyList, length: number): void {
     if (length <= list.capacity) return;
     if (list.capacity > 0) this.#regions.release(list.base, list.capacity);

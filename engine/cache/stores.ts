@@ -1,5 +1,5 @@
-// The two stores of a model: one for sequences whose layers keep the same keys, one for those whose layers differ. Each is made on
-// first use.
+// The two stores of a model: one for sequences whose layers keep the same keys, one for sequences whose layers keep different keys.
+// Each is created on first use.
 
 import type { Device, Matrix } from "../devices/device.ts";
 import { joinBytes, joinStatistics, type CacheBytes, type CacheStatistics } from "./bytes.ts";
@@ -13,13 +13,13 @@ export class CacheStores {
   #shared: CacheStore | undefined;
   #perLayer: CacheStore | undefined;
 
-  /** `shape.near`: the weights of each layer, beside which a device with several memories puts the layer's keys and values. */
+  /** `shape.near`: the weights of each layer; a device with several memories puts the layer's keys and values in the same one. */
   constructor(device: Device, shape: Omit<CacheShape, "isPerLayer"> & { readonly near: readonly Matrix[] }) {
     this.#device = device;
     this.#shape = shape;
   }
 
-  /** The store of sequences kept in this way. */
+  /** The store of sequences with this keeping. */
   of({ isPerLayer }: Pick<Keeping, "isPerLayer">): CacheStore {
     if (isPerLayer) return (this.#perLayer ??= new CacheStore(this.#device, { ...this.#shape, isPerLayer }));
     return (this.#shared ??= new CacheStore(this.#device, { ...this.#shape, isPerLayer }));
@@ -30,12 +30,12 @@ export class CacheStores {
     return joinBytes(this.#made().map((store) => store.bytes()));
   }
 
-  /** Bytes over the steps since the last reset; the steps of both stores count together. */
+  /** Bytes over the steps of both stores since the last reset. */
   statistics(): CacheStatistics {
     return joinStatistics(this.#made().map((store) => store.statistics()));
   }
 
-  /** Starts the statistics anew. */
+  /** Resets the statistics. */
   resetStatistics(): void {
     for (const store of this.#made()) store.resetStatistics();
   }

@@ -1,12 +1,12 @@
-// The tensors that a step writes, fills and reads: its ports (what goes in and comes out) and the activations in between.
-// Each is made once for so many rows and grows when a step has more.
+// The tensors of a step: its ports, which the host writes and reads, and the activations, which only the kernels use.
+// Each tensor is created once and grows when a step has more rows than any before.
 
 import type { ModelConfig } from "../../loaders/index.ts";
 import { RANGE_WORDS } from "../cache/store.ts";
 import type { Device, Tensor } from "../devices/device.ts";
 import { VectorTable } from "./vector-table.ts";
 
-/** What a step writes before, and reads after, the forward pass. */
+/** The tensors that the host writes before the forward pass and reads after it. */
 export interface Ports {
   /** [rows]; numbers from vocabSize on stand for rows of the table of vectors */
   readonly tokens: Tensor;
@@ -30,12 +30,12 @@ export interface Ports {
   readonly logProbs: Tensor;
 }
 
-/** What a step has a number of: rows, outputs, and rows · columns of the patterns that it makes. */
+/** The sizes of a step that tensors grow with: rows, outputs, and rows · columns of the patterns that it computes. */
 export type Unit = "rows" | "outputs" | "patternCells";
 const UNITS: readonly Unit[] = ["rows", "outputs", "patternCells"];
-/** What a step needs room for; `patternCells` is rows · columns of the patterns it makes, 0 for none. */
+/** The counts that a step needs memory for; `patternCells` is 0 without patterns. */
 export type Room = Readonly<Record<Unit, number>>;
-interface Held {
+interface Allocation {
   readonly tensor: Tensor;
   readonly unit: Unit;
   /** numbers per row, output or pattern cell */
@@ -46,7 +46,7 @@ export class Activations {
   readonly ports: Ports;
   readonly vectors: VectorTable;
   readonly #device: Device;
-  readonly #held = new Map<string, Held>();
+  readonly #allocations = new Map<string, Allocation>();
   /** units there is room for */
   readonly #room: Record<Unit, number>;
 
@@ -116,24 +116,24 @@ export class Activations {
   }
 
   dispose(): void {
-    for (const { tensor } of this.#held.values()) this.#device.destroy(tensor);
-    this.#held.clear();
+    for (const { tensor } of this.#allocations.values()) this.#device.destroy(tensor);
+    this.#allocations.clear();
     this.vectors.dispose();
   }
 
   #refit(unit: Unit, count: number): void {
     this.#room[unit] = count;
-    for (const held of this.#held.values()) {
+    for (const held of this.#allocations.values()) {
       if (held.unit === unit) this.#device.resize(held.tensor, Math.max(1, this.#room[unit] * held.width));
     }
   }
 
   #make(name: string, unit: Unit, width: number, type: "f32" | "u32"): Tensor {
-    const held = this.#held.get(name);
+    const held = this.#allocations.get(name);
     if (held) return held.tensor;
     const length = Math.max(1, this.#room[unit] * width);
     const tensor = this.#device.createTensor(name, type, length, "activations");
-    this.#held.set(name, { tensor, unit, width });
+    this.#allocations.set(name, { tensor, unit, width });
     return tensor;
   }
 }

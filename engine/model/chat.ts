@@ -1,7 +1,7 @@
-// A conversation. Each turn puts all messages through the chat template; the tokens that the cache holds from the turns before are
-// not computed again (see conversation-cache.ts).
+// A conversation. Each turn renders all messages with the chat template; tokens that the cache holds from earlier turns are not
+// computed again (see conversation-cache.ts).
 //
-// Turns are taken one at a time: a turn that is asked for while another is being written waits for it.
+// Turns run one at a time: a turn that starts while another is running waits for it.
 
 import type { ChatMessage, ChatOptions, Tokenizer } from "../../loaders/index.ts";
 import type { WatchableDecoder } from "../generate/decoder.ts";
@@ -10,27 +10,27 @@ import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import { ConversationCache } from "./conversation-cache.ts";
 import type { ModelGenerateOptions } from "./model.ts";
 
-/** How a turn is answered: as `generate`, but the cache is the conversation's, and there is one answer. */
+/** Options of a turn: those of `generate`, without `cache`, which is the conversation's, and `samples`, which is 1. */
 export type TurnOptions = Omit<ModelGenerateOptions, "cache" | "samples">;
 
-/** What happens when the messages no longer fit the context. */
+/** The action when the messages no longer fit the context. */
 export type FullContext =
   /** the turn is refused with a RangeError */
   | "refuse"
-  /** the oldest messages, but for the system's, are left out until a quarter of the context (or `maxTokens`, if fewer) is free */
+  /** the oldest messages except the system's are left out until a quarter of the context (or `maxTokens`, if fewer) is free */
   | "drop-oldest";
 
-/** How a conversation begins and what its template is given. */
+/** Options of a conversation: its first messages and the chat template's. */
 export interface ChatSessionOptions extends ChatOptions {
-  /** what the model is told before the conversation; not together with a system message in `messages` */
+  /** the system message; not together with one in `messages` */
   readonly system?: string | undefined;
-  /** what was said before */
+  /** earlier messages */
   readonly messages?: readonly ChatMessage[] | undefined;
   /** "refuse" by default */
   readonly whenFull?: FullContext | undefined;
 }
 
-/** What a conversation needs of its model. */
+/** The parts of a model that a conversation needs. */
 export interface ChatHost {
   readonly tokenizer: Tokenizer;
   readonly decoder: WatchableDecoder;
@@ -49,7 +49,7 @@ export class ChatSession implements Disposable {
   readonly #whenFull: FullContext;
   readonly #messages: ChatMessage[];
   readonly #cache: ConversationCache;
-  /** the turn at hand; the next waits for it */
+  /** the current turn; the next one waits for it */
   #turn: Promise<void> = Promise.resolve();
   #readTokens = 0;
   #isDisposed = false;
@@ -70,7 +70,7 @@ export class ChatSession implements Disposable {
     this.#messages = [...(system === undefined ? [] : [{ role: "system", content: system }]), ...messages];
   }
 
-  /** What was said so far; an answer that was stopped is there as far as it came. */
+  /** The messages so far; a stopped answer is included up to where it stopped. */
   get messages(): readonly ChatMessage[] {
     return this.#messages;
   }
@@ -85,7 +85,7 @@ export class ChatSession implements Disposable {
     return this.#readTokens;
   }
 
-  /** Says something and resolves with the whole answer. Throws as {@link stream} does. */
+  /** Sends a user message and resolves with the whole answer. Throws as {@link stream} does. */
   async prompt(content: string, options: TurnOptions = {}): Promise<string> {
     let answer = "";
     for await (const { text } of this.stream(content, options)) answer += text;
@@ -93,9 +93,9 @@ export class ChatSession implements Disposable {
   }
 
   /**
-   * Says something and streams the answer; both become part of the conversation. Ending the iteration early, or the signal, stops
-   * the answer: what was written of it stays; a turn of which nothing was written, or that fails otherwise, is taken back. With `anchoring`, tags in
-   * `content` and the given anchors are held; the whole prompt is then decoded apart from the conversation's keys.
+   * Sends a user message and streams the answer; both become part of the conversation. Ending the iteration early, or the signal,
+   * stops the answer; the text written so far stays. A turn without any text, or one that fails, is removed from the conversation.
+   * `anchoring` anchors tags in `content` and the given anchors; the whole prompt is then decoded in sequences of its own.
    *
    * Throws a RangeError if the conversation does not fit the context (see `whenFull`), a TypeError if it was disposed of, and
    * what `generate` throws.
@@ -109,7 +109,7 @@ export class ChatSession implements Disposable {
       options.signal?.throwIfAborted();
       yield* this.#answer(content, options);
     } finally {
-      // Turns end in order, also where one is given up while it waits.
+      // Turns end in order, even if one is aborted while it waits.
       void before.then(() => release?.());
     }
   }
@@ -121,7 +121,7 @@ export class ChatSession implements Disposable {
     return new ChatSession(this.#host, options, this.#cache.fork());
   }
 
-  /** Frees the conversation's keys and values; a turn afterwards is refused. */
+  /** Frees the conversation's keys and values. A later turn throws a TypeError. */
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
@@ -158,7 +158,7 @@ export class ChatSession implements Disposable {
     }
   }
 
-  /** Takes a turn into the conversation, or takes it back. */
+  /** Adds a turn to the conversation, or drops it. */
   #endTurn(
     turn: ChatMessage,
     tokens: readonly number[],
@@ -171,7 +171,7 @@ export class ChatSession implements Disposable {
     this.#messages.push(turn, { role: "assistant", content: answer.map(({ text }) => text).join("") });
   }
 
-  /** The messages of a turn that fit the context, and their tokens. */
+  /** Returns the messages of a turn that fit the context, and their tokens. */
   #fitting(
     turn: ChatMessage,
     maxTokens = Infinity,
@@ -191,7 +191,7 @@ export class ChatSession implements Disposable {
             (first > 0 ? "say less" : 'begin a new one, or use whenFull: "drop-oldest"'),
         );
       }
-      // Whole turns are left out: up to the next message of the user.
+      // Whole turns are left out, up to the next user message.
       do first++;
       while (first < said.length && said[first]!.role !== "user");
     }

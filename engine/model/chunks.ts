@@ -1,4 +1,4 @@
-// Cutting feeds into steps: at most so many rows each, in order, of sequences that are kept in one way.
+// Cuts feeds into chunks: the rows of one step each, at most `chunkRows`, in order, of sequences of one group.
 
 import type { CachedSequence } from "../cache/sequence.ts";
 
@@ -15,7 +15,7 @@ export interface Chunk {
   readonly outputs: { row: number; feed: number }[];
 }
 
-/** The steps that feed these parts; `outputs` says where each part, by index, ends. */
+/** Cuts parts into chunks; `outputs` of a chunk are the last rows of the parts that end in it. */
 export function cutIntoChunks(parts: readonly Part[], chunkRows: number): Chunk[] {
   const chunks: Chunk[] = [];
   /** the chunk being filled, by group of sequences that can share one */

@@ -1,5 +1,5 @@
-// The keys of a conversation between its turns. A turn's prompt begins with what was said before, so the sequence of the last turn
-// goes on wherever its tokens agree with the new ones: it is cut back to where they part, and fed only what it lacks.
+// The keys of a conversation between its turns. A turn's prompt begins with the earlier messages, so the sequence of the last turn is
+// reused: it is truncated to the tokens that it shares with the new prompt, and fed the rest.
 
 import type { DecoderSequence, SequenceOptions, WatchableDecoder } from "../generate/decoder.ts";
 
@@ -9,7 +9,7 @@ export class ConversationCache {
   #sequence: DecoderSequence;
   /** the tokens that the sequence holds */
   #tokens: readonly number[] = [];
-  /** a turn has been given the sequence, and goes on with it */
+  /** a turn uses the sequence */
   #isTaken = false;
 
   constructor(decoder: WatchableDecoder) {
@@ -22,12 +22,12 @@ export class ConversationCache {
     return this.#tokens.length;
   }
 
-  /** Tokens of a prompt that need not be fed: at least its last one is. */
+  /** Returns how many tokens of a prompt need not be fed. The last one always is. */
   sharedWith(prompt: readonly number[]): number {
     return commonLength(this.#tokens, prompt.slice(0, -1));
   }
 
-  /** A cache with the same past: keys are shared until one of the two goes on. */
+  /** Returns a cache with the same past. Keys are shared until one of the two changes. */
   fork(): ConversationCache {
     const copy = new ConversationCache(this.#decoder);
     copy.#decoder.close(copy.#sequence);
@@ -36,7 +36,7 @@ export class ConversationCache {
     return copy;
   }
 
-  /** A decoder whose first sequence is the conversation's, cut to what it shares with the prompt; closing it does not free it. */
+  /** Returns a decoder whose first sequence is the conversation's, truncated to the tokens it shares with the prompt. Closing it does not free it. */
   continuing(): WatchableDecoder {
     this.#isTaken = false;
     return this.#decoderWith((options) => {
@@ -47,7 +47,7 @@ export class ConversationCache {
     });
   }
 
-  /** A decoder whose first sequence is a fork of the conversation's, cut likewise: the conversation's own stays as it is. */
+  /** Returns a decoder whose first sequence is a fork of the conversation's, truncated likewise. The conversation's own does not change. */
   forking(): WatchableDecoder {
     let isTaken = false;
     return this.#decoderWith((options) => {
@@ -61,12 +61,12 @@ export class ConversationCache {
     });
   }
 
-  /** Remembers what a turn on {@link continuing} fed: the first of these tokens, as many as the sequence has. */
+  /** Records the tokens that a turn on {@link continuing} fed: the first of `tokens`, as many as the sequence holds. */
   remember(tokens: readonly number[]): void {
     if (this.#isTaken) this.#tokens = tokens.slice(0, this.#sequence.length);
   }
 
-  /** Starts with an empty sequence, after a step failed in the middle. */
+  /** Starts with an empty sequence, for use after a failed step. */
   restart(): void {
     this.#decoder.close(this.#sequence);
     this.#sequence = this.#decoder.open();
@@ -78,7 +78,7 @@ export class ConversationCache {
     this.#decoder.close(this.#sequence);
   }
 
-  /** Cuts the sequence to the tokens that it shares with a prefix, or starts anew where its policy cannot go back. */
+  /** Truncates the sequence to the tokens that it shares with a prefix, or restarts if its policy does not allow that. */
   #cut(prefix: readonly number[]): void {
     const shared = commonLength(this.#tokens, prefix);
     if (shared === this.#tokens.length) return;
@@ -105,7 +105,7 @@ export class ConversationCache {
   }
 }
 
-/** How many tokens two lists begin with in common. */
+/** Returns the length of the common prefix of two lists. */
 function commonLength(one: readonly number[], other: readonly number[]): number {
   const most = Math.min(one.length, other.length);
   for (let i = 0; i < most; i++) if (one[i] !== other[i]) return i;

@@ -1,5 +1,5 @@
-// A draft of a program: calls, taps and stages in the order in which they come, over tensors that are declared and not yet made.
-// `fuse` turns a draft into a shorter one; `assemble` makes the tensors that are left and counts the places of taps and stages.
+// A draft of a program: calls, taps and stages in order, over tensors that are declared but not created yet. `fuse` makes a draft
+// shorter; `assemble` creates the tensors that it still uses and counts the calls before each tap and stage.
 
 import type { BufferUse, ParamType, TypedKernel } from "../../kernels/index.ts";
 import type { Matrix, Tensor } from "../devices/device.ts";
@@ -7,21 +7,21 @@ import type { BuffersOf, Call, Program, ValuesOf } from "../devices/program.ts";
 import type { Unit } from "./activations.ts";
 import type { Tap } from "./taps.ts";
 
-/** A tensor of f32 that only calls of the draft read and write: `width` numbers for each unit of a step. */
+/** A tensor of f32 that only calls of the draft use: `width` numbers for each unit of a step. */
 export interface Declared {
   readonly name: string;
   readonly unit: Unit;
   readonly width: number;
 }
 
-/** What a drafted call is given. Tensors of the device are seen from outside the program, declared ones only through taps. */
+/** A buffer of a drafted call. Tensors of the device are visible outside the program, declared ones only through taps. */
 export type DraftBuffer = Tensor | Matrix | Declared;
 /** A tensor of a draft. */
 export type DraftTensor = Tensor | Declared;
 /** A call of a draft. */
 export type DraftCall = Call<DraftBuffer>;
 
-/** Where a caller reads a tensor between two calls, and with `isEdited` also writes it. */
+/** A tap in a draft: the caller reads the tensor there and, if `isEdited`, replaces it. */
 export interface DraftTap extends Omit<Tap, "tensor" | "after"> {
   readonly tensor: DraftTensor;
   readonly isEdited: boolean;
@@ -39,7 +39,7 @@ export type Entry =
   | { readonly kind: "tap"; readonly tap: DraftTap }
   | { readonly kind: "stage"; readonly stage: Stage };
 
-/** Whether a buffer is declared, not made. */
+/** Tells whether a buffer is declared and not created. */
 export function isDeclared(buffer: DraftBuffer): buffer is Declared {
   return "unit" in buffer;
 }
@@ -49,7 +49,7 @@ export class Draft {
   readonly entries: Entry[] = [];
   readonly #declared = new Map<string, Declared>();
 
-  /** The tensor of this name; the same one each time. Throws a RangeError for a name that was declared with another shape. */
+  /** Declares a tensor, or returns the one of this name. Throws a RangeError for a name that was declared with another shape. */
   declare(name: string, unit: Unit, width: number): Declared {
     const declared = this.#declared.get(name) ?? { name, unit, width };
     if (declared.unit !== unit || declared.width !== width) {
@@ -61,7 +61,7 @@ export class Draft {
     return declared;
   }
 
-  /** Appends a call; buffers and parameters are checked against the kernel's by the compiler. */
+  /** Appends a call. The compiler checks buffers and parameters against the kernel. */
   call<B extends Record<string, BufferUse>, P extends Record<string, ParamType>>(
     kernel: TypedKernel<B, P>,
     label: string,
@@ -87,7 +87,7 @@ export interface Assembled {
   readonly stages: ReadonlyMap<Stage, number>;
 }
 
-/** Makes the declared tensors that occur in a draft, each once. */
+/** Creates the declared tensors that occur in a draft, each once, and returns the program. */
 export function assemble(label: string, entries: readonly Entry[], make: (declared: Declared) => Tensor): Assembled {
   const made = new Map<Declared, Tensor>();
   const tensorOf = (declared: Declared): Tensor => {

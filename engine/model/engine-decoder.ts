@@ -1,4 +1,4 @@
-// The decoder of a loaded model: feeds of tokens are cut into steps, and what follows their last tokens is read.
+// The decoder of a loaded model: cuts feeds of tokens into steps and reads the logits, or the tokens chosen, after their last tokens.
 
 import { DeviceError } from "../devices/device.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
@@ -23,7 +23,7 @@ export interface EngineDecoderOptions {
   readonly policy?: CachePolicy | undefined;
 }
 
-/** Decodes with a model's steps. All its sequences are kept in one way; several decoders can share the steps. */
+/** Decodes with a model's steps. All sequences of a decoder have the same policy; several decoders can share the steps. */
 export class EngineDecoder implements WatchableDecoder {
   readonly vocabSize: number;
   readonly contextLength: number;
@@ -152,7 +152,7 @@ export class EngineDecoder implements WatchableDecoder {
     return answers;
   }
 
-  /** The feeds as steps; each sequence is the model's, appears once, and gets at least one token. */
+  /** Cuts feeds into the chunks of steps. Throws unless each sequence is the model's, appears once, and gets a token or more. */
   #chunks(feeds: readonly Feed[]): Chunk[] {
     const seen = new Set<DecoderSequence>();
     const parts = feeds.map(({ sequence, tokens, promptLength }, feed): Part => {
@@ -167,7 +167,7 @@ export class EngineDecoder implements WatchableDecoder {
     return cutIntoChunks(parts, this.#steps.chunkRows);
   }
 
-  /** Makes the step of a chunk; one in which no feed ends stops at the body and reads nothing. */
+  /** Makes the step of a chunk. A chunk in which no feed ends stops at the body and reads nothing. */
   #step(
     { parts, outputs }: Chunk,
     until: Stage,
@@ -180,7 +180,7 @@ export class EngineDecoder implements WatchableDecoder {
   }
 }
 
-/** The top-K logits of each row, from what was read of {@link topKTensors}. */
+/** Splits the numbers read from {@link topKTensors} into rows. */
 function splitTopLogits([values, tokens, totals]: readonly Numbers[], rows: number): TopLogits[] {
   const k = values!.length / rows;
   return Array.from({ length: rows }, (_, row) => ({

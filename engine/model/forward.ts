@@ -1,5 +1,5 @@
-// Looking inside: one forward pass over a whole sequence in which named tensors are captured, or replaced by hooks. The open
-// recording is replayed from tap to tap; the fused recording of generation is not touched.
+// One forward pass over a whole sequence in which named tensors are captured, or replaced by hooks. A recording with the requested
+// taps is replayed from tap to tap; generation keeps its own fused recording.
 
 import type { CachePolicy } from "../cache/policies/index.ts";
 import { CapturedTensor, joinRows, putBack, rowLength, takeOut } from "./captured.ts";
@@ -8,29 +8,29 @@ import { wholeRead } from "./step-inputs.ts";
 import type { Steps } from "./steps.ts";
 import { tapKinds, tapMatcher, type Tap } from "./taps.ts";
 
-/** A tensor on its way, given to a hook: the hook may change `data` in place, or return other numbers of the same count. */
+/** The tensor that a hook receives. The hook may change `data` in place, or return new numbers of the same count. */
 export interface HookedTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
-/** Reads or replaces a tensor on its way. */
+/** Reads or replaces a tensor during the forward pass. */
 export type Hook = (tensor: HookedTensor) => Float32Array | void | Promise<Float32Array | void>;
 
-/** What a forward pass captures, replaces and returns. */
+/** Options of a forward pass. */
 export interface ForwardOptions {
   /** names of taps; `*` stands for one part: `blocks.*.attn.hook_pattern` */
   readonly capture?: readonly string[] | undefined;
-  /** by the same kind of names; a pass runs its hooks in the order of the model, those of one tap in the order given */
+  /** keyed by tap names as in `capture`; hooks run in the order of the model, those of one tap in the order given */
   readonly hooks?: Readonly<Record<string, Hook>> | undefined;
-  /** which rows' logits to return: of every token (the default), of the last, or none */
+  /** the rows whose logits are returned: of every token (the default), of the last, or none */
   readonly logits?: "all" | "last" | "none" | undefined;
-  /** the policy by whose rule keys are visible; keys that it would drop by statistics stay */
+  /** its rule decides which keys are visible; keys that it would drop by statistics stay */
   readonly cache?: CachePolicy | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a forward pass gives. */
+/** The result of a forward pass. */
 export interface ForwardResult {
   /** [tokens, vocabSize], or [1, vocabSize] for "last"; null for "none" */
   readonly logits: CapturedTensor | null;
@@ -38,15 +38,15 @@ export interface ForwardResult {
   readonly captured: Readonly<Record<string, CapturedTensor>>;
 }
 
-/** Which taps a pass stops at, and what happens there. */
+/** The taps that a pass stops at, and their hooks. */
 interface Inspection {
   wants(name: string): boolean;
   hooksOf(name: string): readonly Hook[];
 }
 
 /**
- * One pass over `tokens` as a sequence of its own. Throws a RangeError for no tokens, for a tap that does not exist, and for hooks
- * that return another count of numbers.
+ * Runs one pass over `tokens` in a new sequence. Throws a RangeError for no tokens, for a tap that does not exist, and for a hook that
+ * returns another count of numbers.
  */
 export async function forward(
   steps: Steps,
@@ -61,17 +61,17 @@ export async function forward(
   }));
   const hooksOf = (name: string) => matched.filter(({ matches }) => matches(name)).map(({ hook }) => hook);
   if (tokens.length === 0) throw new RangeError("a forward pass needs at least 1 token; it was given 0");
-  const isOpen = capture.length > 0 || matched.length > 0;
-  const look = isOpen ? { wants, edits: (name: string) => hooksOf(name).length > 0 } : undefined;
+  const hasTaps = capture.length > 0 || matched.length > 0;
+  const taps = hasTaps ? { wants, edits: (name: string) => hooksOf(name).length > 0 } : undefined;
   const hasPatterns = [...tapKinds(steps.config.layers)].some(
-    ([name, { shape }]) => shape === "pattern" && (wants(name) || look?.edits(name)),
+    ([name, { shape }]) => shape === "pattern" && (wants(name) || taps?.edits(name)),
   );
-  return steps.pass(tokens, look, { policy: cache && ruleOf(cache), hasPatterns, signal }, (pass) =>
+  return steps.pass(tokens, taps, { policy: cache && ruleOf(cache), hasPatterns, signal }, (pass) =>
     new Inspector(pass, { wants, hooksOf }).run(tokens.length, steps, options.logits ?? "all"),
   );
 }
 
-/** The policy's rule alone. */
+/** The policy reduced to its rule. */
 function ruleOf({ name, rule, isAnchor }: CachePolicy): CachePolicy {
   return { name, rule: rule ?? {}, isAnchor };
 }
@@ -80,7 +80,7 @@ function ruleOf({ name, rule, isAnchor }: CachePolicy): CachePolicy {
 class Inspector {
   readonly #pass: Pass;
   readonly #inspection: Inspection;
-  /** pieces of each captured tensor, by name: those behind the body come a chunk of outputs at a time */
+  /** pieces of each captured tensor, by name: taps behind the body give one piece per chunk of outputs */
   readonly #pieces = new Map<string, CapturedTensor[]>();
 
   constructor(pass: Pass, inspection: Inspection) {
@@ -104,7 +104,7 @@ class Inspector {
     const wantsLogits = logits !== "none";
     let result: CapturedTensor | null = null;
     if (wantsLogits || final.length > 0) {
-      // Taps behind the body are of all rows, whichever rows' logits are wanted.
+      // Taps behind the body have all rows, even if the logits of the last row alone are wanted.
       const begin = final.length > 0 ? 0 : first;
       const all = await this.#outputs(begin, tokens, final, { chunkRows, vocabSize, wantsLogits });
       const shape = [tokens - first, vocabSize];
@@ -114,7 +114,7 @@ class Inspector {
     return { logits: result, captured: Object.fromEntries(captured) };
   }
 
-  /** Replays up to a tap, hands its tensor out, and writes back what hooks changed. */
+  /** Replays up to a tap, passes its tensor to hooks and capture, and writes the tensor back if there was a hook. */
   async #stopAt(tap: Tap, rows: number): Promise<void> {
     const { columns } = this.#pass;
     const [read] = await this.#pass.runTo(tap.after, [wholeRead(tap.tensor, rows * rowLength(tap, columns))]);
@@ -141,7 +141,7 @@ class Inspector {
     else this.#pieces.set(tap.name, [tensor]);
   }
 
-  /** Logits [end - begin, vocabSize] of rows begin..end, a chunk of them at a time; an empty array if they are not wanted. */
+  /** Returns the logits [end - begin, vocabSize] of rows begin..end, computed in chunks; an empty array if they are not wanted. */
   async #outputs(
     begin: number,
     end: number,

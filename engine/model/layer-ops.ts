@@ -1,27 +1,27 @@
-// The operations that the forward pass is written in: each appends calls and taps to a draft, and returns the tensor it made.
+// The operations of the forward pass. Each appends calls and taps to a draft and returns the tensor that it computes.
 
 import { ACTIVATIONS, activate, add, linear, normalize, scaleShift } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
 import { variable } from "../devices/program.ts";
 import { Draft, type Declared, type DraftTensor } from "./draft.ts";
 import { families } from "./families/index.ts";
-import { tapKinds, type Look, type TapKind, type TapShape } from "./taps.ts";
+import { tapKinds, type TapKind, type TapRequest, type TapShape } from "./taps.ts";
 import type { LinearWeights, NormWeights } from "./weights.ts";
 
-/** How many rows a step has. */
+/** The number of rows of a step. */
 export const rows = variable("rows");
 
 /** A draft over the tensors of one model. */
 export class LayerOps extends Draft {
   readonly #config: ModelConfig;
-  readonly #look: Look | undefined;
-  readonly #taps: ReadonlyMap<string, TapKind>;
+  readonly #request: TapRequest | undefined;
+  readonly #kinds: ReadonlyMap<string, TapKind>;
 
-  constructor(config: ModelConfig, look: Look | undefined) {
+  constructor(config: ModelConfig, taps: TapRequest | undefined) {
     super();
     this.#config = config;
-    this.#look = look;
-    this.#taps = tapKinds(config.layers);
+    this.#request = taps;
+    this.#kinds = tapKinds(config.layers);
   }
 
   /** [rows, width] */
@@ -65,7 +65,7 @@ export class LayerOps extends Draft {
     return y;
   }
 
-  /** The norm of what a part adds to the residual, in families that have one; x without one. */
+  /** Applies the norm after attention or feed-forward in families that have one; returns x in others. */
   postNorm(label: string, norm: NormWeights | undefined, x: Declared, name: string): Declared {
     return norm ? this.norm(label, norm, x, this.rows(name, this.#config.dim)) : x;
   }
@@ -84,14 +84,14 @@ export class LayerOps extends Draft {
   }
 
   /**
-   * Names a tensor: a caller that asked for the tap can read it, and replace it, here. The tap's width begins at `offset` of each line
-   * of `stride` numbers; it is the whole line by default.
+   * Marks a point where a caller that requested the tap can read the tensor and replace it. The tap begins at `offset` of each row of
+   * `stride` numbers; it is the whole row by default.
    */
   tap(name: string, tensor: DraftTensor, place: TapPlace = {}): void {
-    const kind = this.#taps.get(name);
+    const kind = this.#kinds.get(name);
     if (!kind) throw new RangeError(`the forward pass names a tap "${name}" that is not in the table of taps`);
-    const isEdited = this.#look?.edits(name) ?? false;
-    if (!isEdited && !this.#look?.wants(name)) return;
+    const isEdited = this.#request?.edits(name) ?? false;
+    if (!isEdited && !this.#request?.wants(name)) return;
     const shape = this.#rowShape(kind.shape);
     const width = shape.reduce((product, size) => product * size, 1);
     const { offset = 0, stride = width, isDouble = false } = place;
@@ -112,7 +112,7 @@ export class LayerOps extends Draft {
   }
 }
 
-/** Where a tap lies in its tensor. */
+/** The place of a tap in its tensor. */
 export interface TapPlace {
   readonly offset?: number;
   readonly stride?: number;

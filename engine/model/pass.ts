@@ -1,4 +1,4 @@
-// One replay of a recorded forward pass in parts, so that its tensors can be read and replaced on the way.
+// One replay of a recorded forward pass that stops at its taps, so that tensors can be read and replaced there.
 
 import type { Device, Read, Write } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
@@ -6,7 +6,7 @@ import type { Prepared } from "./recordings.ts";
 import type { StepInputs } from "./step-inputs.ts";
 import type { Recording } from "./recording.ts";
 
-/** A pass that is under way: it is of use only within `Steps.pass`. */
+/** A running pass. It is valid only during `Steps.pass`. */
 export class Pass {
   readonly recording: Recording;
   /** rows of the pass */
@@ -40,7 +40,7 @@ export class Pass {
     this.#writes = [...inputs.writes];
   }
 
-  /** Replays the calls up to `end`, after what was written since, and reads. Throws the signal's reason on an abort. */
+  /** Makes the pending writes, replays the calls up to `end`, and reads. Throws the signal's reason on an abort. */
   async runTo(end: number, reads: readonly Read[] = []): Promise<readonly (Float32Array | Uint32Array)[]> {
     this.#signal?.throwIfAborted();
     const begin = this.#cursor;
@@ -50,12 +50,12 @@ export class Pass {
     return this.#device.run(this.#prepared.executable, { variables: this.#variables, writes, reads, begin, end });
   }
 
-  /** Writes before the next calls. */
+  /** Adds a write that is made before the next calls. */
   write(write: Write): void {
     this.#writes.push(write);
   }
 
-  /** Goes back to the end of the body; the calls behind it are replayed for rows begin .. begin + count. */
+  /** Returns to the end of the body: the calls behind it are replayed next, for rows begin .. begin + count. */
   selectOutputs(begin: number, count: number): void {
     this.activations.reserve({ rows: 0, outputs: count, patternCells: 0 });
     this.#cursor = this.recording.body;

@@ -1,4 +1,4 @@
-// A recorded forward pass: the draft of transformer.ts, fused, over the device's tensors.
+// The recorded forward pass: the draft of transformer.ts, fused and bound to the device's tensors.
 
 import type { Program } from "../devices/program.ts";
 import { assemble, type Stage } from "./draft.ts";
@@ -9,7 +9,7 @@ import { draftForward, type RecordOptions, type TransformerParts } from "./trans
 /** A recorded forward pass. Its stages count calls: replay up to one of them to stop there. */
 export interface Recording extends Readonly<Record<Stage, number>> {
   readonly program: Program;
-  /** those asked for, in the order in which a replay passes them */
+  /** the requested taps, in the order in which a replay reaches them */
   readonly taps: readonly Tap[];
   /** keys and values are stored */
   readonly body: number;
@@ -23,7 +23,7 @@ export interface Recording extends Readonly<Record<Stage, number>> {
   readonly topLogits: number;
 }
 
-/** A step by whose numbers `fuse` compares sizes. */
+/** Example values of a step's variables, with which `fuse` compares sizes. */
 const EXAMPLE = {
   rows: 1009,
   outputs: 1013,
@@ -39,13 +39,13 @@ const EXAMPLE = {
   anchorSeesAnchors: 1,
 };
 
-/** Records the forward pass with as few calls as the taps asked for allow. Only the tensors that are left are made. */
+/** Records the forward pass with as few calls as the requested taps allow. Only tensors that these calls use are created. */
 export function recordForward(parts: TransformerParts, options: RecordOptions = {}): Recording {
   const { activations, config, store } = parts;
   const slotCounts = store.pools.map((_, list) => [`slotCount.${list}`, 1033] as const);
   const example = { ...EXAMPLE, softmaxRows: EXAMPLE.rows * config.heads, ...Object.fromEntries(slotCounts) };
   const entries = fuse(draftForward(parts, options), example);
-  const label = options.look ? "forward with taps" : "forward";
+  const label = options.taps ? "forward with taps" : "forward";
   const { program, taps, stages } = assemble(label, entries, (declared) => activations.make(declared));
   const logits = stages.get("logits")!;
   const at = (stage: Stage) => stages.get(stage) ?? logits;

@@ -1,26 +1,26 @@
-// Recorded forward passes made ready by the device: one for each way of keeping keys, and a few open ones with taps. An open one
-// is leased while a pass runs on it: only recordings that nobody uses are disposed of, the least recently used first.
+// Recorded forward passes that the device has prepared: a fused one for each way of keeping keys, and a few with taps. A recording
+// with taps is leased while a pass runs on it. Only recordings without a lease are disposed of, the least recently used first.
 
 import type { Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, PrepareOptions } from "../devices/device.ts";
 import { recordForward, type Recording } from "./recording.ts";
-import { recordingKey, type Look } from "./taps.ts";
+import { recordingKey, type TapRequest } from "./taps.ts";
 import type { RecordOptions, TransformerParts } from "./transformer.ts";
 
-/** A recorded forward pass made ready by the device. */
+/** A recorded forward pass that the device has prepared. */
 export interface Prepared {
   readonly recording: Recording;
   readonly executable: Executable;
 }
 
-/** An open recording, how many passes use it or wait for it. */
+/** A recording with taps, and the number of passes that use it or wait for it. */
 interface Leased {
   readonly prepared: Promise<Prepared>;
   leases: number;
 }
 
-/** Open recordings that are kept although no pass uses them. */
+/** Number of recordings with taps that are kept without a lease. */
 const IDLE_RECORDINGS = 4;
 
 /** The recordings of one model on one device. */
@@ -29,14 +29,14 @@ export class Recordings {
   readonly #parts: Omit<TransformerParts, "store">;
   readonly #fused = new Map<string, Promise<Prepared>>();
   /** the most recently used last */
-  readonly #open = new Map<string, Leased>();
+  readonly #tapped = new Map<string, Leased>();
 
   constructor(device: Device, parts: Omit<TransformerParts, "store">) {
     this.#device = device;
     this.#parts = parts;
   }
 
-  /** The fused pass for sequences kept in this way, recorded on first use; with the top-K logits at its end on demand. */
+  /** Returns the fused pass for sequences kept in this way, with the top-K logits at its end if wanted. It is recorded on first use. */
   fused(store: CacheStore, keeping: Keeping, wantsTopLogits: boolean, options: PrepareOptions = {}): Promise<Prepared> {
     const { isPerLayer, attentionLayers, wantsKeyNorms } = keeping;
     const key = JSON.stringify([isPerLayer, attentionLayers, wantsKeyNorms, wantsTopLogits]);
@@ -50,17 +50,17 @@ export class Recordings {
     return made;
   }
 
-  /** Runs a task on the open pass with these taps. The recording is not disposed of before the task ends. */
-  async withOpen<T>(
+  /** Runs a task on the pass with these taps. The recording is not disposed of before the task ends. */
+  async withTaps<T>(
     store: CacheStore,
-    look: Look,
+    taps: TapRequest,
     signal: AbortSignal | undefined,
     task: (prepared: Prepared) => Promise<T>,
   ): Promise<T> {
-    const key = recordingKey(look, this.#parts.config);
-    const leased = this.#open.get(key) ?? this.#startOpen(key, store, look);
-    this.#open.delete(key);
-    this.#open.set(key, leased);
+    const key = recordingKey(taps, this.#parts.config);
+    const leased = this.#tapped.get(key) ?? this.#prepareTapped(key, store, taps);
+    this.#tapped.delete(key);
+    this.#tapped.set(key, leased);
     leased.leases++;
     try {
       return await task(await orAbort(leased.prepared, signal));
@@ -73,23 +73,23 @@ export class Recordings {
   /** Frees all recordings. */
   dispose(): void {
     for (const prepared of this.#fused.values()) disposeOf(prepared);
-    for (const { prepared } of this.#open.values()) disposeOf(prepared);
+    for (const { prepared } of this.#tapped.values()) disposeOf(prepared);
     this.#fused.clear();
-    this.#open.clear();
+    this.#tapped.clear();
   }
 
-  /** Begins to prepare an open recording. Several passes may wait for it, so that no signal of one of them ends it. */
-  #startOpen(key: string, store: CacheStore, look: Look): Leased {
-    const leased = { prepared: this.#prepare(store, { look }, {}), leases: 0 };
-    // One that could not be prepared is tried again by the next pass.
-    leased.prepared.catch(() => this.#open.get(key) === leased && this.#open.delete(key));
+  /** Begins to prepare a recording with taps. Several passes may wait for it, so the signal of one of them does not end it. */
+  #prepareTapped(key: string, store: CacheStore, taps: TapRequest): Leased {
+    const leased = { prepared: this.#prepare(store, { taps }, {}), leases: 0 };
+    // After a failure the next pass prepares it again.
+    leased.prepared.catch(() => this.#tapped.get(key) === leased && this.#tapped.delete(key));
     return leased;
   }
 
   #disposeIdle(): void {
-    const idle = [...this.#open].filter(([, { leases }]) => leases === 0);
+    const idle = [...this.#tapped].filter(([, { leases }]) => leases === 0);
     for (const [key, { prepared }] of idle.slice(0, Math.max(0, idle.length - IDLE_RECORDINGS))) {
-      this.#open.delete(key);
+      this.#tapped.delete(key);
       disposeOf(prepared);
     }
   }
@@ -101,12 +101,12 @@ export class Recordings {
   }
 }
 
-/** Frees a recording once it is ready; one that could not be prepared has nothing to free. */
+/** Frees a recording once it is prepared. A recording whose preparation failed has nothing to free. */
 function disposeOf(prepared: Promise<Prepared>): void {
   prepared.then(({ executable }) => executable.dispose()).catch(() => undefined);
 }
 
-/** The promise, or the signal's reason as soon as it aborts. */
+/** Settles as the promise does, or rejects with the signal's reason as soon as it aborts. */
 function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise<T>((resolve, reject) => {

@@ -1,18 +1,18 @@
-// Greedy steps whose tokens are read later: what a step chooses is fed to the next on the device; the host knows everything else
-// that the next step writes (positions, slots, lists of keys, rotations) beforehand.
+// Run-ahead: greedy steps that are queued before the tokens of earlier ones are read. The device copies the tokens that a step chooses
+// to the next one; the host knows all other inputs (positions, slots, lists of keys, rotations) beforehand.
 //
-// Until the caller takes a step's tokens, the cache counts nothing of the step, and it can be rolled back.
+// A step is confirmed when the caller takes its tokens. Until then the cache does not count it, and it can be rolled back.
 
 import { canDrop, type Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Part } from "./chunks.ts";
 
-/** Tokens of all rows together that are read at once, by default. */
+/** Tokens, over all rows, that are read at once by default. */
 const AHEAD_TOKENS = 16;
-/** How long the caller waits for them by default, so that text still comes smoothly. */
+/** Time that the steps may take by default; it is short so that text appears smoothly. */
 const AHEAD_MILLISECONDS = 50;
 
-/** How many steps run before their tokens are read. */
+/** Limits of how many steps run before their tokens are read. */
 export interface AheadLimits {
   readonly tokens?: number | undefined;
   readonly milliseconds?: number | undefined;
@@ -29,13 +29,13 @@ export class Pace {
     this.#milliseconds = milliseconds;
   }
 
-  /** Steps of so many rows to queue before their tokens are read. */
+  /** Returns how many steps of `rows` rows to queue before their tokens are read. */
   stepsOf(rows: number): number {
     const inTime = this.#milliseconds === Infinity ? Infinity : this.#milliseconds / this.#stepMilliseconds;
     return Math.max(1, Math.floor(Math.min(inTime, this.#tokens / rows)));
   }
 
-  /** Times work that makes a step for each of its results. */
+  /** Runs and times work that makes one step per result. */
   async time<T>(work: () => Promise<readonly T[]>): Promise<readonly T[]> {
     const begin = performance.now();
     const results = await work();
@@ -44,15 +44,14 @@ export class Pace {
   }
 }
 
-/** True if the cache keeps what it keeps whatever the tokens and statistics, so that steps can be planned before they run. */
+/** True if the kept keys do not depend on tokens or statistics, so that steps can be planned before earlier ones have run. */
 export function isForeseeable(keeping: Keeping): boolean {
   const { policy, attentionLayers, wantsKeyNorms } = keeping;
   return !canDrop(keeping) && !policy.keep && attentionLayers.length === 0 && !wantsKeyNorms;
 }
 
 /**
- * The tokens of steps that ran ahead, to be taken one step at a time. A step counts once it is taken; ending the iteration early
- * rolls back the steps whose tokens were not taken.
+ * The tokens of steps that ran ahead. Taking a step's tokens confirms it; ending the iteration early rolls back the other steps.
  */
 export class AheadResults implements Iterable<Uint32Array> {
   readonly #store: CacheStore;
@@ -61,7 +60,7 @@ export class AheadResults implements Iterable<Uint32Array> {
   readonly #isCounted: boolean;
   readonly #signal: AbortSignal | undefined;
 
-  /** `isCounted`: the cache counts the steps already. */
+  /** `isCounted`: the steps are confirmed already. */
   constructor(
     store: CacheStore,
     parts: readonly Part[],

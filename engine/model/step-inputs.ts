@@ -1,5 +1,5 @@
-// What a step writes before its recording is replayed: tokens, positions, slots, ranges of keys, rotations, and the variables of
-// the calls. Planning a step appends its rows to the store, so the step must run before another one is planned.
+// The inputs of a step: tokens, positions, slots, ranges of keys and rotations, which are written before its recording is replayed,
+// and the variables of the calls. Planning a step appends its rows to the store, so it must run before another one is planned.
 
 import type { ModelConfig } from "../../loaders/index.ts";
 import type { CachedSequence } from "../cache/sequence.ts";
@@ -9,16 +9,16 @@ import type { Activations } from "./activations.ts";
 import type { Part } from "./chunks.ts";
 import type { Rotation } from "./rotation.ts";
 
-/** What a step writes, and its variables. */
+/** The inputs of a step. */
 export interface StepInputs {
   readonly rows: number;
-  /** longest range of a row, in keys: columns of its patterns */
+  /** length of the longest range of a row: columns of the patterns */
   readonly columns: number;
   readonly writes: readonly Write[];
   readonly variables: Readonly<Record<string, number>>;
 }
 
-/** What steps are planned with. */
+/** The parts of a model that steps are planned with. */
 export interface PlanningParts {
   readonly config: ModelConfig;
   readonly contextLength: number;
@@ -26,17 +26,17 @@ export interface PlanningParts {
   readonly rotation: Rotation | undefined;
 }
 
-/** What a step is planned for. */
+/** Options of {@link planStep}. */
 export interface PlanOptions {
-  /** rows whose logits are wanted: room for them is made */
+  /** rows whose logits are wanted; memory for them is reserved */
   readonly outputs: readonly number[];
-  /** the recording makes patterns: room for them is made */
+  /** the recording computes patterns; memory for them is reserved */
   readonly hasPatterns?: boolean;
-  /** the rows may be rolled back until they are confirmed */
+  /** the step runs ahead: its rows can be rolled back until they are confirmed */
   readonly isAhead?: boolean;
 }
 
-/** Appends a step's rows to sequences of one group, and gathers what the step writes. Throws as {@link checkFeed} does. */
+/** Appends a step's rows to sequences of one group and returns the step's inputs. Throws as {@link checkFeed} does. */
 export function planStep(
   { config, contextLength, activations, rotation }: PlanningParts,
   store: CacheStore,
@@ -49,22 +49,22 @@ export function planStep(
   const positions = Uint32Array.from(
     parts.flatMap(({ sequence, tokens }) => tokens.map((_, offset) => sequence.length + offset)),
   );
-  const plan = store.append(
+  const appended = store.append(
     parts.map(({ sequence, tokens }) => ({
       sequence: sequence.stored,
       anchors: tokens.map((token, offset) => keeping.isAnchor(token, sequence.length + offset)),
     })),
-    isAhead,
+    { isAhead },
   );
-  const { rows, longest: columns } = plan;
+  const { rows, longest: columns } = appended;
   activations.reserve({ rows, outputs: outputs.length, patternCells: hasPatterns ? rows * columns : 0 });
   const tokens = Uint32Array.from(parts.flatMap((part) => tableRows(part, config.vocabSize)));
   const writes: Write[] = [
     { tensor: ports.tokens, data: tokens }, // [rows]
     { tensor: ports.positions, data: positions }, // [rows]
-    { tensor: ports.slots, data: plan.slots }, // [lists, rows]
-    { tensor: ports.ranges, data: plan.ranges }, // [lists, rows, 4]
-    ...plan.writes,
+    { tensor: ports.slots, data: appended.slots }, // [lists, rows]
+    { tensor: ports.ranges, data: appended.ranges }, // [lists, rows, 4]
+    ...appended.writes,
   ];
   if (outputs.length > 0) writes.push({ tensor: ports.outputRows, data: Uint32Array.from(outputs) }); // [outputs]
   if (ports.rotation && rotation) writes.push({ tensor: ports.rotation, data: rotation.table(positions) });
@@ -84,8 +84,9 @@ export function planStep(
 }
 
 /**
- * Plans greedy steps of one token each, at most `count`, up to call `end` of the recording: the first feeds the parts' tokens, each
- * other one what the step before chose, on the device. Nothing on the device grows after the first: the steps may be rolled back.
+ * Plans at most `count` greedy steps of one token each, up to call `end` of the recording. The first step feeds the parts' tokens; each
+ * later step feeds, on the device, the tokens that the step before chose. No memory grows after the first step, so that the steps can
+ * be rolled back.
  */
 export function planAhead(
   planning: PlanningParts,
@@ -104,7 +105,7 @@ export function planAhead(
   const copies = [{ from: best, to: tokens, length: rows }];
   for (let step = 0; step < more; step++) {
     const { variables, writes } = planStep(planning, store, unknown, { outputs, isAhead: true });
-    // The tokens are copied on the device, and the output rows are those of the first step.
+    // The tokens are copied on the device; the output rows are the same in all steps.
     const known = writes.filter(({ tensor }) => tensor !== tokens && tensor !== outputRows);
     steps.push({ variables, writes: known, copies, reads, end });
   }
@@ -112,7 +113,7 @@ export function planAhead(
 }
 
 /**
- * Throws unless tokens can be fed to a sequence: a TypeError if it is closed, a RangeError for a token that is neither in the
+ * Checks that tokens can be fed to a sequence. Throws a TypeError if it is closed, a RangeError for a token that is neither in the
  * vocabulary nor one of the sequence's vectors, and for more tokens than the context holds.
  */
 export function checkFeed(
@@ -131,12 +132,12 @@ export function checkFeed(
   }
 }
 
-/** Rows of the embedding, and behind them of the table of vectors, that a part's tokens name. */
+/** Rows of the embedding that a part's tokens name; the table of vectors follows the embedding's rows. */
 function tableRows({ sequence: { vectors }, tokens }: Part, vocabSize: number): readonly number[] {
   return vectors ? tokens.map((token) => (token < vocabSize ? token : token + vectors.begin)) : tokens;
 }
 
-/** A read of the first `end` numbers of a tensor. */
+/** Reads the first `end` numbers of a tensor. */
 export function wholeRead(tensor: Tensor, end: number): Read {
   return { tensor, begin: 0, end };
 }

@@ -1,9 +1,9 @@
-// The one place where a step is made. `Steps` owns what a step needs: the device's activations, the stores of keys and values, the
-// recorded forward passes, and the queue of turns. A step appends rows to sequences, writes what the kernels read, replays a
-// recording up to a stage, reads numbers back, and lets the policies drop keys. Decoding, scoring, captures and tuning are
+// The one place where a step is made. `Steps` owns the device's activations, the stores of keys and values, the recorded forward
+// passes, and the queue of turns. A step appends rows to sequences, writes its inputs, replays a recording up to a stage, reads
+// results back, and lets the policies drop keys. Decoding, scoring, captures and tuning are
 // loops over `run`, `runAhead` and `pass`.
 //
-// Invariant: one turn at a time. Nothing else of this model runs between the append of a step's rows and its policies.
+// Invariant: one turn at a time. No other step of this model runs between the append of a step's rows and its policies.
 
 import type { ModelConfig } from "../../loaders/index.ts";
 import type { CacheFormat } from "../../kernels/index.ts";
@@ -24,7 +24,7 @@ import { Recordings } from "./recordings.ts";
 import { Rotation } from "./rotation.ts";
 import { AheadResults, isForeseeable, Pace, type AheadLimits } from "./run-ahead.ts";
 import { checkFeed, planAhead, planStep, wholeRead, type PlanningParts } from "./step-inputs.ts";
-import type { Look } from "./taps.ts";
+import type { TapRequest } from "./taps.ts";
 import type { ModelWeights } from "./weights.ts";
 
 /** Sizes and limits of the steps of one model. */
@@ -45,7 +45,7 @@ export interface StepsOptions {
 export interface OpenOptions {
   /** which keys stay; the model's own way by default */
   readonly policy?: CachePolicy | undefined;
-  /** layers whose attention of the newest token is told to `onAttention` */
+  /** layers whose attention of the newest token is passed to `onAttention` */
   readonly watchedLayers?: readonly number[] | undefined;
   /** [count, dim] vectors that the sequence and its forks may name as tokens vocabSize, vocabSize + 1, … */
   readonly vectors?: Float32Array | undefined;
@@ -68,14 +68,14 @@ export interface StepRequest {
 /** Numbers read from the device. */
 export type Numbers = Float32Array | Uint32Array;
 
-/** What to read of a step. */
+/** The reads of a step. */
 export interface StepReads {
   readonly reads: (activations: Activations) => readonly Read[];
-  /** what to read further, before anything else runs, when the first numbers are there */
+  /** further reads, made after the first results have arrived and before anything else runs */
   readonly more?: ((data: readonly Numbers[], activations: Activations) => readonly Read[]) | undefined;
 }
 
-/** A program of a caller's own over the model's activations. */
+/** A caller's program over the model's activations. */
 export interface StepsProgram {
   /** Takes a turn and replays the program once. */
   run(step: (activations: Activations) => Step): Promise<readonly Numbers[]>;
@@ -96,10 +96,10 @@ export class Steps {
   readonly #recordings: Recordings;
   readonly #planning: PlanningParts;
   readonly #stores: CacheStores;
-  readonly #modelsOwn: Keeping;
+  readonly #modelKeeping: Keeping;
   readonly #pace: Pace;
   readonly #sequences = new WeakSet<CachedSequence>();
-  /** the turn at hand; the next waits for it */
+  /** the current turn; the next one waits for it */
   #turn: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
 
@@ -118,7 +118,7 @@ export class Steps {
     this.#recordings = new Recordings(device, { config, weights, activations: this.#activations });
     const rotation = config.rotary ? new Rotation(config.rotary) : undefined;
     this.#planning = { config, contextLength, activations: this.#activations, rotation };
-    this.#modelsOwn = resolveKeeping(config);
+    this.#modelKeeping = resolveKeeping(config);
     this.#pace = new Pace(options.ahead);
   }
 
@@ -131,7 +131,7 @@ export class Steps {
   ): Promise<Steps> {
     const steps = new Steps(device, config, weights, options);
     const { signal, onProgress } = options;
-    await steps.#recordings.fused(steps.#stores.of(steps.#modelsOwn), steps.#modelsOwn, false, {
+    await steps.#recordings.fused(steps.#stores.of(steps.#modelKeeping), steps.#modelKeeping, false, {
       signal,
       onProgress,
     });
@@ -143,26 +143,26 @@ export class Steps {
     return this.#stores.bytes();
   }
 
-  /** Bytes over the steps since the last reset; the steps of the two kinds of cache are taken together. */
+  /** Bytes over the steps since the last reset, over both kinds of cache. */
   cacheStatistics(): CacheStatistics {
     return this.#stores.statistics();
   }
 
-  /** Starts the statistics anew. */
+  /** Resets the statistics. */
   resetCacheStatistics(): void {
     this.#stores.resetStatistics();
   }
 
-  /** An empty sequence. Throws a RangeError for options that do not fit the model. */
+  /** Opens an empty sequence. Throws a RangeError for options that do not fit the model. */
   open(options: OpenOptions = {}): CachedSequence {
     this.#checkAlive();
     const { policy, watchedLayers, vectors } = options;
-    const keeping = policy || watchedLayers ? resolveKeeping(this.config, policy, watchedLayers) : this.#modelsOwn;
+    const keeping = policy || watchedLayers ? resolveKeeping(this.config, policy, watchedLayers) : this.#modelKeeping;
     const block = vectors && this.#activations.vectors.add(vectors);
     return this.#own(new CachedSequence(this.#stores.of(keeping).open(), keeping, block));
   }
 
-  /** A second sequence with the same past. Throws a TypeError for a sequence that is closed or another model's. */
+  /** Opens a second sequence with the same past. Throws a TypeError for a sequence that is closed or another model's. */
   fork(sequence: DecoderSequence): CachedSequence {
     const own = this.owned(sequence);
     const copy = this.#own(new CachedSequence(this.#stores.of(own.keeping).fork(own.stored), own.keeping, own.vectors));
@@ -171,7 +171,7 @@ export class Steps {
     return copy;
   }
 
-  /** Frees what only this sequence holds. Closing twice does nothing. */
+  /** Frees the keys and vectors that no other sequence shares. Closing twice does nothing. */
   close(sequence: DecoderSequence): void {
     const own = this.owned(sequence);
     if (!own.isOpen || this.#isDisposed) return;
@@ -180,8 +180,8 @@ export class Steps {
   }
 
   /**
-   * Drops the tokens of a sequence from `length` on. Returns false, with nothing changed, where its policy keeps statistics or has
-   * evicted keys: what is left would not be what `length` tokens leave.
+   * Drops the tokens of a sequence from `length` on. Returns false and changes nothing if its policy keeps statistics or has evicted
+   * keys: the remaining keys would differ from those that `length` tokens leave.
    */
   truncate(sequence: DecoderSequence, length: number): boolean {
     const { stored, keeping } = this.owned(sequence);
@@ -191,16 +191,16 @@ export class Steps {
     return !keeping.policy.keep && this.#stores.of(keeping).truncate(stored, length);
   }
 
-  /** The sequence as one of this model's. Throws a TypeError for another model's. */
+  /** Returns the sequence with its type. Throws a TypeError for a sequence of another model. */
   owned(sequence: DecoderSequence): CachedSequence {
     if (sequence instanceof CachedSequence && this.#sequences.has(sequence)) return sequence;
     throw new TypeError("this sequence was not opened by this model");
   }
 
   /**
-   * One step: appends its rows, computes them up to a stage, reads, and lets the policies act. Resolves with the numbers in the
-   * order of the reads, those of `more` behind the others. Throws, before anything changes, a TypeError for a closed sequence and
-   * a RangeError for tokens, lengths and slots out of range.
+   * Makes one step: appends its rows, computes them up to a stage, reads, and applies the policies. Resolves with the numbers in the
+   * order of the reads, followed by those of `more`. Throws a TypeError for a closed sequence and a RangeError for tokens, lengths
+   * and slots out of range, before anything changes.
    */
   async run(request: StepRequest, { reads, more }: StepReads = { reads: () => [] }): Promise<readonly Numbers[]> {
     const { parts, outputs, until, signal } = request;
@@ -238,8 +238,8 @@ export class Steps {
   }
 
   /**
-   * Greedy steps of one token each, between 1 and `most`: the first feeds the request's tokens, each other one what the step before
-   * chose, on the device. The results confirm each step as it is taken, and roll back those that are not.
+   * Runs ahead: makes 1 to `most` greedy steps of one token each. The first step feeds the request's tokens; each later step feeds, on
+   * the device, the tokens that the step before chose. Taking a result confirms its step; results that are not taken are rolled back.
    */
   async runAhead({ parts, outputs, signal }: Omit<StepRequest, "until">, most: number): Promise<AheadResults> {
     const { keeping } = parts[0]!.sequence;
@@ -258,17 +258,17 @@ export class Steps {
   }
 
   /**
-   * Runs a task on the pass with these taps over tokens as a sequence of its own, then frees the sequence and the room that the
-   * pass took. Nothing else of this model runs meanwhile.
+   * Runs a task on a pass with these taps over `tokens` in a new sequence, then frees the sequence and the memory that the pass took.
+   * No other step of this model runs meanwhile.
    */
   async pass<T>(
     tokens: readonly number[],
-    look: Look | undefined,
+    taps: TapRequest | undefined,
     options: OpenOptions & { readonly hasPatterns: boolean; readonly signal?: AbortSignal | undefined },
     task: (pass: Pass) => Promise<T>,
   ): Promise<T> {
     const { hasPatterns, signal } = options;
-    const store = this.#stores.of(this.#modelsOwn);
+    const store = this.#stores.of(this.#modelKeeping);
     const within = (prepared: Awaited<ReturnType<Recordings["fused"]>>) =>
       this.#takeTurn(signal, async () => {
         const sequence = this.open(options);
@@ -280,11 +280,11 @@ export class Steps {
           this.#shrink();
         }
       });
-    if (!look) return within(await this.#prepared(this.#modelsOwn, false));
-    return this.#recordings.withOpen(store, look, signal, within);
+    if (!taps) return within(await this.#prepared(this.#modelKeeping, false));
+    return this.#recordings.withTaps(store, taps, signal, within);
   }
 
-  /** Prepares a program of the caller's own over the activations. */
+  /** Prepares a caller's program over the activations. */
   async program(record: (activations: Activations) => Program): Promise<StepsProgram> {
     const executable = await this.#device.prepare(record(this.#activations));
     return {
@@ -293,7 +293,7 @@ export class Steps {
     };
   }
 
-  /** Makes a greedy step and returns its calls, with the values of their variables: everything that they read is on the device. */
+  /** Makes a greedy step and returns its calls and the values of their variables. Their inputs are then on the device. */
   async callsOf(request: Omit<StepRequest, "until">): Promise<{
     readonly calls: readonly Call[];
     readonly variables: Readonly<Record<string, number>>;
@@ -309,12 +309,12 @@ export class Steps {
     });
   }
 
-  /** Gives back the room that unusually large steps took. */
+  /** Frees the memory that unusually large steps took. */
   shrink(): Promise<void> {
     return this.#takeTurn(undefined, () => this.#shrink());
   }
 
-  /** Frees the cache, the activations and the weights; a step afterwards is refused with a DeviceError. */
+  /** Frees the cache, the activations and the weights. A later step throws a DeviceError. */
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
@@ -324,7 +324,7 @@ export class Steps {
     for (const weight of this.#weights.all) this.#device.destroy(weight);
   }
 
-  /** Waits for the turns before, then runs the task. */
+  /** Waits for the earlier turns, then runs the task. */
   #takeTurn<T>(signal: AbortSignal | undefined, task: () => T | Promise<T>): Promise<T> {
     const result = this.#turn.then(() => {
       this.#checkAlive();

@@ -4,13 +4,13 @@ import type { ModelConfig } from "../../loaders/index.ts";
 import type { Tensor } from "../devices/device.ts";
 import { families } from "./families/index.ts";
 
-/** Where, in a recorded program, a named tensor can be read and replaced. */
+/** A named tensor of a recorded program, and the call after which it can be read and replaced. */
 export interface Tap {
   readonly name: string;
   /** calls replayed before the tensor holds its value */
   readonly after: number;
   readonly tensor: Tensor;
-  /** the tap is numbers offset .. offset + width of each line of `stride` numbers */
+  /** the tap is the numbers offset .. offset + width of each row of `stride` numbers */
   readonly offset: number;
   readonly width: number;
   readonly stride: number;
@@ -21,12 +21,12 @@ export interface Tap {
   readonly isDouble: boolean;
 }
 
-/** What a row of a tap is: [dim], [hiddenDim], [heads, headDim], [kvHeads, headDim]; a `pattern` is [heads, columns]. */
+/** Shape of a row of a tap: [dim], [hiddenDim], [heads, headDim], [kvHeads, headDim]; a `pattern` is [heads, columns]. */
 export type TapShape = "dim" | "hiddenDim" | "heads" | "kvHeads" | "pattern";
 
 /** A tap that forward passes can have. */
 export interface TapKind {
-  /** behind `blocks.{i}.` if it is a layer's */
+  /** the full name has `blocks.{i}.` before it if the tap is a layer's */
   readonly name: string;
   readonly shape: TapShape;
   /** the models that have it; all by default */
@@ -47,7 +47,7 @@ export const EMBEDDING_TAPS: readonly TapKind[] = [
   { name: "hook_pos_embed", shape: "dim", isIn: hasPositions },
 ];
 
-/** The taps of each layer, in the order in which they come up in most families. */
+/** The taps of each layer, in the order in which most families reach them. */
 export const LAYER_TAPS: readonly TapKind[] = [
   { name: "hook_resid_pre", shape: "dim" },
   { name: "ln1.hook_normalized", shape: "dim" },
@@ -81,7 +81,7 @@ export const FINAL_TAPS: readonly TapKind[] = [
   { name: "ln_final.hook_out", shape: "dim" },
 ];
 
-/** Every tap of so many layers by its full name, whether or not a model has it. */
+/** All taps of `layers` layers by full name, including those that a given model lacks. */
 export function tapKinds(layers: number): ReadonlyMap<string, TapKind> {
   const inLayers = Array.from({ length: layers }, (_, i) =>
     LAYER_TAPS.map((kind) => [`blocks.${i}.${kind.name}`, kind] as const),
@@ -90,15 +90,15 @@ export function tapKinds(layers: number): ReadonlyMap<string, TapKind> {
   return new Map([...first!, ...inLayers.flat(), ...last!]);
 }
 
-/** The names of the taps that a model has. */
+/** Returns the names of the taps that a model has. */
 export function tapNames(config: ModelConfig): string[] {
   const kinds = [...tapKinds(config.layers)];
   return kinds.filter(([, { isIn }]) => isIn?.(config) ?? true).map(([name]) => name);
 }
 
 /**
- * A test for names of a model's taps; `*` in a pattern stands for any one part between dots. Throws a RangeError for a pattern that
- * fits no tap, and for one that fits only taps which this model does not have.
+ * Returns a test for names of a model's taps. `*` in a pattern matches any one part between dots. Throws a RangeError for a pattern
+ * that matches no tap, and for one that matches only taps that this model lacks.
  */
 export function tapMatcher(patterns: readonly string[], config: ModelConfig): (name: string) => boolean {
   const names = tapNames(config);
@@ -122,16 +122,16 @@ export function tapMatcher(patterns: readonly string[], config: ModelConfig): (n
   return (name) => wanted.has(name);
 }
 
-/** Which taps a recording is for. */
-export interface Look {
+/** The taps that a recording is made for. */
+export interface TapRequest {
   /** read by the caller */
   readonly wants: (name: string) => boolean;
-  /** replaced by a hook: what comes after reads the replaced tensor */
+  /** replaced by a hook: later calls read the replaced tensor */
   readonly edits: (name: string) => boolean;
 }
 
-/** Equal for taps that one recording serves: a recording has the taps that were asked for, and no other. */
-export function recordingKey({ wants, edits }: Look, config: ModelConfig): string {
-  const marks = tapNames(config).map((name) => (edits(name) ? "e" : wants(name) ? "w" : "-"));
-  return marks.join("");
+/** Returns a key that is equal for two requests if the same recording serves both: a recording has exactly the requested taps. */
+export function recordingKey({ wants, edits }: TapRequest, config: ModelConfig): string {
+  const letters = tapNames(config).map((name) => (edits(name) ? "e" : wants(name) ? "w" : "-"));
+  return letters.join("");
 }

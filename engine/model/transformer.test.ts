@@ -108,8 +108,8 @@ test("layers with anchors of another layer read its cache, also where their stat
 async function addedBy(name: string, tap: string, how: "wants" | "edits" = "wants"): Promise<number> {
   const plain = await recordFamily(name);
   const isTap = (one: string) => one === tap;
-  const look = { wants: isTap, edits: (one: string) => how === "edits" && isTap(one) };
-  const { recording } = await recordFamily(name, { look });
+  const taps = { wants: isTap, edits: (one: string) => how === "edits" && isTap(one) };
+  const { recording } = await recordFamily(name, { taps });
   expect(recording.taps.map((one) => one.name)).toEqual([tap]);
   return recording.program.calls.length - plain.recording.program.calls.length;
 }

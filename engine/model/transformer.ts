@@ -16,7 +16,7 @@ import type { DraftTensor, Entry } from "./draft.ts";
 import { families } from "./families/index.ts";
 import { topKTensors } from "./top-logits.ts";
 import { LayerOps, rows } from "./layer-ops.ts";
-import type { Look } from "./taps.ts";
+import type { TapRequest } from "./taps.ts";
 import type { LayerWeights, ModelWeights } from "./weights.ts";
 
 /** What the forward pass is recorded from. */
@@ -29,8 +29,8 @@ export interface TransformerParts {
 
 /** What a recording does in addition to the forward pass. */
 export interface RecordOptions {
-  /** taps, for looking inside */
-  readonly look?: Look | undefined;
+  /** taps that callers read or replace */
+  readonly taps?: TapRequest | undefined;
   /** layers whose attention, summed over heads, is left in `activations.attentionSums(layer)` */
   readonly attentionLayers?: readonly number[] | undefined;
   /** the norms of new keys are left in `activations.keyNorms(layer)` */
@@ -61,7 +61,7 @@ class ForwardPass {
   readonly #options: RecordOptions;
 
   constructor(parts: TransformerParts, options: RecordOptions) {
-    this.#ops = new LayerOps(parts.config, options.look);
+    this.#ops = new LayerOps(parts.config, options.taps);
     this.#parts = parts;
     this.#options = options;
   }
