@@ -41,12 +41,12 @@ export async function anchorAttention(context: ReportContext): Promise<string> {
   return `## Anchor attention: passes and bytes
 
 The dense model and the one trained with token-wise and layer-wise anchors, greedy, ${context.tasks.std.length} tasks of each set, decoded ${BATCH} at a time.
-Bytes are counted in the cache itself after every step (mean) and at its largest, beside those of a cache that drops nothing.
+The cache counts its bytes after every step (mean) and at its largest, and compares them with a cache that drops nothing.
 
 ${table([HEAD, ...rows])}
 
 ${tests.join("\n")}
-What this does not show: how a larger model, or one trained longer, would fare. The anchored model's last row shows what it does when nothing is dropped and no layer reads another's anchors: it was trained with them, and needs them.
+This does not show how a larger model, or one trained longer, would do. In the last row of each set nothing is dropped and no layer reads another's anchors: the anchored model needs the anchors that it was trained with.
 
 ${command(...(["std", "long"] as const).flatMap((set) => [`npx kedge eval ${MODELS.dense} ${SETS[set]} --batch 32`, `npx kedge eval ${MODELS.anchored} ${SETS[set]} --batch 32 --cache anchors --cache full`]))}`;
 }
@@ -76,10 +76,10 @@ ${table([HEAD, ...rows])}
 
 ${command(`npx kedge eval ${MODELS.dense} ${SETS[set]} --batch 32 ${kinds.map(({ name }) => `--cache ${name}`).join(" ")}`)}`);
   }
-  return `## Policies that nobody was trained for, at the same bytes
+  return `## Policies without training, at the same bytes
 
-The dense model under each policy, with a budget of keys at which a window takes the same share of the dense bytes as the anchored model does on the same set. Policies that act by attention see the whole
-prompt first, so that their peak is the prompt's; \`anchors\` on the dense model drops lines that it was never taught to gather.
+The dense model under each policy, with the budget of keys at which a window takes the same share of the dense bytes as the anchored model on the same set. Policies that choose by attention read the whole
+prompt first, so that their peak is that of the prompt; \`anchors\` on the dense model drops lines that the model was not trained to gather.
 
 ${sections.join("\n\n")}`;
 }

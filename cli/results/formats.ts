@@ -41,9 +41,9 @@ export async function formats(context: ReportContext, smolLm2: SmolLm2 | undefin
   for (const name of ["dense", "anchored"] as const) parts.push(await shippedPart(context, name));
   return `## Formats of weights and caches: as stored, f16, int8, int4
 
-Perplexity and likeness are teacher-forced: every piece of text is read once, and each of its tokens is scored. "Same next token" is the share of positions at which the likeliest next token
-is that of the model as stored; the divergence is Kullback and Leibler's, of the changed model's next token from the stored one's, in nats, as a mean over positions. Both are 1 and 0 for a format that changes nothing.
-int4 keeps embedding and head as int8. Keys and values are f32 but where the name says what the cache keeps; "cache" is their bytes for one token.
+Perplexity and likeness are teacher-forced: every piece of text is read once, and each of its tokens is scored. "Same next token" is the share of positions at which the most likely next token
+equals that of the model as stored. The divergence is that of Kullback and Leibler, of the changed model's next token from the stored one's, in nats, mean over positions. A format that changes nothing gives 1 and 0.
+int4 keeps embedding and head as int8. Keys and values are f32 unless the name says otherwise; "cache" is their bytes per token.
 
 ${parts.join("\n\n")}`;
 }
@@ -62,8 +62,8 @@ async function smolLm2Part(context: ReportContext, { folder, humaneval }: SmolLm
   return `### SmolLM2-135M-Instruct
 
 The first ${SMOLLM2_TOKENS} tokens of HumanEval-X's JavaScript prompts and canonical solutions (\`${file}\`), one after the other, in pieces of ${PIECE_TOKENS}: ${likenesses[0]!.tokens} tokens scored.
-**The weights of this checkpoint come from 4 bits** (q4_1, groups of 32 with a scale and a minimum, decoded to bf16): int4 has nearly the same sixteen values a group to choose from, so that what it loses here is less than it would lose of a
-model that was never quantized. int8, which has no minimum, cannot hold those values exactly and looks worse beside it than it is.
+**The weights of this checkpoint come from 4 bits** (q4_1, groups of 32 with a scale and a minimum, decoded to bf16): int4 has nearly the same sixteen values per group, so it loses less here than with a
+model that was never quantized. int8 has no minimum and cannot represent those values exactly, so it compares worse than it otherwise would.
 
 ${table([HEAD, ...likenesses.map(rowOf)])}
 

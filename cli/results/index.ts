@@ -76,8 +76,8 @@ function heading({ models, isCut }: ReportContext): string {
   const [cpu] = cpus();
   return `# Results
 
-What anchors do and do not do here, as measured: made by \`npm run results\` on ${models.dense.device.description} (${cpu?.model.trim() ?? "unknown processor"}). Greedy decoding is deterministic on one device; the intervals are
-what other tasks of the kind would give (bootstrap over tasks, 95 %), and paired comparisons are McNemar's exact test. Speed is not shown here: see the benches.
+The measured effects of anchors, made by \`npm run results\` on ${models.dense.device.description} (${cpu?.model.trim() ?? "unknown processor"}). Greedy decoding is deterministic on one device. Intervals are
+bootstraps over tasks (95 %), and paired comparisons are McNemar's exact test. [Performance](performance.md) has the speed.
 ${isCut ? "\n**Made with a part of the tasks only.**\n" : ""}
-The models are small (4.7 M parameters, trained for this project on synthetic tasks). A method that does not help here is reported as not helping; that says nothing about larger models.`;
+The models are small (4.7 M parameters, trained for this project on synthetic tasks). If a method does not help these models, this page says so; that does not carry over to larger models.`;
 }

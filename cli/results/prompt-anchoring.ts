@@ -31,7 +31,7 @@ export async function tuning(context: ReportContext): Promise<{ readonly strengt
   const { onlyFirst, onlySecond, pValue } = compared(plain, anchored);
   const verdict =
     Math.abs(gain) <= 2 * gainError
-      ? "The gain is within two standard errors: on these tasks, with this model, the tuned strength is not shown to help."
+      ? "The gain is within two standard errors: the tuned strength does not measurably help this model on these tasks."
       : `The gain is ${gain > 0 ? "above" : "below"} zero by more than two standard errors.`;
   const larger: string[][] = [];
   for (const beyond of [2, 3, 4]) {
@@ -53,14 +53,14 @@ export async function tuning(context: ReportContext): Promise<{ readonly strengt
   ]);
   const text = `## Selective Prompt Anchoring: the curve and the gain
 
-The dense model on \`eval-long\` (five to seven steps, more than it saw in training: it fails by skipping steps). The description's lines are anchored as one group. The strength is searched on
+The dense model on \`eval-long\` (five to seven steps, more than in its training; it fails by skipping steps). The description's lines are anchored as one group. The strength is searched on
 ${tuned.tasks} tasks and scored on the other ${held.tasks}.
 
 ${table([["strength", "passed", "rate", "smoothed"], ...rows])}
 
 Best: **${strength}**. On the ${held.tasks} tasks not used for tuning: ${held.passed} passed (${held.rate.toFixed(3)}) against ${heldPlain.passed} (${heldPlain.rate.toFixed(3)}) for the plain model:
 ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} ± ${gainError.toFixed(3)} (standard error). ${verdict}
-On all ${tasks.length} tasks, ${onlyFirst} are passed only plainly and ${onlySecond} only with anchors held (McNemar, exact: ${chance(pValue)}; the tuning tasks are among them).
+On all ${tasks.length} tasks, ${onlyFirst} are passed only without anchors and ${onlySecond} only with anchors (McNemar, exact: ${chance(pValue)}; the tuning tasks are among them).
 
 Beyond the searched range, on all ${tasks.length} tasks (plain: ${plain.evaluation.passAt["1"]!.toFixed(3)}):
 
@@ -76,10 +76,10 @@ export async function groupsAndNeglect(context: ReportContext, tuned: number): P
   const plain = await context.measure("dense", "long");
   const kinds = [
     ["one group, constant", { strength }, `--anchoring ${strength}`],
-    ["a group a clause, constant", { strength, grouping: "clauses" }, `--anchoring ${strength} --groups clauses`],
+    ["a group per clause, constant", { strength, grouping: "clauses" }, `--anchoring ${strength} --groups clauses`],
     ["one group, byNeglect", { strength, byNeglect: true }, `--anchoring ${strength} --by-neglect`],
     [
-      "a group a clause, byNeglect",
+      "a group per clause, byNeglect",
       { strength, grouping: "clauses", byNeglect: true },
       `--anchoring ${strength} --groups clauses --by-neglect`,
     ],
@@ -96,9 +96,9 @@ export async function groupsAndNeglect(context: ReportContext, tuned: number): P
       chance(pValue),
     ]);
   }
-  return `## One group or several, a constant strength or one that heeds neglect
+  return `## One group or several, a constant strength or byNeglect
 
-\`eval-long\`, dense model, strength ${strength}${tuned === 1 ? " (the tuned strength is 1, which would change nothing)" : " (the tuned one)"}, ${context.tasks.long.length} tasks. \`byNeglect\` is this project's own rule: a group's strength grows from 1 as its recent share of attention falls below its fair one.
+\`eval-long\`, dense model, strength ${strength}${tuned === 1 ? " (the tuned strength is 1, which would change nothing)" : " (the tuned one)"}, ${context.tasks.long.length} tasks. \`byNeglect\` is kedge's own rule: the strength of a group grows from 1 as its recent share of attention falls below its share of the prompt's tokens.
 
 ${table([["", "pass@1", "gained", "lost", "McNemar against plain"], ...rows])}
 
@@ -134,12 +134,12 @@ export async function dilution(context: ReportContext, tuned: number): Promise<s
   const rows = marks.map((mark, i) => [String(mark), meanShare(sums.plain[i]!), meanShare(sums.anchored[i]!)]);
   return `## Attention dilution
 
-The prompt's share of the last layer's attention when the n-th token after it is chosen, mean over heads and over the first ${tasks.length} tasks of \`eval-long\`; continued plainly, and with the description held at strength ${strength}. The text is
+The prompt's share of the last layer's attention when the n-th token after it is chosen, mean over heads and over the first ${tasks.length} tasks of \`eval-long\`; continued without anchors, and with the description anchored at strength ${strength}. The text is
 what was generated in each case; the shares are those of the plain row.
 
 ${table([["tokens after the prompt", "plain", `SPA ${strength}`], ...rows])}
 
-The share falls as the text grows: this is the dilution that SPA's paper starts from. SPA changes which tokens are chosen, not where the plain row looks.
+The share falls as the text grows: this is the dilution that motivates SPA's paper. SPA changes which tokens are chosen, not the attention of the plain row.
 
 ${command(`npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --max-tokens 81`, `npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --max-tokens 81 --anchoring ${strength} --anchor "TEXT"`)}`;
 }
@@ -184,12 +184,12 @@ export async function exactness(context: ReportContext): Promise<string> {
   });
   return `## SPA against the exact mode
 
-SPA is the first-order reading of a model run on amplified embeddings, E_mask + w (E - E_mask). Here that row is run itself. Means over the first ${tasks.length} tasks of \`eval-long\`, each continued with its solution up to the point where the second step's method is chosen: the divergence of the next-token
+SPA is a first-order approximation of a model run on amplified embeddings, E_mask + w (E - E_mask). The exact mode runs that row. Means over the first ${tasks.length} tasks of \`eval-long\`, each continued with its solution up to the point where the second step's method is chosen: the divergence of the next-token
 distributions, how often both have the same most likely token, |F(w) - exact| / (w - 1)² and |F(w) - exact| / |w (w - 1)| (root mean square over the vocabulary).
 
 ${table([["w", "KL, nats", "same top token", "second-order term", "curvature"], ...rows])}
 
-F is the straight line through the exact logits at w = 0 and w = 1, so the two agree there; the columns on the right say how much the line bends elsewhere. This is one next token of each task.
+F is the straight line through the exact logits at w = 0 and w = 1, so the two agree there; the columns on the right show the deviation from the line elsewhere. One next token of each task is measured.
 
 ${command(`npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --anchor "TEXT" --spa-error ${strengths.join(",")}`)}`;
 }

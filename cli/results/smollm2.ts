@@ -69,8 +69,8 @@ The first ${tasks.length} tasks, greedy, at most ${MAX_TOKENS} tokens, bf16 weig
 ${table([["strength", "passed"], ...rows])}
 
 Best: ${strength}. On the other ${held.tasks} tasks: ${held.passed} passed with it, ${heldPlain.passed} plainly (gain ${gain.toFixed(3)} ± ${gainError.toFixed(3)}). On all ${tasks.length}: plain ${plain.evaluation.passAt["1"]!.toFixed(3)},
-SPA ${fixed} ${anchored.evaluation.passAt["1"]!.toFixed(3)}; ${onlyFirst} tasks only plainly, ${onlySecond} only with anchors held (McNemar, exact: ${chance(pValue)}).
-A model of this size passes so few of these tasks that a gain of a few points could not be told from chance: this shows that the method runs, not that it helps or does not.
+SPA ${fixed} ${anchored.evaluation.passAt["1"]!.toFixed(3)}; ${onlyFirst} tasks only without anchors, ${onlySecond} only with anchors (McNemar, exact: ${chance(pValue)}).
+A model of this size passes so few of these tasks that a gain of a few points is indistinguishable from chance: this shows that the method runs, not whether it helps.
 
 ${command(`npx kedge tune ${shown(folder)} ${shown(humaneval)} --limit ${tasks.length} --max-tokens ${MAX_TOKENS} --step 0.2`, `npx kedge eval ${shown(folder)} ${shown(humaneval)} --limit ${tasks.length} --max-tokens ${MAX_TOKENS} --anchoring 1 --anchoring ${fixed}`)}`;
 }
@@ -105,7 +105,7 @@ async function perplexities(
   }
   return `## Perplexity of SmolLM2-135M-Instruct under each policy
 
-The first ${tokens.length} tokens of HumanEval-X's JavaScript prompts and solutions, one after the other, as one text (\`${shown(humaneval)}\`). Policies act after each step of at most ${model.device.preferredRows} tokens, those by attention during the text, too.
+The first ${tokens.length} tokens of HumanEval-X's JavaScript prompts and solutions, one after the other, as one text (\`${shown(humaneval)}\`). Policies act after each step of at most ${model.device.preferredRows} tokens, those by attention also during the text.
 The model was trained for none of them. Bytes: the cache's mean over the steps, as a share of the dense one's.
 
 ${table([["policy", "perplexity", "bytes"], ...rows])}
