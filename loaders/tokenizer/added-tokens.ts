@@ -5,7 +5,7 @@ import { FormatError } from "../errors.ts";
 import { asPart, booleanField, textField } from "./fields.ts";
 import type { Vocabulary } from "./model.ts";
 import type { Normalizer } from "./normalizers.ts";
-import { slice, wholePiece, type Piece } from "./pieces.ts";
+import { slice, wholePiece, widthAt, type Piece } from "./pieces.ts";
 import { isWhiteSpace, isWord } from "./unicode.ts";
 
 /** One of `added_tokens`. */
@@ -131,11 +131,16 @@ class Finder {
   /** first code unit -> the lengths of texts that begin so, the longest first */
   readonly #lengths = new Map<number, readonly number[]>();
   readonly #ids = new Map<string, number>();
+  /** A token that a normalizer leaves nothing of is found before each character and at the end: it cuts text there. */
+  #empty = -1;
 
   constructor(texts: readonly (readonly [text: string, id: number])[]) {
     const lengths = new Map<number, Set<number>>();
     for (const [text, id] of texts) {
-      if (text === "") continue;
+      if (text === "") {
+        if (this.#empty < 0) this.#empty = id;
+        continue;
+      }
       const first = text.charCodeAt(0);
       this.#begins[first] = 1;
       const known = lengths.get(first);
@@ -151,17 +156,19 @@ class Finder {
   }
 
   each(text: string, found: (begin: number, end: number, id: number) => void): void {
-    if (this.#ids.size === 0) return;
+    if (this.#ids.size === 0 && this.#empty < 0) return;
     for (let at = 0; at < text.length;) {
       const unit = text.charCodeAt(at);
       const end = this.#begins[unit] === 1 ? this.#endOfMatch(text, at, unit) : -1;
       if (end < 0) {
-        at++;
+        if (this.#empty >= 0) found(at, at, this.#empty);
+        at += this.#empty >= 0 ? widthAt(text, at) : 1;
         continue;
       }
       found(at, end, this.#ids.get(text.slice(at, end))!);
       at = end;
     }
+    if (this.#empty >= 0) found(text.length, text.length, this.#empty);
   }
 
   #endOfMatch(text: string, at: number, unit: number): number {

@@ -12,6 +12,8 @@ const without = (inside: string): string => `[[${inside}]--[${AFTER_UNICODE_16}]
 
 /** Sets that syntax has signs for. */
 export const SETS = {
+  /** `\w` outside of a class: Oniguruma then takes superscripts and fractions of Latin-1 for word characters, too. */
+  word: set([without("\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u{b2}\\u{b3}\\u{b9}\\u{bc}-\\u{be}")]),
   any: set(["\\u{0}-\\u{10ffff}"]),
   dot: set(["\\u{a}"], true),
   lineBreak: {
@@ -48,8 +50,7 @@ const NAMES: Readonly<Record<string, NamedSet>> = {
   punct: set([without("\\p{P}\\p{S}")]),
   space: set(["\\p{White_Space}"]),
   upper: set([without("\\p{Uppercase}")]),
-  // The numerals above are word characters to Oniguruma, which others are not.
-  word: set([without("\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u{b2}\\u{b3}\\u{b9}\\u{bc}-\\u{be}")]),
+  word: set([without("\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}")]),
   xdigit: set(["0-9", "A-F", "a-f"]),
   // A letter that Unicode 17 moved.
   ll: set([without("\\p{Ll}\\u{295}")]),

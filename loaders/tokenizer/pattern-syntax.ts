@@ -201,6 +201,8 @@ class PatternReader {
   }
 
   #escape(flags: Flags): PatternNode {
+    if (this.#take("\\w")) return SETS.word;
+    if (this.#take("\\W")) return { ...SETS.word, isNegated: true };
     const set = this.#setEscape();
     if (set) return set;
     const place = this.#matchHere(/\\([AzZbB])/y)?.[1];

@@ -5,7 +5,8 @@
 
 import { UnsupportedError } from "../errors.ts";
 import { classOf, readPattern, type PatternNode } from "./pattern-syntax.ts";
-import { namedSet } from "./pattern-sets.ts";
+import { SETS } from "./pattern-sets.ts";
+import { widthAt } from "./pieces.ts";
 
 /** Milliseconds that the matches of one pattern in one text may take. */
 const MAX_MATCHING_MS = 60_000;
@@ -30,8 +31,9 @@ export function startOfText(): Cursor {
   return { at: 0, lastEnd: -1 };
 }
 
-/** Begin and end of all matches, one after the other. */
+/** Begin and end of all matches, one after the other; in an empty text there are none. */
 export function allMatches(pattern: Pattern, text: string): number[] {
+  if (text === "") return [];
   const spans: number[] = [];
   const cursor = startOfText();
   while (!pattern.find(text, cursor, 1 << 20, spans));
@@ -88,6 +90,11 @@ function matchesOf(regex: RegExp, where: string): Pattern {
         if (!found) return true;
         const begin = found.index;
         const end = begin + found[0].length;
+        // V8 finds empty matches between the halves of a surrogate pair.
+        if (begin === end && begin > 0 && widthAt(text, begin - 1) === 2) {
+          cursor.at = begin + 1;
+          continue;
+        }
         if (begin === end && end === cursor.lastEnd) {
           cursor.at = end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1);
           continue;
@@ -100,15 +107,15 @@ function matchesOf(regex: RegExp, where: string): Pattern {
   };
 }
 
-const WORD_CLASS = classOf(namedSet("word")!);
+const WORD_CLASS = classOf(SETS.word);
 
 /** The places: a line begins after each line break but one that ends the text. */
 const PLACES = {
-  line: "(?:(?<![^])|(?<=\\n)(?=[^]))",
-  lineEnd: "(?:(?=\\n)|(?![^])(?<!\\n))",
-  text: "(?<![^])",
-  textEnd: "(?![^])",
-  lastLine: "(?=\\n?(?![^]))",
+  line: "(?:^|(?<=\\n)(?!$))",
+  lineEnd: "(?=\\n|$)",
+  text: "^",
+  textEnd: "$",
+  lastLine: "(?=\\n?$)",
   word: `(?:(?<=${WORD_CLASS})(?!${WORD_CLASS})|(?<!${WORD_CLASS})(?=${WORD_CLASS}))`,
   notWord: `(?:(?<=${WORD_CLASS})(?=${WORD_CLASS})|(?<!${WORD_CLASS})(?!${WORD_CLASS}))`,
 } as const;

@@ -162,6 +162,13 @@ function joined(old: Int32Array, from: number, made: readonly number[], to: numb
   return all;
 }
 
+/** True if a normalizer changes all of a piece, as it does but for characters that take no place of the original. */
+export function isWhole(piece: Piece): boolean {
+  if (piece.begins === null || piece.ends === null) return true;
+  const [from, to] = changeable(piece, piece.begins, piece.ends);
+  return from === 0 && to === piece.text.length;
+}
+
 /** The code units that belong to the original: all but those put in at its very beginning and end without taking place. */
 function changeable(piece: Piece, begins: Int32Array, ends: Int32Array): readonly [from: number, to: number] {
   if (piece.begin === piece.end) return [0, 0];
@@ -177,7 +184,18 @@ function changeable(piece: Piece, begins: Int32Array, ends: Int32Array): readonl
 
 /** Puts text before a piece; nothing where it is empty. */
 export function prepend(piece: Piece, added: string): Piece {
-  if (piece.text === "" || added === "") return piece;
+  if (piece.text === "") return piece;
+  if (added === "") {
+    // The first character then stands for nothing, as in the Rust library.
+    const [begins, ends] = alignments(piece);
+    const width = widthAt(piece.text, 0);
+    return {
+      ...piece,
+      begins: begins.slice().fill(piece.begin, 0, width),
+      ends: ends.slice().fill(piece.begin, 0, width),
+      prefix: 0,
+    };
+  }
   const text = added + piece.text;
   if (piece.begins === null) return { ...piece, text, prefix: piece.prefix + added.length };
   const [begins, ends] = alignments(piece);
@@ -244,7 +262,7 @@ export function filterPiece(piece: Piece, keep: (character: string) => boolean):
     removed = 0;
   }
   if (kept !== undefined) rewriting.add(kept, -removed);
-  return isChanged ? rewriting.apply(piece, removedFirst) : piece;
+  return isChanged || !isWhole(piece) ? rewriting.apply(piece, removedFirst) : piece;
 }
 
 /** Puts other text in each character's place. */
@@ -260,5 +278,5 @@ export function mapPiece(piece: Piece, map: (character: string) => string): Piec
     isChanged = true;
     rewriting.replace(made, 1);
   }
-  return isChanged ? rewriting.apply(piece) : piece;
+  return isChanged || !isWhole(piece) ? rewriting.apply(piece) : piece;
 }

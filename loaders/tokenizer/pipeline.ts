@@ -8,8 +8,8 @@ import { byteCharacters } from "./byte-level.ts";
 import { readDecoder, type Decoder } from "./decoders.ts";
 import { asPart, unknownKind, type Part } from "./fields.ts";
 import type { Model, Tokens } from "./model.ts";
-import { readNormalizer, type Normalizer } from "./normalizers.ts";
-import { beginOf, endOf, isPutIn, type Piece } from "./pieces.ts";
+import { readNormalizer, toBytes, type Normalizer } from "./normalizers.ts";
+import { beginOf, endOf, isPutIn, isWhole, type Piece } from "./pieces.ts";
 import { readPostProcessor, type PostProcessor } from "./post-processors.ts";
 import { readPreTokenizer, type Cutting, type Work } from "./pre-tokenizers.ts";
 
@@ -60,7 +60,7 @@ export class Pipeline {
     for (const piece of pieces) {
       if (withPlaces) this.#addPlaced(piece, tokens);
       else if (piece.token >= 0) tokens.ids.push(piece.token);
-      else for (const id of this.#idsOf(piece.text)) tokens.ids.push(id);
+      else for (const id of this.#idsOf(piece)) tokens.ids.push(id);
       characters += piece.text.length;
       if (++words >= WORDS_PER_PAUSE || characters >= CHARACTERS_PER_PAUSE) {
         words = characters = 0;
@@ -70,7 +70,9 @@ export class Pipeline {
     return this.#postProcessor(tokens, addSpecialTokens);
   }
 
-  #idsOf(word: string): readonly number[] {
+  #idsOf(piece: Piece): readonly number[] {
+    const word = piece.text;
+    if (this.#cutting.endsInBytes && !isWhole(piece)) return this.model.tokenize(toBytes(piece).text).ids;
     const known = this.#remembered.get(word);
     if (known) return known;
     const { ids } = this.model.tokenize(this.#cutting.endsInBytes ? byteCharacters(word) : word);
@@ -88,7 +90,11 @@ export class Pipeline {
       tokens.ends.push(piece.end);
       return;
     }
-    const isBytes = this.#cutting.endsInBytes;
+    if (this.#cutting.endsInBytes && !isWhole(piece)) return this.#addWord(toBytes(piece), tokens, false);
+    this.#addWord(piece, tokens, this.#cutting.endsInBytes);
+  }
+
+  #addWord(piece: Piece, tokens: Tokens, isBytes: boolean): void {
     const { ids, begins, ends } = this.model.tokenize(isBytes ? byteCharacters(piece.text) : piece.text);
     const units = isBytes ? unitsOfBytes(piece.text) : undefined;
     for (const [i, id] of ids.entries()) {
