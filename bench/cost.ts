@@ -9,17 +9,16 @@ import { availableParallelism, cpus, totalmem } from "node:os";
 import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
-  chooseDevice,
   collect,
   loadModel,
   policies,
   type PromptAnchor,
   type CachePolicy,
-  type DeviceName,
   type Model,
   type ModelGenerateOptions,
   type Piece,
 } from "kedge";
+import { chooseDevice, type DeviceName } from "kedge/devices";
 import manifest from "../package.json" with { type: "json" };
 import { spreadOf, type Spread } from "./report.ts";
 

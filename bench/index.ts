@@ -9,7 +9,7 @@ import { availableParallelism, cpus, totalmem } from "node:os";
 import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { chooseDevice, type DeviceName } from "kedge";
+import { chooseDevice, type DeviceName } from "kedge/devices";
 import { isQuantized, type QuantizedFormat } from "kedge/kernels";
 import manifest from "../package.json" with { type: "json" };
 import { cost } from "./cost.ts";

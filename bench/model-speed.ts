@@ -1,6 +1,7 @@
 // How fast a loaded model reads and writes, in Node and in pages alike.
 
-import { collect, type Model, type Spread } from "kedge";
+import { collect, type Model } from "kedge";
+import { type Spread } from "kedge/timing";
 
 /** Tokens of a prompt and of the text after it. */
 export interface Lengths {

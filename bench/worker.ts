@@ -1,7 +1,8 @@
 // One model on one device in a process of its own: loads it, then measures a round whenever it is told to. So the peak of
 // resident memory is that of this model alone, and rounds of several models and devices can be interleaved.
 
-import { loadModel, type DeviceName } from "kedge";
+import { loadModel } from "kedge";
+import { type DeviceName } from "kedge/devices";
 import type { QuantizedFormat } from "kedge/kernels";
 import { lengthsFor, measureSpeed, type Lengths, type Speed } from "./model-speed.ts";
 

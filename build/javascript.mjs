@@ -13,6 +13,9 @@ import { compactShaders } from "./shader-text.mjs";
 /** What dist/ offers, by source. The worker is an entry because it is started by its file name. */
 export const entries = {
   index: "engine/index.ts",
+  attention: "engine/attention.ts",
+  devices: "engine/devices.ts",
+  timing: "engine/timing.ts",
   kernels: "kernels/every-device.ts",
   loaders: "loaders/index.ts",
   cli: "cli/index.ts",
@@ -22,8 +25,15 @@ export const entries = {
   results: "cli/results/index.ts",
 };
 
-/** The package's own names, so that cli/ and bench/ share modules with the three entries. */
-const ownNames = { kedge: "index", "kedge/kernels": "kernels", "kedge/loaders": "loaders" };
+/** The package's own names, so that cli/ and bench/ share modules with the package's entries. */
+const ownNames = {
+  kedge: "index",
+  "kedge/attention": "attention",
+  "kedge/devices": "devices",
+  "kedge/kernels": "kernels",
+  "kedge/loaders": "loaders",
+  "kedge/timing": "timing",
+};
 
 /**
  * What goes into a chunk of its own, by source: what a page loads later or not at all, the kernels that all of it

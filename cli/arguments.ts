@@ -2,7 +2,7 @@
 // both what was given and what is wanted.
 
 import type { Command } from "commander";
-import { parsePolicy, POLICY_FORMS, type CachePolicy, type DeviceChoice, type GenerateOptions } from "kedge";
+import { parsePolicy, POLICY_FORMS, type CachePolicy, type DeviceChoice, type TurnOptions } from "kedge";
 import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "kedge/kernels";
 
 /** The command was not called as it is meant: exit code 2. */
@@ -147,7 +147,7 @@ export function addSampling(command: Command, maxTokens: number): Command {
 }
 
 /** The options of choosing and stopping as the engine takes them. */
-export function samplingOptions(given: SamplingArguments): GenerateOptions {
+export function samplingOptions(given: SamplingArguments): TurnOptions {
   const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop: stops } = given;
   return { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop: stops };
 }

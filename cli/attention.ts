@@ -2,16 +2,8 @@
 // Selective Prompt Anchoring is from what it approximates.
 
 import type { Command } from "commander";
-import {
-  collect,
-  hasAnchorTags,
-  parseAnchorTags,
-  studyAttention,
-  TOKEN_CLASSES,
-  type AttentionStudy,
-  type Model,
-  type Summary,
-} from "kedge";
+import { collect, hasAnchorTags, parseAnchorTags, type Model } from "kedge";
+import { studyAttention, TOKEN_CLASSES, type AttentionStudy, type Summary } from "kedge/attention";
 import { addAnchoring, anchoringOptions, notesOf, type AnchoringArguments } from "./anchoring.ts";
 import {
   addDevice,

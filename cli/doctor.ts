@@ -2,22 +2,20 @@
 // at hand. A device that is not there is a sentence; one that is there and gives wrong answers makes the exit code 1.
 
 import type { Command } from "commander";
+import { DeviceError, UnsupportedError } from "kedge";
 import {
   chooseDevice,
-  DeviceError,
   openDevice,
   probeWebGpu,
-  recallKernelChoices,
   selfTest,
-  UnsupportedError,
   type AdapterFacts,
-  type Choice,
+  type DevicePick,
   type Demotion,
   type DeviceName,
-  type KernelChoice,
   type Probe,
   type SelfTestResult,
-} from "kedge";
+} from "kedge/devices";
+import { recallKernelChoices, type KernelChoice } from "kedge/timing";
 import { addJson } from "./arguments.ts";
 import * as format from "./format.ts";
 import { inspectMachine, type Machine } from "./machine.ts";
@@ -113,7 +111,7 @@ function isRight(results: readonly SelfTestResult[]): boolean {
   return results.every(({ kernel, wrong }) => wrong.length === 0 && works.has(kernel));
 }
 
-function describeMachine(terminal: Terminal, machine: Machine, probe: Probe, choice: Choice): void {
+function describeMachine(terminal: Terminal, machine: Machine, probe: Probe, choice: DevicePick): void {
   const { node, platform, processor, cores, memory, wasm } = machine;
   const features = [
     wasm.simd ? "SIMD" : "no SIMD",

@@ -12,7 +12,7 @@
 // tokens are then told and not judged: one that changes, changes all that follow.
 // NaN, and infinities that the golden tensor does not have, are never within a bound.
 
-import type { DeviceName } from "kedge";
+import type { DeviceName } from "kedge/devices";
 import type { QuantizedFormat } from "kedge/kernels";
 import type { GoldenKind } from "./golden.ts";
 

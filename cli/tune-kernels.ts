@@ -2,15 +2,15 @@
 // that are loaded afterwards follow what is kept.
 
 import type { Command } from "commander";
+import { UnsupportedError } from "kedge";
+import { type DeviceIdentity } from "kedge/devices";
 import {
   forgetKernelChoices,
   keptKernelChoices,
-  UnsupportedError,
-  type DeviceIdentity,
   type KernelChoice,
   type KernelTuning,
   type KeptChoices,
-} from "kedge";
+} from "kedge/timing";
 import type { QuantizedFormat } from "kedge/kernels";
 import { addJson, addQuantize, UsageError, whole } from "./arguments.ts";
 import * as format from "./format.ts";

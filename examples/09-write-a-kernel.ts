@@ -1,7 +1,8 @@
 // Defines a kernel, runs it through a recorded program, and holds it against its f64 reference. The reference is the
 // definition, and all that the reference device needs; other devices need an implementation, here a shader.
 
-import { chooseDevice, openDevice, ProgramBuilder, variable, type Device } from "kedge";
+import { type Device } from "kedge";
+import { chooseDevice, openDevice, ProgramBuilder, variable } from "kedge/devices";
 import { compare, defineKernel, makeTrial, seededRandom, type Setting, type Violation } from "kedge/kernels";
 
 /** y = x · sigmoid(gate), one lane an element. The device declares x, gate, y [rows, dim] and `params` from the definition. */

@@ -18,67 +18,127 @@ it("kedge exports these names", () => {
     DeviceError
     FormatError
     POLICY_FORMS
-    ProgramBuilder
-    STREAM_BYTES
-    TOKEN_CLASSES
     UnsupportedError
     anchorsAtLineBreaks
     anchorsEvery
     anchorsWhere
     anchorsWithIds
-    attentionDilution
     byNeglect
-    chooseDevice
     collect
     configAsStored
     countParameters
     escapeAnchorTags
     estimate
-    forgetKernelChoices
-    gini
     hasAnchorTags
-    implementationsOn
-    keptKernelChoices
     lineBreakTokenIds
     loadModel
-    massByClass
-    massOfLargest
-    measurePeak
-    openDevice
     parseAnchorArgument
     parseAnchorTags
     parsePolicy
     policies
-    probeWebGpu
     quantizeModel
-    recallKernelChoices
-    selfTest
-    sparsityOf
-    spreadOf
-    studyAttention
     tapNames
-    timeKernel
-    tokenClass
     tuneStrength
-    type AdapterFacts
-    type AdapterOptions
     type AnchoredMessage
     type AnchoringOptions
     type AttentionStatistic
-    type AttentionStudy
-    type AttentionStudyOptions
+    type Budget
     type CacheBytes
     type CachePolicy
     type CacheStatistics
-    type Call
     type CapturedTensor
+    type ChatSessionOptions
     type CheckedGeneration
-    type Choice
-    type ChoiceRecord
+    type ChooserPolicy
     type ChosenLogProb
-    type ClassShares
-    type Clock
     type ContrastOptions
+    type Device
+    type DeviceChoice
+    type DeviceOptions
+    type Estimate
+    type EvictionOptions
+    type ExactComparison
+    type FinishReason
+    type ForwardOptions
+    type ForwardResult
+    type FullContext
+    type Generation
+    type Hook
+    type HookedTensor
+    type KeyView
+    type LineAnchorChooser
+    type LineAnchorOptions
+    type LoadOptions
+    type LoadProgress
+    type LogitsContext
+    type LogitsHook
+    type Model
+    type ModelGenerateOptions
+    type ModelMemory
+    type ModelSource
+    type NeglectOptions
+    type ParameterCount
+    type Piece
+    type Prompt
+    type PromptAnchor
+    type PromptWithAnchors
+    type QuantizeModelOptions
+    type QuantizedModel
+    type RulePolicy
+    type Schedule
+    type Score
+    type ScoreOptions
+    type SnapKvOptions
+    type Span
+    type StandIn
+    type StopState
+    type Strength
+    type StrengthFunction
+    type StrengthStep
+    type TokenLogProb
+    type TuneOptions
+    type TuneResult
+    type TuneState
+    type TurnOptions
+    "
+  `);
+});
+
+it("kedge/attention exports these names", () => {
+  expect(namesOf("engine/attention.ts")).toMatchInlineSnapshot(`
+    "
+    TOKEN_CLASSES
+    attentionDilution
+    gini
+    massByClass
+    massOfLargest
+    sparsityOf
+    studyAttention
+    tokenClass
+    type AttentionStudy
+    type AttentionStudyOptions
+    type ClassShares
+    type LayerStudy
+    type Sparsity
+    type Summary
+    type TokenClass
+    "
+  `);
+});
+
+it("kedge/devices exports these names", () => {
+  expect(namesOf("engine/devices.ts")).toMatchInlineSnapshot(`
+    "
+    DeviceError
+    ProgramBuilder
+    chooseDevice
+    implementationsOn
+    openDevice
+    probeWebGpu
+    selfTest
+    type AdapterFacts
+    type AdapterOptions
+    type Call
     type Demotion
     type Device
     type DeviceChoice
@@ -86,71 +146,52 @@ it("kedge exports these names", () => {
     type DeviceMemory
     type DeviceName
     type DeviceOptions
-    type Estimate
-    type ExactComparison
+    type DevicePick
     type Executable
-    type FinishReason
-    type ForwardOptions
-    type ForwardResult
-    type GenerateOptions
-    type Generation
-    type Hook
-    type HookedTensor
-    type KeptChoices
-    type KernelChoice
-    type KernelTiming
-    type KernelTuning
-    type KeyView
-    type LayerStudy
-    type LineAnchorChooser
-    type LineAnchorOptions
-    type LoadOptions
-    type LoadProgress
-    type LogitsContext
-    type LogitsHook
     type Matrix
     type MatrixSource
     type MeasuredChoice
     type MeasuredChoices
-    type Model
-    type ModelGenerateOptions
-    type ModelMemory
-    type ModelSource
-    type ParameterCount
-    type Peak
-    type PeakOptions
-    type Piece
+    type PrepareOptions
     type Probe
     type Program
-    type Prompt
-    type PromptAnchor
-    type PromptWithAnchors
-    type QuantizeModelOptions
-    type QuantizedModel
-    type Schedule
-    type Score
+    type Read
     type SelfTestResult
-    type Span
-    type Sparsity
-    type Spread
-    type StandIn
     type Step
-    type StopState
-    type Strength
-    type StrengthFunction
-    type Summary
     type Tensor
-    type TimeKernelOptions
-    type TokenClass
-    type TokenLogProb
-    type TuneKernelsOptions
-    type TuneMode
-    type TuneOptions
-    type TuneResult
-    type TuneState
     type Value
     type Variable
+    type WasmOptions
+    type WebGlOptions
+    type WebGpuOptions
+    type Write
     variable
+    "
+  `);
+});
+
+it("kedge/timing exports these names", () => {
+  expect(namesOf("engine/timing.ts")).toMatchInlineSnapshot(`
+    "
+    STREAM_BYTES
+    forgetKernelChoices
+    keptKernelChoices
+    measurePeak
+    recallKernelChoices
+    spreadOf
+    timeKernel
+    type ChoiceRecord
+    type Clock
+    type KeptChoices
+    type KernelChoice
+    type KernelTiming
+    type KernelTuning
+    type Peak
+    type PeakOptions
+    type Spread
+    type TimeKernelOptions
+    type TuneKernelsOptions
+    type TuneMode
     "
   `);
 });

@@ -1,6 +1,7 @@
 // kedge as a contender, through its public names. Variants are formats: f32, bf16, int8, int4.
 
-import { collect, loadModel, openDevice, ProgramBuilder, type Device, type Matrix, type Model } from "kedge";
+import { collect, loadModel, type Device, type Model } from "kedge";
+import { openDevice, ProgramBuilder, type Matrix } from "kedge/devices";
 import { isQuantized, linear, type QuantizedFormat } from "kedge/kernels";
 import manifest from "../../package.json" with { type: "json" };
 import type { Contender, Ready, Task } from "./contender.ts";

@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Spread } from "kedge";
+import type { Spread } from "kedge/timing";
 import type { KernelResults, KernelRow } from "./results.ts";
 
 /** A row that takes longer than it did. */

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { resolve } from "node:path";
-import { chooseDevice, openDevice } from "kedge";
+import { chooseDevice, openDevice } from "kedge/devices";
 import manifest from "../../package.json" with { type: "json" };
 import { compareResults, kept, machineKind, save, type Comparison } from "./baseline.ts";
 import { htmlOf } from "./html.ts";

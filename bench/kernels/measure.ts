@@ -1,16 +1,9 @@
 // Times kernels on one device: every implementation that fits, in every requested call and format, in Node and in pages. The inputs
 // of a call and the results of its reference are made once and shared by all devices and implementations.
 
-import {
-  DeviceError,
-  implementationsOn,
-  measurePeak,
-  STREAM_BYTES,
-  timeKernel,
-  UnsupportedError,
-  type Device,
-  type KernelTiming,
-} from "kedge";
+import { DeviceError, UnsupportedError, type Device } from "kedge";
+import { implementationsOn } from "kedge/devices";
+import { measurePeak, STREAM_BYTES, timeKernel, type KernelTiming } from "kedge/timing";
 import {
   cacheFormats,
   makeTrial,

@@ -1,7 +1,7 @@
 // Results of a kernel bench, as saved in JSON: a machine, the devices with their peaks, and a row for each implementation, format and
 // call. Rates and shares are computed where they are shown.
 
-import type { Clock, Peak, Spread } from "kedge";
+import type { Clock, Peak, Spread } from "kedge/timing";
 
 /** A device that was measured. */
 export interface MeasuredDevice {

@@ -1,6 +1,7 @@
 // The devices that this browser offers. gpu.js is loaded only when `webgl` is opened.
 
-import { openDevice, probeWebGpu, type Device } from "kedge";
+import { type Device } from "kedge";
+import { openDevice, probeWebGpu } from "kedge/devices";
 import type { AbsentDevice } from "../kernels/results.ts";
 
 export type PageDevice = "wasm" | "webgpu" | "webgl" | "reference";

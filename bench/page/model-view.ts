@@ -1,7 +1,7 @@
 // What whole models did, device beside device.
 
 import * as Plot from "@observablehq/plot";
-import type { Spread } from "kedge";
+import type { Spread } from "kedge/timing";
 import type { AbsentDevice } from "../kernels/results.ts";
 import { element, table } from "./elements.ts";
 import type { ModelRow } from "../model-speed.ts";

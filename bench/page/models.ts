@@ -1,7 +1,8 @@
 // A whole model on several devices: loaded on all of them, then timed in rounds that take turns, so that a machine that slows
 // down slows all alike.
 
-import { loadModel, spreadOf, type Model } from "kedge";
+import { loadModel, type Model } from "kedge";
+import { spreadOf } from "kedge/timing";
 import type { AbsentDevice } from "../kernels/results.ts";
 import { lengthsFor, measureSpeed, type Lengths, type ModelRow, type Speed } from "../model-speed.ts";
 import { reasonOf, type PageDevice } from "./devices.ts";

@@ -1,7 +1,8 @@
 // Sections on Selective Prompt Anchoring: the strength's curve and its gain on other tasks, groups and strengths that change, how
 // attention dilutes, and how far SPA is from what it approximates.
 
-import { collect, studyAttention, tuneStrength } from "kedge";
+import { collect, tuneStrength } from "kedge";
+import { studyAttention } from "kedge/attention";
 import { PLAIN } from "../evaluation/completer.ts";
 import { measure } from "../evaluation/measure.ts";
 import { compared, MODELS, SETS, type ReportContext } from "./context.ts";

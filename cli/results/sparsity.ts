@@ -1,6 +1,7 @@
 // The section on sparsity: how few keys attention rests on, and which tokens they are.
 
-import { studyAttention, TOKEN_CLASSES, type Model } from "kedge";
+import { type Model } from "kedge";
+import { studyAttention, TOKEN_CLASSES } from "kedge/attention";
 import { MODELS, type ReportContext } from "./context.ts";
 import { command, percent, table } from "./markdown.ts";
 

@@ -32,6 +32,7 @@ export interface Write {
   /** index of the first number written, 0 by default */
   readonly offset?: number;
 }
+/** The numbers begin..end of a tensor, to be read back when a step has run. */
 export interface Read {
   readonly tensor: Tensor;
   readonly begin: number;

@@ -26,13 +26,13 @@ export interface DeviceOptions {
 }
 
 /** What `auto` takes on this machine, and why. */
-export interface Choice {
+export interface DevicePick {
   readonly name: "webgpu" | "webgl" | "wasm";
   readonly reason: string;
 }
 
 /** Decides what `auto` means here. */
-export async function chooseDevice(options: DeviceOptions = {}): Promise<Choice> {
+export async function chooseDevice(options: DeviceOptions = {}): Promise<DevicePick> {
   const { probeWebGpu } = await import("./webgpu/probe.ts");
   const probe = await probeWebGpu(options.webgpu);
   if (probe.isAvailable && !probe.isSoftware) return { name: "webgpu", reason: `there is a GPU: ${probe.description}` };
@@ -43,7 +43,7 @@ export async function chooseDevice(options: DeviceOptions = {}): Promise<Choice>
 }
 
 /** What `auto` takes in a browser that lacks a hardware WebGPU for the reason `lack`. */
-export function chooseWithoutWebGpu(lack: string, webgl: WebGlProbe): Choice {
+export function chooseWithoutWebGpu(lack: string, webgl: WebGlProbe): DevicePick {
   if (!webgl.isAvailable) return { name: "wasm", reason: lack };
   if (webgl.isSoftware)
     return { name: "wasm", reason: `${lack}, and WebGL2's ${webgl.description} a software renderer` };

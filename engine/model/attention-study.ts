@@ -9,9 +9,8 @@ import { isVisible } from "../../kernels/index.ts";
 import { marksOf } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
 import { resolveKeeping } from "../cache/keeping.ts";
-import { checkOptions } from "../options.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import type { Model } from "./model.ts";
-import { STUDY_OPTIONS } from "./option-names.ts";
 import type { CapturedTensor } from "./captured.ts";
 import { withLineAnchors } from "./line-anchors.ts";
 
@@ -25,6 +24,13 @@ export interface AttentionStudyOptions {
   readonly cache?: CachePolicy | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+const STUDY_OPTIONS: OptionNames<AttentionStudyOptions> = {
+  promptLength: true,
+  dilutionLayers: true,
+  cache: true,
+  signal: true,
+};
 
 /** One layer's attention, all heads together and each alone. */
 export interface LayerStudy {

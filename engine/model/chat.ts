@@ -8,10 +8,7 @@ import type { WatchableDecoder } from "../generate/decoder.ts";
 import type { Piece } from "../generate/rows.ts";
 import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import { ConversationCache } from "./conversation-cache.ts";
-import type { ModelGenerateOptions } from "./model.ts";
-
-/** Options of a turn: those of `generate`, without `cache`, which is the conversation's, and `samples`, which is 1. */
-export type TurnOptions = Omit<ModelGenerateOptions, "cache" | "samples">;
+import type { TurnOptions } from "./model-options.ts";
 
 /** The action when the messages no longer fit the context. */
 export type FullContext =

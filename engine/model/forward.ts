@@ -2,6 +2,7 @@
 // taps is replayed from tap to tap; generation keeps its own fused recording.
 
 import type { CachePolicy } from "../cache/policies/index.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import { CapturedTensor, joinRows, putBack, rowLength, takeOut } from "./captured.ts";
 import type { Pass } from "./pass.ts";
 import { wholeRead } from "./step-inputs.ts";
@@ -30,6 +31,14 @@ export interface ForwardOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const FORWARD_OPTIONS: OptionNames<ForwardOptions> = {
+  capture: true,
+  hooks: true,
+  logits: true,
+  cache: true,
+  signal: true,
+};
+
 /** The result of a forward pass. */
 export interface ForwardResult {
   /** [tokens, vocabSize], or [1, vocabSize] for "last"; null for "none" */
@@ -53,6 +62,7 @@ export async function forward(
   tokens: readonly number[],
   options: ForwardOptions = {},
 ): Promise<ForwardResult> {
+  checkOptions("forward", options, FORWARD_OPTIONS);
   const { capture = [], hooks = {}, cache, signal } = options;
   const wants = tapMatcher(capture, steps.config);
   const matched = Object.entries(hooks).map(([pattern, hook]) => ({

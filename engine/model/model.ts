@@ -12,7 +12,7 @@ import type { CacheFormat, QuantizedFormat } from "../../kernels/index.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
 import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
 import type { Device } from "../devices/device.ts";
-import { collect, generate, type GenerateOptions, type Generation } from "../generate/generate.ts";
+import { collect, generate, type Generation } from "../generate/generate.ts";
 import type { Piece, TextOf } from "../generate/rows.ts";
 import type { WatchableDecoder } from "../generate/decoder.ts";
 import { score, type Score } from "../generate/score.ts";
@@ -29,37 +29,18 @@ import type { ForwardOptions, ForwardResult } from "./forward.ts";
 import { withLineAnchors } from "./line-anchors.ts";
 import {
   ANCHORING_OPTIONS,
-  FORWARD_OPTIONS,
   GENERATE_OPTIONS,
   SCORE_OPTIONS,
-  TUNE_KERNELS_OPTIONS,
   TURN_OPTIONS,
-} from "./option-names.ts";
+  type ModelGenerateOptions,
+  type ScoreOptions,
+} from "./model-options.ts";
 import { tokenLogProbs } from "./token-log-probs.ts";
 import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
 
-/** How a model generates: the sampler's and the stop rules' options, and which keys are kept. */
-export interface ModelGenerateOptions extends GenerateOptions {
-  /** which keys stay in the cache; the model's own way by default (all of them, or its anchors) */
-  readonly cache?: CachePolicy | undefined;
-  /** Selective Prompt Anchoring: hold on to parts of the prompt */
-  readonly anchoring?: AnchoringOptions | undefined;
-  /** decode against another prompt; not together with `anchoring` */
-  readonly contrast?: ContrastOptions | undefined;
-  /** told, a sentence each, what is worth knowing about this run */
-  readonly onNote?: ((note: string) => void) | undefined;
-}
-
 /** A prompt: text, tokens, or the messages of a chat. */
 export type Prompt = string | readonly number[] | readonly AnchoredMessage[];
-
-/** How a text is scored. */
-export interface ScoreOptions {
-  /** which keys stay in the cache; the model's own way by default */
-  readonly cache?: CachePolicy | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** What {@link Model.generateUntilPassed} gives. */
 export interface CheckedGeneration extends Generation {
@@ -249,7 +230,6 @@ export class Model implements AsyncDisposable {
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */
   async forward(prompt: Prompt, options: ForwardOptions = {}): Promise<ForwardResult> {
-    checkOptions("forward", options, FORWARD_OPTIONS);
     const cache = withLineAnchors(options.cache, this);
     const tokens = this.tokenize(prompt);
     const { forward } = await import("./forward.ts");
@@ -305,10 +285,10 @@ export class Model implements AsyncDisposable {
    * UnsupportedError on a device that does not choose by measuring: `reference`, `webgl`, and any with `deterministic`.
    */
   async tuneKernels(options: TuneKernelsOptions = {}): Promise<KernelTuning> {
+    const { tuneModel, TUNE_KERNELS_OPTIONS } = await import("../tuning/measured.ts");
     checkOptions("tuneKernels", options, TUNE_KERNELS_OPTIONS);
     const { device, config, contextLength, cacheType } = this;
     if (!device.tuning) throw new UnsupportedError(`nothing is chosen by measuring on ${device.description}`);
-    const { tuneModel } = await import("../tuning/measured.ts");
     const stepsOptions = { contextLength, chunkRows: this.#steps.chunkRows, cacheType };
     return tuneModel({ device, config, weights: this.#weights, stepsOptions }, options);
   }

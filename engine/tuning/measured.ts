@@ -7,6 +7,8 @@ import { choicesFor, withChoices, type ChoiceKey, type ChoiceRecord, type Kernel
 import { openChoiceStore } from "./open-choice-store.ts";
 import { tuneKernels, type KernelTuning, type TunedModel, type TuneKernelsOptions } from "./tune-kernels.ts";
 
+export { TUNE_KERNELS_OPTIONS } from "./tune-kernels.ts";
+
 /** What a model does about measured choices when it is loaded. */
 export type TuneMode = "never" | "kept" | "quick";
 

@@ -13,6 +13,7 @@ import { resolveParams, type Call } from "../devices/program.ts";
 import { EngineDecoder } from "../model/engine-decoder.ts";
 import { Steps, type StepsOptions } from "../model/steps.ts";
 import type { ModelWeights } from "../model/weights.ts";
+import type { OptionNames } from "../options.ts";
 import { RepeatedCalls } from "../timing/repeated-calls.ts";
 import { placeOf, type KernelChoice } from "./kept-choices.ts";
 import { select, type Sampled } from "./selection.ts";
@@ -32,6 +33,17 @@ export interface TuneKernelsOptions {
   /** milliseconds; `performance.now` by default */
   readonly now?: (() => number) | undefined;
 }
+
+/** Options of `tuneKernels`. */
+export const TUNE_KERNELS_OPTIONS: OptionNames<TuneKernelsOptions> = {
+  isQuick: true,
+  allowApproximate: true,
+  known: true,
+  secondsPerRun: true,
+  signal: true,
+  onProgress: true,
+  now: true,
+};
 
 /** What came of it. */
 export interface KernelTuning {

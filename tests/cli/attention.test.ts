@@ -3,7 +3,8 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadModel, studyAttention, type AttentionStudy, type ExactComparison } from "kedge";
+import { loadModel, type ExactComparison } from "kedge";
+import { studyAttention, type AttentionStudy } from "kedge/attention";
 import { afterAll, describe, expect, test } from "vitest";
 import { kedge, type Outcome } from "../support/command.ts";
 

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { KeptChoices, KernelTuning } from "kedge";
+import type { KeptChoices, KernelTuning } from "kedge/timing";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { kedge } from "../support/command.ts";
 import { tinyFiles } from "../support/tiny-model.ts";

@@ -4,13 +4,13 @@
 import {
   collect,
   loadModel,
-  openDevice,
   policies,
   type Device,
   type LoadOptions,
   type Model,
   type ModelGenerateOptions,
 } from "kedge";
+import { openDevice } from "kedge/devices";
 import { afterAll, describe, expect, test } from "vitest";
 
 const PLAIN = "models/kedge-js-5m";

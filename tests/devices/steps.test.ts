@@ -2,7 +2,8 @@
 
 import { ProgramBuilder, variable } from "../../engine/devices/program.ts";
 import { add } from "kedge/kernels";
-import type { Device, Tensor } from "kedge";
+import type { Device } from "kedge";
+import type { Tensor } from "kedge/devices";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEVICES, testDevice } from "../support/devices.ts";
 

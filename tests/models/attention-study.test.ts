@@ -1,6 +1,7 @@
 // The study of attention on whole models: what it says of patterns that can be computed by hand from the captured ones.
 
-import { loadModel, policies, studyAttention, type Device, type Model } from "kedge";
+import { loadModel, policies, type Device, type Model } from "kedge";
+import { studyAttention } from "kedge/attention";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withLineAnchors } from "../../engine/model/line-anchors.ts";
 import { testDevice } from "../support/devices.ts";

@@ -2,15 +2,15 @@
 
 import {
   loadModel,
-  openDevice,
   policies,
   quantizeModel,
-  studyAttention,
   tuneStrength,
   type CachePolicy,
   type LoadOptions,
   type Model,
 } from "kedge";
+import { studyAttention } from "kedge/attention";
+import { openDevice } from "kedge/devices";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 

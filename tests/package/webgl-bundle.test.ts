@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { SelfTestResult } from "kedge";
+import type { SelfTestResult } from "kedge/devices";
 import type { Browser } from "playwright-core";
 import { build, parseSync } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -18,7 +18,8 @@ const MARK = "highFloatPrecision";
 
 /** A page that answers, for `?webgl`, with a self-test and, for `?webgpu`, with what a compiler says of each shader. */
 const APP = /* js */ `
-  import { loadModel, openDevice, selfTest } from "kedge";
+  import { loadModel } from "kedge";
+import { openDevice, selfTest } from "kedge/devices";
   import { gpuImplementations } from "kedge/kernels";
   globalThis.loadModel = loadModel;
   const answers = {
