@@ -1,8 +1,9 @@
 // kedge verify: this machine against golden tensors made elsewhere (see golden.ts for what a file of them holds, tally.ts for
-// the bounds). One row of a batch at a time, and of the inner tensors so many at a time as memory allows.
+// the bounds), one row of a batch at a time, and as many inner tensors at a time as memory allows. With --against, one device
+// beside another on a prompt, without goldens (see against.ts).
 
-import type { Command } from "commander";
-import type { CapturedTensor, Model } from "kedge";
+import { Option, type Command } from "commander";
+import type { CapturedTensor, DeviceName, Model } from "kedge";
 import type { QuantizedFormat } from "kedge/kernels";
 import {
   fileSource,
@@ -13,7 +14,7 @@ import {
   type ModelFolder,
   type SafetensorsFile,
 } from "kedge/loaders";
-import { addDevice, addJson, type DeviceArguments } from "./arguments.ts";
+import { addDevice, addJson, UsageError, type DeviceArguments } from "./arguments.ts";
 import * as format from "./format.ts";
 import { readFloats, readGoldens, readTokens, type GoldenRow, type Goldens, type GoldenTensor } from "./golden.ts";
 import { loadOptions, withModel } from "./loading.ts";
@@ -21,9 +22,12 @@ import { findModel } from "./model-source.ts";
 import { shareOf, Tally, type Verdict } from "./tally.ts";
 import type { Bar, Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
+import { ORACLES, PROMPT, verifyAgainst } from "./verify-against.ts";
 
 interface VerifyArguments extends DeviceArguments {
   readonly golden?: string;
+  readonly against?: DeviceName;
+  readonly prompt?: string;
   readonly json?: boolean;
 }
 
@@ -44,15 +48,20 @@ export const verify: Verb = {
     command
       .summary("hold this machine against golden tensors")
       .description(
-        "Compares logits, hidden states, attention, log-probabilities and greedy decoding with tensors made elsewhere.",
+        "Compares logits, hidden states, attention, log-probabilities and greedy decoding with tensors made elsewhere; with --against, " +
+          "walks through the forward pass on two devices and names the first tensor that differs, with its kernel.",
       )
       .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
-      .option("--golden <file>", `the golden tensors (default: the model's own ${GOLDEN})`);
+      .option("--golden <file>", `the golden tensors (default: the model's own ${GOLDEN})`)
+      .addOption(new Option("--against <device>", "compare with another device instead").choices(ORACLES))
+      .option("--prompt <text>", `the text for --against (default: ${JSON.stringify(PROMPT)})`);
     addJson(addDevice(command));
   },
   async execute(terminal, [source], given: VerifyArguments) {
     const options = loadOptions(given);
     const found = await findModel(source!, terminal);
+    if (given.against !== undefined) return verifyAgainst(terminal, found, options, given.against, given);
+    if (given.prompt !== undefined) throw new UsageError("--prompt is the text for --against: name a device");
     const bytes = await openGolden(found.folder, given.golden);
     try {
       const file = await openSafetensors(bytes, terminal.signal);

@@ -30,6 +30,7 @@ export { ChatSession, type ChatSessionOptions, type FullContext } from "./model/
 export { configAsStored } from "./model/config-as-stored.ts";
 export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
 export type { ForwardOptions, ForwardResult, Hook, HookedTensor } from "./model/forward.ts";
+export type { KernelCall } from "./model/pass.ts";
 export { loadModel, type LoadOptions, type LoadProgress, type ModelSource } from "./model/load-model.ts";
 export type { CheckedGeneration, Model, ModelMemory, Prompt } from "./model/model.ts";
 export type { ModelGenerateOptions, ScoreOptions, TurnOptions } from "./model/model-options.ts";

@@ -65,6 +65,7 @@ it("kedge exports these names", () => {
     type Generation
     type Hook
     type HookedTensor
+    type KernelCall
     type KeyView
     type LineAnchorChooser
     type LineAnchorOptions

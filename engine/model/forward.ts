@@ -4,7 +4,7 @@
 import type { CachePolicy } from "../cache/policies/index.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { CapturedTensor, joinRows, putBack, rowLength, takeOut } from "./captured.ts";
-import type { Pass } from "./pass.ts";
+import type { KernelCall, Pass } from "./pass.ts";
 import { wholeRead } from "./step-inputs.ts";
 import type { Steps } from "./steps.ts";
 import { tapKinds, tapMatcher, type Tap } from "./taps.ts";
@@ -45,6 +45,8 @@ export interface ForwardResult {
   readonly logits: CapturedTensor | null;
   /** residuals [tokens, dim]; q, k, v, z [tokens, heads, headDim]; scores and patterns [heads, tokens, keys] */
   readonly captured: Readonly<Record<string, CapturedTensor>>;
+  /** of each captured tensor the calls up to the one that wrote it, which is the last */
+  readonly calls: Readonly<Record<string, readonly KernelCall[]>>;
 }
 
 /** The taps that a pass stops at, and their hooks. */
@@ -92,6 +94,7 @@ class Inspector {
   readonly #inspection: Inspection;
   /** pieces of each captured tensor, by name: taps behind the body give one piece per chunk of outputs */
   readonly #pieces = new Map<string, CapturedTensor[]>();
+  readonly #calls: Record<string, readonly KernelCall[]> = {};
 
   constructor(pass: Pass, inspection: Inspection) {
     this.#pass = pass;
@@ -121,7 +124,7 @@ class Inspector {
       if (wantsLogits) result = new CapturedTensor(shape, all.subarray((first - begin) * vocabSize));
     }
     const captured = [...this.#pieces].map(([name, pieces]): [string, CapturedTensor] => [name, joinRows(pieces)]);
-    return { logits: result, captured: Object.fromEntries(captured) };
+    return { logits: result, captured: Object.fromEntries(captured), calls: this.#calls };
   }
 
   /** Replays up to a tap, passes its tensor to hooks and capture, and writes the tensor back if there was a hook. */
@@ -146,6 +149,7 @@ class Inspector {
       this.#pass.write({ tensor: tap.tensor, data: whole });
     }
     if (!this.#inspection.wants(tap.name)) return;
+    this.#calls[tap.name] ??= this.#pass.callsTo(tap.tensor, tap.after);
     const pieces = this.#pieces.get(tap.name);
     if (pieces) pieces.push(tensor);
     else this.#pieces.set(tap.name, [tensor]);

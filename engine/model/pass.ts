@@ -1,10 +1,20 @@
 // One replay of a recorded forward pass that stops at its taps, so that tensors can be read and replaced there.
 
-import type { Device, Read, Write } from "../devices/device.ts";
+import type { Device, Read, Tensor, Write } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
 import type { Prepared } from "./recordings.ts";
 import type { StepInputs } from "./step-inputs.ts";
 import type { Recording } from "./recording.ts";
+
+/** A call of a forward pass. */
+export interface KernelCall {
+  /** the kernel's name */
+  readonly kernel: string;
+  /** where in the model: `blocks.3.mlp.down` */
+  readonly label: string;
+  /** the device's implementations of the call, the one for the fewest rows first */
+  readonly implementations: readonly string[];
+}
 
 /** A running pass. It is valid only during `Steps.pass`. */
 export class Pass {
@@ -48,6 +58,18 @@ export class Pass {
     this.#writes = [];
     this.#cursor = end;
     return this.#device.run(this.#prepared.executable, { variables: this.#variables, writes, reads, begin, end });
+  }
+
+  /** The calls up to the last one before `end` that writes a tensor, in order. */
+  callsTo(tensor: Tensor, end: number): readonly KernelCall[] {
+    const { program, chosen } = this.#prepared.executable;
+    const before = program.calls.slice(0, end);
+    const writer = before.findLastIndex(({ kernel, buffers }) =>
+      Object.entries(kernel.buffers).some(([name, use]) => use.includes("write") && buffers[name] === tensor),
+    );
+    return before
+      .slice(0, writer + 1)
+      .map(({ kernel, label }, at) => ({ kernel: kernel.name, label, implementations: chosen[at]! }));
   }
 
   /** Adds a write that is made before the next calls. */
