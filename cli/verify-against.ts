@@ -1,6 +1,7 @@
 // kedge verify --against: one device beside another (see against.ts), in words.
 
-import type { DeviceName, LoadOptions } from "kedge";
+import type { LoadOptions } from "kedge";
+import type { DeviceName } from "kedge/devices";
 import type { FoundFolder } from "kedge/loaders";
 import { compareDevices, type AgainstResult } from "./against.ts";
 import { UsageError } from "./arguments.ts";

@@ -3,7 +3,8 @@
 // beside another on a prompt, without goldens (see against.ts).
 
 import { Option, type Command } from "commander";
-import type { CapturedTensor, DeviceName, Model } from "kedge";
+import type { CapturedTensor, Model } from "kedge";
+import type { DeviceName } from "kedge/devices";
 import type { QuantizedFormat } from "kedge/kernels";
 import {
   fileSource,
