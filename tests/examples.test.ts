@@ -23,17 +23,20 @@ async function printed(file: string): Promise<string[]> {
 
 afterEach(() => vi.restoreAllMocks());
 
-test("there is a test of every example", () => {
-  const own = readFileSync("tests/examples.test.ts", "utf8");
-  for (const file of files) expect(own, file).toContain(`"${file}"`);
-});
+/** The examples that have a test. */
+const tested = new Set<string>();
+
+/** A test of what an example prints. */
+function example(file: string, claim: string, check: (lines: readonly string[]) => void): void {
+  tested.add(file);
+  test(`${file} ${claim}`, async () => check(await printed(file)));
+}
 
 test.each(files)("%s has one idea: at most 60 lines", (file) => {
   expect(readFileSync(`examples/${file}`, "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(60);
 });
 
-test("01 writes a function that does what its comment says, four times", async () => {
-  const lines = await printed("01-generate.ts");
+example("01-generate.ts", "writes a function that does what its comment says, four times", (lines) => {
   const bodies = lines.join("\n").split(/^function total\(nums\) \{$|^--- sample \d, ended by predicate$/m);
   expect(bodies).toHaveLength(1 + 1 + 3);
   for (const body of bodies.slice(1)) {
@@ -45,39 +48,44 @@ test("01 writes a function that does what its comment says, four times", async (
   expect(lines.join("\n")).toMatch(/^weights 9\.\d MB, cache at its peak \d+\.\d MB, activations \d+\.\d MB$/m);
 });
 
-test("02 keeps a small part of the cache, and the model trained for it still writes what is wanted", async () => {
-  const lines = await printed("02-small-cache.ts");
-  const parsed = lines
-    .filter((line) => line.startsWith("trained"))
-    .map((line) => /^(.*?) +(\d+) % of \d+ kB +(right|wrong|no function)$/.exec(line)!);
-  const found = new Map(parsed.map(([, label, percent, verdict]) => [label, { percent: Number(percent), verdict }]));
-  expect(found.get("trained dense, everything kept")).toEqual({ percent: 100, verdict: "right" });
-  expect(found.get("trained with anchors")!.verdict).toBe("right");
-  expect(found.get("trained with anchors")!.percent).toBeLessThan(25);
-  // Nothing taught the dense model to gather a line in its break.
-  expect(found.get("trained dense, anchors")!.percent).toBeLessThan(25);
-  expect(found.get("trained dense, anchors")!.verdict).not.toBe("right");
-  expect(found.get("trained dense, window:24")!.percent).toBeLessThan(25);
-  expect(found.size).toBe(5);
-});
+example(
+  "02-small-cache.ts",
+  "keeps a small part of the cache, and the model trained for it still writes what is wanted",
+  (lines) => {
+    const parsed = lines
+      .filter((line) => line.startsWith("trained"))
+      .map((line) => /^(.*?) +(\d+) % of \d+ kB +(right|wrong|no function)$/.exec(line)!);
+    const found = new Map(parsed.map(([, label, percent, verdict]) => [label, { percent: Number(percent), verdict }]));
+    expect(found.get("trained dense, everything kept")).toEqual({ percent: 100, verdict: "right" });
+    expect(found.get("trained with anchors")!.verdict).toBe("right");
+    expect(found.get("trained with anchors")!.percent).toBeLessThan(25);
+    // Nothing taught the dense model to gather a line in its break.
+    expect(found.get("trained dense, anchors")!.percent).toBeLessThan(25);
+    expect(found.get("trained dense, anchors")!.verdict).not.toBe("right");
+    expect(found.get("trained dense, window:24")!.percent).toBeLessThan(25);
+    expect(found.size).toBe(5);
+  },
+);
 
-test("03 shifts what comes next from the masked prompt's word to the anchored one", async () => {
-  const lines = await printed("03-prompt-anchoring.ts");
-  const rows = lines.map((line) => /^ +([\d.]+) {2}(\w+) ([\d.]+) %/.exec(line)).filter((row) => row !== null);
-  expect(rows.map((row) => row[1])).toEqual(["0", "0.5", "1", "1.25", "2"]);
-  expect(rows[0]![2]).toBe("join"); // without "add all the numbers together"
-  const shares = rows.slice(1).map(([, , word, percent]) => [word, Number(percent)] as const);
-  for (const [at, [word, percent]] of shares.entries()) {
-    expect(word).toBe("reduce");
-    expect(percent).toBeGreaterThan(shares[at - 1]?.[1] ?? 0);
-  }
-  expect(lines).toContain('masked tokens are replaced by token 1 "<|mask|>": the tokenizer\'s mask token');
-  expect(lines).toContain("  const a = nums.filter((x) => x % 2 === 0);");
-  expect(lines.join("\n")).toMatch(/anchors were (not )?needed; the check passed/);
-});
+example(
+  "03-prompt-anchoring.ts",
+  "shifts what comes next from the masked prompt's word to the anchored one",
+  (lines) => {
+    const rows = lines.map((line) => /^ +([\d.]+) {2}(\w+) ([\d.]+) %/.exec(line)).filter((row) => row !== null);
+    expect(rows.map((row) => row[1])).toEqual(["0", "0.5", "1", "1.25", "2"]);
+    expect(rows[0]![2]).toBe("join"); // without "add all the numbers together"
+    const shares = rows.slice(1).map(([, , word, percent]) => [word, Number(percent)] as const);
+    for (const [at, [word, percent]] of shares.entries()) {
+      expect(word).toBe("reduce");
+      expect(percent).toBeGreaterThan(shares[at - 1]?.[1] ?? 0);
+    }
+    expect(lines).toContain('masked tokens are replaced by token 1 "<|mask|>": the tokenizer\'s mask token');
+    expect(lines).toContain("  const a = nums.filter((x) => x % 2 === 0);");
+    expect(lines.join("\n")).toMatch(/anchors were (not )?needed; the check passed/);
+  },
+);
 
-test("04 keeps the task alone, within its budget, and writes what a full cache does", async () => {
-  const lines = await printed("04-own-policy.ts");
+example("04-own-policy.ts", "keeps the task alone, within its budget, and writes what a full cache does", (lines) => {
   const texts = lines.join("\n").split(/^--- /m).slice(1);
   const parsed = texts.map((text) => /^([\w:-]+): (\d+) keys on average\n([^]*?^\})/m.exec(text)!);
   expect(parsed.map(([, name]) => name)).toEqual(["full", "keep-task", "window:32"]);
@@ -89,8 +97,7 @@ test("04 keeps the task alone, within its budget, and writes what a full cache d
   expect(task!.keys).toBeLessThan(0.6 * full!.keys);
 });
 
-test("05 finds that masking fails, and that the plain model is the best it can do here", async () => {
-  const lines = await printed("05-tune.ts");
+example("05-tune.ts", "finds that masking fails, and that the plain model is the best it can do here", (lines) => {
   const curve = lines.flatMap((line) => {
     const [, strength, passed] = /^strength (\d\.\d\d): (\d) of 6/.exec(line) ?? [];
     return strength === undefined ? [] : [[Number(strength), Number(passed)] as const];
@@ -103,8 +110,7 @@ test("05 finds that masking fails, and that the plain model is the best it can d
   );
 });
 
-test("06 prints a causal pattern and finds the head that reads the word", async () => {
-  const lines = await printed("06-look-inside.ts");
+example("06-look-inside.ts", "prints a causal pattern and finds the head that reads the word", (lines) => {
   const rows = lines.filter((line) => line.includes(" |"));
   expect(rows).toHaveLength(19);
   for (const [query, row] of rows.entries()) expect(row.split(" |")[1], row).toHaveLength(query + 1);
@@ -112,8 +118,7 @@ test("06 prints a causal pattern and finds the head that reads the word", async 
   expect(lines.join("\n")).toMatch(/" even" .* layer \d, head \d:\n[3-9]\d\.\d % of its weight/);
 });
 
-test("07 moves the answer from min to max with one head", async () => {
-  const lines = await printed("07-edit-activations.ts");
+example("07-edit-activations.ts", "moves the answer from min to max with one head", (lines) => {
   const text = lines.join("\n");
   const [, whole, before] = /nats: (-?[\d.]+) when.*\n(-?[\d.]+) for the smallest/.exec(text) ?? [];
   expect(Number(whole)).toBeGreaterThan(3);
@@ -123,8 +128,7 @@ test("07 moves the answer from min to max with one head", async () => {
   expect(Number(moved)).toBeGreaterThan(3);
 });
 
-test("08 writes three functions as one batch, and prefers the right body", async () => {
-  const lines = await printed("08-batch-and-score.ts");
+example("08-batch-and-score.ts", "writes three functions as one batch, and prefers the right body", (lines) => {
   expect(lines.filter((line) => line === "}")).toHaveLength(3);
   expect(lines).toContain("  return [...new Set(words)];");
   const scores = lines.filter((line) => line.startsWith("return Math.")).map((line) => /body\) (\S+),/.exec(line)?.[1]);
@@ -132,26 +136,28 @@ test("08 writes three functions as one batch, and prefers the right body", async
   expect(Number(scores[0])).toBeGreaterThan(Number(scores[1]) + 3);
 });
 
-describe("09", () => {
-  test("holds its kernel against the reference on the device there is", async () => {
-    expect(await printed("09-write-a-kernel.ts")).toContain("within its bound");
-  });
+example("09-write-a-kernel.ts", "holds its kernel against the reference on the device there is", (lines) => {
+  expect(lines).toContain("within its bound");
+});
 
-  test("has a shader that is right, and a check that sees when it is not", async () => {
-    vi.spyOn(console, "log").mockImplementation(() => undefined);
-    const { check } =
-      (await import("../examples/09-write-a-kernel.ts")) as typeof import("../examples/09-write-a-kernel.ts");
-    const device = await testDevice("webgpu");
-    expect(await check(device)).toBeNull();
-    const read = device.run.bind(device);
-    device.run = async (executable, step) => {
-      const arrays = await read(executable, step);
-      arrays[0]![3]! += 0.01;
-      return arrays;
-    };
-    expect(await check(device)).toMatchObject({ buffer: "y", index: 3 });
-    await device.dispose();
-  });
+test("09 has a shader that is right, and a check that sees when it is not", async () => {
+  vi.spyOn(console, "log").mockImplementation(() => undefined);
+  const { check } =
+    (await import("../examples/09-write-a-kernel.ts")) as typeof import("../examples/09-write-a-kernel.ts");
+  const device = await testDevice("webgpu");
+  expect(await check(device)).toBeNull();
+  const read = device.run.bind(device);
+  device.run = async (executable, step) => {
+    const arrays = await read(executable, step);
+    arrays[0]![3]! += 0.01;
+    return arrays;
+  };
+  expect(await check(device)).toMatchObject({ buffer: "y", index: 3 });
+  await device.dispose();
+});
+
+test("there is a test of every example", () => {
+  expect([...tested].sort()).toEqual(files.toSorted());
 });
 
 /** `npm run example -- …` */
