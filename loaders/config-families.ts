@@ -260,7 +260,7 @@ function starcoder2(fields: Fields): FamilyConfig {
   const sizes = llamaSizes(fields, { contextLength: 4096, kvHeads: 2 });
   // Left over in the published configs from the training code; hidden_act and norm_epsilon are what counts.
   fields.ignore("activation_function", "layer_norm_epsilon", "scale_attn_weights");
-  fields.refuse("mlp_type", "only the plain feed-forward part is supported", "default");
+  fields.refuse("mlp_type", "only the plain feed-forward network is supported", "default");
   fields.refuse("norm_type", "only layer norm is supported", "layer_norm");
   const useBias = fields.boolean("use_bias", true);
   return {

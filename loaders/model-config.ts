@@ -19,7 +19,7 @@ export const MODEL_TYPES = [
 /** One of {@link MODEL_TYPES}. */
 export type ModelType = (typeof MODEL_TYPES)[number];
 
-/** What follows the first matrix of the feed-forward part; `gelu-tanh` is `gelu_new` / `gelu_pytorch_tanh`. */
+/** What follows the first matrix of the feed-forward network; `gelu-tanh` is `gelu_new` / `gelu_pytorch_tanh`. */
 export type Activation = "silu" | "gelu" | "gelu-tanh" | "relu";
 
 /** The `anchor_attention` block (see docs: anchor attention). */
@@ -41,7 +41,7 @@ export interface ModelConfig {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
-  /** width inside the feed-forward part */
+  /** width inside the feed-forward network */
   readonly hiddenDim: number;
   /** most positions a sequence may have */
   readonly contextLength: number;
@@ -58,7 +58,7 @@ export interface ModelConfig {
   readonly windows: readonly number[];
   readonly tiedEmbeddings: boolean;
   /**
-   * attention and feed-forward part both read the layer's input and are both added to it: gpt_neox with
+   * attention and feed-forward network both read the layer's input and are both added to it: gpt_neox with
    * use_parallel_residual, each part behind its own norm; codegen and phi always, both behind one norm
    */
   readonly parallelResidual: boolean;

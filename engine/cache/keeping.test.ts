@@ -42,16 +42,16 @@ describe("resolveKeeping", () => {
     });
   });
 
-  it("puts sequences in one group exactly if they can share a step", () => {
-    const groups = [
+  it("gives sequences the same key exactly if they can share a step", () => {
+    const keys = [
       undefined,
       policies.window({ budget: 4 }),
       policies.heavyHitters({ budget: 8 }),
       policies.snapKv({ budget: 40 }),
-    ].map((policy) => resolveKeeping(plain, policy).group);
-    expect(groups[0]).toBe(resolveKeeping(plain, policies.full()).group);
-    expect(groups[2]).toBe(resolveKeeping(plain, policies.lastQuery({ budget: 8 })).group);
-    expect(new Set(groups).size).toBe(3);
+    ].map((policy) => resolveKeeping(plain, policy).stepKey);
+    expect(keys[0]).toBe(resolveKeeping(plain, policies.full()).stepKey);
+    expect(keys[2]).toBe(resolveKeeping(plain, policies.lastQuery({ budget: 8 })).stepKey);
+    expect(new Set(keys).size).toBe(3);
   });
 
   it("refuses what the model cannot do", () => {

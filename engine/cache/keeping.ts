@@ -1,4 +1,4 @@
-// How a sequence keeps its keys: a policy resolved against a model. Sequences of one `group` can share a step.
+// How a sequence keeps its keys: a policy resolved against a model. Sequences with an equal `stepKey` can share a step.
 
 import { DENSE, type VisibilityParams } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
@@ -22,7 +22,7 @@ export interface Keeping {
   readonly attentionLayers: readonly number[];
   readonly wantsKeyNorms: boolean;
   /** equal for sequences that can be rows of one step */
-  readonly group: string;
+  readonly stepKey: string;
 }
 
 /** The default policy: it drops a key only when the model itself hides the key from every later query. */
@@ -68,7 +68,7 @@ export function resolveKeeping(
     keepsAnchors: readsAnchors,
     attentionLayers,
     wantsKeyNorms,
-    group: JSON.stringify([rule, isPerLayer, attentionLayers, wantsKeyNorms]),
+    stepKey: JSON.stringify([rule, isPerLayer, attentionLayers, wantsKeyNorms]),
   };
 }
 

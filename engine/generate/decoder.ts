@@ -1,7 +1,7 @@
-// What generation needs of the engine: sequences that grow, and the logits of their newest token. Everything in this folder
-// is written against this interface, so that it can be tested without a model.
+// The interface between generation and the engine: sequences that grow, and the logits after their newest token. This folder depends
+// on nothing else of the engine, so that it can be tested without a model.
 
-/** A sequence in the cache. Its tokens so far are the holder's to remember. */
+/** A sequence in the cache. The caller keeps its tokens. */
 export interface DecoderSequence {
   /** tokens fed so far = position of the next one */
   readonly length: number;
@@ -11,7 +11,7 @@ export interface DecoderSequence {
 export interface Feed {
   readonly sequence: DecoderSequence;
   readonly tokens: readonly number[];
-  /** tokens of the whole prompt when it comes in several feeds; the first feed's by default (cache policies ask) */
+  /** tokens of the whole prompt if it comes in several feeds; those of the first feed by default. Cache policies read it. */
   readonly promptLength?: number;
 }
 
@@ -23,14 +23,14 @@ export interface TopLogits {
   readonly total: number;
 }
 
-/** How the top-K logits of a row are used. */
+/** Options of {@link Decoder.topLogits}. */
 export interface TopLogitsOptions {
   readonly temperature: number;
-  /** false: the whole row is wanted after all */
+  /** returns false if the caller needs the whole row */
   readonly isEnough: (top: TopLogits) => boolean;
 }
 
-/** K of the top-K logits that a decoder gives: at most this many. */
+/** The largest K of the top-K logits that a decoder returns. */
 export const TOP_LOGITS = 64;
 
 /** How a sequence is opened. */
@@ -38,39 +38,37 @@ export interface SequenceOptions {
   /** [count, dim] vectors that the sequence and its forks may name as tokens vocabSize, vocabSize + 1, … */
   readonly vectors?: Float32Array | undefined;
   /**
-   * Tokens that will be fed first. A decoder that has their keys may open a sequence that holds some of them: as many as its
-   * length says.
+   * Tokens that will be fed first. A decoder that has their keys may return a sequence that holds some of them already; its length is
+   * their number.
    */
   readonly prefix?: readonly number[] | undefined;
 }
 
-/** Feeds sequences and says which tokens follow. */
+/** Feeds sequences and returns the logits, or the tokens, that follow. */
 export interface Decoder {
   readonly vocabSize: number;
   readonly contextLength: number;
-  /** A sequence, empty unless `prefix` says otherwise. */
+  /** Opens a sequence. It is empty unless the decoder has keys of `prefix`. */
   open(options?: SequenceOptions): DecoderSequence;
-  /** A second sequence with the same past; nothing is copied but slot numbers. */
+  /** Opens a second sequence with the same past. Slot numbers are copied, keys and values are shared. */
   fork(sequence: DecoderSequence): DecoderSequence;
-  /** Frees what only this sequence holds. */
+  /** Frees the keys that no other sequence shares. */
   close(sequence: DecoderSequence): void;
-  /** Drops the tokens from `length` on; false, with nothing changed, where the cache's policy makes that impossible. */
+  /** Drops the tokens from `length` on. Returns false and changes nothing if the cache's policy makes that impossible. */
   truncate?(sequence: DecoderSequence, length: number): boolean;
   /**
-   * Appends tokens to sequences, all as rows of one batch (long ones in chunks), and resolves with the logits [vocabSize] that
-   * follow the last token of each feed. Rejects with the signal's reason within one chunk of an abort; the sequences are then
-   * only good for closing.
+   * Appends tokens to sequences as rows of one batch, in chunks, and resolves with the logits [vocabSize] after the last token of each
+   * feed. Rejects with the signal's reason within one chunk of an abort; the sequences can then only be closed.
    */
   logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]>;
-  /** The same, but the device picks the largest logit of each feed: only token numbers are read back. */
+  /** As `logits`, but the device takes the argmax of each feed's logits, and only tokens are read back. */
   greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array>;
   /**
-   * As `greedy`, between 1 and `steps` times: each answer is fed to the next step on the device, before the caller sees it.
-   * Ending the iterator early rolls back the steps whose answers were not yielded. The sequences must not be fed, forked or closed
-   * before it ends.
+   * As `greedy`, 1 to `steps` times: the device feeds the tokens of a step to the next one before the caller sees them. Ending the
+   * iterator early rolls back the steps whose tokens were not yielded. The sequences must not be fed, forked or closed before it ends.
    */
   greedyRun?(feeds: readonly Feed[], steps: number, signal?: AbortSignal): AsyncGenerator<Uint32Array, void, undefined>;
-  /** The top-K logits of each feed's row; the whole row where `isEnough` returns false for them. */
+  /** Returns the top-K logits of each feed's row; the whole row if `isEnough` returns false for them. */
   topLogits?(
     feeds: readonly Feed[],
     options: TopLogitsOptions,
@@ -78,9 +76,9 @@ export interface Decoder {
   ): Promise<(TopLogits | Float32Array)[]>;
 }
 
-/** A decoder that can also tell the attention of a sequence's newest tokens. */
+/** A decoder that can also report the attention of a sequence's newest tokens. */
 export interface WatchableDecoder extends Decoder {
-  /** As `open`; after each step `onAttention` is told the newest token's weights [positions] by absolute position. */
+  /** As `open`. After each step `onAttention` receives the newest token's attention weights [positions], by absolute position. */
   openWatched(
     onAttention: (position: number, weights: Float32Array) => void,
     options?: SequenceOptions,

@@ -1,35 +1,35 @@
-// From prompts to text, as an async iterator. All rows (each sample of each prompt) take their steps together, as one batch of
-// the decoder; each equals its own single run. A row that ends leaves the batch and its sequence is closed at once; whatever
-// else happens (an abort, an error, the caller's `break`), every sequence that was opened is closed before the iterator ends.
+// Generates text after prompts, as an async iterator. All rows (each sample of each prompt) take their steps together, as one batch of
+// the decoder; each gives the same text as it would alone. A row that ends leaves the batch and its sequence is closed at once. Every
+// sequence is closed before the iterator ends, also after an abort, an error or the caller's `break`.
 
 import type { Decoder, DecoderSequence, Feed, TopLogits } from "./decoder.ts";
 import { checkAlternatives, logProbOf, type ChosenLogProb } from "./log-probs.ts";
 import { anySeed, createRandom, rowSeed } from "./random.ts";
-import { Row, type Piece, type TextOf } from "./rows.ts";
+import { Row, type Piece, type MakeTextStream } from "./rows.ts";
 import { Sampler, type SamplingOptions } from "./sampler.ts";
 import { StopRules, type FinishReason, type StopOptions } from "./stop.ts";
 
-/** Where in a run the logits are that a hook may edit. */
+/** The place in a run of the logits that a hook edits. */
 export interface LogitsContext {
   /** the row's prompt and generated tokens; valid during the call */
   readonly tokens: readonly number[];
   /** how many of them are the prompt */
   readonly promptLength: number;
-  /** which row: promptIndex * samples + sampleIndex */
+  /** index of the row: promptIndex * samples + sampleIndex */
   readonly row: number;
 }
 
 /** Edits logits [vocabSize] in place before the sampler sees them; -Infinity forbids a token. */
 export type LogitsHook = (logits: Float32Array, context: LogitsContext) => void | Promise<void>;
 
-/** How to generate: how tokens are chosen, when rows end, how many there are. */
+/** Options of {@link generate}: how tokens are chosen, when rows end, how many there are. */
 export interface GenerateOptions extends SamplingOptions, StopOptions {
-  /** how many texts for each prompt; its tokens are fed once; default 1 */
+  /** texts per prompt, default 1; the prompt's tokens are fed once */
   readonly samples?: number | undefined;
-  /** give log-probabilities: of each chosen token, and of this many likeliest ones; 0 for the chosen only */
+  /** return log-probabilities of each chosen token and of this many likeliest ones; 0 for the chosen token only */
   readonly logProbs?: number | undefined;
   readonly logitsHook?: LogitsHook | undefined;
-  /** ends the run within one token by throwing the signal's reason; after the last piece it changes nothing */
+  /** an abort ends the run within one token: the iterator throws the signal's reason; after the last piece it has no effect */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -47,7 +47,7 @@ export interface Generation {
 
 interface Run {
   readonly decoder: Decoder;
-  readonly textOf: TextOf;
+  readonly makeTextStream: MakeTextStream;
   readonly prompts: readonly (readonly number[])[];
   readonly samples: number;
   readonly seed: number;
@@ -56,30 +56,30 @@ interface Run {
   readonly logProbs: number | undefined;
   readonly logitsHook: LogitsHook | undefined;
   readonly signal: AbortSignal | undefined;
-  /** copy of a row's logits, for what edits them [vocabSize]; empty if nothing does */
+  /** [vocabSize]: copy of a row's logits for bias, penalties and hooks to edit; empty if there are none */
   readonly scratch: Float32Array;
-  /** how many steps in a row read whole rows after their top-K logits */
+  /** consecutive steps whose top-K logits were not enough */
   misses: number;
 }
 
-/** After this many misses in a row, a run reads whole rows only. */
+/** After this many consecutive misses a run reads whole rows only. */
 const MAX_MISSES = 8;
 
 /**
- * Generates text after each of the prompts [tokens] and gives it in pieces as it comes, rows interleaved.
+ * Generates text after each of the prompts [tokens] and yields it in pieces as it is chosen, rows interleaved.
  *
- * Greedy runs without bias, penalties, hook and log-probabilities let the decoder choose; runs with topK, topP or minP and none of
- * those read the top-K logits where they are enough; others read all. A row's random
- * numbers start at `rowSeed(seed, sampleIndex)`: sample 0 is the plain run, and a prompt's texts do not depend on the other
- * prompts. Prompt and text together have at most `contextLength` tokens.
+ * The decoder chooses the tokens of greedy runs without bias, penalties, hook and log-probabilities. Runs with topK, topP or minP and
+ * without those read the top-K logits where they are enough; all other runs read whole rows. The random numbers of a row start at
+ * `rowSeed(seed, sampleIndex)`: sample 0 is the plain run, and a prompt's texts do not depend on the other prompts. Prompt and text
+ * together have at most `contextLength` tokens.
  *
- * Throws RangeError, before anything is run, on an option out of range, an empty prompt, a prompt that leaves no room in the
+ * Throws RangeError, before the first step, on an option out of range, an empty prompt, a prompt that leaves no room in the
  * context, or a token outside the vocabulary. The iterator throws the signal's reason on an abort, an Error on logits that are
  * NaN, and what decoder, hook or predicate throw.
  */
 export function generate(
   decoder: Decoder,
-  textOf: TextOf,
+  makeTextStream: MakeTextStream,
   prompts: readonly (readonly number[])[],
   options: GenerateOptions = {},
 ): AsyncGenerator<Piece, void, undefined> {
@@ -96,7 +96,7 @@ export function generate(
   const scratch = new Float32Array(sampler.adjusts || logitsHook !== undefined ? vocabSize : 0);
   return steps({
     decoder,
-    textOf,
+    makeTextStream,
     prompts,
     samples,
     seed,
@@ -127,31 +127,31 @@ function checkPrompt(index: number, prompt: readonly number[], vocabSize: number
 async function* steps(run: Run): AsyncGenerator<Piece, void, undefined> {
   const { decoder, prompts, signal } = run;
   const open = new Set<DecoderSequence>();
-  const keep = (sequence: DecoderSequence): DecoderSequence => {
+  const track = (sequence: DecoderSequence): DecoderSequence => {
     open.add(sequence);
     return sequence;
   };
   const close = (sequence: DecoderSequence): void => {
-    // Forgotten first: a close that throws is not repeated.
+    // Removed first, so that a close that throws is not repeated.
     if (open.delete(sequence)) decoder.close(sequence);
   };
   try {
     signal?.throwIfAborted();
     let feeds: Feed[] = prompts.map((tokens) => {
-      const sequence = keep(decoder.open({ prefix: tokens.slice(0, -1) }));
+      const sequence = track(decoder.open({ prefix: tokens.slice(0, -1) }));
       return { sequence, tokens: tokens.slice(sequence.length), promptLength: tokens.length };
     });
     let rows: Row[] | undefined;
     while (feeds.length > 0) {
       let last: readonly Piece[] = [];
       for await (const answers of ask(run, feeds, rows)) {
-        // One answer a prompt at first, shared by its samples; then one a row.
+        // At first one answer per prompt, shared by its samples; then one per row.
         const answerOf =
           rows === undefined ? (row: Row) => answers[row.promptIndex] : (_: Row, i: number) => answers[i];
         rows ??= feeds.flatMap(({ sequence }, prompt) =>
-          begin(run, sequence, prompt, (past) => keep(decoder.fork(past))),
+          begin(run, sequence, prompt, (past) => track(decoder.fork(past))),
         );
-        // All tokens are chosen before any piece is handed out: the caller may use the decoder in between.
+        // All tokens are chosen before any piece is yielded, because the caller may use the decoder in between.
         const pieces: Piece[] = [];
         for (const [i, row] of rows.entries()) {
           const [token, logProb] = await choose(run, row, answerOf(row, i));
@@ -160,7 +160,7 @@ async function* steps(run: Run): AsyncGenerator<Piece, void, undefined> {
         }
         if (rows.some((row) => row.finishReason !== undefined)) {
           last = pieces;
-          break; // what was computed beyond is taken back, then rows that have ended are closed
+          break; // rolls back the steps that ran ahead; then the ended rows are closed
         }
         yield* show(pieces, signal);
       }
@@ -181,11 +181,11 @@ function* show(pieces: readonly Piece[], signal: AbortSignal | undefined): Gener
   }
 }
 
-/** A token where the decoder chooses; where the sampler does, a row's logits or its top-K logits. */
+/** The decoder's answer to a feed: the token that it chose, or a row's logits or top-K logits for the sampler. */
 type Answer = number | TopLogits | Float32Array;
 type Answers = ArrayLike<Answer>;
 
-/** The decoder's answers; those to the tokens that it chose itself may follow, as long as no row must end. */
+/** The decoder's answers to the feeds; in greedy runs followed by those of steps that ran ahead, until a row must end. */
 async function* ask(
   run: Run,
   feeds: readonly Feed[],
@@ -223,7 +223,7 @@ function checked({ signal }: Run, feeds: readonly Feed[], answers: Answers): Ans
   throw new Error(`the decoder gave ${answers.length} answers to ${feeds.length} feeds`);
 }
 
-/** The rows of a prompt whose tokens have been fed: the first takes the sequence, the others fork it. */
+/** Makes the rows of a prompt whose tokens have been fed: the first takes the sequence, the others fork it. */
 function begin(
   run: Run,
   sequence: DecoderSequence,
@@ -237,7 +237,7 @@ function begin(
       sampleIndex,
       promptTokens,
       sequence: sampleIndex === 0 ? sequence : fork(sequence),
-      text: run.textOf(promptTokens),
+      text: run.makeTextStream(promptTokens),
       random: createRandom(rowSeed(run.seed, sampleIndex)),
       rules: run.rules,
       needsCounts: run.sampler.needsCounts,
@@ -257,7 +257,7 @@ async function choose(run: Run, row: Row, answer: Answer | undefined): Promise<[
   }
   let logits = answer;
   if (scratch.length > 0) {
-    // The decoder's own array stays as it is: the samples of a prompt share it, and log-probabilities are read from it.
+    // The decoder's array is not changed: the samples of a prompt share it, and log-probabilities are read from it.
     scratch.set(answer);
     logits = scratch;
   }

@@ -1,5 +1,5 @@
-// Log-probabilities under the model itself: log-softmax of its raw logits, summed in f64. Bias, penalties, hooks, temperature
-// and the filters of sampling do not enter: the number says what the model believed, not how the token was drawn.
+// Log-probabilities under the model: log-softmax of its raw logits, summed in f64. Bias, penalties, hooks, temperature and the filters
+// of sampling are not included.
 
 import { argmax, selectTopK } from "./ranking.ts";
 

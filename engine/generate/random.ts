@@ -1,6 +1,6 @@
 // Seeded random numbers: xoshiro128** 1.1 (Blackman and Vigna, "Scrambled linear pseudorandom number generators",
-// arXiv 1805.01407; https://prng.di.unimi.it). 32-bit arithmetic only, so every JavaScript engine gives the same numbers, and
-// no counter that several rows would have to share: each row of a batch has a generator of its own.
+// arXiv 1805.01407; https://prng.di.unimi.it). It uses 32-bit arithmetic only, so that every
+// JavaScript engine gives the same numbers. Each row of a batch has a generator of its own.
 
 /** Largest seed: seeds are whole numbers that a JavaScript number holds exactly. */
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;
@@ -63,8 +63,8 @@ export function createRandom(seed: number): Random {
 
 /**
  * The seed of one sample of a prompt. Sample 0 has the run's own seed, so that it equals the plain run; a plain run with
- * `rowSeed(seed, n)` equals sample n. It depends on nothing else in the batch: a prompt gives the same text alone and in
- * company, and a prompt given twice gives the same text twice. Throws RangeError on a seed outside 0..2^53-1.
+ * `rowSeed(seed, n)` equals sample n. The rest of the batch has no influence: a prompt gives the same text alone and in a batch, and a
+ * prompt given twice gives the same text twice. Throws RangeError on a seed outside 0..2^53-1.
  */
 export function rowSeed(seed: number, sample: number): number {
   const words = seedWords(seed);
@@ -74,7 +74,7 @@ export function rowSeed(seed: number, sample: number): number {
   return high * 2 ** 32 + low;
 }
 
-/** A seed for runs that name none. */
+/** A random seed, for runs without one. */
 export function anySeed(): number {
   return Math.floor(Math.random() * 2 ** 53);
 }

@@ -1,8 +1,8 @@
 // Ranks logits without sorting all of them: the largest, the top K, and the fewest whose probabilities reach a sum (top P).
 //
-// One order holds everywhere: the larger logit first; of equal ones, the lower token. It is total, so every selection is
-// unique. A logit must be a number or -Infinity (a token that cannot be chosen, which no selection returns); NaN and
-// +Infinity are refused by name, because a sampler that swallows them turns a broken model into fluent nonsense.
+// One order holds everywhere: the larger logit comes first; of equal logits, the lower token. The order is total, so every selection
+// is unique. A logit must be finite or -Infinity (a token that cannot be chosen; no selection returns it). NaN and +Infinity are
+// refused by name, because a sampler that accepts them turns a broken model into fluent nonsense.
 
 /** Throws the error for a logit that is no number; `logit` is NaN or +Infinity. */
 function refuse(logits: ArrayLike<number>, token: number): never {
@@ -17,7 +17,7 @@ function isBefore(logits: Float32Array, a: number, b: number): boolean {
   return x > y || (x === y && a < b);
 }
 
-/** The token with the largest logit of [vocabSize]; of equal ones the lowest. Throws if a logit is NaN or +Infinity, or all are -Infinity. */
+/** Returns the token with the largest logit of [vocabSize], the lowest of equal ones. Throws if a logit is NaN or +Infinity, or all are -Infinity. */
 export function argmax(logits: ArrayLike<number>): number {
   let best = -1;
   let largest = -Infinity;
@@ -95,7 +95,7 @@ function siftDown(logits: Float32Array, heap: Uint32Array, size: number): void {
 
 /**
  * Reorders `tokens[0..count)` so that its first n, in no particular order, are the smallest leading set whose weights sum to
- * at least `mass` (> 0), and returns n. The n-th is the last of them in order. A quickselect that follows mass instead of rank: O(count).
+ * at least `mass` (> 0), and returns n. The n-th token is the last of the set in order. A quickselect by mass instead of rank: O(count).
  */
 export function selectMass(
   logits: Float32Array,
@@ -131,7 +131,7 @@ export function selectMass(
   return begin;
 }
 
-/** The middle in order of the first, middle and last token, moved to the end. */
+/** Returns the median of the first, middle and last token as the pivot, and moves it to the end. */
 function takePivot(logits: Float32Array, tokens: Uint32Array, begin: number, end: number): number {
   const middle = (begin + end) >> 1;
   const a = tokens[begin] as number;

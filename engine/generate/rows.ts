@@ -1,8 +1,8 @@
-// One row of a batch: a prompt, the tokens generated for it, and their text on its way out.
+// One row of a batch: a prompt, the tokens generated for it, and their text.
 //
-// Invariants: the tokens of a row's pieces, joined, are all it generated, in order; their texts, joined, are its text up to
-// the stop string, if there was one. A piece appears as soon as there is text that is certain, and its tokens are those
-// chosen since the piece before: where text was held back, it comes with a later piece than its token.
+// Invariants: the tokens of a row's pieces, joined, are all its generated tokens in order; the texts, joined, are its text up to the
+// stop string, if there was one. A piece is made as soon as some text is final, and has the tokens chosen since the piece before.
+// Text that is held back comes with a later piece than its token.
 
 import type { DecoderSequence } from "./decoder.ts";
 import type { ChosenLogProb } from "./log-probs.ts";
@@ -10,16 +10,16 @@ import type { Random } from "./random.ts";
 import { countGenerated, countPrompt, type TokenCounts } from "./sampler.ts";
 import type { FinishReason, StopRules, StopScanner } from "./stop.ts";
 
-/** Tokens to text, one after the other: gives whole characters only and keeps the bytes of unfinished ones. */
+/** Decodes tokens to text one at a time. It returns whole characters and keeps the bytes of unfinished ones. */
 export interface TextStream {
-  /** The text that this token makes certain; often none, sometimes more than the token's own. */
+  /** Returns the text that is final after this token; it may be empty, or more than the token's own text. */
   push(token: number): string;
-  /** What is left when no more tokens come. */
+  /** Returns the rest of the text after the last token. */
   finish(): string;
 }
 
-/** Makes the text stream of a row. Tokenisers that write the first token of a text differently need the prompt it follows. */
-export type TextOf = (prompt: readonly number[]) => TextStream;
+/** Makes the text stream of a row. It gets the prompt, because some tokenizers decode the first token of a text differently. */
+export type MakeTextStream = (prompt: readonly number[]) => TextStream;
 
 /** A part of what is being generated. */
 export interface Piece {
@@ -37,7 +37,7 @@ export interface Piece {
   readonly finishReason?: FinishReason;
 }
 
-/** What a row needs to begin. */
+/** The initial values of a row. */
 export interface RowStart {
   readonly promptIndex: number;
   readonly sampleIndex: number;
@@ -65,7 +65,7 @@ export class Row {
   readonly #rules: StopRules;
   readonly #text: TextStream;
   readonly #scanner: StopScanner;
-  /** all text so far, kept for a stop predicate only */
+  /** all text so far; only for a stop predicate */
   #history = "";
   /** where in `tokens` the next piece begins */
   #shown: number;
@@ -96,13 +96,13 @@ export class Row {
     return this.#finishReason;
   }
 
-  /** Tokens that it can still have. */
+  /** Number of tokens that can still be added. */
   get tokensLeft(): number {
     const { maxTokens, contextLength } = this.#rules;
     return Math.min(maxTokens + this.promptLength, contextLength) - this.tokens.length;
   }
 
-  /** Appends a chosen token; returns a piece if there is something to show or the row has ended. */
+  /** Appends a chosen token. Returns a piece if there is text to show or the row has ended. */
   accept(token: number, logProb?: ChosenLogProb): Piece | undefined {
     this.tokens.push(token);
     if (logProb !== undefined) this.#logProbs.push(logProb);

@@ -1,14 +1,14 @@
-// Logits to a token. What happens to the logits, in this order:
+// Chooses a token from logits, in this order:
 //   1 logitBias            added (OpenAI's logit_bias)
 //   2 repetitionPenalty    every token of the prompt and the text so far (CTRL, arXiv 1909.05858; transformers'
 //                          RepetitionPenaltyLogitsProcessor)
 //   3 frequency, presence  every token of the text so far, not of the prompt (OpenAI's text generation guide)
-//   4 temperature          divides; 0 takes the largest logit and ends here
-//   5 topK                 the k largest stay
-//   6 topP                 of those, the fewest whose probabilities sum to topP stay (nucleus sampling, arXiv 1904.09751)
-//   7 minP                 of those, the ones at least minP times as probable as the likeliest stay (arXiv 2407.01082)
-// It is the order of transformers' logits processors. Among equal logits the lower token counts as the larger. One random number is drawn
-// a token, and the tokens that stay are walked in the order of the vocabulary: a filter that removes nothing changes nothing.
+//   4 temperature          divides the logits; 0 takes the largest logit and ends here
+//   5 topK                 keeps the k largest
+//   6 topP                 keeps the fewest of those whose probabilities sum to topP (nucleus sampling, arXiv 1904.09751)
+//   7 minP                 keeps those at least minP times as probable as the likeliest (arXiv 2407.01082)
+// The order is that of transformers' logits processors. Among equal logits the lower token counts as the larger. One random number is
+// drawn per token. The kept tokens are walked in the order of the vocabulary, so that a filter that removes nothing changes nothing.
 
 import { TOP_LOGITS, type TopLogits } from "./decoder.ts";
 import type { Random } from "./random.ts";
@@ -30,16 +30,16 @@ export interface SamplingOptions {
   readonly frequencyPenalty?: number | undefined;
   /** subtracted from a token's logit if it was generated at all; finite, default 0 */
   readonly presencePenalty?: number | undefined;
-  /** where the random numbers start; 0..2^53-1, by default any: a seed makes a run repeatable */
+  /** seed of the random numbers, 0..2^53-1, which makes a run repeatable; a random one by default */
   readonly seed?: number | undefined;
   /** added to the logits of these tokens; finite, or -Infinity to forbid a token */
   readonly logitBias?: Readonly<Record<number, number>> | ReadonlyMap<number, number> | undefined;
 }
 
-/** How far the sum of a row's weights, as the decoder gives it, may be off; ten times what its kernel is held to. */
+/** Relative error allowed in the decoder's sum of a row's weights: ten times the bound of its kernel. */
 const TOTAL_TOLERANCE = 1e-4;
 
-/** Of every token in prompt or text, how many times it was generated: 0 for one that only the prompt has. */
+/** For every token of prompt or text, the number of times it was generated: 0 for a token of the prompt only. */
 export type TokenCounts = ReadonlyMap<number, number>;
 
 /** The counts of a prompt of which nothing has been generated yet. */
@@ -59,8 +59,8 @@ function check(holds: boolean, name: string, value: unknown, wanted: string): vo
 }
 
 /**
- * Chooses tokens from logits [vocabSize], as the options say; pure but for its scratch memory, which it takes once and uses
- * for every token of every row. Throws RangeError on an option out of range.
+ * Chooses tokens from logits [vocabSize] by the options. It has no state except scratch memory, which it allocates once and reuses for
+ * every token of every row. Throws RangeError on an option out of range.
  */
 export class Sampler {
   readonly vocabSize: number;
@@ -137,8 +137,8 @@ export class Sampler {
   }
 
   /**
-   * Chooses a token from logits [vocabSize], which it leaves as they are; draws one random number, none if greedy. Throws if
-   * a logit is NaN or +Infinity, if all are -Infinity, or, RangeError, if their number is not `vocabSize`.
+   * Chooses a token from logits [vocabSize] without changing them; draws one random number, or none if greedy. Throws if a logit is NaN
+   * or +Infinity or all are -Infinity, and a RangeError if their number is not `vocabSize`.
    */
   pick(logits: Float32Array, random: Random): number {
     if (logits.length !== this.vocabSize) {
@@ -150,12 +150,12 @@ export class Sampler {
     return this.#draw(count, random());
   }
 
-  /** Whether `pickFromTopLogits` can choose as `pick` would from the whole row. */
+  /** Returns true if `pickFromTopLogits` can choose as `pick` does from the whole row. */
   isEnough(top: TopLogits): boolean {
     return this.#keptOf(top) !== undefined;
   }
 
-  /** What `pick` would choose from the whole row, of which `isEnough` holds; draws one random number. */
+  /** Chooses as `pick` does from the whole row; requires `isEnough`. Draws one random number. */
   pickFromTopLogits(top: TopLogits, random: Random): number {
     const { tokens, logits } = top;
     const kept = this.#keptOf(top);
@@ -170,14 +170,14 @@ export class Sampler {
     return this.#draw(kept, random());
   }
 
-  /** How many of the top-K logits stay; undefined if that cannot be told without the rest, or a logit is no number. */
+  /** Returns how many of the top-K logits are kept; undefined if that depends on the other logits, or a logit is not a number. */
   #keptOf({ logits, total }: TopLogits): number | undefined {
     const first = logits[0] as number;
     if (!(first > -Infinity && total < Infinity)) return undefined;
     const count = this.#topK === 0 ? logits.length : Math.min(this.#topK, logits.length);
     let [low, high] = [total * (1 - TOTAL_TOLERANCE), total * (1 + TOTAL_TOLERANCE)];
     if (this.#topK !== 0) {
-      // the probabilities are those among the topK, which are all here
+      // probabilities are relative to the topK logits, all of which are in `logits`
       low = 0;
       for (let i = 0; i < count; i++) low += this.#weightOf(logits, i, first);
       high = low;
@@ -204,7 +204,7 @@ export class Sampler {
     const tokens = this.#tokens;
     const weights = this.#weights;
     const count = selectTopK(logits, this.#topK, tokens);
-    if (count === 0) return argmax(logits); // which throws: there is nothing to choose
+    if (count === 0) return argmax(logits); // throws: there is no token to choose
     const largest = logits[tokens[0] as number] as number;
     let total = 0;
     for (let i = 0; i < count; i++) total += this.#weigh(logits, tokens[i] as number, largest);
@@ -218,13 +218,13 @@ export class Sampler {
     return kept;
   }
 
-  /** The same without topK: no sorting, however many tokens stay. */
+  /** The same without topK. It never sorts, however many tokens are kept. */
   #keepOfAll(logits: Float32Array): number {
     const largest = logits[argmax(logits)] as number;
     let total = 0;
     for (let token = 0; token < this.vocabSize; token++) total += this.#weigh(logits, token, largest);
-    // Tokens lighter than the n-th part of what topP leaves out weigh less than that together: none of them stays. The
-    // factor keeps the comparison on the safe side of rounding.
+    // topP leaves out a weight of `leftOut`. Tokens lighter than leftOut / vocabSize sum to less than that, so none of them is kept. The
+    // factor makes the comparison safe against rounding.
     const leftOut = (1 - this.#topP) * total;
     const lightest = Math.max(this.#minP, (leftOut / this.vocabSize) * (1 - 1e-9));
     const count = this.#keepFrom(lightest);
@@ -242,7 +242,7 @@ export class Sampler {
     return Math.exp(((logits[index] as number) - largest) / this.temperature);
   }
 
-  /** Lists the tokens of at least this weight, and more than none. */
+  /** Lists the tokens of at least this weight that are above 0. */
   #keepFrom(lightest: number): number {
     let count = 0;
     for (let token = 0; token < this.vocabSize; token++) {
@@ -264,7 +264,7 @@ export class Sampler {
     return count;
   }
 
-  /** The token of the list at which the weights summed up pass `share` in [0, 1) of them all. */
+  /** Returns the token of the list at which the running sum of weights passes `share`, in [0, 1), of their total. */
   #draw(count: number, share: number): number {
     let total = 0;
     for (let i = 0; i < count; i++) total += this.#weights[this.#tokens[i] as number] as number;
@@ -274,7 +274,7 @@ export class Sampler {
       passed += this.#weights[this.#tokens[i] as number] as number;
       if (target < passed) return this.#tokens[i] as number;
     }
-    // A share below 1 of the total is below it even when rounded: only a share of 1 leads here.
+    // Reached with a share of 1 only: a smaller share of the total is below the total even when rounded.
     return this.#tokens[count - 1] as number;
   }
 }

@@ -1,18 +1,18 @@
-// How likely a model finds a given text: from the log-probability of each token to one number.
+// Scores a text: from the log-probabilities of its tokens to the perplexity.
 
-/** What a model makes of a text of T tokens. */
+/** The score of a text of T tokens. */
 export interface Score {
   /** the log-probability of each token but the first, given those before it [T - 1] */
   readonly logProbs: readonly number[];
   /** their sum: the log-probability of the text, given its first token */
   readonly totalLogProb: number;
-  /** exp(-totalLogProb / tokens): among how many equally likely tokens the model seems to choose; 1 or more */
+  /** exp(-totalLogProb / tokens), 1 or more: the number of equally likely tokens with the same uncertainty */
   readonly perplexity: number;
   /** how many tokens were scored: T - 1 */
   readonly tokens: number;
 }
 
-// Log-softmax in f32 can come out a little above 0; more than this is no log-probability.
+// Rounding can put a log-softmax in f32 slightly above 0; a larger number is not a log-probability.
 const ROUNDING = 1e-3;
 
 /**

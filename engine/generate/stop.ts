@@ -1,8 +1,8 @@
-// When a row ends, and which of its text may be shown.
+// Decides when a row ends and which part of its text can be shown.
 //
-// Text that could be the beginning of a stop string is held back until the next characters decide. Of several stop strings
-// the one that is complete first counts, of those complete at the same character the longest: so the result depends on the
-// text alone, never on how tokens cut it. Strings are compared by code points as they are, without normalisation.
+// Text that could begin a stop string is held back until the next characters decide. If several stop strings match, the one that is
+// complete first counts, and the longest of those complete at the same character. The result therefore depends on the text alone and
+// not on how tokens cut it. Strings are compared by code points, without normalization.
 
 /** Why a row ended. */
 export type FinishReason = "stop-token" | "stop-string" | "predicate" | "max-tokens" | "context-full";
@@ -19,26 +19,26 @@ export interface StopState {
   readonly sampleIndex: number;
 }
 
-/** When to end a row. Where several hold at the same token, the reason is the first in the order of `FinishReason`. */
+/** When to end a row. If several conditions hold at the same token, the reason is the first in the order of `FinishReason`. */
 export interface StopOptions {
   /** ends at this text, or the first complete one of these; it is not part of the text */
   readonly stop?: string | readonly string[] | undefined;
   /** ends at these tokens; the token is part of `tokens`, its text not of `text` */
   readonly stopTokens?: readonly number[] | undefined;
-  /** the tokens with which the model itself says that it is done; treated as `stopTokens` */
+  /** the model's own end tokens; treated as `stopTokens` */
   readonly endTokens?: readonly number[] | undefined;
   /** goes on after an end token (not after a stop token); default false */
   readonly ignoreEndTokens?: boolean | undefined;
   /** ends after this many tokens; 1 or more, Infinity for as many as the context holds; default 256 */
   readonly maxTokens?: number | undefined;
-  /** asked after every token, ends if true; that token and its text are kept */
+  /** called after every token; the row ends if it returns true, and that token and its text are kept */
   readonly stopWhen?: ((state: StopState) => boolean) | undefined;
 }
 
-/** How many tokens a row has at most if the caller does not say: enough for a paragraph or a function. */
+/** Default of `maxTokens`: enough for a paragraph or a function. */
 export const DEFAULT_MAX_TOKENS = 256;
 
-/** A stop string with the table of Knuth, Morris and Pratt: after i matching characters, how many still match if the next does not. */
+/** A stop string and its Knuth-Morris-Pratt table: `shorter[i - 1]` of i matching characters still match if the next one does not. */
 interface Pattern {
   readonly text: string;
   readonly shorter: readonly number[];
@@ -99,7 +99,7 @@ function compileAll(stops: readonly string[]): Pattern[] {
   });
 }
 
-/** Passes a text on up to its first stop string, in pieces of any size; see the top of the file for which is first. */
+/** Passes a text on up to its first stop string, in pieces of any size. The top of the file defines which is first. */
 export class StopScanner {
   readonly #patterns: readonly Pattern[];
   /** for each pattern, how many of its characters the text ends with */
@@ -113,12 +113,12 @@ export class StopScanner {
     this.#matched = patterns.map(() => 0);
   }
 
-  /** The stop string that was met, if one was: from then on no text comes out. */
+  /** The stop string that was found, if any. No text is returned after it. */
   get stop(): string | undefined {
     return this.#stop;
   }
 
-  /** Takes the next characters of the text and returns those that are certain to stand before any stop string. */
+  /** Takes the next characters of the text and returns those that are certainly before any stop string. */
   push(text: string): string {
     if (this.#stop !== undefined) return "";
     const whole = this.#held + text;
@@ -134,7 +134,7 @@ export class StopScanner {
     return whole.slice(0, certain);
   }
 
-  /** The text has ended: returns what was held back. */
+  /** Ends the text and returns the characters that were held back. */
   finish(): string {
     const held = this.#held;
     this.#held = "";
@@ -142,7 +142,7 @@ export class StopScanner {
     return held;
   }
 
-  /** Moves every pattern on by one UTF-16 unit and returns the longest that is complete. */
+  /** Advances every pattern by one UTF-16 unit and returns the longest complete one. */
   #advance(unit: number): string | undefined {
     let complete: string | undefined;
     for (const [p, { text, shorter }] of this.#patterns.entries()) {

@@ -11,7 +11,7 @@ import { cutIntoChunks } from "./chunks.ts";
 const config = parseConfig({ ...TINY });
 const kinds = [resolveKeeping(config), resolveKeeping(config, policies.window({ budget: 3 }))];
 
-it("feeds every token once and in order, at most so many rows a step, one group a step", () => {
+it("feeds every token once and in order, at most so many rows a step, one step key a step", () => {
   const feeds = fc.array(fc.record({ kind: fc.nat(1), length: fc.integer({ min: 1, max: 30 }) }), { minLength: 1 });
   fc.assert(
     fc.property(feeds, fc.integer({ min: 1, max: 12 }), (lengths, chunkRows) => {
@@ -31,7 +31,7 @@ it("feeds every token once and in order, at most so many rows a step, one group 
       }
       for (const { parts: own } of chunks) {
         expect(own.reduce((rows, { tokens }) => rows + tokens.length, 0)).toBeLessThanOrEqual(chunkRows);
-        expect(new Set(own.map(({ sequence }) => sequence.keeping.group)).size).toBe(1);
+        expect(new Set(own.map(({ sequence }) => sequence.keeping.stepKey)).size).toBe(1);
         expect(new Set(own.map(({ sequence }) => sequence)).size).toBe(own.length);
       }
     }),

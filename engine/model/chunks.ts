@@ -1,4 +1,4 @@
-// Cuts feeds into chunks: the rows of one step each, at most `chunkRows`, in order, of sequences of one group.
+// Cuts feeds into chunks: the rows of one step each, at most `chunkRows`, in order, of sequences that can share a step.
 
 import type { CachedSequence } from "../cache/sequence.ts";
 
@@ -18,15 +18,15 @@ export interface Chunk {
 /** Cuts parts into chunks; `outputs` of a chunk are the last rows of the parts that end in it. */
 export function cutIntoChunks(parts: readonly Part[], chunkRows: number): Chunk[] {
   const chunks: Chunk[] = [];
-  /** the chunk being filled, by group of sequences that can share one */
+  /** the chunk being filled, by the step key of its sequences */
   const open = new Map<string, { chunk: Chunk; rows: number }>();
   for (const [feed, { sequence, tokens }] of parts.entries()) {
-    const { group } = sequence.keeping;
+    const { stepKey } = sequence.keeping;
     for (let begin = 0; begin < tokens.length;) {
-      let current = open.get(group);
+      let current = open.get(stepKey);
       if (!current || current.rows === chunkRows) {
         current = { chunk: { parts: [], outputs: [] }, rows: 0 };
-        open.set(group, current);
+        open.set(stepKey, current);
         chunks.push(current.chunk);
       }
       const end = Math.min(tokens.length, begin + chunkRows - current.rows);

@@ -13,7 +13,7 @@ import type { CachePolicy } from "../cache/policies/index.ts";
 import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
 import type { Device } from "../devices/device.ts";
 import { collect, generate, type Generation } from "../generate/generate.ts";
-import type { Piece, TextOf } from "../generate/rows.ts";
+import type { Piece, MakeTextStream } from "../generate/rows.ts";
 import type { WatchableDecoder } from "../generate/decoder.ts";
 import { score, type Score } from "../generate/score.ts";
 import { checkOptions } from "../options.ts";
@@ -146,7 +146,7 @@ export class Model implements AsyncDisposable {
   ): AsyncGenerator<Piece, void, undefined> {
     const { anchoring, contrast, onNote, ...rest } = options;
     const generateOptions = { endTokens: this.config.endTokenIds, ...rest };
-    const text = textOf(this.tokenizer);
+    const text = textStreams(this.tokenizer);
     if (!anchoring && !contrast) {
       const tokens = prompts.map((prompt) => this.tokenize(promptOf(prompt).prompt));
       yield* generate(decoder, text, tokens, generateOptions);
@@ -320,8 +320,8 @@ export class Model implements AsyncDisposable {
   }
 }
 
-/** The text that follows a prompt: what its tokens leave unfinished (a character, a word's first space) is taken up. */
-export function textOf(tokenizer: Tokenizer | null): TextOf {
+/** Makes text streams that continue a prompt: a character or a word's first space that the prompt leaves unfinished is completed. */
+export function textStreams(tokenizer: Tokenizer | null): MakeTextStream {
   if (!tokenizer) return () => ({ push: () => "", finish: () => "" });
   return (prompt) => {
     const decoder = new StreamDecoder(tokenizer, { skipSpecialTokens: true });

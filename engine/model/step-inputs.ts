@@ -36,7 +36,7 @@ export interface PlanOptions {
   readonly isAhead?: boolean;
 }
 
-/** Appends a step's rows to sequences of one group and returns the step's inputs. Throws as {@link checkFeed} does. */
+/** Appends a step's rows to sequences that can share a step and returns the step's inputs. Throws as {@link checkFeed} does. */
 export function planStep(
   { config, contextLength, activations, rotation }: PlanningParts,
   store: CacheStore,

@@ -53,7 +53,7 @@ export interface OpenOptions {
 
 /** A step to make. */
 export interface StepRequest {
-  /** rows of sequences of one `group`; each sequence once */
+  /** rows of sequences with one `stepKey`; each sequence once */
   readonly parts: readonly Part[];
   /** rows of the step whose logits are wanted */
   readonly outputs: readonly number[];

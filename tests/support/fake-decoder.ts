@@ -3,7 +3,7 @@
 
 import type { Decoder, DecoderSequence, Feed } from "../../engine/generate/decoder.ts";
 import { collect, generate, type GenerateOptions, type Generation } from "../../engine/generate/generate.ts";
-import type { Piece, TextOf, TextStream } from "../../engine/generate/rows.ts";
+import type { Piece, MakeTextStream, TextStream } from "../../engine/generate/rows.ts";
 
 /** The end token: the last of the vocabulary, whose others are the 256 bytes of UTF-8. */
 export const END = 256;
@@ -143,7 +143,7 @@ export function bytes(text: string): number[] {
 /** `generate`, all at once: one result for each sample of each prompt, in that order. */
 export async function generateText(
   decoder: Decoder,
-  textOf: TextOf,
+  textOf: MakeTextStream,
   prompts: readonly (readonly number[])[],
   options: GenerateOptions = {},
 ): Promise<Generation[]> {

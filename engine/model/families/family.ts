@@ -44,9 +44,9 @@ export interface Family {
     readonly out: ModuleName;
     /** normed before they are added to the residual */
     readonly postAttentionNorm?: ModuleName;
-    /** absent where attention and feed-forward part, which then are parallel, read one and the same norm */
+    /** absent where attention and feed-forward network, which then are parallel, read one and the same norm */
     readonly mlpNorm?: ModuleName;
-    /** where there is one, the feed-forward part is act(gate) · up */
+    /** where there is one, the feed-forward network is act(gate) · up */
     readonly gate?: ModuleName;
     readonly up: ModuleName;
     readonly down: ModuleName;

@@ -1,7 +1,7 @@
 import type { Family } from "./family.ts";
 import { llama } from "./llama.ts";
 
-/** Llama's attention with layer norms and a plain feed-forward part. */
+/** Llama's attention with layer norms and a plain feed-forward network. */
 export const starcoder2: Family = {
   ...llama,
   norm: "layer",
