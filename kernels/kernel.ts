@@ -89,8 +89,8 @@ interface ImplementationBase {
   readonly suits?: "software" | "hardware";
   /** any other condition, on everything but `rows` */
   readonly fits?: (setting: Setting) => boolean;
-  /** its order of summation varies from run to run, or its result is not that of the plain variant to rounding */
-  readonly isNondeterministic?: boolean;
+  /** its result differs from the plain implementation's by more than rounding, or from run to run; `deterministic` leaves it out */
+  readonly isApproximate?: boolean;
   /** its bound where that is wider than its kernel's; docs/numerics.md says why */
   readonly bound?: (params: Readonly<Record<string, number>>) => Bound;
 }
@@ -123,7 +123,7 @@ export interface SecondPass {
 export interface WasmImplementation extends ImplementationBase {
   readonly wasm: string;
   /** prefetches: used only where that was measured to be faster */
-  readonly isAhead?: boolean;
+  readonly isPrefetching?: boolean;
 }
 
 /** A function in JavaScript that passes call, with the types that gpu.js is to give it. */

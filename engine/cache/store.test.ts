@@ -179,9 +179,9 @@ test.each([true, false])(
     device = new ReferenceDevice();
     const near: (string | undefined)[] = [];
     const create = device.createTensor.bind(device);
-    device.createTensor = (label, type, length, role, packing, beside) => {
-      if (role === "cache") near.push(beside?.label);
-      return create(label, type, length, role, packing);
+    device.createTensor = (label, type, length, role, options) => {
+      if (role === "cache") near.push(options?.near?.label);
+      return create(label, type, length, role, options);
     };
     const weights = [0, 1, 2, 3].map((i) => ({
       label: `weights ${i}`,

@@ -103,11 +103,11 @@ export class CacheStore {
     const { layers, kvHeads, headDim, format = "f32", isPerLayer, maxSlots } = shape;
     const all = Array.from({ length: layers }, (_, layer) => layer);
     const caches: Tensor[] = [];
-    const makeCache: MakeCache = (layer, ...rest) => {
+    const makeCache: MakeCache = (layer, type, length, role, packing) => {
       let leader = layer;
       while (shape.anchors?.layerMap.has(leader)) leader = shape.anchors.layerMap.get(leader)!;
       const near = caches[leader] ?? shape.near?.[layer];
-      const cache = device.createTensor(`blocks.${layer}.attn.cache`, ...rest, near);
+      const cache = device.createTensor(`blocks.${layer}.attn.cache`, type, length, role, { packing, near });
       caches.push(cache);
       return cache;
     };

@@ -1,6 +1,6 @@
-// Which implementations a call may use, as devices share it: those that fit, in the order in which they are to be tried, and
-// for each count of rows the first that is meant for it. How many rows a step has is known only when it runs, so a call may
-// keep several. A measured choice goes before that order, for the counts of rows that it was measured for.
+// The choice among implementations, for all devices: which of them fit a call, and which is used for how many rows. The rows of a
+// step are known only when it runs, so a call may keep several implementations, each for a range of rows. A measured choice goes
+// before the order of the kernel, for the rows that it was measured for.
 
 import {
   makeTrial,
@@ -16,7 +16,7 @@ import type { MeasuredChoices } from "./measured-choices.ts";
 import type { Call } from "./program.ts";
 import { bufferFormat } from "./tensor.ts";
 
-/** What the device is like, as implementations ask. */
+/** The properties of a device that implementations may ask for. */
 export type Traits = Omit<Setting, "params" | "present" | "formats">;
 
 /** The traits of a device without features, subgroups and workgroups. */
@@ -27,22 +27,22 @@ export const PLAIN_TRAITS: Traits = {
   maxWorkgroupBytes: 0,
 };
 
-/** An implementation, and the counts of rows begin..end that it is taken for. */
+/** An implementation, and the counts of rows begin..end for which it is used. */
 export interface ForRows<I extends Implementation> {
   readonly implementation: I;
   readonly begin: number;
   readonly end: number;
 }
 
-/** What a call uses: disjoint counts of rows, fewest first. */
+/** The implementations of a call: disjoint ranges of rows, fewest first. */
 export type RowChoices<I extends Implementation> = readonly ForRows<I>[];
 
-/** True if the implementation is meant for so many rows. */
+/** Whether an implementation is meant for this many rows. */
 export function isForRows({ rows }: Pick<Implementation, "rows">, count: number): boolean {
   return count >= (rows?.min ?? 1) && count <= (rows?.max ?? Number.POSITIVE_INFINITY);
 }
 
-/** The implementation for so many rows. */
+/** The choice for this many rows. */
 export function chosenFor<T extends { readonly begin: number; readonly end: number }>(
   choices: readonly T[],
   rows: number,
@@ -50,7 +50,7 @@ export function chosenFor<T extends { readonly begin: number; readonly end: numb
   return choices.find(({ begin, end }) => rows >= begin && rows < end);
 }
 
-/** The implementations of a choice, each once. */
+/** The distinct implementations of a call. */
 export function implementationsIn<I extends Implementation>(choices: RowChoices<I>): readonly I[] {
   return [...new Set(choices.map(({ implementation }) => implementation))];
 }
@@ -76,7 +76,7 @@ export function settingOf(
   return { params: Object.fromEntries(known), present, formats, ...traits };
 }
 
-/** The format of a call's matrices or caches, by which implementations are told apart; the first one's, undefined without any. */
+/** The format of the first matrix or cache of a call, by which implementations are chosen; undefined without any. */
 export function formatOf({ kernel, buffers }: Call): MatrixFormat | undefined {
   for (const name of Object.keys(kernel.buffers)) {
     const buffer = buffers[name];
@@ -86,7 +86,7 @@ export function formatOf({ kernel, buffers }: Call): MatrixFormat | undefined {
   return undefined;
 }
 
-/** Those of `ones` that a call could use, in their order. */
+/** Filters `ones` by what the device has and what the call needs; keeps their order. */
 export function fittingFor<I extends Implementation>(
   call: Call,
   ones: readonly I[],
@@ -96,7 +96,7 @@ export function fittingFor<I extends Implementation>(
   const setting = settingOf(call, traits);
   return ones.filter(
     (one) =>
-      !(isDeterministic && one.isNondeterministic === true) &&
+      !(isDeterministic && one.isApproximate === true) &&
       one.requires.every((feature) => traits.features.has(feature)) &&
       (one.formats === undefined || (format !== undefined && one.formats.includes(format))) &&
       (one.fits?.(setting) ?? true),
@@ -104,8 +104,8 @@ export function fittingFor<I extends Implementation>(
 }
 
 /**
- * For every count of rows (of a call whose rows are fixed, for that count) the measured choice where there is one among `fitting`
- * that is meant for it, else the first of `fitting` that is. Counts that nothing is meant for are left out.
+ * Chooses an implementation for every count of rows, or for the one count of a call whose rows are fixed: the measured choice if it
+ * is among `fitting` and meant for that count, else the first of `fitting` that is. Counts without any are left out.
  */
 export function chooseByRows<I extends Implementation>(
   call: Call,
@@ -140,7 +140,7 @@ export function chooseByRows<I extends Implementation>(
   return choices;
 }
 
-/** True if there is an implementation for every count of rows from 1 on, or for the count that is fixed. */
+/** Whether there is an implementation for every count of rows from 1 on, or for the fixed count. */
 export function hasAllRows<I extends Implementation>({ params }: Call, choices: RowChoices<I>): boolean {
   if (typeof params["rows"] === "number") return choices.length > 0;
   let next = 1;
@@ -148,7 +148,7 @@ export function hasAllRows<I extends Implementation>({ params }: Call, choices: 
   return next === Number.POSITIVE_INFINITY;
 }
 
-/** Trials for an implementation: those of its kernel's samples that it fits, with as many rows as it is meant for. */
+/** The trials of an implementation: the samples of its kernel that it fits, with rows clamped to the range it is meant for. */
 export function trialsFor(
   kernel: Kernel,
   implementation: Implementation,

@@ -1,5 +1,5 @@
-// What a device is: it owns memory (tensors, matrices), prepares programs, and replays them. The forward pass, the cache
-// and everything above know no more of a device than this file says.
+// The interface of a device, which owns memory (tensors and matrices), prepares programs, and replays them. The forward pass, the
+// cache and everything above use nothing of a device that is not declared here.
 //
 // Order: writes, runs and reads of one device take effect in the order in which they were called, without awaiting each other.
 
@@ -13,24 +13,24 @@ export type { Matrix, Tensor, TensorRole } from "./tensor.ts";
 /** The devices by name. */
 export type DeviceName = "reference" | "wasm" | "webgpu" | "webgl";
 
-/** Where a matrix's numbers come from: whole rows as stored, row-major, or of a quantized format in planes (kernels/matrix/quantized-rows.ts). */
+/** The source of a matrix's numbers: whole rows as stored, row-major, or in planes for a quantized format (kernels/matrix/quantized-rows.ts). */
 export interface MatrixSource {
   readonly label: string;
   readonly rows: number;
   readonly columns: number;
   readonly format: MatrixFormat;
-  /** what the device makes of them as it packs them; they stay as stored by default, and where they are quantized already */
-  readonly quantize?: QuantizedFormat;
-  /** bytes of rows begin..end; `into` offers room for exactly them, and where it is taken the result is `into` */
+  /** the format to quantize to; by default the matrix stays as stored, as does one that is quantized already */
+  readonly quantize?: QuantizedFormat | undefined;
+  /** returns the bytes of rows begin..end; may write them to `into`, which has exactly their length, and return that */
   read(begin: number, end: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>;
 }
 
-/** Numbers going to, or coming from, a tensor. */
+/** Numbers to be written to a tensor. */
 export interface Write {
   readonly tensor: Tensor;
   readonly data: Float32Array | Uint32Array;
   /** index of the first number written, 0 by default */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
 }
 /** The numbers begin..end of a tensor, to be read back when a step has run. */
 export interface Read {
@@ -39,45 +39,53 @@ export interface Read {
   readonly end: number;
 }
 
-/** The first `length` numbers of one tensor, copied to the beginning of another of its type. */
+/** A copy of the first `length` numbers of one tensor to the beginning of another of the same type. */
 export interface Copy {
   readonly from: Tensor;
   readonly to: Tensor;
   readonly length: number;
 }
 
-/** One replay of a prepared program: writes, copies, calls, reads. */
+/** One replay of a prepared program: writes, then copies, calls and reads. */
 export interface Step {
   readonly variables: Readonly<Record<string, number>>;
-  readonly writes?: readonly Write[];
-  readonly copies?: readonly Copy[];
-  readonly reads?: readonly Read[];
+  readonly writes?: readonly Write[] | undefined;
+  readonly copies?: readonly Copy[] | undefined;
+  readonly reads?: readonly Read[] | undefined;
   /** first and one past the last call to replay; the whole program by default */
-  readonly begin?: number;
-  readonly end?: number;
+  readonly begin?: number | undefined;
+  readonly end?: number | undefined;
 }
 
-/** A program made ready by a device: variants chosen, pipelines made. */
+/** A program prepared by a device: implementations chosen and compiled. */
 export interface Executable {
   readonly program: Program;
-  /** names of the implementations chosen, per call, that for the fewest rows first: for tuning, tests and benches */
+  /** for each call the names of its implementations, fewest rows first; for tuning, tests and benches */
   readonly chosen: readonly (readonly string[])[];
   dispose(): void;
 }
 
 /** How a program is prepared. */
 export interface PrepareOptions {
-  /** keeps, of the implementations that fit a call, those it returns true for; used by tests and benches to force one */
+  /** filters the implementations that fit a call; tests and benches use it to force one */
   readonly only?: ((call: Call, implementation: Implementation) => boolean) | undefined;
-  /** false: implementations that had no known-answer test yet are taken without one, by who checks their results */
+  /** false skips known-answer tests: the caller verifies results itself; true by default */
   readonly isTested?: boolean | undefined;
-  /** false: `tuning` is not followed, but the device's own order */
+  /** false ignores `tuning` and keeps the device's own order; true by default */
   readonly isTuned?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, of: number) => void) | undefined;
 }
 
-/** Bytes in use; counted, not estimated. */
+/** Optional properties of a new tensor. */
+export interface TensorOptions {
+  /** the form of keys and values, for a cache; its words are u32 in any format but f32 */
+  readonly packing?: CachePacking | undefined;
+  /** a buffer to share a memory with, where a device has several memories and there is room */
+  readonly near?: Tensor | Matrix | undefined;
+}
+
+/** Bytes in use by role, exactly. */
 export interface DeviceMemory {
   readonly weights: number;
   readonly cache: number;
@@ -96,53 +104,43 @@ export interface Demotion {
  */
 export interface Device {
   readonly name: DeviceName;
-  /** one line for people: "wasm, 2 threads, relaxed SIMD" */
+  /** one line of text, such as "wasm, 2 threads, relaxed SIMD" */
   readonly description: string;
-  /** rows that one step should carry at most in a prefill, for this device to be at its best */
+  /** the rows of a prefill step at which this device is fastest */
   readonly preferredRows: number;
-  /** variants found wrong by the known-answer tests so far */
+  /** implementations that were found wrong so far */
   readonly demotions: readonly Demotion[];
-  /** choices by measurement, which `prepare` follows; absent with `deterministic`, and where there is nothing to choose */
+  /** measured choices, which `prepare` follows; absent with `deterministic`, and on devices that measure none */
   readonly tuning?: MeasuredChoices;
 
-  /**
-   * A tensor of zeros; with `packing` one of keys and values, whose words are u32 in any format but f32. It best lies `near` another
-   * buffer, where a device has several memories. Throws a DeviceError when there is no room.
-   */
-  createTensor(
-    label: string,
-    type: "f32" | "u32",
-    length: number,
-    role: TensorRole,
-    packing?: CachePacking,
-    near?: Tensor | Matrix,
-  ): Tensor;
-  /** Grows or shrinks a tensor; keeps the numbers that fit, the rest are zeros. */
+  /** Makes a tensor of zeros. Throws a DeviceError when there is no room. */
+  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, options?: TensorOptions): Tensor;
+  /** Grows or shrinks a tensor. Keeps the numbers that fit; new ones are zeros. */
   resize(tensor: Tensor, length: number): void;
   destroy(tensor: Tensor | Matrix): void;
-  /** Reads the source piece by piece and packs it; the file's bytes are never all in memory beside the packed ones. */
+  /** Reads the source piece by piece and packs each piece, so that stored and packed bytes are never in memory as a whole at once. */
   createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix>;
-  /** The same weights once more, packed as they are; absent where a device cannot copy. Throws a DeviceError when there is no room. */
+  /** Copies a packed matrix; absent where a device cannot. Throws a DeviceError when there is no room. */
   copyMatrix?(matrix: Matrix): Matrix;
 
   write(write: Write): void;
   read(read: Read): Promise<Float32Array | Uint32Array>;
 
-  /** The implementations of a kernel that this device considers, best first; none on `reference`, which runs the reference itself. */
+  /** The implementations of a kernel that this device considers, best first; none on `reference`, which runs the definition itself. */
   implementationsOf(kernel: Kernel): readonly Implementation[];
-  /** Why this device cannot run a program, in words; null if it can. A device without it runs every program. */
+  /** The reason why this device cannot run a program, as text, or null. Absent on devices that run every program. */
   refusal?(program: Program): string | null;
-  /** Chooses implementations and makes pipelines. The first use of each implementation is its known-answer test. */
+  /** Chooses implementations and compiles them. Each is tested on known answers before its first use. */
   prepare(program: Program, options?: PrepareOptions): Promise<Executable>;
   /**
-   * Writes, copies, replays, reads; of several steps one after the other, and the caller hears of them once, when all are done.
-   * The arrays read come in the order of the steps and their `reads`. Rejects with a DeviceError.
+   * Makes steps one after the other: writes, copies, replays and reads. Resolves when all are done, to the arrays read, in the order
+   * of the steps and of their `reads`. Rejects with a DeviceError.
    */
   run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]>;
 
   /**
-   * Runs as `run` does, without reading, and says how many seconds the device was at it by its own clock.
-   * Absent where it has none: WebGPU adapters have one with the feature "timestamp-query".
+   * Makes a step as `run` does, without reads, and resolves to its seconds by the device's own clock. Absent on devices without
+   * one; WebGPU adapters have one with the feature "timestamp-query".
    */
   timeRun?(executable: Executable, step: Omit<Step, "reads">): Promise<number>;
 
@@ -151,7 +149,7 @@ export interface Device {
   dispose(): Promise<void>;
 }
 
-/** Throws a RangeError unless the copy's tensors are of one type and hold its numbers. */
+/** Throws a RangeError unless both tensors of the copy are of one type and have its length. */
 export function checkCopy({ from, to, length }: Copy): void {
   if (from.type !== to.type) {
     throw new RangeError(`tensor "${from.label}" holds ${from.type}, "${to.label}" ${to.type}: they cannot be copied`);
@@ -162,10 +160,10 @@ export function checkCopy({ from, to, length }: Copy): void {
   }
 }
 
-/** The device was lost, ran out of memory, or refused; `kind` says which. Opening a new engine is possible after any of them. */
+/** A device was lost, ran out of memory, or cannot do what was asked; `kind` says which. Another device can be opened after any of them. */
 export class DeviceError extends Error {
   override readonly name = "DeviceError";
-  /** unfit: no implementation that is right on this machine fits a call */
+  /** "unfit": no implementation that is right on this machine fits a call */
   readonly kind: "lost" | "out-of-memory" | "disposed" | "failed" | "unfit";
 
   constructor(kind: DeviceError["kind"], message: string, options?: ErrorOptions) {

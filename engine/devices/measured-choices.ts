@@ -1,18 +1,17 @@
-// Choices among implementations that were made by measuring, as a device follows them. Where they come from, and how they are
-// kept, is engine/tuning's business.
+// Measured choices among implementations, as devices follow them. engine/tuning makes and stores them.
 
 import type { Call } from "./program.ts";
 import { bufferFormat } from "./tensor.ts";
 
-/** What is known of an adapter and its driver, or of a processor, by name: times taken on one say nothing of another. */
+/** Names an adapter and its driver, or a processor: times measured on one do not hold for another. */
 export type DeviceIdentity = Readonly<Record<string, string | number | boolean>>;
 
-/** The implementation that was found best for calls of one kind with begin..end rows. */
+/** The implementation that was fastest for calls of one kind with begin..end rows. */
 export interface MeasuredChoice {
   /** see `signatureOf` */
   readonly call: string;
   readonly begin: number;
-  /** null: and all counts above */
+  /** null: without limit */
   readonly end: number | null;
   readonly implementation: string;
 }
@@ -23,10 +22,10 @@ interface Kept {
   readonly implementation: string;
 }
 
-/** What a device follows in `prepare`. Choices that name something that does not fit, or is wrong here, do nothing. */
+/** The choices that a device follows in `prepare`. A choice whose implementation does not fit, or is wrong here, has no effect. */
 export class MeasuredChoices {
   readonly identity: DeviceIdentity;
-  /** there is a GPU behind the device: worth measuring even when nobody asked */
+  /** the device is a GPU, on which kernels are timed at the first load */
   readonly isGpu: boolean;
   readonly #kept = new Map<string, Kept[]>();
 
@@ -35,12 +34,12 @@ export class MeasuredChoices {
     this.isGpu = isGpu;
   }
 
-  /** How many there are. */
+  /** The number of choices. */
   get size(): number {
     return [...this.#kept.values()].reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Follows these in what is prepared from now on; earlier choices for the same calls and rows give way. */
+  /** Adds choices for programs prepared from now on; they replace earlier ones for the same calls and rows. */
   adopt(choices: Iterable<MeasuredChoice>): void {
     for (const { call, begin, end, implementation } of choices) {
       const others = (this.#kept.get(call) ?? []).filter((one) => one.begin !== begin);
@@ -48,18 +47,18 @@ export class MeasuredChoices {
     }
   }
 
-  /** Follows none any more. */
+  /** Forgets all choices. */
   clear(): void {
     this.#kept.clear();
   }
 
-  /** Those for a call. */
+  /** The choices for a call. */
   of(call: Call): readonly Kept[] {
     return this.#kept.size === 0 ? [] : (this.#kept.get(signatureOf(call)) ?? []);
   }
 }
 
-/** The kind of a call: its kernel, its formats, which optional buffers it has, its fixed parameters. Rows are told apart beside it. */
+/** The kind of a call: its kernel, formats, present optional buffers and fixed parameters, without the count of rows. */
 export function signatureOf({ kernel, buffers, params }: Call): string {
   const used = Object.entries(kernel.buffers).flatMap(([name, use]) => {
     const buffer = buffers[name];

@@ -1,5 +1,5 @@
-// Opening a device by name, and what `auto` takes: a hardware GPU if there is one, through WebGPU or else through WebGL2; wasm
-// otherwise. Software adapters are never chosen by themselves. Each device's code is loaded when it is asked for.
+// Opens a device by name. `auto` takes a hardware GPU if there is one, through WebGPU or else through WebGL2, and wasm otherwise;
+// it never takes a software adapter. The code of a device is loaded when that device is opened.
 
 import { UnsupportedError } from "../../loaders/index.ts";
 import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
@@ -12,7 +12,7 @@ import type { WebGpuOptions } from "./webgpu/webgpu-device.ts";
 /** A device by name, or `auto`. */
 export type DeviceChoice = DeviceName | "auto";
 
-/** Settings of the devices; each takes what concerns it. */
+/** Settings of the devices; each device reads its own. */
 export interface DeviceOptions {
   /** threads of `wasm`; all cores by default */
   readonly threads?: number | undefined;
@@ -25,13 +25,13 @@ export interface DeviceOptions {
   readonly webgl?: WebGlOptions | undefined;
 }
 
-/** What `auto` takes on this machine, and why. */
+/** The device that `auto` takes on this machine, and the reason. */
 export interface DevicePick {
   readonly name: "webgpu" | "webgl" | "wasm";
   readonly reason: string;
 }
 
-/** Decides what `auto` means here. */
+/** Chooses the device that `auto` takes here. */
 export async function chooseDevice(options: DeviceOptions = {}): Promise<DevicePick> {
   const { probeWebGpu } = await import("./webgpu/probe.ts");
   const probe = await probeWebGpu(options.webgpu);
@@ -42,7 +42,7 @@ export async function chooseDevice(options: DeviceOptions = {}): Promise<DeviceP
   return chooseWithoutWebGpu(lack, probeWebGl());
 }
 
-/** What `auto` takes in a browser that lacks a hardware WebGPU for the reason `lack`. */
+/** Chooses the device that `auto` takes in a browser that lacks a hardware WebGPU for the reason `lack`. */
 export function chooseWithoutWebGpu(lack: string, webgl: WebGlProbe): DevicePick {
   if (!webgl.isAvailable) return { name: "wasm", reason: lack };
   if (webgl.isSoftware)
@@ -67,7 +67,6 @@ export async function openDevice(choice: DeviceChoice = "auto", options: DeviceO
   checkOptions("openDevice", options, DEVICE_OPTIONS);
   wholeNumbers("openDevice", { threads: options.threads }, 1);
   const { threads, deterministic } = options;
-  const common = deterministic === undefined ? {} : { deterministic };
   const name = choice === "auto" ? (await chooseDevice(options)).name : choice;
   if (choice === "auto" && name === "webgl") {
     // gpu.js is an optional package
@@ -83,11 +82,15 @@ export async function openDevice(choice: DeviceChoice = "auto", options: DeviceO
     }
     case "wasm": {
       const { openWasm } = await import("./wasm/wasm-device.ts");
-      return openWasm({ ...options.wasm, ...common, ...(threads === undefined ? {} : { threads }) });
+      return openWasm({
+        ...options.wasm,
+        deterministic: deterministic ?? options.wasm?.deterministic,
+        threads: threads ?? options.wasm?.threads,
+      });
     }
     case "webgpu": {
       const { openWebGpu } = await import("./webgpu/webgpu-device.ts");
-      return openWebGpu({ ...options.webgpu, ...common });
+      return openWebGpu({ ...options.webgpu, deterministic: deterministic ?? options.webgpu?.deterministic });
     }
     case "webgl": {
       const { openWebGl } = await import("./webgl/webgl-device.ts");

@@ -52,9 +52,7 @@ export async function runTrial(
 ): Promise<Violation | null | "not made for this"> {
   const only = implementation ? (_: unknown, one: Implementation) => one === implementation : undefined;
   try {
-    return await runTrialWith(device, trial, implementation, (program) =>
-      device.prepare(program, only ? { only } : {}),
-    );
+    return await runTrialWith(device, trial, implementation, (program) => device.prepare(program, { only }));
   } catch (error) {
     if (error instanceof DeviceError && error.kind === "unfit") return "not made for this";
     throw error;

@@ -1,8 +1,8 @@
-// What a device holds: tensors, which programs read and write, and matrices of weights.
+// The buffers of a device: tensors, which programs read and write, and matrices of weights.
 
 import { headWords, type CachePacking, type MatrixFormat } from "../../kernels/index.ts";
 
-/** What a tensor's bytes count as in `memory()`. */
+/** The entry of `memory()` in which a tensor's bytes are counted. */
 export type TensorRole = "weights" | "cache" | "activations";
 
 /** A block of numbers, or of packed keys and values, on the device. Its length changes only through `resize`. */
@@ -10,13 +10,13 @@ export interface Tensor {
   readonly label: string;
   readonly type: "f32" | "u32";
   readonly role: TensorRole;
-  /** 4-byte words; numbers, where they are not packed */
+  /** in 4-byte words, which are its numbers unless it is packed */
   readonly length: number;
-  /** how the heads of keys and values lie in it, if it is a cache; it is written and read as words */
+  /** the form of keys and values, for a cache; writes and reads of it are in words */
   readonly packing?: CachePacking | undefined;
 }
 
-/** Weights [rows, columns], packed as the device's kernels want them. */
+/** Weights [rows, columns], packed in the layout of the device's kernels. */
 export interface Matrix {
   readonly label: string;
   readonly rows: number;
@@ -25,12 +25,12 @@ export interface Matrix {
   readonly byteLength: number;
 }
 
-/** What implementations are chosen by: the format of a matrix or a cache. */
+/** The format of a matrix or cache, by which implementations are chosen. */
 export function bufferFormat(buffer: Tensor | Matrix): MatrixFormat | undefined {
   return "columns" in buffer ? buffer.format : buffer.packing?.format;
 }
 
-/** How many of the numbers that a kernel's `sizes` counts a buffer has room for. */
+/** The capacity of a buffer in the numbers that a kernel's `sizes` counts. */
 export function numbersIn(buffer: Tensor | Matrix): number {
   if ("columns" in buffer) return buffer.rows * buffer.columns;
   const { packing, length } = buffer;
@@ -38,7 +38,7 @@ export function numbersIn(buffer: Tensor | Matrix): number {
   return Math.floor(length / headWords(packing)) * packing.headDim;
 }
 
-/** How many words of a tensor so many of these numbers take. */
+/** The words of a tensor that this many numbers take. */
 export function wordsFor({ packing }: Tensor, numbers: number): number {
   if (!packing || packing.format === "f32") return numbers;
   return Math.ceil(numbers / packing.headDim) * headWords(packing);

@@ -51,7 +51,9 @@ async function fill(
   const tensors: Record<string, Tensor> = {};
   for (const [name, data] of Object.entries(arrays)) {
     const type = data instanceof Uint32Array ? "u32" : "f32";
-    const tensor = device.createTensor(`${label}, ${name}`, type, data.length, "activations", packings[name]);
+    const tensor = device.createTensor(`${label}, ${name}`, type, data.length, "activations", {
+      packing: packings[name],
+    });
     buffers[name] = tensors[name] = tensor;
     device.write({ tensor, data });
   }

@@ -16,7 +16,7 @@ class DryRunDevice implements Device {
   readonly demotions = [];
   readonly programs: Program[] = [];
 
-  createTensor(...[label, type, length, role, packing]: Parameters<Device["createTensor"]>): Tensor {
+  createTensor(...[label, type, length, role, { packing } = {}]: Parameters<Device["createTensor"]>): Tensor {
     return { label, type, length, role, packing };
   }
   resize(tensor: Tensor, length: number): void {

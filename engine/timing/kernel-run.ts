@@ -125,7 +125,9 @@ export class KernelRun {
       const isCut = packings[name] !== undefined && this.#device.name === "reference";
       const data = isCut ? array.subarray(0, array.length - SLACK) : array;
       const type = data instanceof Uint32Array ? "u32" : "f32";
-      const tensor = this.#device.createTensor(`timed.${name}`, type, data.length, "activations", packings[name]);
+      const tensor = this.#device.createTensor(`timed.${name}`, type, data.length, "activations", {
+        packing: packings[name],
+      });
       tensors[name] = tensor;
       this.#held.push(tensor);
       this.#device.write({ tensor, data });

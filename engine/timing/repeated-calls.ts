@@ -142,7 +142,7 @@ export class RepeatedCalls {
       {
         isTested,
         isTuned: false,
-        only: implementation && ((_: Call, one: Implementation) => one === implementation),
+        only: implementation ? (_: Call, one: Implementation) => one === implementation : undefined,
         signal,
       },
     );

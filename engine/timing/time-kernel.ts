@@ -25,7 +25,7 @@ export const STREAM_BYTES = 256 << 20;
 /** How a kernel is timed. */
 export interface TimeKernelOptions extends KernelRunOptions {
   /** what to time, also others than the kernel's own; all that `implementationsOn` knows by default */
-  readonly implementations?: readonly (Implementation | undefined)[];
+  readonly implementations?: readonly (Implementation | undefined)[] | undefined;
   /** of the matrices and caches, f32 by default; a cache's is f32, f16 or int8 */
   readonly format?: MatrixFormat | undefined;
   /** samples of each implementation, 7 by default */

@@ -76,7 +76,7 @@ describe("candidates", () => {
     wasm("exact"),
     wasm("alike", { bound: bound(1e-2) }),
     wasm("coarse", { bound: bound(1e-1) }),
-    wasm("erratic", { isNondeterministic: true }),
+    wasm("erratic", { isApproximate: true }),
     wasm("many", { rows: { min: 5 } }),
     { name: "gpu", wgsl: "", requires: [], workgroups: () => [1] },
   ];

@@ -114,7 +114,7 @@ export async function tuneKernels(
   const effort = { ...usual, secondsPerRun: options.secondsPerRun ?? usual.secondsPerRun };
   const begin = now();
   const isLate = () => (now() - begin) / 1000 > effort.seconds;
-  const steps = await Steps.create(device, config, { ...weights, all: [] }, { ...stepsOptions, ...pick(signal) });
+  const steps = await Steps.create(device, config, { ...weights, all: [] }, { ...stepsOptions, signal });
   try {
     const known = new Set((options.known ?? []).map(placeOf));
     const choices: KernelChoice[] = [];
@@ -211,7 +211,7 @@ async function timeGroup(
   isLate: () => boolean,
 ): Promise<KernelChoice | "late" | undefined> {
   const { signal } = options;
-  const own = await RepeatedCalls.open(device, calls, pick(signal));
+  const own = await RepeatedCalls.open(device, calls, { signal });
   const preset = own.executable.chosen[0]![0]!;
   own.dispose();
   const ready: { readonly run: RepeatedCalls; readonly implementation: string; readonly samples: number[] }[] = [];
@@ -248,8 +248,7 @@ export function candidates(
   const isAllowed = (one: Implementation) =>
     one === own ||
     allowApproximate ||
-    (one.isNondeterministic !== true &&
-      boundOf(kernel, one, numbers).absolute <= boundOf(kernel, own, numbers).absolute);
+    (one.isApproximate !== true && boundOf(kernel, one, numbers).absolute <= boundOf(kernel, own, numbers).absolute);
   return known.filter((one) => isForRows(one, rows) && isAllowed(one));
 }
 
@@ -262,13 +261,9 @@ async function openIfFit(
   signal: AbortSignal | undefined,
 ): Promise<RepeatedCalls | undefined> {
   try {
-    return await RepeatedCalls.open(device, calls, { implementation, secondsPerRun, ...pick(signal) });
+    return await RepeatedCalls.open(device, calls, { implementation, secondsPerRun, signal });
   } catch (error) {
     if (error instanceof DeviceError && error.kind === "unfit") return undefined;
     throw error;
   }
-}
-
-function pick(signal: AbortSignal | undefined): { readonly signal?: AbortSignal } {
-  return signal ? { signal } : {};
 }

@@ -108,7 +108,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
           elements,
           rows: { max: 1 },
           fits: hasWhole(32),
-          isNondeterministic: true,
+          isApproximate: true,
           bound: (params) => kernel.roundedBound(params, ROUNDED.int8),
         },
       ]
@@ -145,7 +145,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
       name: `${name}.blocks.halves.${format}`,
       wgsl: prelude + blocksF16 + blocks,
       requires: ["f16"],
-      isNondeterministic: true,
+      isApproximate: true,
       bound: (params) => kernel.roundedBound(params, ROUNDED.f16),
     },
   ];

@@ -50,7 +50,7 @@ export function fewManyPlain(
   roundedBound: (params: Readonly<Record<string, number>>) => Bound,
 ): readonly WasmImplementation[] {
   const few = perFormat(`${name}.few-rows`, `${wasm}FewRows`, { rows: { max: 4 } });
-  const ahead = perFormat(`${name}.few-rows.ahead`, `${wasm}FewRowsAhead`, { rows: { max: 4 }, isAhead: true });
+  const ahead = perFormat(`${name}.few-rows.ahead`, `${wasm}FewRowsAhead`, { rows: { max: 4 }, isPrefetching: true });
   const rounded = perFormat(`${name}.many-rows.rounded`, `${wasm}ManyRowsRounded`, { rows: { min: 5 } });
   return [
     ...few.map((one) => (isOfQuantized(one) ? { ...one, fits: fitsRounded, bound: roundedBound } : one)),

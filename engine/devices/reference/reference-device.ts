@@ -25,6 +25,7 @@ import {
   type Read,
   type Step,
   type Tensor,
+  type TensorOptions,
   type TensorRole,
   type Write,
 } from "../device.ts";
@@ -57,7 +58,13 @@ export class ReferenceDevice implements Device {
   #queue: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
 
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
+  createTensor(
+    label: string,
+    type: "f32" | "u32",
+    length: number,
+    role: TensorRole,
+    { packing }: TensorOptions = {},
+  ): Tensor {
     const tensor: ReferenceTensor = { label, type, role, length, packing, values: new Float64Array() };
     tensor.values = this.#allocate(tensor);
     this.#tensors.add(tensor);

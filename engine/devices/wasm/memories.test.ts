@@ -42,7 +42,7 @@ function tensorOf(
   near?: Matrix,
 ): Tensor {
   const type = data instanceof Uint32Array ? "u32" : "f32";
-  const tensor = on.createTensor("tensor", type, data.length, role, undefined, near);
+  const tensor = on.createTensor("tensor", type, data.length, role, { near });
   on.write({ tensor, data });
   return tensor;
 }
@@ -220,7 +220,7 @@ describe.each(WAYS)("several memories %o", (options) => {
   it("let what lies near a tensor follow it", async () => {
     const device = await open(options);
     const leader = tensorOf(device, Float32Array.of(1, 2), "cache");
-    const follower = device.createTensor("follower", "f32", 2, "cache", undefined, leader);
+    const follower = device.createTensor("follower", "f32", 2, "cache", { near: leader });
     device.write({ tensor: follower, data: Float32Array.of(3, 4) });
     const y = device.createTensor("y", "f32", 2, "activations");
     fill(device, MEBIBYTE);
@@ -245,7 +245,7 @@ describe.each(WAYS)("several memories %o", (options) => {
     const inputs = [1, 2].map((seed) => tensorOf(device, numbers(100_000, seed)));
     const weight = await device.createMatrix(sourceOf("far", DIM, DIM, numbers(DIM * DIM)));
     const bytes = usable - DIM * DIM * 4 - 600_000;
-    const filling = device.createTensor("filling", "f32", bytes / 4, "activations", undefined, weight);
+    const filling = device.createTensor("filling", "f32", bytes / 4, "activations", { near: weight });
     const y = device.createTensor("y", "f32", DIM, "activations");
     const prepare = (x: Tensor) => {
       const builder = new ProgramBuilder("taking turns");
@@ -282,14 +282,10 @@ describe.each(WAYS)("several memories %o", (options) => {
       const type = data instanceof Uint32Array ? "u32" : "f32";
       const role = packings[name] ? "cache" : "activations";
       if (isFar) fill(device, 1_250_000);
-      buffers[name] = device.createTensor(
-        name,
-        type,
-        data.length,
-        role,
-        packings[name],
-        isFar ? fill(device, 700_000) : undefined,
-      );
+      buffers[name] = device.createTensor(name, type, data.length, role, {
+        packing: packings[name],
+        near: isFar ? fill(device, 700_000) : undefined,
+      });
       device.write({ tensor: buffers[name], data });
     }
     const call = { kernel: attend, label: "z", buffers, params: sample.params };
@@ -387,7 +383,7 @@ describe("several memories", () => {
     const { matrices } = await chain(device, 6);
     const builder = new ProgramBuilder("last");
     const near = tensorOf(device, numbers(DIM), "cache", matrices.at(-1));
-    const y = device.createTensor("y", "f32", DIM, "activations", undefined, near);
+    const y = device.createTensor("y", "f32", DIM, "activations", { near });
     const buffers = { x: near, weight: matrices.at(-1)!, bias: undefined, residual: undefined, y };
     builder.call(linear, "last", buffers, { rows: 1, ...params });
     const before = device.memory();

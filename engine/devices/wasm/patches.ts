@@ -1,10 +1,10 @@
-// Words of memories that are to be changed, as the lead is sent them: runs of [memory, count, then count times (address, word)].
-// Most programs lie in one memory, and their patches are one run.
+// Words to be changed in memories, in the form in which the leader receives them: runs of [memory, count, then count times (address,
+// word)]. Most programs use one memory, and their patches are one run.
 
-/** Lists words in the order in which they are to be changed. */
+/** Collects words to change, in order. */
 export class Patches {
   readonly #words: number[] = [];
-  /** where the last run's count stands */
+  /** index of the last run's count */
   #count = -1;
   #memory = -1;
 
@@ -22,7 +22,7 @@ export class Patches {
   }
 }
 
-/** Changes the words; `wordsOf` is all of a memory. */
+/** Changes the words; `wordsOf` returns all words of a memory. */
 export function applyPatches(patches: Uint32Array, wordsOf: (memory: number) => Uint32Array): void {
   for (let at = 0; at < patches.length;) {
     const words = wordsOf(patches[at]!);

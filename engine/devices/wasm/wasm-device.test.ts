@@ -198,7 +198,7 @@ describe("the wasm device", () => {
   it("reads a matrix into memory that was just given back, after all that was ordered for it", async () => {
     const [inputs, outputs] = [16, 64];
     const weights = numbers(inputs * outputs, 5);
-    // the lead zeroes the first for long, and then the second, whose memory the matrix and its rows take meanwhile
+    // the leader zeroes the first for long, and then the second, whose memory the matrix and its rows take meanwhile
     const long = device.createTensor("long", "f32", 2 ** 26, "activations");
     const short = device.createTensor("short", "f32", 2 ** 18, "activations");
     device.destroy(short);
@@ -315,7 +315,7 @@ describe("several wasm devices", () => {
   });
 
   it.each([
-    ["the lead's", [2 ** 23, 0, 0]],
+    ["the leader's", [2 ** 23, 0, 0]],
     ["a helper's", [0, 0, 2 ** 23]],
   ])("are lost with the name of the call when %s kernel traps, and another one can be opened", async (_whose, rows) => {
     const one = await openAnother();

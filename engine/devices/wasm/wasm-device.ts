@@ -1,17 +1,12 @@
-// The device on WebAssembly SIMD. The caller's thread never computes and never waits: it divides up the memories (memories.ts,
-// holdings.ts), writes down programs and sends orders; a lead worker and its helpers do the rest (crew.ts, lead.ts,
-// assembly/walk.as.ts).
+// The device on WebAssembly SIMD. The caller's thread never computes and never waits: it allocates in the memories (memories.ts,
+// allocations.ts), encodes programs and sends orders. A pool of workers does the rest (worker-pool.ts): a leader (leader.ts) carries
+// out the orders, and its helpers walk programs with it (assembly/walk.as.ts).
 //
-// With `deterministic` the plain modules are used, whose results are the same on every machine; relaxed SIMD rounds as the
-// processor likes.
+// `deterministic` takes the module without relaxed SIMD, whose results are the same on every machine; relaxed SIMD may round
+// differently on each processor.
 
-import {
-  type CachePacking,
-  type Implementation,
-  type Kernel,
-  type WasmImplementation,
-} from "../../../kernels/index.ts";
-import { PLAIN_TRAITS } from "../choose.ts";
+import { type Implementation, type Kernel, type WasmImplementation } from "../../../kernels/index.ts";
+import { PLAIN_TRAITS, type RowChoices } from "../choose.ts";
 import {
   checkCopy,
   type Demotion,
@@ -25,24 +20,25 @@ import {
   type Read,
   type Step,
   type Tensor,
+  type TensorOptions,
   type TensorRole,
   type Write,
 } from "../device.ts";
 import { MeasuredChoices } from "../measured-choices.ts";
 import type { Program } from "../program.ts";
 import { CompileError, Qualification } from "../qualification.ts";
-import { isSecondWorth, prefetchLast, streamOf } from "./ahead.ts";
-import { Crew } from "./crew.ts";
-import { Holdings } from "./holdings.ts";
+import { isSecondWorth, prefetchRank, streamOf } from "./prefetch.ts";
+import { WorkerPool } from "./worker-pool.ts";
+import { Allocations } from "./allocations.ts";
 import type { Replay } from "./messages.ts";
 import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { compileForeign, loadModule } from "./module.ts";
-import { takeIn } from "./intake.ts";
+import { loadMatrix } from "./load-matrix.ts";
 import { firstMemory, Memories } from "./memories.ts";
 import { canShareMemory, defaultThreads, PAGE_BYTES, processorName } from "./platform.ts";
 import { LIMIT_BYTES } from "./shared-memory.ts";
 import type { WasmOptions } from "./wasm-options.ts";
-import { type Choice, WasmProgram } from "./wasm-program.ts";
+import { WasmProgram } from "./wasm-program.ts";
 
 const CONTROL_BYTES = 1024;
 /** How long a kernel is replayed after its known-answer test, so that its first real use runs as well-compiled code. */
@@ -62,11 +58,11 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   const first = firstMemory(plan);
   const modules = await Promise.all((options.modules ?? []).map(compileForeign));
   const { memory } = first;
-  const crew = await Crew.start({ module, modules, memory, pages, threads, control: STATIC_BYTES, scratch });
+  const pool = await WorkerPool.start({ module, modules, memory, pages, threads, control: STATIC_BYTES, scratch });
   const names = [`wasm, ${threads} thread${threads === 1 ? "" : "s"}`, `${isRelaxed ? "relaxed" : "plain"} SIMD`];
   if (!canShareMemory()) names.push("one thread because this page is not cross-origin isolated");
-  const memories = new Memories(crew, plan, first);
-  return new WasmDevice(crew, memories, names.join(", "), isRelaxed, { ...options, threads });
+  const memories = new Memories(pool, plan, first);
+  return new WasmDevice(pool, memories, names.join(", "), isRelaxed, { ...options, threads });
 }
 
 class WasmDevice implements Device {
@@ -74,24 +70,24 @@ class WasmDevice implements Device {
   readonly description: string;
   readonly preferredRows = 192;
   readonly tuning?: MeasuredChoices;
-  readonly #crew: Crew;
+  readonly #pool: WorkerPool;
   readonly #memories: Memories;
-  readonly #holdings: Holdings;
+  readonly #allocations: Allocations;
   readonly #options: WasmOptions;
   readonly #qualification: Qualification<WasmImplementation, null, WasmProgram>;
-  /** whether loading weights ahead pays; undefined until measured */
-  #isAhead: boolean | undefined;
+  /** whether implementations that prefetch weights are faster here; undefined until measured */
+  #isPrefetching: boolean | undefined;
 
   constructor(
-    crew: Crew,
+    pool: WorkerPool,
     memories: Memories,
     description: string,
     isRelaxed: boolean,
     options: WasmOptions & { readonly threads: number },
   ) {
-    this.#crew = crew;
+    this.#pool = pool;
     this.#memories = memories;
-    this.#holdings = new Holdings(crew, memories);
+    this.#allocations = new Allocations(pool, memories);
     this.description = description;
     if (options.deterministic !== true) {
       const identity = { device: "wasm", processor: processorName(), threads: options.threads, relaxed: isRelaxed };
@@ -104,12 +100,12 @@ class WasmDevice implements Device {
       isDeterministic: options.deterministic === true,
       implementationsOf: (kernel) => this.implementationsOf(kernel),
       compile: (_call, { wasm }) => {
-        if (crew.placeOf(wasm) === undefined) throw new CompileError(`the module has no function ${wasm}`);
+        if (pool.placeOf(wasm) === undefined) throw new CompileError(`the module has no function ${wasm}`);
         return null;
       },
       assemble: (program, choices) => this.#encode(program, choices),
       warmUp: ({ table, program }) =>
-        crew.request({ kind: "warm", table, milliseconds: WARM_MILLISECONDS }, () => program.label),
+        pool.request({ kind: "warm", table, milliseconds: WARM_MILLISECONDS }, () => program.label),
     });
   }
 
@@ -122,50 +118,49 @@ class WasmDevice implements Device {
     type: "f32" | "u32",
     length: number,
     role: TensorRole,
-    packing?: CachePacking,
-    near?: Tensor | Matrix,
+    { packing, near }: TensorOptions = {},
   ): Tensor {
-    this.#crew.throwIfEnded();
+    this.#pool.throwIfEnded();
     const tensor: Tensor = { label, type, length, role, packing };
-    this.#holdings.addTensor(tensor, near);
+    this.#allocations.addTensor(tensor, near);
     return tensor;
   }
 
   resize(tensor: Tensor, length: number): void {
-    this.#crew.throwIfEnded();
-    this.#holdings.resize(tensor, length);
+    this.#pool.throwIfEnded();
+    this.#allocations.resize(tensor, length);
   }
 
   destroy(buffer: Tensor | Matrix): void {
-    this.#holdings.destroy(buffer);
+    this.#allocations.destroy(buffer);
   }
 
   async createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix> {
     signal?.throwIfAborted();
-    this.#crew.throwIfEnded();
-    const place = await takeIn({ crew: this.#crew, memories: this.#memories }, source, signal);
+    this.#pool.throwIfEnded();
+    const place = await loadMatrix({ pool: this.#pool, memories: this.#memories }, source, signal);
     const { label, rows, columns } = source;
     const matrix: Matrix = { label, rows, columns, format: place.format, byteLength: place.byteLength };
-    this.#holdings.addMatrix(matrix, place);
+    this.#allocations.addMatrix(matrix, place);
     return matrix;
   }
 
   copyMatrix(matrix: Matrix): Matrix {
-    return this.#holdings.copyMatrix(matrix);
+    return this.#allocations.copyMatrix(matrix);
   }
 
   write({ tensor, data, offset = 0 }: Write): void {
-    this.#crew.throwIfEnded();
+    this.#pool.throwIfEnded();
     checkRange(tensor, offset, offset + data.length);
-    for (const { memory, address } of this.#holdings.targetsOf(tensor)) {
+    for (const { memory, address } of this.#allocations.targetsOf(tensor)) {
       const copy = data.slice();
-      this.#crew.order({ kind: "write", memory, address: address + offset * 4, data: copy }, [copy.buffer]);
+      this.#pool.order({ kind: "write", memory, address: address + offset * 4, data: copy }, [copy.buffer]);
     }
   }
 
   async read(read: Read): Promise<Float32Array | Uint32Array> {
     const wanted = this.#wanted(read);
-    const [array] = await this.#crew.request({ kind: "read", ...wanted }, () => `reading "${read.tensor.label}"`);
+    const [array] = await this.#pool.request({ kind: "read", ...wanted }, () => `reading "${read.tensor.label}"`);
     return array!;
   }
 
@@ -175,54 +170,54 @@ class WasmDevice implements Device {
   }
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
-    this.#crew.throwIfEnded();
-    const isAhead = options.isTested !== false && (await this.#isWorthAhead(program, options.signal));
-    return this.#qualification.prepare(program, { ...options, rank: prefetchLast(!isAhead) });
+    this.#pool.throwIfEnded();
+    const isPrefetching = options.isTested !== false && (await this.#isPrefetchWorthwhile(program, options.signal));
+    return this.#qualification.prepare(program, { ...options, rank: prefetchRank(!isPrefetching) });
   }
 
-  /** Whether loading weights ahead pays: measured once, with the first program that reads enough of them. */
-  async #isWorthAhead(program: Program, signal: AbortSignal | undefined): Promise<boolean> {
-    if (this.#options.deterministic === true || this.#isAhead !== undefined) return this.#isAhead ?? false;
+  /** Whether implementations that prefetch weights are faster here: measured once, with the first program that reads enough of them. */
+  async #isPrefetchWorthwhile(program: Program, signal: AbortSignal | undefined): Promise<boolean> {
+    if (this.#options.deterministic === true || this.#isPrefetching !== undefined) return this.#isPrefetching ?? false;
     const stream = streamOf(program, (...tensor) => this.createTensor(...tensor));
     if (stream === undefined) return false;
     const ways: WasmProgram[] = [];
     try {
-      for (const isAhead of [false, true]) {
-        const options = { isTuned: false, rank: prefetchLast(!isAhead), ...(signal ? { signal } : {}) };
+      for (const isPrefetching of [false, true]) {
+        const options = { isTuned: false, rank: prefetchRank(!isPrefetching), signal };
         ways.push(await this.#qualification.prepare(stream.program, options));
       }
       const run = (way: WasmProgram) => () => this.run(way, { variables: {} });
-      this.#isAhead = await isSecondWorth([run(ways[0]!), run(ways[1]!)]);
-      return this.#isAhead;
+      this.#isPrefetching = await isSecondWorth([run(ways[0]!), run(ways[1]!)]);
+      return this.#isPrefetching;
     } finally {
       for (const way of ways) way.dispose();
       for (const tensor of stream.tensors) this.destroy(tensor);
     }
   }
 
-  #encode(program: Program, choices: readonly Choice[]): WasmProgram {
-    this.#crew.throwIfEnded();
-    const executable = new WasmProgram(program, choices, (self) => this.#holdings.removeProgram(self));
-    this.#holdings.addProgram(executable);
+  #encode(program: Program, choices: readonly RowChoices<WasmImplementation>[]): WasmProgram {
+    this.#pool.throwIfEnded();
+    const executable = new WasmProgram(program, choices, (self) => this.#allocations.removeProgram(self));
+    this.#allocations.addProgram(executable);
     return executable;
   }
 
   async run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {
-    if (!(executable instanceof WasmProgram) || !this.#holdings.hasProgram(executable)) {
-      this.#crew.throwIfEnded();
+    if (!(executable instanceof WasmProgram) || !this.#allocations.hasProgram(executable)) {
+      this.#pool.throwIfEnded();
       throw new DeviceError("failed", `"${executable.program.label}" was not prepared by this device, or disposed of`);
     }
-    this.#holdings.ensurePlaced(executable);
+    this.#allocations.ensurePlaced(executable);
     const { calls } = executable.program;
     const replays: Replay[] = [];
     try {
       for (const step of steps) replays.push(this.#replay(executable, step));
     } catch (error) {
-      // the program counts on what its earlier steps were to change
-      for (const { patches } of replays) this.#crew.order({ kind: "patch", patches });
+      // the program takes the words of its earlier steps as changed
+      for (const { patches } of replays) this.#pool.order({ kind: "patch", patches });
       throw error;
     }
-    const [words] = await this.#crew.request(
+    const [words] = await this.#pool.request(
       { kind: "run", table: executable.table, steps: replays },
       (place) => `${calls[place]?.label ?? executable.program.label} (${calls[place]?.kernel.name ?? "run"})`,
       replays.map(({ writes }) => writes.buffer as ArrayBuffer),
@@ -239,14 +234,14 @@ class WasmDevice implements Device {
     );
   }
 
-  /** A step as the lead makes it: places in memory instead of tensors. */
+  /** A step as the leader receives it, with addresses instead of tensors. */
   #replay(program: WasmProgram, step: Step): Replay {
     const { calls, label } = program.program;
     const { begin = 0, end = calls.length, writes = [], copies = [] } = step;
     if (begin < 0 || end > calls.length) throw new RangeError(`${label}: calls ${begin}..${end} of ${calls.length}`);
     const placed = writes.flatMap(({ tensor, data, offset = 0 }) => {
       checkRange(tensor, offset, offset + data.length);
-      return this.#holdings
+      return this.#allocations
         .targetsOf(tensor)
         .map(({ memory, address }) => ({ memory, address: address + offset * 4, data }));
     });
@@ -262,27 +257,27 @@ class WasmDevice implements Device {
     }
     const copied = copies.flatMap((copy) => {
       checkCopy(copy);
-      const from = this.#holdings.of(copy.from);
-      const targets = this.#holdings.targetsOf(copy.to);
+      const from = this.#allocations.of(copy.from);
+      const targets = this.#allocations.targetsOf(copy.to);
       return targets.flatMap((to) => [from.memory, from.address, to.memory, to.address, copy.length * 4]);
     });
     const reads = (step.reads ?? []).map((read) => this.#wanted(read));
     const patches = program.prepareStep(step.variables);
-    return { begin, end, patches, writes: words, copies: copied, stations: program.stations(begin, end), reads };
+    return { begin, end, patches, writes: words, copies: copied, segments: program.segments(begin, end), reads };
   }
 
   memory(): DeviceMemory {
-    return this.#holdings.bytes();
+    return this.#allocations.bytes();
   }
 
   dispose(): Promise<void> {
-    this.#crew.end(new DeviceError("disposed", "the wasm device was disposed of"));
-    this.#holdings.clear();
+    this.#pool.end(new DeviceError("disposed", "the wasm device was disposed of"));
+    this.#allocations.clear();
     return Promise.resolve();
   }
 
   #wanted({ tensor, begin, end }: Read) {
-    const { memory, address } = this.#holdings.of(tensor);
+    const { memory, address } = this.#allocations.of(tensor);
     checkRange(tensor, begin, end);
     return { memory, address: address + begin * 4, length: end - begin, type: tensor.type };
   }

@@ -1,9 +1,9 @@
-// A program as it lies in the memories (see assembly/walk.as.ts), and what of it changes: the step's variables, the
-// implementation where it depends on the step's rows, and the addresses of tensors that were resized. Its table is in the first
-// memory, the words of each call in the memory where the call is made.
+// A program in the device's memories (the format is in assembly/walk.as.ts), and the words of it that change: a step's variables,
+// the implementation where it depends on the step's rows, and the addresses of tensors that were resized. The program's table is
+// in the first memory; the words of each call are in the memory in which the call runs.
 //
-// Sizes are checked here, before a run, because a kernel does not: calls of one kernel with the same parameters are checked
-// together, and only when a variable or a tensor has changed.
+// Kernels do not check sizes, so they are checked here before a run: once for all calls of one kernel with the same
+// parameters, and only after a variable or a tensor has changed.
 
 import type { Kernel, WasmImplementation } from "../../../kernels/index.ts";
 import { chosenFor, implementationsIn, type RowChoices } from "../choose.ts";
@@ -11,30 +11,27 @@ import { DeviceError, type Executable, type Matrix, type Tensor } from "../devic
 import type { Call, Program, Value } from "../program.ts";
 import { numbersIn } from "../tensor.ts";
 import { Patches } from "./patches.ts";
-import { isWritten, planRoute, type Route, type RoutedCall } from "./stations.ts";
+import { isWritten, planTransfers, type TransferPlan, type PlacedCall } from "./transfers.ts";
 
-/** The implementations of one call, by the step's rows. */
-export type Choice = RowChoices<WasmImplementation>;
-
-/** Bytes that a program takes in one memory. */
+/** The bytes of a program in one memory. */
 export interface Block {
   readonly address: number;
   readonly byteLength: number;
 }
 
-/** Where a program and what it uses lie. */
-export interface Site {
-  /** of each call */
+/** The places of a program and of the buffers that it uses. */
+export interface Placement {
+  /** the memory in which each call runs */
   readonly memories: readonly number[];
   /** by memory; that of the first memory begins with the program's table */
   readonly blocks: ReadonlyMap<number, Block>;
-  /** in which memory a buffer is at home */
+  /** the home memory of a buffer */
   homeOf(buffer: Tensor | Matrix): number;
-  /** where it lies in a memory, at home or as a replica */
+  /** the address of a buffer in a memory, at home or as a replica */
   addressIn(buffer: Tensor | Matrix, memory: number): number;
-  /** the memories in which it has replicas */
+  /** the memories that hold a replica of a tensor */
   replicasOf(tensor: Tensor): Iterable<number>;
-  /** place in the function table of the kernel for a memory */
+  /** index in the function table of a kernel, as compiled for a memory */
   placeOf(kernel: string, memory: number): number;
 }
 
@@ -59,7 +56,7 @@ interface Variant {
   readonly address: number;
   /** of the call */
   readonly memory: number;
-  readonly choice: Choice;
+  readonly choices: RowChoices<WasmImplementation>;
   readonly call: Call;
 }
 /** Calls of one kernel with the same parameters. */
@@ -88,24 +85,28 @@ export function programWords({ calls }: Program, memories: readonly number[]): M
 export class WasmProgram implements Executable {
   readonly program: Program;
   readonly chosen: readonly (readonly string[])[];
-  readonly #choices: readonly Choice[];
+  readonly #choices: readonly RowChoices<WasmImplementation>[];
   readonly #release: (self: WasmProgram) => void;
-  /** undefined until it is encoded, and once what it uses lies in another memory than it did */
-  #site: Site | undefined;
+  /** undefined until it is encoded, and again once a buffer that it uses has moved to another memory */
+  #placement: Placement | undefined;
   readonly #variables = new Map<string, VariableWord[]>();
   readonly #variants = new Map<string, Variant[]>();
   readonly #uses = new Map<Tensor | Matrix, Word[]>();
   readonly #groups = new Map<string, Group>();
-  #routed: readonly RoutedCall[] = [];
+  #placed: readonly PlacedCall[] = [];
   /** by range of calls; empty where everything lies in one memory */
-  readonly #routes = new Map<number, Route | undefined>();
+  readonly #plans = new Map<number, TransferPlan | undefined>();
   #isSpread = false;
   /** value of each variable in the last step */
   readonly #values = new Map<string, number>();
   #isChecked = false;
   #missing: string | undefined;
 
-  constructor(program: Program, choices: readonly Choice[], release: (self: WasmProgram) => void) {
+  constructor(
+    program: Program,
+    choices: readonly RowChoices<WasmImplementation>[],
+    release: (self: WasmProgram) => void,
+  ) {
     this.program = program;
     this.chosen = choices.map((choice) => implementationsIn(choice).map(({ name }) => name));
     this.#choices = choices;
@@ -118,48 +119,48 @@ export class WasmProgram implements Executable {
 
   /** Address of its table. */
   get table(): number {
-    return this.#site!.blocks.get(0)!.address;
+    return this.#placement!.blocks.get(0)!.address;
   }
 
-  /** What it takes of the memories. */
-  get blocks(): Site["blocks"] {
-    return this.#site?.blocks ?? new Map();
+  /** Its blocks by memory. */
+  get blocks(): Placement["blocks"] {
+    return this.#placement?.blocks ?? new Map();
   }
 
-  /** Whether it can be replayed; it has no place otherwise. */
+  /** Whether it is placed in memory and can be replayed. */
   get isEncoded(): boolean {
-    return this.#site !== undefined;
+    return this.#placement !== undefined;
   }
 
-  /** Whether it uses replicas, or writes what may have some. */
+  /** Whether it uses replicas, or writes tensors that may have some. */
   get isSpread(): boolean {
     return this.#isSpread;
   }
 
-  /** It lies nowhere any more. */
+  /** Marks the program as not placed: its memory was given back. */
   leave(): void {
-    this.#site = undefined;
+    this.#placement = undefined;
     this.#isSpread = false;
   }
 
-  /** The program's words by memory, as they are to be written to its blocks; fills in where its changing words lie. */
-  encode(site: Site): Map<number, Uint32Array> {
-    this.#site = site;
-    for (const map of [this.#variables, this.#variants, this.#uses, this.#groups, this.#routes, this.#values])
+  /** Returns the words of the program by memory, to be written to its blocks, and notes the addresses of the words that change. */
+  encode(placement: Placement): Map<number, Uint32Array> {
+    this.#placement = placement;
+    for (const map of [this.#variables, this.#variants, this.#uses, this.#groups, this.#plans, this.#values])
       map.clear();
     this.#isChecked = false;
     this.#isSpread = false;
     const { calls } = this.program;
     const blocks = new Map(
-      [...site.blocks].map(([memory, { address, byteLength }]) => {
+      [...placement.blocks].map(([memory, { address, byteLength }]) => {
         return [memory, { words: new Uint32Array(byteLength / 4), next: 0, address }];
       }),
     );
     const table = blocks.get(0)!;
     table.next = calls.length * ENTRY_WORDS;
-    this.#routed = calls.map((call, i) => {
+    this.#placed = calls.map((call, i) => {
       const { kernel } = call;
-      const memory = site.memories[i]!;
+      const memory = placement.memories[i]!;
       const block = blocks.get(memory)!;
       const { words } = block;
       const here = (): Word => ({ memory, address: block.address + block.next * 4 });
@@ -168,10 +169,10 @@ export class WasmProgram implements Executable {
       for (const name of Object.keys(kernel.buffers)) {
         const buffer = call.buffers[name];
         if (buffer !== undefined) {
-          words[block.next] = site.addressIn(buffer, memory);
+          words[block.next] = placement.addressIn(buffer, memory);
           append(this.#uses, buffer, here());
           const isWeights = "role" in buffer && buffer.role === "weights" && isWritten(kernel.buffers[name]!);
-          this.#isSpread ||= memory !== site.homeOf(buffer) || isWeights;
+          this.#isSpread ||= memory !== placement.homeOf(buffer) || isWeights;
         }
         block.next++;
       }
@@ -201,51 +202,51 @@ export class WasmProgram implements Executable {
   }
 
   #encodeKernel(call: Call, i: number, memory: number, table: { words: Uint32Array; address: number }): void {
-    const choice = this.#choices[i]!;
+    const choices = this.#choices[i]!;
     const rows = call.params["rows"];
-    if (typeof rows === "object" && choice.length > 1) {
+    if (typeof rows === "object" && choices.length > 1) {
       const address = table.address + i * ENTRY_WORDS * 4;
-      append(this.#variants, rows.variable, { address, memory, choice, call });
+      append(this.#variants, rows.variable, { address, memory, choices, call });
       return;
     }
-    table.words[i * ENTRY_WORDS] = this.#site!.placeOf(choice[0]!.implementation.wasm, memory);
+    table.words[i * ENTRY_WORDS] = this.#placement!.placeOf(choices[0]!.implementation.wasm, memory);
   }
 
-  /** Adds the words that put a tensor's new address, in the memory where it was, where it is used. */
+  /** Adds patches of all words that hold the address of a tensor, which has moved within its memory. */
   moved(tensor: Tensor, address: number, patches: Patches): void {
     this.#isChecked = false;
     for (const word of this.#uses.get(tensor) ?? []) patches.add(word.memory, word.address, address);
   }
 
-  /** Replicas of what it uses came or went. */
-  reroute(): void {
-    this.#routes.clear();
+  /** Forgets the planned transfers, because replicas of its buffers were added or removed. */
+  replanTransfers(): void {
+    this.#plans.clear();
   }
 
   uses(buffer: Tensor | Matrix): boolean {
     return this.#uses.has(buffer);
   }
 
-  /** A tensor or matrix is gone: if the program uses it, no step is possible any more. */
+  /** Notes that a buffer was destroyed: a program that uses it cannot be replayed. */
   destroyed(buffer: Tensor | Matrix): void {
     if (this.#uses.has(buffer)) this.#missing = buffer.label;
   }
 
-  /** Throws a DeviceError if something that the program uses is gone. */
+  /** Throws a DeviceError if a buffer that the program uses was destroyed. */
   throwIfMissing(): void {
     if (this.#missing === undefined) return;
     throw new DeviceError("failed", `${this.program.label}: "${this.#missing}", which it uses, was destroyed`);
   }
 
-  /** What the lead must carry between memories in calls begin..end, with the variables of `prepareStep`; see Replay. */
-  stations(begin: number, end: number): Uint32Array | undefined {
+  /** The segments of calls begin..end with their transfers between memories, for the variables of `prepareStep`; see Replay. */
+  segments(begin: number, end: number): Uint32Array | undefined {
     if (!this.#isSpread) return undefined;
-    const site = this.#site!;
-    const key = begin * (this.#routed.length + 1) + end;
-    if (!this.#routes.has(key)) {
-      this.#routes.set(key, planRoute(this.#routed, begin, end, site.homeOf, site.replicasOf));
+    const placement = this.#placement!;
+    const key = begin * (this.#placed.length + 1) + end;
+    if (!this.#plans.has(key)) {
+      this.#plans.set(key, planTransfers(this.#placed, begin, end, placement.homeOf, placement.replicasOf));
     }
-    return this.#routes.get(key)?.words(site.addressIn);
+    return this.#plans.get(key)?.words(placement.addressIn);
   }
 
   /** Words that a step's variables change. Throws where one is missing or a buffer is too short. */
@@ -263,11 +264,11 @@ export class WasmProgram implements Executable {
       for (const { memory, address, type } of this.#variables.get(name) ?? []) {
         patches.add(memory, address, wordOf(type, value));
       }
-      for (const { address, memory, choice, call } of this.#variants.get(name) ?? []) {
-        const one = chosenFor(choice, Math.max(1, value));
+      for (const { address, memory, choices, call } of this.#variants.get(name) ?? []) {
+        const one = chosenFor(choices, Math.max(1, value));
         if (!one)
           throw new DeviceError("failed", `${call.label}: nothing here computes ${call.kernel.name} for ${value} rows`);
-        patches.add(0, address, this.#site!.placeOf(one.implementation.wasm, memory));
+        patches.add(0, address, this.#placement!.placeOf(one.implementation.wasm, memory));
       }
     }
     for (const name of changed) this.#values.set(name, variables[name]!);

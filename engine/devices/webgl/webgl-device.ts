@@ -6,12 +6,7 @@
 
 import { webglImplementations } from "../../../kernels/every-on-webgl.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
-import {
-  type CachePacking,
-  type Implementation,
-  type Kernel,
-  type WebGlImplementation,
-} from "../../../kernels/index.ts";
+import { type Implementation, type Kernel, type WebGlImplementation } from "../../../kernels/index.ts";
 import {
   checkCopy,
   DeviceError,
@@ -26,6 +21,7 @@ import {
   type Read,
   type Step,
   type Tensor,
+  type TensorOptions,
   type TensorRole,
   type Write,
 } from "../device.ts";
@@ -123,7 +119,13 @@ export class WebGlDevice implements Device {
     return this.#qualification.demotions;
   }
 
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
+  createTensor(
+    label: string,
+    type: "f32" | "u32",
+    length: number,
+    role: TensorRole,
+    { packing }: TensorOptions = {},
+  ): Tensor {
     this.#throwIfEnded();
     if (packing && packing.format !== "f32") {
       throw new UnsupportedError(`device "webgl" keeps keys and values as f32, not as ${packing.format} ("${label}")`);

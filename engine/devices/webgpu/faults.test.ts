@@ -74,7 +74,7 @@ describe("implementations that are wrong", () => {
   });
 
   test("are left out beforehand where their order of summation varies and the device is deterministic", async () => {
-    const varying = { ...wrongAdd("add.varying", rightCode), isNondeterministic: true };
+    const varying = { ...wrongAdd("add.varying", rightCode), isApproximate: true };
     const one = await open({ implementations: planted(varying), deterministic: true });
     const [x, y] = [tensorOf(one, numbers(4)), one.createTensor("y", "f32", 4, "activations")];
     expect((await one.prepare(adding(x, x, y))).chosen).toEqual([["add"]]);

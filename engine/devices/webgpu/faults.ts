@@ -1,6 +1,6 @@
-// What goes wrong on a device, and which calls hear of it. WebGPU reports errors apart from the calls that caused them, so
-// every pending call is told; an error that comes while none is pending meets the next call. A device that is lost or
-// disposed refuses everything from then on.
+// The errors of a device, and which calls reject with them. WebGPU reports errors apart from the calls that caused them, so every
+// pending call rejects; an error that comes while no call is pending rejects the next one. After a device is lost or disposed, every
+// call rejects.
 
 import { DeviceError } from "../device.ts";
 
@@ -20,13 +20,13 @@ export class Faults {
     if (this.#final) throw this.#final;
   }
 
-  /** Every pending call rejects with `error`; with none pending, the next one does. */
+  /** Rejects every pending call with `error`, or the next call if none is pending. */
   report(error: DeviceError): void {
     if (this.#pending.size === 0) this.#unheard ??= error;
     for (const reject of this.#pending) reject(error);
   }
 
-  /** The device is gone: pending calls and all later ones reject with `error`. */
+  /** Rejects pending and all later calls with `error`. */
   end(error: DeviceError): void {
     if (this.#final) return;
     this.#final = error;

@@ -1,9 +1,9 @@
-// A program made ready to replay: for each call its dispatches (one, or one per piece of a matrix that is split), each with
-// the pipelines it may use, its bind group, and its Params in the program's arena of uniforms.
+// A prepared program: for each call its dispatches (one, or one per piece of a split matrix), each with the pipelines that it may
+// use, its bind group, and its Params in the program's arena of uniforms.
 //
-// Replaying writes what the step's variables change into the arena (one upload, and none if nothing changed), makes bind
-// groups anew for tensors that were resized, and encodes. Sizes are checked when they may have changed, because a shader
-// that reads beyond a buffer is not told.
+// A replay writes the step's variables to the arena (at most one upload, none if no variable changed), makes new bind groups for
+// tensors that were resized, and encodes the dispatches. Sizes are checked whenever they may have changed, because WebGPU does not
+// report a shader that reads beyond a buffer.
 
 import type { Setting, WgslImplementation } from "../../../kernels/index.ts";
 import { chosenFor, implementationsIn, type ForRows } from "../choose.ts";
@@ -14,12 +14,12 @@ import { USAGE } from "./constants.ts";
 import type { GpuMatrix, GpuTensor, MatrixPiece } from "./memory.ts";
 import type { KernelLayout, ReadyPipelines } from "./pipelines.ts";
 
-/** An implementation with its pipelines, and the rows it is for. */
+/** A compiled implementation, and the rows for which it is used. */
 export interface ReadyImplementation extends ForRows<WgslImplementation> {
   readonly pipelines: ReadyPipelines;
 }
 
-/** A call with all that it takes to replay it. */
+/** A call with its compiled implementations. */
 export interface ReadyCall {
   readonly call: Call;
   readonly setting: Setting;
@@ -27,7 +27,7 @@ export interface ReadyCall {
   readonly choices: readonly ReadyImplementation[];
 }
 
-/** Where a dispatch's buffers come from. */
+/** The origin of a dispatch's buffer. */
 type Source = { readonly tensor: GpuTensor } | { readonly piece: MatrixPiece } | undefined;
 
 interface Dispatch {
@@ -39,7 +39,7 @@ interface Dispatch {
   readonly offset: Uint32Array;
   readonly variables: readonly string[];
   readonly bound: (GPUBuffer | undefined)[];
-  /** made of `bound`, for each layout that a choice needed so far */
+  /** the bind groups of `bound`, by layout */
   readonly groups: Map<KernelLayout, GPUBindGroup>;
   isCurrent: boolean;
   choice: ReadyImplementation | undefined;
@@ -50,7 +50,7 @@ interface Dispatch {
 
 const maxWorkgroups = 65535;
 
-/** What programs share of a device. */
+/** The parts of the device that its programs use. */
 export interface ProgramHost {
   readonly device: GPUDevice;
   /** stands in for absent optional buffers */
@@ -68,11 +68,11 @@ export class GpuProgram implements Executable {
   readonly chosen: readonly (readonly string[])[];
   readonly #host: ProgramHost;
   readonly #dispatches: Dispatch[] = [];
-  /** of each call its first dispatch, and the count of all behind the last */
+  /** index of the first dispatch of each call, then the count of all dispatches */
   readonly #firstDispatch: number[] = [];
   readonly #values = new Map<string, number>();
   readonly #uniforms: GPUBuffer;
-  /** what second passes take over from first ones; calls use it one after another */
+  /** holds what first passes leave for second ones; all calls use it in turn */
   readonly #scratch: GpuTensor | undefined;
   readonly #arena: ArrayBuffer;
   readonly #words: Uint32Array;
@@ -113,13 +113,13 @@ export class GpuProgram implements Executable {
     this.#host.release(this);
   }
 
-  /** Frees what is its own; the program cannot be replayed afterwards. */
+  /** Frees its buffers; the program cannot be replayed afterwards. */
   destroy(): void {
     this.#uniforms.destroy();
     if (this.#scratch) this.#host.destroyScratch(this.#scratch);
   }
 
-  /** Brings calls begin..end up to date with the step's variables and the tensors' buffers, and uploads their Params. */
+  /** Applies the step's variables and the current buffers to calls begin..end, and uploads their Params. */
   update(variables: Readonly<Record<string, number>>, begin: number, end: number): void {
     const changed = new Set<string>();
     for (const [name, value] of Object.entries(variables)) {
@@ -144,7 +144,7 @@ export class GpuProgram implements Executable {
     this.#isUploaded = true;
   }
 
-  /** Encodes calls begin..end; `update` goes before. */
+  /** Encodes calls begin..end, after `update`. */
   encode(pass: GPUComputePassEncoder, begin: number, end: number): void {
     let current: GPUComputePipeline | undefined;
     const dispatchOne = (pipeline: GPUComputePipeline, workgroups: readonly number[]) => {
@@ -161,7 +161,7 @@ export class GpuProgram implements Executable {
     }
   }
 
-  /** Looks whether one of its buffers is another than before, in which case bind groups must be made anew. */
+  /** Drops the bind groups of a dispatch if one of its buffers was replaced. */
   #refresh(dispatch: Dispatch): void {
     const { sources, bound } = dispatch;
     let isSame = dispatch.groups.size > 0;
@@ -190,7 +190,7 @@ export class GpuProgram implements Executable {
     return group;
   }
 
-  /** Writes the dispatch's Params, picks its implementation and counts its workgroups. */
+  /** Writes the dispatch's Params, and chooses its implementation and workgroups for the rows of the step. */
   #resolve(dispatch: Dispatch, variables: Readonly<Record<string, number>>): void {
     const { call, setting, choices } = dispatch.ready;
     const { kernel, label } = call;
@@ -239,7 +239,7 @@ export class GpuProgram implements Executable {
   }
 }
 
-/** The pieces that a call is dispatched for: those of its first matrix, [undefined] where it is whole. */
+/** The pieces of a call's first matrix, one dispatch each; [undefined] where it is whole. */
 function piecesOf(call: Call, host: ProgramHost): readonly (MatrixPiece | undefined)[] {
   const matrices = Object.values(call.buffers).filter((buffer) => buffer !== undefined && "format" in buffer);
   const split = matrices.map((matrix) => host.matrix(matrix as Matrix)).find(({ pieces }) => pieces.length > 1);

@@ -1,7 +1,7 @@
-// The buffers of tensors and matrices: made within the adapter's limits, and counted to the byte.
+// The buffers of tensors and matrices, within the adapter's limits and counted to the byte.
 //
-// A shader sees one buffer through one binding, and bindings have a limit. A matrix larger than that is split by rows into
-// several buffers; a tensor that large is refused. Sizes are rounded up to 16 bytes.
+// A shader sees a buffer through one binding, whose size is limited. A matrix beyond the limit is split by rows into several
+// buffers; a tensor beyond it is refused. Sizes are rounded up to 16 bytes.
 
 import {
   isQuantized,
@@ -35,7 +35,7 @@ export interface MatrixPiece {
   readonly buffer: GPUBuffer;
 }
 
-/** A matrix on the GPU, in as many pieces as the binding limit makes of it. */
+/** A matrix on the GPU, in one piece or in as many as the binding limit requires. */
 export interface GpuMatrix extends Matrix {
   readonly pieces: readonly MatrixPiece[];
 }
@@ -44,7 +44,7 @@ export interface GpuMatrix extends Matrix {
 const UPLOAD_BYTES = 8 << 20;
 /** Weights that are quantized at a time, so that the caller's thread is never held for long. */
 const QUANTIZED_WEIGHTS = 1 << 18;
-/** Bytes that may wait in the queue before an upload goes on: the driver keeps a copy of what it has not yet moved. */
+/** Most bytes of an upload in the queue at once: the driver keeps a copy of bytes that it has not yet moved. */
 const QUEUED_BYTES = 64 << 20;
 
 /** Bytes of the buffer for `length` numbers of four bytes. */
@@ -52,7 +52,7 @@ export function tensorBytes(length: number): number {
   return Math.max(1, Math.ceil((length * 4) / BUFFER_STEP)) * BUFFER_STEP;
 }
 
-/** What makes quantized rows of stored ones; undefined where they stay as they are. */
+/** The function that quantizes stored rows; undefined where they stay as stored. */
 async function quantizerFor(format: MatrixFormat, stored: MatrixFormat) {
   if (!isQuantized(format) || isQuantized(stored)) return undefined;
   const { openQuantizer } = await import("../wasm/quantizer.ts");
@@ -88,14 +88,14 @@ export class DeviceBuffers {
     return tensor;
   }
 
-  /** The tensor as this device made it. Throws a DeviceError for one that is destroyed or another's. */
+  /** This device's record of a tensor. Throws a DeviceError if it was destroyed or belongs to another device. */
   held(tensor: Tensor): GpuTensor {
     const held = tensor as GpuTensor;
     if (this.#tensors.has(held)) return held;
     throw new DeviceError("failed", `tensor "${tensor.label}" is destroyed, or belongs to another device`);
   }
 
-  /** The matrix as this device made it. Throws a DeviceError for one that is destroyed or another's. */
+  /** This device's record of a matrix. Throws a DeviceError if it was destroyed or belongs to another device. */
   heldMatrix(matrix: Matrix): GpuMatrix {
     const held = matrix as GpuMatrix;
     if (this.#matrices.has(held)) return held;
@@ -130,7 +130,7 @@ export class DeviceBuffers {
     for (const thing of [...this.#tensors, ...this.#matrices]) this.destroy(thing);
   }
 
-  /** Throws the DeviceError of a tensor that the adapter turned out to have no room for. */
+  /** Throws the DeviceError of a tensor for which the adapter had no room. */
   throwIfRoomless(): void {
     for (const error of this.#roomless.values()) throw error;
   }
@@ -242,7 +242,7 @@ export class DeviceBuffers {
     return buffer;
   }
 
-  /** A buffer, and later what the adapter says of it. */
+  /** Creates a buffer; an error of the adapter is noted when it arrives. */
   #allocate(label: string, size: number): [GPUBuffer, Promise<DeviceError | null>] {
     this.#faults.throwIfEnded();
     this.#device.pushErrorScope("out-of-memory");

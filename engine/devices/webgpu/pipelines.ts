@@ -1,5 +1,5 @@
-// Shader modules, layouts and pipelines, each made once per device. Errors of the shader compiler are told with the
-// implementation's name, the line, and the line's text.
+// Shader modules, layouts and pipelines, each made once per device. Errors of the shader compiler name the
+// implementation, the line number and the text of the line.
 
 import type { Kernel, WgslImplementation } from "../../../kernels/index.ts";
 import { CompileError } from "../qualification.ts";
@@ -25,14 +25,14 @@ export interface ReadyPipelines {
   readonly second: GPUComputePipeline | undefined;
 }
 
-/** What stands in front of a shader that requires a feature. */
+/** The prelude of shaders that require a feature. */
 const preludes: Readonly<Record<string, string>> = {
   f16: "enable f16;\n",
-  // which lanes of a loop are active is known to the authors of these shaders, not to the compiler
+  // the compiler cannot prove that loops with subgroup operations are uniform; these shaders are written so
   subgroups: "enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n",
 };
 
-/** What stands in front of the text of an implementation: the features that it requires, and its declarations. */
+/** The prelude of an implementation: the features that it requires, and its declarations. */
 function preludeOf(kernel: Kernel, implementation: WgslImplementation): string {
   const features = implementation.requires.map((feature) => preludes[feature] ?? "").join("");
   return features + bindingsOf(kernel, implementation);

@@ -1,4 +1,4 @@
-// Buffers that results are copied to and mapped from, kept for the next read of about the same size.
+// Staging buffers: results are copied to them and mapped from there. They are kept for later reads of about the same size.
 
 import { MAP_READ, USAGE } from "./constants.ts";
 import type { GpuTensor } from "./memory.ts";
@@ -41,11 +41,11 @@ export class Staging {
   }
 }
 
-/** Reads on their way through one buffer. */
+/** Pending reads through one staging buffer. */
 export class StagedReads {
   readonly #reads: readonly GpuRead[];
   readonly #buffer: GPUBuffer;
-  /** where the buffer goes afterwards */
+  /** returns the buffer to the device */
   readonly #free: GPUBuffer[];
   #encoded = 0;
   #offset = 0;
@@ -89,7 +89,7 @@ export class StagedReads {
     return arrays;
   }
 
-  /** Gives up the reads. */
+  /** Abandons the reads and returns the buffer. */
   drop(): void {
     this.#buffer.destroy();
   }

@@ -1,6 +1,6 @@
-// Waiting for Dawn in Node: while one of its promises is pending it polls without sleeping and takes a core, on which a
-// software adapter could compute. So the poll is made to sleep: as long as something is waited for, every turn of the event
-// loop ends in a nap. Timers and the caller's own work still get every turn. Browsers need none of this.
+// Waiting for Dawn in Node. While a promise of Dawn's is pending, Dawn polls without sleeping and takes a whole core, on which a
+// software adapter could compute. So every turn of the event loop ends in a short sleep while a promise is pending. Timers and the
+// caller's work still get every turn. Browsers need none of this.
 
 import { isNode } from "./probe.ts";
 
@@ -34,7 +34,7 @@ export async function waitFor<T>(promise: Promise<T>): Promise<T> {
   }
 }
 
-/** The promise's outcome, or a rejection with the signal's reason as soon as that is aborted: what goes on then is left to itself. */
+/** The promise's outcome, or a rejection with the signal's reason once it is aborted; the work goes on in the background. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise<T>((resolve, reject) => {

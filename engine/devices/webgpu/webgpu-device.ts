@@ -1,17 +1,12 @@
 // The WebGPU device: Dawn in Node (the optional package `webgpu`), the browser's own elsewhere, or the caller's GPUDevice.
 //
-// Everything that touches the queue happens synchronously when a method is called, so that writes, runs and reads take
-// effect in the order of the calls; only outcomes are awaited. See gpu-program.ts for replaying, choose.ts for which
-// implementation, memory.ts for buffers, faults.ts for errors.
+// Every method does its work on the queue synchronously, so writes, runs and reads take effect in the order of the calls; only
+// results are awaited. gpu-program.ts replays programs, ../qualification.ts chooses implementations, memory.ts has the buffers,
+// faults.ts the errors.
 
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
-import {
-  type CachePacking,
-  type Implementation,
-  type Kernel,
-  type WgslImplementation,
-} from "../../../kernels/index.ts";
+import { type Implementation, type Kernel, type WgslImplementation } from "../../../kernels/index.ts";
 import {
   checkCopy,
   DeviceError,
@@ -25,6 +20,7 @@ import {
   type Read,
   type Step,
   type Tensor,
+  type TensorOptions,
   type TensorRole,
   type Write,
 } from "../device.ts";
@@ -57,13 +53,13 @@ const ownImplementations = (kernel: Kernel): readonly Implementation[] =>
 
 /** How `openWebGpu` opens a device. */
 export interface WebGpuOptions extends AdapterOptions {
-  /** a GPUDevice of the caller's, who keeps it: `dispose` frees only what was made here */
+  /** the caller's own GPUDevice; `dispose` frees what was made on it, and leaves it open */
   readonly device?: GPUDevice | undefined;
   /** false refuses an adapter that computes on the CPU; true by default */
   readonly allowSoftware?: boolean | undefined;
   /** only implementations with a fixed order of summation */
   readonly deterministic?: boolean | undefined;
-  /** bindings are taken to be no larger than this, whatever the adapter offers; for tests of split matrices */
+  /** an upper limit for bindings below that of the adapter; for tests of split matrices */
   readonly maxBindingBytes?: number | undefined;
   /** which implementations of a kernel to consider, best first; the kernel's own by default */
   readonly implementations?: ((kernel: Kernel) => readonly Implementation[]) | undefined;
@@ -198,7 +194,13 @@ export class WebGpuDevice implements Device {
     return this.#qualification.demotions;
   }
 
-  createTensor(label: string, type: "f32" | "u32", length: number, role: TensorRole, packing?: CachePacking): Tensor {
+  createTensor(
+    label: string,
+    type: "f32" | "u32",
+    length: number,
+    role: TensorRole,
+    { packing }: TensorOptions = {},
+  ): Tensor {
     this.#faults.throwIfEnded();
     return this.#buffers.createTensor(label, type, length, role, packing);
   }
@@ -275,7 +277,7 @@ export class WebGpuDevice implements Device {
     });
   }
 
-  /** The program, if it is this device's and all that it needs is there. */
+  /** Checks that the program is this device's and that its buffers exist. */
   #runnable(executable: Executable): GpuProgram {
     const program = executable as GpuProgram;
     if (!this.#programs.has(program)) {
@@ -288,7 +290,7 @@ export class WebGpuDevice implements Device {
     return program;
   }
 
-  /** One step: one command buffer, submitted. */
+  /** Submits one step as one command buffer. */
   #submit(
     program: GpuProgram,
     step: Step,

@@ -6,7 +6,7 @@
 //
 // control block, by word: 0 run number (helpers sleep on it), 1 table, 2 begin, 3 end, 4 index of the current call,
 // and, each on a cache line of its own, 16 threads that arrived, 32 barriers passed (threads sleep on it), 48 number of threads
-// that do, 64 number of helpers that sleep on the run number. From byte 512 on, the lead keeps the program of a packing call.
+// that do, 64 number of helpers that sleep on the run number. From byte 512 on, the leader keeps the program of a packing call.
 
 // Sleeping and waking use the caller's Atomics, because the baseline compiler of Node 20 passes a wrong address to
 // memory.atomic.wait32 unless the address is a parameter of the function.
@@ -93,7 +93,7 @@ function summon(control: usize): void {
   if (atomic.load<i32>(control + IDLE_SLEEPERS) > 0) wake(control);
 }
 
-/** Called by the lead: replays calls begin..end of a program with `threads` threads, and returns when all are done. */
+/** Called by the leader: replays calls begin..end of a program with `threads` threads, and returns when all are done. */
 export function replay(table: usize, begin: u32, end: u32, threads: i32, control: usize): void {
   store<u32>(control + TABLE, table);
   store<u32>(control + BEGIN, begin);
@@ -105,7 +105,7 @@ export function replay(table: usize, begin: u32, end: u32, threads: i32, control
   walk(0, threads, control);
 }
 
-/** Called by the lead: all helpers return from `serve`, so that they receive messages. Returns when they have left the loop. */
+/** Called by the leader: all helpers return from `serve`, so that they receive messages. Returns when they have left the loop. */
 export function dismiss(threads: i32, control: usize): void {
   if (ASC_FEATURE_THREADS) {
     store<u32>(control + TABLE, 0);

@@ -1,5 +1,5 @@
-// The lead worker: carries out the device's orders one after the other, and walks programs as thread 0 while the helpers
-// walk along. It alone writes the memories between runs, and carries numbers from one to another.
+// The leader of the pool: carries out the device's orders one after the other, and walks programs as thread 0 while its helpers
+// walk with it. Between runs no other worker writes the memories, and only the leader copies from one memory to another.
 
 import { instantiate, type Instance } from "./instance.ts";
 import {
@@ -19,13 +19,13 @@ import { applyPatches } from "./patches.ts";
 import { type Port, webAssembly, type WasmMemory } from "./platform.ts";
 import { takeNotice } from "./shared-memory.ts";
 
-/** Word of the control block that says which call is being made. */
+/** Word of the control block with the index of the call that is running. */
 const PLACE_WORD = 4;
 
-/** Where in the control block the program of one packing call is written; walk.as.ts uses what lies before it. */
+/** Offset in the control block of the program with the one packing call; walk.as.ts uses the bytes before it. */
 const PACK_TABLE_BYTES = 512;
 
-/** What a worker says when it can go no further: in a run, with the place of the call being made, the same for all threads. */
+/** The last message of a worker that fails; in a run it has the index of the call that was running, which is the same for all threads. */
 export function fatal(error: unknown, { memory, control }: Pick<Start, "memory" | "control">, isRunning: boolean) {
   const place = isRunning ? new Uint32Array(memory!.buffer, control, PLACE_WORD + 1)[PLACE_WORD]! : -1;
   const message = error instanceof Error ? error.message : String(error);
@@ -33,7 +33,7 @@ export function fatal(error: unknown, { memory, control }: Pick<Start, "memory" 
 }
 
 /** Carries out orders on memories. */
-export class Lead {
+export class Leader {
   readonly #memories: WasmMemory[];
   /** the first memory's */
   readonly #instance: Instance;
@@ -52,7 +52,7 @@ export class Lead {
     this.#answer({ kind: "ready", kernels, tableBase });
   }
 
-  /** Carries out one order. An error ends this worker's service: what it was doing is half done. */
+  /** Carries out one order. After an error it ignores all further ones, because memory may be half written. */
   obey(message: Exclude<ToWorker, Start>): void {
     if (this.#isLost) return;
     try {
@@ -123,7 +123,7 @@ export class Lead {
     }
   }
 
-  /** The helpers hear of it from the caller's thread, once they are back in their event loops. */
+  /** Adds a memory. The helpers receive it from the caller's thread once they are back in their event loops. */
   #addMemory({ memory: given, pages }: Added): void {
     const { module, scratch, modules, threads, control } = this.#start;
     if (threads > 1) this.#instance.functions.dismiss(threads, control);
@@ -138,12 +138,12 @@ export class Lead {
     for (const { reads } of steps) for (const { length } of reads) total += length;
     const read = new Uint32Array(total);
     let next = 0;
-    for (const { begin, end, patches, writes, copies, stations, reads } of steps) {
+    for (const { begin, end, patches, writes, copies, segments, reads } of steps) {
       this.#writeAll(writes);
       this.#copyAll(copies, 0, copies.length);
       this.#patch(patches);
-      if (stations === undefined) this.#replay(table, begin, end, this.#start.threads);
-      else this.#travel(table, begin, stations);
+      if (segments === undefined) this.#replay(table, begin, end, this.#start.threads);
+      else this.#replaySegments(table, begin, segments);
       for (const { memory, address, length } of reads) {
         read.set(this.#words(memory, address, length), next);
         next += length;
@@ -152,13 +152,13 @@ export class Lead {
     return total > 0 ? [read] : [];
   }
 
-  /** Replays station by station, each once what it needs was carried to its memory. */
-  #travel(table: number, begin: number, stations: Uint32Array): void {
-    for (let at = 0, from = begin; at < stations.length;) {
+  /** Replays segment by segment, each after its transfers. */
+  #replaySegments(table: number, begin: number, segments: Uint32Array): void {
+    for (let at = 0, from = begin; at < segments.length;) {
       const copies = at + 2;
-      const [count, end] = [stations[at]!, stations[at + 1]!];
+      const [count, end] = [segments[at]!, segments[at + 1]!];
       at = copies + count * COPY_WORDS;
-      this.#copyAll(stations, copies, at);
+      this.#copyAll(segments, copies, at);
       this.#replay(table, from, end, this.#start.threads);
       from = end;
     }

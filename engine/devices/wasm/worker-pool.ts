@@ -1,5 +1,6 @@
-// The workers of one device as the caller's thread sees them: orders go to the lead in order, answers come back by number.
-// If any worker ends by itself the whole crew is lost: what it was doing is half done, and all who wait are told why.
+// The pool of workers of one device, as the caller's thread sees it. The leader receives all orders and carries them out in the
+// order in which they were sent; requests are answered by number. If a worker ends by itself, memory is left half written, so
+// the whole pool ends and every pending request rejects with the reason.
 
 import { DeviceError } from "../device.ts";
 import type { FromWorker, Order, Request, Start } from "./messages.ts";
@@ -10,57 +11,57 @@ type Arrays = readonly (Float32Array | Uint32Array)[];
 interface Waiting {
   resolve(arrays: Arrays): void;
   reject(error: DeviceError): void;
-  /** what the request was about: `place` is that of the call being made */
+  /** describes the request in an error; `place` is the index of the call that was running */
   readonly name: (place: number) => string;
 }
 
-/** Lead and helpers. */
-export class Crew {
+/** The leader and its helpers. */
+export class WorkerPool {
   readonly #ports: Port[] = [];
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
-  /** why the crew takes no more orders */
+  /** the error that ended the pool */
   #ended: DeviceError | undefined;
   #place = new Map<string, number>();
   #memories = 1;
 
   /** Starts the workers; resolves when all are ready. Throws a DeviceError when one cannot be. */
-  static async start(start: Omit<Start, "kind" | "thread">): Promise<Crew> {
-    const crew = new Crew();
+  static async start(start: Omit<Start, "kind" | "thread">): Promise<WorkerPool> {
+    const pool = new WorkerPool();
     const ready = Array.from({ length: start.threads }, (_, thread) =>
-      crew.#startWorker({ ...start, kind: "start", thread, scratch: start.scratch + thread * SCRATCH_BYTES }),
+      pool.#startWorker({ ...start, kind: "start", thread, scratch: start.scratch + thread * SCRATCH_BYTES }),
     );
-    const [lead] = await Promise.all(ready);
-    lead!.kernels.forEach((name, i) => crew.#place.set(name, lead!.tableBase + i));
-    crew.#ports[0]!.holdProcess(false);
-    return crew;
+    const [leader] = await Promise.all(ready);
+    leader!.kernels.forEach((name, i) => pool.#place.set(name, leader!.tableBase + i));
+    pool.#ports[0]!.holdProcess(false);
+    return pool;
   }
 
-  /** Place of a kernel's function, that of one memory's instance, in every worker's function table. */
+  /** The index of a kernel's function for a memory, the same in the function table of every worker. */
   placeOf(kernel: string, memory = 0): number | undefined {
     const place = this.#place.get(kernel);
     return place === undefined ? undefined : place + memory * this.#place.size;
   }
 
-  /** The same place; throws a DeviceError where the module has no such function. */
+  /** As `placeOf`; throws a DeviceError where the module has no such function. */
   knownPlaceOf(kernel: string, memory: number): number {
     const place = this.placeOf(kernel, memory);
     if (place === undefined) throw new DeviceError("unfit", `the kernels' module has no function ${kernel}`);
     return place;
   }
 
-  /** One memory more for all workers, a shared one or the lead's own; returns its number. */
+  /** Adds a memory to all workers, a shared one or one that only the leader has, and returns its number. */
   addMemory(memory: WasmMemory | undefined, pages: number): number {
     if (this.#ended === undefined) for (const port of this.#ports) port.post({ kind: "memory", memory, pages });
     return this.#memories++;
   }
 
-  /** Sends an order to the lead. Does nothing once the crew has ended: the next request says so. */
+  /** Sends an order to the leader. Does nothing once the pool has ended; the next request rejects with the reason. */
   order(order: Order, transfer: readonly ArrayBuffer[] = []): void {
     if (this.#ended === undefined) this.#ports[0]!.post(order, transfer);
   }
 
-  /** Sends a request to the lead, and waits for its answer. */
+  /** Sends a request to the leader and resolves to its answer. */
   request(
     request: Request,
     name: (place: number) => string = () => request.kind,
@@ -75,12 +76,12 @@ export class Crew {
     });
   }
 
-  /** Throws the DeviceError that ended the crew, if one did. */
+  /** Throws the DeviceError that ended the pool, if one did. */
   throwIfEnded(): void {
     if (this.#ended !== undefined) throw again(this.#ended);
   }
 
-  /** Ends all workers; everyone who waits, and whoever asks later, is given `error`. */
+  /** Ends all workers; pending and later requests reject with `error`. */
   end(error: DeviceError): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
@@ -92,7 +93,7 @@ export class Crew {
   #startWorker(start: Start): Promise<Extract<FromWorker, { kind: "ready" }>> {
     const { thread } = start;
     return new Promise((resolve, reject) => {
-      const name = thread === 0 ? "kedge lead" : `kedge helper ${thread}`;
+      const name = thread === 0 ? "kedge leader" : `kedge helper ${thread}`;
       const port = startWorker(
         (data) => {
           const message = data as FromWorker;
@@ -129,7 +130,7 @@ export class Crew {
   }
 }
 
-/** The same error with the stack of whoever is told now. */
+/** A copy of the error with the stack of the current caller. */
 function again(error: DeviceError): DeviceError {
   return new DeviceError(error.kind, error.message, { cause: error });
 }

@@ -1,16 +1,16 @@
-// Whether loading weights ahead pays on this processor. A core that predicts streams well is only disturbed by it (1.6 times
-// slower on Zen 5); one that does not is latency-bound without it. So the device times both on the first program that reads
-// more quantized weights than caches hold, on tensors of its own.
+// Whether implementations that prefetch weights are faster on this processor. A core whose hardware predicts streams well is slowed by
+// software prefetch (1.6 times on Zen 5); one that does not waits for memory without it. So the device times both, on the first
+// program that reads more quantized weights than caches hold, with tensors made for this.
 
 import { isQuantized, type WasmImplementation } from "../../../kernels/index.ts";
 import type { Tensor, TensorRole } from "../device.ts";
 import type { Call, Program } from "../program.ts";
 
-/** Bytes of matrices that are timed at most, and at least: fewer stay in caches. */
+/** Most and fewest bytes of matrices that are timed; fewer stay in caches. */
 const MOST_BYTES = 48 * 2 ** 20;
 const LEAST_BYTES = 12 * 2 ** 20;
 const ROUNDS = 4;
-/** Time with loading ahead over time without it, from which on it is worth its while. */
+/** Prefetch is used if it takes at most 95 % of the time without. */
 const WORTH = 0.95;
 
 /** A program of one-row calls on quantized matrices of `program`, and the tensors made for it; undefined if they are too few. */
@@ -32,7 +32,7 @@ export function streamOf(
       return typeof entry[1] === "number";
     });
     if (matrices.length === 0 || params["rows"] === undefined || numbers.length < Object.keys(params).length) continue;
-    if (!kernel.implementations.some((one) => "wasm" in one && one.isAhead === true)) continue;
+    if (!kernel.implementations.some((one) => "wasm" in one && one.isPrefetching === true)) continue;
     const sizes = kernel.sizes(Object.fromEntries(numbers));
     for (const name of names) {
       if (kernel.buffers[name] === "read" || kernel.buffers[name] === "write") {
@@ -60,12 +60,12 @@ function ownOf({ kernel }: Call, tensors: Readonly<Record<string, Tensor>>): Rec
   );
 }
 
-/** A rank that puts implementations which load ahead last, or first. */
-export function prefetchLast(isLast: boolean): (implementation: WasmImplementation) => number {
-  return ({ isAhead = false }) => (isAhead === isLast ? 1 : 0);
+/** The rank of implementations (see QualifyOptions) that puts those which prefetch last, or else first. */
+export function prefetchRank(isLast: boolean): (implementation: WasmImplementation) => number {
+  return ({ isPrefetching = false }) => (isPrefetching === isLast ? 1 : 0);
 }
 
-/** Times two ways by turns, the first of each not counted; true if the second is worth its while. */
+/** Times two runs by turns, without the first round; true if the second takes less than 95 % of the time of the first. */
 export async function isSecondWorth(
   runs: readonly [() => Promise<unknown>, () => Promise<unknown>],
   now: () => number = () => performance.now(),

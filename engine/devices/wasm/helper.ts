@@ -1,18 +1,18 @@
-// A helper worker: walks programs beside the lead. While it serves, it does not return to its event loop; when another memory is
-// made the lead dismisses it, so that it hears of the memory, makes its instance there, and serves on.
+// A helper of the pool: walks programs with the leader. While it serves it does not return to its event loop. To add a memory,
+// the leader dismisses its helpers, so that each receives the memory, instantiates the kernels on it, and serves again.
 
 import { instantiate, type Instance } from "./instance.ts";
-import { fatal } from "./lead.ts";
+import { fatal } from "./leader.ts";
 import type { Added, Start } from "./messages.ts";
 import type { Port } from "./platform.ts";
 import { takeNotice } from "./shared-memory.ts";
 
-/** Serves until it is ended. */
+/** Serves until the pool ends. */
 export class Helper {
   readonly #start: Start;
   readonly #instance: Instance;
   readonly #parent: Pick<Port, "post">;
-  /** number of the last run, or dismissal, that it took part in */
+  /** number of the last run or dismissal that this helper has seen */
   #seen = 0;
 
   constructor(start: Start, parent: Pick<Port, "post">) {
@@ -24,7 +24,7 @@ export class Helper {
     this.#serve();
   }
 
-  /** Another memory was made, and the lead has dismissed this helper. */
+  /** Adds a memory, after the leader has dismissed this helper. */
   add({ memory }: Added): void {
     const { module, scratch, modules } = this.#start;
     try {

@@ -5,7 +5,7 @@ import { ACTIVATIONS, gatedLinear, linear, type WasmImplementation } from "../..
 import { fittingFor, PLAIN_TRAITS } from "../choose.ts";
 import type { Matrix, Tensor } from "../device.ts";
 import { ProgramBuilder, variable } from "../program.ts";
-import { isSecondWorth, prefetchLast, streamOf } from "./ahead.ts";
+import { isSecondWorth, prefetchRank, streamOf } from "./prefetch.ts";
 
 const tensor = (label: string, length: number): Tensor => ({ label, type: "f32", length, role: "activations" });
 const createTensor = (label: string, _type: "f32", length: number): Tensor => tensor(label, length);
@@ -32,7 +32,7 @@ function choose(first: number, second: number): Promise<boolean> {
   return isSecondWorth([taking(first), taking(second)], () => clock);
 }
 
-describe("loading weights ahead", () => {
+describe("prefetching weights", () => {
   it("is timed on one row of the quantized matrices, and tensors of its own", () => {
     const { program, tensors } = streamOf(programOf("int4", 30 * 2 ** 20), createTensor)!;
     expect(program.calls.map(({ params }) => params["rows"])).toEqual([1, 1]);
@@ -61,8 +61,8 @@ describe("loading weights ahead", () => {
       traits: PLAIN_TRAITS,
       isDeterministic: false,
     });
-    const namesOf = (isAhead: boolean) => {
-      const rank = prefetchLast(!isAhead);
+    const namesOf = (isPrefetching: boolean) => {
+      const rank = prefetchRank(!isPrefetching);
       return [...fitting].sort((a, b) => rank(a) - rank(b)).map(({ name }) => name);
     };
     expect(namesOf(true)[0]).toBe("linear.few-rows.ahead.int8");

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { add, attend, gatedLinear, linear, rmsNorm, type Kernel } from "../../../kernels/index.ts";
 import type { Matrix, Tensor, TensorRole } from "../device.ts";
 import type { Call } from "../program.ts";
-import { memoriesOf, planRoute, type RoutedCall } from "./stations.ts";
+import { memoriesOf, planTransfers, type PlacedCall } from "./transfers.ts";
 
 const LENGTH = 6;
 const MEMORIES = 3;
@@ -24,8 +24,8 @@ const callOf = (kernel: Kernel, buffers: Call["buffers"]): Call => ({
   params: {},
 });
 
-/** A station as the lead is sent it. */
-const station = (end: number, ...copies: number[][]) => [copies.length, end, ...copies.flat()];
+/** A segment as the leader receives it. */
+const segment = (end: number, ...copies: number[][]) => [copies.length, end, ...copies.flat()];
 
 interface Plan {
   readonly tensors: readonly { readonly home: number; readonly isWeights: boolean; readonly replica: number }[];
@@ -76,14 +76,14 @@ function play({ tensors, calls, border }: Plan, isSpread: boolean): (readonly nu
       return isKnown ? firstNumbers(i) : new Float64Array(LENGTH).fill(Number.NaN);
     }),
   );
-  const routed = calls.map(({ memory, buffers, numbers }): RoutedCall => {
+  const placed = calls.map(({ memory, buffers, numbers }): PlacedCall => {
     const [a, b, y] = buffers.map((i) => named[i % named.length]!);
     const sizes = { a: numbers, b: numbers, y: numbers };
     return { call: callOf(add, { a, b, y }), memory: isSpread ? memory : 0, numbers: { sizes } };
   });
   const replay = (from: number, to: number) => {
     for (let i = from; i < to; i++) {
-      const { call, memory } = routed[i]!;
+      const { call, memory } = placed[i]!;
       const arrays = ["a", "b", "y"].map((name) => copies[named.indexOf(call.buffers[name] as Tensor)]![memory]!);
       make(arrays, calls[i]!, i);
     }
@@ -93,12 +93,12 @@ function play({ tensors, calls, border }: Plan, isSpread: boolean): (readonly nu
     [0, middle],
     [middle, calls.length],
   ] as const) {
-    const route = planRoute(routed, from, to, homeOf, replicasOf);
-    if (route === undefined) {
+    const plan = planTransfers(placed, from, to, homeOf, replicasOf);
+    if (plan === undefined) {
       replay(from, to);
       continue;
     }
-    const words = route.words((one) => named.indexOf(one));
+    const words = plan.words((one) => named.indexOf(one));
     let next = from;
     for (let at = 0; at < words.length;) {
       const [count, end] = [words[at]!, words[at + 1]!];
@@ -116,7 +116,7 @@ function play({ tensors, calls, border }: Plan, isSpread: boolean): (readonly nu
   return named.map((one, i) => [...copies[i]![homeOf(one)]!]);
 }
 
-describe("a route", () => {
+describe("a plan of transfers", () => {
   it("gives what the calls give in one memory, whatever lies where", () => {
     assert(
       property(plans, (plan) => {
@@ -128,32 +128,32 @@ describe("a route", () => {
 
   it("is none where everything is in one memory", () => {
     const [x, y] = [tensor("x"), tensor("y")];
-    const routed = [{ call: callOf(add, { a: x, b: x, y }), memory: 1, numbers: { sizes: {} } }];
-    expect(planRoute(routed, 0, 1, () => 1, none)).toBeUndefined();
-    expect(planRoute(routed, 0, 1, () => 0, none)).toBeDefined();
-    expect(planRoute(routed, 1, 1, () => 0, none)).toBeUndefined();
+    const placed = [{ call: callOf(add, { a: x, b: x, y }), memory: 1, numbers: { sizes: {} } }];
+    expect(planTransfers(placed, 0, 1, () => 1, none)).toBeUndefined();
+    expect(planTransfers(placed, 0, 1, () => 0, none)).toBeDefined();
+    expect(planTransfers(placed, 1, 1, () => 0, none)).toBeUndefined();
   });
 
-  it("carries a tensor once, and no more of it than calls use", () => {
+  it("transfers a tensor once, and no more of it than calls use", () => {
     const [x, y, z] = [tensor("x"), tensor("y"), tensor("z")];
     const numbers = { sizes: { a: 2, b: 2, y: 2 } };
-    const routed = [
+    const placed = [
       { call: callOf(add, { a: x, b: x, y }), memory: 0, numbers },
       { call: callOf(add, { a: x, b: y, y: z }), memory: 1, numbers },
       { call: callOf(add, { a: x, b: y, y: z }), memory: 1, numbers },
     ];
     const addresses = new Map([x, y, z].map((one, i) => [one, 100 * i]));
-    const words = planRoute(
-      routed,
+    const words = planTransfers(
+      placed,
       0,
       3,
       () => 0,
       () => [],
     )!.words((one, memory) => addresses.get(one)! + memory);
     expect([...words]).toEqual([
-      ...station(1),
-      ...station(3, [0, 0, 1, 1, 8], [0, 100, 1, 101, 8], [0, 200, 1, 201, 8]),
-      ...station(3, [1, 201, 0, 200, 8]),
+      ...segment(1),
+      ...segment(3, [0, 0, 1, 1, 8], [0, 100, 1, 101, 8], [0, 200, 1, 201, 8]),
+      ...segment(3, [1, 201, 0, 200, 8]),
     ]);
   });
 });

@@ -1,8 +1,8 @@
-// A matrix's rows as the device takes them in: whole panels, a piece at a time, into a staging place in the memory of the matrix, from
-// which all threads pack them to where they belong. One piece is read while the one before it is packed.
+// Loads the rows of a matrix: whole panels, a piece at a time, into a staging area in the memory of the matrix, from which all
+// threads pack them into place. One piece is read while the one before it is packed.
 //
-// Shared memory is written by whoever reads, straight into the staging place, which nobody else touches until the lead is told
-// to pack. Memory of the lead's own gets its pieces by message, in a room that comes back and is used again.
+// A shared memory is written by the caller's thread, straight into the staging area, which no worker touches until it is told to
+// pack. A memory that only the leader has gets its pieces by message, in a buffer that comes back and is used again.
 
 import {
   bytesPerWeight,
@@ -15,13 +15,13 @@ import {
   wordsOf,
 } from "../../../kernels/index.ts";
 import { DeviceError, type MatrixSource } from "../device.ts";
-import type { Crew } from "./crew.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 import type { Memories } from "./memories.ts";
 import type { Place } from "./messages.ts";
 
-/** What taking in a matrix wants of the device. */
-export interface IntakeHost {
-  readonly crew: Crew;
+/** The parts of a device that loading a matrix uses. */
+export interface LoadHost {
+  readonly pool: WorkerPool;
   readonly memories: Memories;
 }
 
@@ -31,7 +31,7 @@ const PIECE_BYTES = 4 << 20;
 const SLACK_BYTES = 64;
 const PACKERS = { int8: "packInt8", int4: "packInt4" } as const;
 
-/** How a source is read: rows at a time, in how many rooms by turns, each of so many bytes. */
+/** How a source is read: `step` rows at a time, into `count` rooms of `byteLength` bytes in turn. */
 interface Rooms {
   readonly step: number;
   readonly count: number;
@@ -45,9 +45,9 @@ function roomsFor({ rows, columns, format }: MatrixSource): Rooms {
   return { step, count: rows > step ? 2 : 1, byteLength };
 }
 
-/** Reads the source and packs it, quantized if it says so, into panels at a place that it takes. */
-export async function takeIn(
-  host: IntakeHost,
+/** Reads the source and packs it, quantized if the source says so, into panels at a newly allocated place. */
+export async function loadMatrix(
+  host: LoadHost,
   source: MatrixSource,
   signal: AbortSignal | undefined,
 ): Promise<Place & { readonly byteLength: number; readonly format: MatrixFormat }> {
@@ -56,8 +56,8 @@ export async function takeIn(
   const format = quantize ?? stored;
   const byteLength = matrixByteLength({ rows, columns, format, layout: "panels" });
   const rooms = roomsFor(source);
-  const beside = rooms.count * rooms.byteLength;
-  const place = memories.take(label, byteLength, { role: "weights", beside });
+  const besides = rooms.count * rooms.byteLength;
+  const place = memories.take(label, byteLength, { role: "weights", besides });
   try {
     await fillPanels(host, source, rooms, place, signal);
   } catch (error) {
@@ -68,7 +68,7 @@ export async function takeIn(
 }
 
 async function fillPanels(
-  { crew, memories }: IntakeHost,
+  { pool, memories }: LoadHost,
   source: MatrixSource,
   { step, count, byteLength: roomBytes }: Rooms,
   { memory, address }: Place,
@@ -78,12 +78,12 @@ async function fillPanels(
   const format = source.quantize ?? stored;
   const packer = isQuantized(format) ? PACKERS[format] : "packStored";
   const kind = isQuantized(format) ? STORED_CODES[stored] : bytesPerWeight(stored);
-  const place = crew.placeOf(packer, memory);
+  const place = pool.placeOf(packer, memory);
   if (place === undefined) throw new DeviceError("failed", `wasm: the module has no function ${packer}`);
   const staging = memories.takeIn(memory, `room to pack "${label}"`, roomBytes * count);
   const shared = memories.shared(memory);
   // an answer, so that nothing is still to be written where others have given the memory back
-  const isReady = shared && crew.request({ kind: "read", memory, address: staging, length: 0, type: "u32" });
+  const isReady = shared && pool.request({ kind: "read", memory, address: staging, length: 0, type: "u32" });
   const rooms = Array.from({ length: count }, (_, i) => ({
     address: staging + i * roomBytes,
     bytes: shared ? new Uint8Array(shared.buffer, staging + i * roomBytes, roomBytes) : new Uint8Array(roomBytes),
@@ -106,7 +106,7 @@ async function fillPanels(
       const record = Uint32Array.of(place, ...words);
       const sent = shared ? undefined : new Uint32Array(room.bytes.buffer);
       const transfer = sent ? [sent.buffer] : [];
-      room.isFree = crew
+      room.isFree = pool
         .request(
           { kind: "pack", memory, record, staging: room.address, words: sent },
           () => `packing "${label}"`,

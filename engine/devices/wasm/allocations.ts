@@ -1,37 +1,38 @@
-// What the device holds and where: tensors and matrices, each at home in one memory; replicas of tensors in the memories of calls
-// that use them; and programs. What moves to another memory leaves the programs that use it without a place, until they run next.
+// The device's allocations: tensors and matrices, each with one home memory; replicas of tensors in the memories of calls that use
+// them; and programs. A buffer that moves to another memory leaves the programs that use it without a place until they run next.
 //
-// With one memory there are no replicas, and nothing ever moves to another.
+// With one memory there are no replicas, and no buffer ever moves to another memory.
 
 import { type DeviceMemory, DeviceError, type Matrix, type Tensor } from "../device.ts";
 import { roundUp } from "./allocator.ts";
-import type { Crew } from "./crew.ts";
+import type { WorkerPool } from "./worker-pool.ts";
 import type { Memories } from "./memories.ts";
 import type { Place } from "./messages.ts";
 import { Patches } from "./patches.ts";
-import { matricesOf, memoriesOf } from "./stations.ts";
+import { matricesOf, memoriesOf } from "./transfers.ts";
 import { type Block, programWords, type WasmProgram } from "./wasm-program.ts";
 
 interface Replica {
   readonly address: number;
   readonly users: Set<WasmProgram>;
 }
-interface Held extends Place {
+interface Allocation extends Place {
   readonly byteLength: number;
-  /** what it is to lie near */
+  /** the buffer whose memory it should share */
   readonly near: Tensor | Matrix | undefined;
-  /** by memory; each as long as it is itself */
+  /** by memory, each of the same byteLength */
   readonly replicas: Map<number, Replica>;
 }
 
-export class Holdings {
-  readonly #crew: Crew;
+/** All tensors, matrices and programs of one device, and their places in memory. */
+export class Allocations {
+  readonly #pool: WorkerPool;
   readonly #memories: Memories;
-  readonly #held = new Map<Tensor | Matrix, Held>();
+  readonly #held = new Map<Tensor | Matrix, Allocation>();
   readonly #programs = new Set<WasmProgram>();
 
-  constructor(crew: Crew, memories: Memories) {
-    this.#crew = crew;
+  constructor(pool: WorkerPool, memories: Memories) {
+    this.#pool = pool;
     this.#memories = memories;
   }
 
@@ -40,16 +41,16 @@ export class Holdings {
     const byteLength = tensor.length * 4;
     const memories = near && [this.of(near).memory];
     const place = this.#memories.take(tensor.label, byteLength, { role: tensor.role, near: memories });
-    this.#crew.order({ kind: "zero", ...place, byteLength });
+    this.#pool.order({ kind: "zero", ...place, byteLength });
     this.#held.set(tensor, { ...place, byteLength, near, replicas: new Map() });
   }
 
-  /** Takes over bytes at a place. */
+  /** Registers a matrix whose bytes are at a place already. */
   addMatrix(matrix: Matrix, place: Place): void {
     this.#held.set(matrix, { ...place, byteLength: matrix.byteLength, near: undefined, replicas: new Map() });
   }
 
-  /** A copy of a matrix, beside it if there is room. */
+  /** A copy of a matrix, in the same memory if there is room. */
   copyMatrix(matrix: Matrix): Matrix {
     const { memory, address, byteLength } = this.of(matrix);
     const to = this.#memories.take(matrix.label, byteLength, { role: "weights", near: [memory] });
@@ -59,7 +60,7 @@ export class Holdings {
     return copy;
   }
 
-  /** Grows or shrinks a tensor; it may come to lie in another memory. */
+  /** Grows or shrinks a tensor, which may move to another memory. */
   resize(tensor: Tensor, length: number): void {
     const held = this.of(tensor);
     const { memory, replicas } = held;
@@ -72,7 +73,7 @@ export class Holdings {
       const patches = new Patches();
       for (const program of this.#programs) if (program.isEncoded) program.moved(tensor, to.address, patches);
       const words = patches.build();
-      if (words.length > 0) this.#crew.order({ kind: "patch", patches: words });
+      if (words.length > 0) this.#pool.order({ kind: "patch", patches: words });
       return;
     }
     this.#displace(tensor);
@@ -86,18 +87,18 @@ export class Holdings {
     }
   }
 
-  /** Where a resized tensor goes: its memory if there is room, or before that the memory of the cache that it is to lie near. */
+  /** The place of a resized tensor: the memory of the tensor that it should be near, or else its own, if there is room. */
   #nextPlace(tensor: Tensor, length: number): Place {
     const { memory, near } = this.of(tensor);
     const byteLength = length * 4;
     if (length < tensor.length) {
-      // what shrinks stays where it is, whatever reserve is left there
+      // a tensor that shrinks stays in its memory, whatever reserve is left there
       const address = this.#memories.tryIn(memory, byteLength, "activations");
       if (address !== undefined) return { memory, address };
     }
     const leader = near && !("columns" in near) ? this.#held.get(near) : undefined;
-    const wish = { role: tensor.role, near: leader ? [leader.memory, memory] : [memory] };
-    return this.#memories.take(tensor.label, byteLength, wish);
+    const request = { role: tensor.role, near: leader ? [leader.memory, memory] : [memory] };
+    return this.#memories.take(tensor.label, byteLength, request);
   }
 
   destroy(buffer: Tensor | Matrix): void {
@@ -109,28 +110,28 @@ export class Holdings {
     this.#memories.free(held, held.byteLength);
   }
 
-  /** Where a tensor or a matrix is at home. Throws a DeviceError where it is not held. */
-  of(buffer: Tensor | Matrix): Held {
+  /** The allocation of a tensor or matrix. Throws a DeviceError where it has none. */
+  of(buffer: Tensor | Matrix): Allocation {
     const held = this.#held.get(buffer);
     if (held !== undefined) return held;
-    this.#crew.throwIfEnded();
+    this.#pool.throwIfEnded();
     throw new DeviceError("failed", `"${buffer.label}" is not of this device, or destroyed`);
   }
 
-  /** Everywhere that new numbers of a tensor must be written: its home and, of weights, the replicas. */
+  /** The places to which new numbers of a tensor must be written: its home and, for weights, the replicas. */
   targetsOf(tensor: Tensor): readonly Place[] {
     const held = this.of(tensor);
     if (tensor.role !== "weights" || held.replicas.size === 0) return [held];
     return [held, ...[...held.replicas].map(([memory, { address }]) => ({ memory, address }))];
   }
 
-  /** Gives a program a place. Throws a DeviceError where it finds no room for itself or for replicas of what it uses. */
+  /** Places a program. Throws a DeviceError where there is no room for it or for the replicas that it needs. */
   addProgram(program: WasmProgram): void {
     this.#place(program);
     this.#programs.add(program);
   }
 
-  /** Sees to it that a program has a place. */
+  /** Places a program unless it is placed. */
   ensurePlaced(program: WasmProgram): void {
     if (program.isEncoded) return;
     program.throwIfMissing();
@@ -161,7 +162,7 @@ export class Holdings {
     this.#programs.clear();
   }
 
-  /** Places a program, if need be where other programs' replicas are: those get theirs anew when they run. */
+  /** Places a program; if there is no room, takes it from the replicas of other programs, which get new ones when they run. */
   #place(program: WasmProgram): void {
     try {
       this.#tryToPlace(program);
@@ -195,11 +196,11 @@ export class Holdings {
         homeOf,
         addressIn: (buffer, memory) => this.#addressIn(buffer, memory),
         replicasOf: (tensor) => this.of(tensor).replicas.keys(),
-        placeOf: (kernel, memory) => this.#crew.knownPlaceOf(kernel, memory),
+        placeOf: (kernel, memory) => this.#pool.knownPlaceOf(kernel, memory),
       });
       for (const [memory, data] of written) {
         const { address } = blocks.get(memory)!;
-        this.#crew.order({ kind: "write", memory, address, data }, [data.buffer as ArrayBuffer]);
+        this.#pool.order({ kind: "write", memory, address, data }, [data.buffer as ArrayBuffer]);
       }
     } catch (error) {
       program.leave();
@@ -221,12 +222,12 @@ export class Holdings {
         if (!users.delete(program) || users.size > 0) continue;
         replicas.delete(memory);
         this.#memories.free({ memory, address }, byteLength);
-        this.#reroute(buffer);
+        this.#replanTransfers(buffer);
       }
     }
   }
 
-  /** Sees to it that a program finds a tensor in a memory. */
+  /** Makes a replica of a tensor in a memory unless it is there, for the use of a program. */
   #replicate(tensor: Tensor, memory: number, user: WasmProgram): void {
     const held = this.of(tensor);
     if (held.memory === memory) return;
@@ -234,8 +235,8 @@ export class Holdings {
     if (!replica) {
       replica = { address: this.#memories.takeIn(memory, tensor.label, held.byteLength), users: new Set() };
       held.replicas.set(memory, replica);
-      this.#reroute(tensor);
-      // what else there is to carry, programs carry
+      this.#replanTransfers(tensor);
+      // the other replicas are filled by the transfers of programs
       if (tensor.role === "weights") this.#copy(held, { memory, address: replica.address }, held.byteLength);
     }
     replica.users.add(user);
@@ -248,7 +249,7 @@ export class Holdings {
     throw new DeviceError("failed", `"${buffer.label}" lies in memory ${held.memory}, and is wanted in ${memory}`);
   }
 
-  /** Moves the matrices of a call to one memory unless they are: to that of one of them, or where there is room for all. */
+  /** Moves the matrices of a call into one memory: that of one of them, or else one with room for all. */
   #gather(matrices: readonly Matrix[]): void {
     const homes = new Set(matrices.map((matrix) => this.of(matrix).memory));
     if (homes.size < 2) return;
@@ -269,8 +270,8 @@ export class Holdings {
     moveTo(matrices, this.#memories.take(label, bytesTogether(matrices), { role: "weights" }));
   }
 
-  /** Moves the numbers that fit, the rest are zeros, and gives back where they were. */
-  #move(buffer: Tensor | Matrix, held: Held, to: Place, byteLength: number): void {
+  /** Moves a buffer: copies the bytes that fit, zeros the rest, and frees the old place. */
+  #move(buffer: Tensor | Matrix, held: Allocation, to: Place, byteLength: number): void {
     const kept = Math.min(held.byteLength, byteLength);
     this.#copy(held, to, kept, byteLength - kept);
     this.#memories.free(held, held.byteLength);
@@ -280,27 +281,27 @@ export class Holdings {
 
   /** Copies bytes, and zeros what follows them. */
   #copy({ memory, address }: Place, to: Place, byteLength: number, zeros = 0): void {
-    this.#crew.order({ kind: "move", from: { memory, address }, to, byteLength, zeros });
+    this.#pool.order({ kind: "move", from: { memory, address }, to, byteLength, zeros });
   }
 
-  #dropReplicas({ byteLength, replicas }: Held): void {
+  #dropReplicas({ byteLength, replicas }: Allocation): void {
     for (const [memory, { address }] of replicas) this.#memories.free({ memory, address }, byteLength);
     replicas.clear();
   }
 
-  /** Weights have other replicas than before: who writes them must carry them elsewhere. */
-  #reroute(buffer: Tensor | Matrix): void {
+  /** Makes programs that use these weights plan their transfers anew, because the replicas have changed. */
+  #replanTransfers(buffer: Tensor | Matrix): void {
     if (!("role" in buffer) || buffer.role !== "weights") return;
-    for (const program of this.#programs) if (program.uses(buffer)) program.reroute();
+    for (const program of this.#programs) if (program.uses(buffer)) program.replanTransfers();
   }
 
-  /** A buffer is elsewhere now: programs that use it are placed anew before they run. */
+  /** Takes programs that use a buffer out of memory, because the buffer has moved; they are placed again before they run. */
   #displace(buffer: Tensor | Matrix): void {
     for (const program of this.#programs) if (program.uses(buffer)) this.#unplace(program);
   }
 }
 
-/** Bytes that matrices take side by side. */
+/** Bytes of matrices that follow each other. */
 function bytesTogether(matrices: readonly Matrix[]): number {
   return matrices.reduce((sum, { byteLength }) => sum + roundUp(byteLength), 0);
 }
