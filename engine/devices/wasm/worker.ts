@@ -1,7 +1,7 @@
 // The entry of the workers, built to dist/wasm-worker.js. The first message makes this worker the leader, which carries out the
 // device's orders and computes as thread 0, or a helper, whose only further messages are added memories.
 
-import { Helper } from "./helper.ts";
+import { Helper } from "./helper-worker.ts";
 import { Leader } from "./leader.ts";
 import type { Added, ToWorker } from "./messages.ts";
 import { openParent } from "./platform.ts";
