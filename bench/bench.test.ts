@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { memoryBound, spreadOf, table, type Measured } from "./report.ts";
+import { spreadOf } from "kedge/timing";
+import { memoryBound, table, type Measured } from "./report.ts";
 
 const bench = (...args: readonly string[]) =>
   spawnSync(process.execPath, ["dist/bench.js", ...args], { encoding: "utf8", timeout: 100_000 });

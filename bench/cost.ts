@@ -4,6 +4,7 @@
 //
 // Prompts are arbitrary tokens with a line break after each 12: what they say does not change how long they take.
 
+import { spreadOf, type Spread } from "kedge/timing";
 import { existsSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { basename, resolve } from "node:path";
@@ -20,7 +21,6 @@ import {
 } from "kedge";
 import { chooseDevice, type DeviceName } from "kedge/devices";
 import manifest from "../package.json" with { type: "json" };
-import { spreadOf, type Spread } from "./report.ts";
 
 const USAGE =
   "usage: npm run bench -- cost [MODEL_DIR … --device wasm,webgpu --rounds 5 --tokens 32 --contexts 256,1024,4096,8192 --json]";

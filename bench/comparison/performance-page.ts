@@ -1,6 +1,6 @@
 // docs/performance.md: what was measured, as Markdown between two marks; the prose around them is written by hand.
 
-import { spreadOf, type Spread } from "../report.ts";
+import { spreadOf, type Spread } from "kedge/timing";
 import { judgeWork, type Medians, type Verdict } from "./goals.ts";
 import type { Circumstances, MeasuredEntrant, MeasuredWork, Measurements } from "./measured.ts";
 import { WORKS, type Work } from "./works.ts";

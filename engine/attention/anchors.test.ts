@@ -7,8 +7,6 @@ import {
   anchorsWithIds,
   lineBreakTokenIds,
   marksOf,
-  segmentsOf,
-  tokensPerAnchor,
   type TokenTexts,
 } from "./anchors.ts";
 
@@ -69,14 +67,6 @@ describe("segments", () => {
   it("end with their anchor", () => {
     const tokens = [5, 5, 0, 0, 5];
     expect([...marksOf(tokens, isAnchor)]).toEqual([0, 0, 1, 3, 4]);
-    expect(segmentsOf(tokens, isAnchor)).toEqual([
-      { begin: 0, end: 3, isFinished: true },
-      { begin: 3, end: 4, isFinished: true },
-      { begin: 4, end: 5, isFinished: false },
-    ]);
-    expect(tokensPerAnchor(marksOf(tokens, isAnchor))).toBe(2.5);
-    expect([[0, 0], []].map((marks) => tokensPerAnchor(marks))).toEqual([Infinity, Infinity]);
-    expect(segmentsOf([], isAnchor)).toEqual([]);
   });
 
   it("go on where a sequence stood: any chunks give the marks of the whole", () => {
@@ -92,11 +82,11 @@ describe("segments", () => {
           const head = marksOf(tokens.slice(0, cut), chooser);
           const segment = head.reduce((count, mark) => count + (mark & 1), 0);
           expect([...head, ...marksOf(tokens.slice(cut), chooser, { position: cut, segment })]).toEqual([...whole]);
-          const segments = segmentsOf(tokens, chooser);
-          expect(segments.flatMap(({ begin, end }) => tokens.slice(begin, end))).toEqual(tokens);
-          for (const [i, { begin, end, isFinished }] of segments.entries()) {
-            expect([...whole.slice(begin, end)].map((mark) => mark >> 1)).toEqual(Array(end - begin).fill(i));
-            expect((whole[end - 1]! & 1) === 1).toBe(isFinished);
+          let count = 0;
+          for (const [i, mark] of whole.entries()) {
+            const ends = chooser(tokens[i]!, i);
+            expect(mark).toBe(2 * count + Number(ends));
+            count += Number(ends);
           }
         },
       ),

@@ -12,13 +12,6 @@ export interface TokenTexts {
   tokenBytes(id: number): Uint8Array;
 }
 
-/** Tokens begin..end of a sequence (half-open); a finished segment's last token is its anchor. */
-export interface Segment {
-  readonly begin: number;
-  readonly end: number;
-  readonly isFinished: boolean;
-}
-
 /** Where a sequence goes on: the next token's position, and the segment that it belongs to. */
 export interface SequencePlace {
   readonly position: number;
@@ -103,24 +96,4 @@ export function marksOf(
     segment = segmentAfter(mark);
   }
   return marks;
-}
-
-/** The segments of a list of tokens from its beginning, in order: they cover it without gaps, and none is empty. */
-export function segmentsOf(tokens: ArrayLike<number>, isAnchor: LineAnchorChooser): Segment[] {
-  const segments: Segment[] = [];
-  let begin = 0;
-  for (let i = 0; i < tokens.length; i++) {
-    const isFinished = isAnchor(tokens[i]!, i);
-    if (!isFinished && i + 1 < tokens.length) continue;
-    segments.push({ begin, end: i + 1, isFinished });
-    begin = i + 1;
-  }
-  return segments;
-}
-
-/** Tokens per anchor of a sequence with these marks: how much anchor attention shrinks its cache. Infinity without anchors. */
-export function tokensPerAnchor(marks: ArrayLike<number>): number {
-  let anchors = 0;
-  for (let i = 0; i < marks.length; i++) anchors += marks[i]! & 1;
-  return anchors === 0 ? Infinity : marks.length / anchors;
 }

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AttentionPattern } from "./pattern.ts";
-import { gini, massOfLargest, sparsityOf, sparsityOfLayers } from "./sparsity.ts";
+import { gini, massOfLargest, sparsityOf } from "./sparsity.ts";
 import { quantile, summarize } from "./summary.ts";
 
 const weights = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 60 });
@@ -91,16 +91,10 @@ describe("a layer's sparsity", () => {
     expect(late.gini!.max).toBe(0);
   });
 
-  it("comes together by head and over layers", () => {
+  it("comes together by head", () => {
     const one = sparsityOf(pattern, { minKeys: 2 });
     expect(one.heads[1]!.gini!.mean).toBeCloseTo((0.5 + 2 / 3 + 0.45) / 3, 12);
     expect(one.gini!.mean).toBeCloseTo((0.8 / 3 + 0.5 + 2 / 3 + 0.45) / 6, 12);
-    const even: AttentionPattern = { shape: [1, 1, 4], data: [1, 1, 1, 1] };
-    const all = sparsityOfLayers([pattern, even], { minKeys: 2 });
-    expect(all.gini!.count).toBe(7);
-    expect(all.gini!.mean).toBeCloseTo((6 * one.gini!.mean) / 7, 12);
-    expect(all.topMass!.max).toBeCloseTo(1, 12);
-    expect(all.layers.map(({ heads }) => heads.length)).toEqual([2, 1]);
   });
 
   it.each<[string, AttentionPattern, Parameters<typeof sparsityOf>[1], string]>([

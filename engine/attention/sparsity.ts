@@ -66,18 +66,3 @@ export function sparsityOf(pattern: AttentionPattern, options: RowOptions = {}):
     heads: Array.from({ length: heads }, (_, head) => part(head * rows, (head + 1) * rows)),
   };
 }
-
-/** Sparsity of a model: each layer, and all rows of all layers together. */
-export interface ModelSparsity extends Sparsity {
-  readonly layers: readonly LayerSparsity[];
-}
-
-/** Sparsity of the patterns of several layers. `minKeys` is {@link STUDIED_KEYS} unless told. */
-export function sparsityOfLayers(patterns: readonly AttentionPattern[], options: RowOptions = {}): ModelSparsity {
-  const layers = patterns.map((pattern) => sparsityOf(pattern, options));
-  return {
-    gini: summarize(layers.flatMap(({ giniOfRows }) => [...giniOfRows])),
-    topMass: summarize(layers.flatMap(({ topMassOfRows }) => [...topMassOfRows])),
-    layers,
-  };
-}

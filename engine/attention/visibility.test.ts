@@ -5,7 +5,7 @@ import { fileSource, openSafetensors } from "../../loaders/index.ts";
 import { goldenPath } from "../../tests/support/goldens.ts";
 import { policies, type CachePolicy } from "../cache/policies/index.ts";
 import { segmentAfter } from "./anchors.ts";
-import { cacheCourse, droppable, resolveRule, survivors, visibleKeys, type VisibilityRule } from "./visibility.ts";
+import { resolveRule, survivors, type VisibilityRule } from "./visibility.ts";
 
 /** Marks of a sequence whose anchors are given. */
 function marksFrom(isAnchor: ArrayLike<boolean | number>): Uint32Array {
@@ -27,7 +27,7 @@ function simulate(rule: VisibilityParams, marks: Uint32Array, chunk = 1) {
     for (let position = begin; position < end; position++) alive.push(position);
     const keys = { positions: alive, marks: alive.map((key) => marks[key]!) };
     for (let position = begin; position < end; position++) {
-      seen.push(Array.from(visibleKeys(rule, keys, { position, mark: marks[position]! }), (key) => alive[key]!));
+      seen.push(alive.filter((key) => isVisible(rule, position, marks[position]!, key, marks[key]!)));
     }
     const next = { position: end, segment: segmentAfter(marks[end - 1]!) };
     alive = Array.from(survivors(rule, keys, next), (key) => alive[key]!);
@@ -81,18 +81,6 @@ describe("dropping what no later query can see", () => {
     );
   });
 
-  it("splits the list in two", () => {
-    fc.assert(
-      fc.property(rules, sequences, fc.boolean(), (rule, marks, keepsAnchors) => {
-        const keys = { positions: range(marks.length), marks };
-        const next = { position: marks.length, segment: segmentAfter(marks.at(-1)!), keepsAnchors };
-        const [gone, kept] = [droppable(rule, keys, next), survivors(rule, keys, next)];
-        expect([...gone, ...kept].sort((a, b) => a - b)).toEqual(range(marks.length));
-        if (keepsAnchors) for (const key of gone) expect(marks[key]! & 1).toBe(0);
-      }),
-    );
-  });
-
   it("keeps a segment until its anchor has been processed, then the anchor alone", () => {
     // a b | c d e | f     with | an anchor
     const marks = marksFrom([0, 0, 1, 0, 0, 0, 1, 0]);
@@ -114,19 +102,6 @@ describe("dropping what no later query can see", () => {
     const rule = { ...DENSE, window: 2 };
     expect([...survivors(rule, keys, { position: 6, segment: 2 })]).toEqual([5]);
     expect([...survivors(rule, keys, { position: 6, segment: 2, keepsAnchors: true })]).toEqual([0, 2, 5]);
-  });
-
-  it("counts the keys along the way", () => {
-    const marks = marksFrom([0, 0, 1, 0, 0, 0, 1, 0]);
-    const course = cacheCourse(resolveRule({ segmented: true }), marks);
-    expect([...course.during]).toEqual([1, 2, 3, 3, 4, 5, 6, 4]);
-    expect([...course.after]).toEqual([1, 2, 2, 3, 4, 5, 3, 4]);
-    expect(cacheCourse({ ...DENSE, window: 2 }, marks, true).after.at(-1)).toBe(3);
-    fc.assert(
-      fc.property(rules, sequences, (rule, any) => {
-        expect([...cacheCourse(rule, any).after]).toEqual(simulate(rule, any).left.map((keys) => keys.length));
-      }),
-    );
   });
 });
 

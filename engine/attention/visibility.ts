@@ -1,11 +1,11 @@
 // Which keys a query sees, and which no query to come can see any more: those the cache may drop without changing a result.
 //
-// Invariant: a key that some later query of the sequence can see is never droppable, and a key that is not droppable is seen
+// Invariant: a key that some later query of the sequence can see is never dropped, and a key that is not dropped is seen
 // by the very next query unless that is an anchor whose rule hides other anchors. So token by token with eviction, chunk by
 // chunk, and a whole prefill under the mask all see the same keys.
 
 import { DENSE, isVisible, type VisibilityParams } from "../../kernels/index.ts";
-import { segmentAfter, type SequencePlace } from "./anchors.ts";
+import type { SequencePlace } from "./anchors.ts";
 
 /** Keys of a sequence, in order of position. */
 export interface KeyList {
@@ -63,75 +63,22 @@ export function resolveRule(asked: VisibilityRule = {}, anchors: AnchorSettings 
   };
 }
 
-/** Indices, ascending, of the keys that a query sees. `query` is its position and mark. */
-export function visibleKeys(
-  rule: VisibilityParams,
-  keys: KeyList,
-  query: { readonly position: number; readonly mark: number },
-): Uint32Array {
-  const { positions, marks } = keys;
-  return indicesWhere(positions.length, (key) =>
-    isVisible(rule, query.position, query.mark, positions[key]!, marks[key]!),
-  );
-}
-
 /**
- * Indices, ascending, of the keys that no query from `next` on can see, whatever tokens come. To be asked once the last
- * token of the list has been processed: an anchor still sees the segment that it closes.
+ * Indices, ascending, of the keys that some query from `next` on may see; all others can be dropped, whatever tokens come. To be asked
+ * once the last token of the list has been processed: an anchor still sees the segment that it closes.
  *
  * What is hidden from a query that is no anchor at the next place is hidden for good: distances and segments only grow, and
  * such a query sees all that an anchor at its place sees, and more.
  */
-export function droppable(rule: VisibilityParams, keys: KeyList, next: NextQuery): Uint32Array {
-  return indicesWhere(keys.positions.length, (key) => !isNeeded(rule, keys, key, next));
-}
-
-/** Indices, ascending, of the keys that are not {@link droppable}. */
 export function survivors(rule: VisibilityParams, keys: KeyList, next: NextQuery): Uint32Array {
-  return indicesWhere(keys.positions.length, (key) => isNeeded(rule, keys, key, next));
-}
-
-/** Keys that a cache holds while it processes a sequence token by token under a rule. */
-export interface CacheCourse {
-  /** [tokens] keys while each token is processed, its own among them */
-  readonly during: Uint32Array;
-  /** [tokens] keys left after each token, once the droppable ones are gone */
-  readonly after: Uint32Array;
-}
-
-/** How many keys are alive along a sequence with these marks [tokens], token by token: a cache's size without running a model. */
-export function cacheCourse(rule: VisibilityParams, marks: ArrayLike<number>, keepsAnchors = false): CacheCourse {
-  const during = new Uint32Array(marks.length);
-  const after = new Uint32Array(marks.length);
-  const [positions, alive]: [number[], number[]] = [[], []];
-  const keys: KeyList = { positions, marks: alive };
-  for (let position = 0; position < marks.length; position++) {
-    const mark = marks[position]!;
-    positions.push(position);
-    alive.push(mark);
-    during[position] = positions.length;
-    const next = { position: position + 1, segment: segmentAfter(mark), keepsAnchors };
-    let kept = 0;
-    for (let key = 0; key < positions.length; key++) {
-      if (!isNeeded(rule, keys, key, next)) continue;
-      positions[kept] = positions[key]!;
-      alive[kept++] = alive[key]!;
-    }
-    positions.length = alive.length = kept;
-    after[position] = kept;
-  }
-  return { during, after };
+  const indices = new Uint32Array(keys.positions.length);
+  let count = 0;
+  for (let key = 0; key < indices.length; key++) if (isNeeded(rule, keys, key, next)) indices[count++] = key;
+  return indices.slice(0, count);
 }
 
 function isNeeded(rule: VisibilityParams, { positions, marks }: KeyList, key: number, next: NextQuery): boolean {
   const mark = marks[key]!;
   if (next.keepsAnchors === true && (mark & 1) === 1) return true;
   return isVisible(rule, next.position, 2 * next.segment, positions[key]!, mark);
-}
-
-function indicesWhere(length: number, holds: (index: number) => boolean): Uint32Array {
-  const indices = new Uint32Array(length);
-  let count = 0;
-  for (let index = 0; index < length; index++) if (holds(index)) indices[count++] = index;
-  return indices.slice(0, count);
 }

@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_MAX_TOKENS, stopScanner, StopRules, type StopOptions } from "./stop.ts";
+import { DEFAULT_MAX_TOKENS, StopRules, type StopOptions } from "./stop.ts";
+
+const stopScanner = (stop: readonly string[]) => new StopRules({ stop }, 1, 1).scanner();
 
 /** What comes out piece by piece, the end included. */
 function scan(stops: readonly string[], chunks: readonly string[]): { pieces: string[]; stop: string | undefined } {

@@ -107,7 +107,7 @@ export class StopScanner {
   #held = "";
   #stop: string | undefined;
 
-  /** @param patterns from `StopRules`; use `stopScanner` to make one by itself */
+  /** @param patterns from `StopRules` */
   constructor(patterns: readonly Pattern[]) {
     this.#patterns = patterns;
     this.#matched = patterns.map(() => 0);
@@ -154,9 +154,4 @@ export class StopScanner {
     }
     return complete;
   }
-}
-
-/** A scanner for these stop strings. Throws RangeError if one is empty or not well-formed. */
-export function stopScanner(stops: readonly string[]): StopScanner {
-  return new StopScanner(compileAll(stops));
 }

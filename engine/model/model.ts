@@ -3,7 +3,6 @@
 import {
   StreamDecoder,
   UnsupportedError,
-  type ChatMessage,
   type ChatOptions,
   type ModelConfig,
   type Tokenizer,
@@ -15,6 +14,7 @@ import type { Device } from "../devices/device.ts";
 import { collect, generate, type Generation } from "../generate/generate.ts";
 import type { Piece, MakeTextStream } from "../generate/rows.ts";
 import type { WatchableDecoder } from "../generate/decoder.ts";
+import { isTokens } from "../generate/prompt-tokens.ts";
 import { score, type Score } from "../generate/score.ts";
 import { checkOptions } from "../options.ts";
 import type { AnchoredMessage } from "../prompt-anchoring/chat-anchors.ts";
@@ -342,8 +342,4 @@ function withoutStrengths(prompt: Prompt | PromptWithAnchors): PromptWithAnchors
     typeof anchor === "string" ? anchor : { ...anchor, strength: undefined, group: undefined },
   );
   return { prompt: own, anchors: plain };
-}
-
-function isTokens(prompt: readonly number[] | readonly ChatMessage[]): prompt is readonly number[] {
-  return prompt.every((item) => typeof item === "number");
 }

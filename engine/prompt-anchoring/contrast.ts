@@ -51,13 +51,6 @@ export function logSumExp(logits: ArrayLike<number>, row: string): number {
   return max + Math.log(sum);
 }
 
-/** Turns logits [vocabSize] into log-probabilities, in place. Throws like {@link logSumExp}. */
-export function logSoftmax(logits: Float32Array, row = "logits"): Float32Array {
-  const whole = logSumExp(logits, row);
-  for (let token = 0; token < logits.length; token++) logits[token] = logits[token]! - whole;
-  return logits;
-}
-
 /** Writes the probabilities of logits [vocabSize] to `out`, for strength functions. Throws like {@link logSumExp}. */
 export function softmax(logits: ArrayLike<number>, out: Float32Array, row = "logits"): Float32Array {
   const whole = logSumExp(logits, row);
@@ -213,13 +206,11 @@ function factorOf(
 /**
  * Which second prompt a run is contrasted with, in each paper's own parameter.
  *
- * - `anchoring`: the anchors masked; strength w (arXiv 2408.09121)
  * - `guidance`, classifier-free guidance: the prompt removed; scale γ, 1 is plain (arXiv 2306.17806)
  * - `negative-prompt`: another prompt, whose ways are to be avoided, in place of the removed one; scale γ (the same paper)
  * - `context`, context-aware decoding: the context removed, the question kept; alpha α, 0 is plain (arXiv 2305.14739)
  */
 export type Contrast =
-  | { readonly method: "anchoring"; readonly strength: number }
   | { readonly method: "guidance"; readonly scale: number }
   | { readonly method: "negative-prompt"; readonly scale: number }
   | { readonly method: "context"; readonly alpha: number };
@@ -235,8 +226,6 @@ export function contrastStrength(contrast: Contrast): number {
 
 function strengthOf(contrast: Contrast): number {
   switch (contrast.method) {
-    case "anchoring":
-      return contrast.strength;
     case "guidance":
     case "negative-prompt":
       return contrast.scale;
@@ -246,20 +235,4 @@ function strengthOf(contrast: Contrast): number {
       contrast satisfies never;
       throw new RangeError(`there is no method ${JSON.stringify(contrast)} of contrast`);
   }
-}
-
-/**
- * Classifier-free guidance, in place (arXiv 2306.17806): log p_without + γ · (log p - log p_without), with `without` the logits
- * of a row that lacks the prompt, as far as the text generated since. For a negative prompt give its row as `without`.
- */
-export function guide(logits: Float32Array, without: ArrayLike<number>, scale: number): Float32Array {
-  return combine(logits, [without], [contrastStrength({ method: "guidance", scale })]);
-}
-
-/**
- * Context-aware decoding, in place (arXiv 2305.14739): (1 + α) · l - α · l_without, with `without` the logits of a row
- * that has the question but not the context. The paper uses α = 0.5 for summaries and 1 where the context contradicts what the model knows.
- */
-export function heedContext(logits: Float32Array, without: ArrayLike<number>, alpha: number): Float32Array {
-  return combine(logits, [without], [contrastStrength({ method: "context", alpha })]);
 }

@@ -94,16 +94,6 @@ function noteOf(standIn: StandIn, named: (token: number) => string, dim: number)
   }
 }
 
-/** One group's masked row. */
-export interface MaskedRow {
-  /** [length]; at masked places the stand-in's token, or the prompt's own where the stand-in is no token */
-  readonly tokens: readonly number[];
-  /** places whose embedding is the stand-in's, ascending, apart */
-  readonly masked: readonly Span[];
-  /** the first of them: before it the row is the prompt, so that keys and values can be shared */
-  readonly firstMasked: number;
-}
-
 /** What {@link maskedRows} may be told. */
 export interface MaskOptions {
   /**
@@ -114,7 +104,7 @@ export interface MaskOptions {
 }
 
 /**
- * The masked row of each group. With `collapse`, spans that touch stay two stand-ins; spans that overlap are one.
+ * The tokens of each group's masked row: at masked places the stand-in's, or the prompt's own where the stand-in is no token. With `collapse`, spans that touch stay two stand-ins; spans that overlap are one.
  *
  * @param ids the prompt's tokens
  *
@@ -125,11 +115,10 @@ export function maskedRows(
   groups: readonly { readonly tokens: readonly Span[] }[],
   standIn: StandIn,
   { collapse = false }: MaskOptions = {},
-): MaskedRow[] {
+): number[][] {
   return groups.map(({ tokens: spans }, group) => {
     if (spans.length === 0) throw new RangeError(`group ${group} masks 0 tokens; it needs at least 1`);
     const tokens: number[] = [];
-    const masked: { begin: number; end: number }[] = [];
     let done = 0;
     for (const { begin, end } of mergeSpans(spans)) {
       if (!(Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin < end && end <= ids.length)) {
@@ -138,14 +127,12 @@ export function maskedRows(
         );
       }
       tokens.push(...ids.slice(done, begin));
-      const at = tokens.length;
       for (const id of ids.slice(begin, collapse ? begin + 1 : end)) {
         tokens.push(standIn.kind === "token" ? standIn.token : id);
       }
-      masked.push({ begin: at, end: tokens.length });
       done = end;
     }
     tokens.push(...ids.slice(done));
-    return { tokens, masked, firstMasked: masked[0]!.begin };
+    return tokens;
   });
 }

@@ -1,6 +1,7 @@
 // From a prompt and what to hold on to, to the rows that it is decoded against.
 
 import type { ChatMessage, ChatOptions, EncodeOptions, Tokenizer } from "../../loaders/index.ts";
+import { isTokens } from "../generate/prompt-tokens.ts";
 import { anchorChat, type AnchoredMessage } from "./chat-anchors.ts";
 import { contrastStrength } from "./contrast.ts";
 import type { ContrastPlan } from "./contrast-decoder.ts";
@@ -103,7 +104,7 @@ export async function planAnchoring(
   const masked = maskedRows(read.ids, groups, { kind: "token", token: asToken }, { collapse });
   const isNeeded = needsMaskedRows(groups);
   const rows = groups.flatMap((group, i) =>
-    isNeeded[i] ? [{ prompt: masked[i]!.tokens, strength: group.strength!, anchors: group.tokens }] : [],
+    isNeeded[i] ? [{ prompt: masked[i]!, strength: group.strength!, anchors: group.tokens }] : [],
   );
   return { ids: read.ids, plan: { prompt: read.ids, rows, schedule, recentQueries, vectors: vectors.data() } };
 }
@@ -172,10 +173,6 @@ function placed(
   const needsOffsets = anchors.some((anchor) => typeof anchor === "string" || !("tokens" in anchor));
   if (!needsOffsets) return { ids: tokenizer.encode(text, options), anchors };
   return { ...tokenizer.encodeWithOffsets(text, options), text, anchors };
-}
-
-function isTokens(prompt: readonly number[] | readonly AnchoredMessage[]): prompt is readonly number[] {
-  return prompt.every((item) => typeof item === "number");
 }
 
 function needed(tokenizer: Tokenizer | null): Tokenizer {

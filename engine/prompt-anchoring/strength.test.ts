@@ -7,10 +7,9 @@ const share = (recent: number, fair = 0.25) => ({ total: recent, recent, fair })
 const stepOf = (...shares: ReturnType<typeof share>[]) => ({ generated: 5, probabilities: [1], shares });
 
 describe("needsMaskedRows", () => {
-  it("skips the constant 1, of the group or of the run", () => {
+  it("skips the constant 1, which is the default", () => {
     const groups = [{ strength: 1 }, { strength: 1.25 }, { strength: 0 }, { strength: () => 1 }, {}];
     expect(needsMaskedRows(groups)).toEqual([false, true, true, true, false]);
-    expect(needsMaskedRows(groups, 1.3)).toEqual([false, true, true, true, true]);
     expect(() => needsMaskedRows([{}, { strength: NaN }])).toThrow("the strength of group 1 is NaN");
   });
 });
@@ -113,12 +112,12 @@ describe("createShareMeter", () => {
     expect(meter.shares[1]!.total).toBeCloseTo(1 / 6, 12);
   });
 
-  it("leaves out leading tokens, and queries that see nothing of the prompt", () => {
-    const meter = createShareMeter({ groups: [{ tokens: [{ begin: 0, end: 2 }] }], promptTokens: 5, skip: 1 });
-    expect(meter.shares[0]!.fair).toBe(0.25);
-    meter.add([0.9, 0.05, 0, 0.05, 0]);
+  it("leaves out queries that see nothing of the prompt", () => {
+    const meter = createShareMeter({ groups: [{ tokens: [{ begin: 0, end: 2 }] }], promptTokens: 5 });
+    expect(meter.shares[0]!.fair).toBe(0.4);
+    meter.add([0.25, 0.25, 0, 0.5, 0]);
+    meter.add([0, 0, 0, 0, 0, 1]);
     expect(meter.shares[0]!.recent).toBe(0.5);
-    meter.add([1, 0, 0, 0, 0, 0]);
     expect(meter.shares[0]!.total).toBe(0.5);
   });
 
@@ -142,9 +141,6 @@ describe("createShareMeter", () => {
   it("refuses what does not fit", () => {
     expect(() => createShareMeter({ groups, promptTokens: 4 })).toThrow("group 1 has tokens 4..5; the prompt has 4");
     expect(() => createShareMeter({ groups, promptTokens: 8, window: 0 })).toThrow("the window of recent queries is 0");
-    expect(() => createShareMeter({ groups, promptTokens: 8, skip: 8 })).toThrow(
-      "8 tokens cannot be left out of a prompt of 8",
-    );
     expect(() => createShareMeter({ groups, promptTokens: 8 }).add([1])).toThrow("attention over 1 keys");
   });
 });

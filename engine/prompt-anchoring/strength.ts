@@ -47,13 +47,10 @@ export function checkStrength(strength: unknown, what: string): Strength {
 /**
  * Which groups need a masked row, by group. Not those of constant strength 1, whose term in the formula is 0 in every
  * schedule; one with a function does even while that returns 1, because its row must have seen every token.
- * `strength` serves the groups that name none. Throws RangeError on a strength that is not a number.
+ * A group without a strength counts as one of strength 1. Throws RangeError on a strength that is not a number.
  */
-export function needsMaskedRows(
-  groups: readonly { readonly strength?: Strength | undefined }[],
-  strength = 1,
-): boolean[] {
-  return groups.map((group, i) => checkStrength(group.strength ?? strength, `group ${i}`) !== 1);
+export function needsMaskedRows(groups: readonly { readonly strength?: Strength | undefined }[]): boolean[] {
+  return groups.map(({ strength = 1 }, i) => checkStrength(strength, `group ${i}`) !== 1);
 }
 
 /** True if one of the strengths is a function that reads `shares`. */
@@ -137,8 +134,6 @@ export interface ShareMeterOptions {
   readonly promptTokens: number;
   /** queries that "recent" covers; 8 by default */
   readonly window?: number | undefined;
-  /** leading tokens left out of prompt and groups alike, for models whose first token draws most of all attention; 0 by default */
-  readonly skip?: number | undefined;
 }
 
 /** Keeps account of the attention that groups receive. */
@@ -153,12 +148,9 @@ export interface ShareMeter {
 }
 
 /** A meter of attention shares: memory and time are in proportion to the prompt and the window. Throws RangeError on ranges outside the prompt. */
-export function createShareMeter({ groups, promptTokens, window = 8, skip = 0 }: ShareMeterOptions): ShareMeter {
+export function createShareMeter({ groups, promptTokens, window = 8 }: ShareMeterOptions): ShareMeter {
   if (!(Number.isInteger(window) && window > 0)) {
     throw new RangeError(`the window of recent queries is ${window}: it must be a whole number above 0`);
-  }
-  if (!(Number.isInteger(skip) && skip >= 0 && skip < promptTokens)) {
-    throw new RangeError(`${skip} tokens cannot be left out of a prompt of ${promptTokens}`);
   }
   const members = groups.map(({ tokens }, group) => {
     const inGroup = new Uint8Array(promptTokens);
@@ -168,10 +160,10 @@ export function createShareMeter({ groups, promptTokens, window = 8, skip = 0 }:
       }
       inGroup.fill(1, begin, end);
     }
-    return inGroup.fill(0, 0, skip);
+    return inGroup;
   });
   const shares = members.map((inGroup) => {
-    const fair = inGroup.reduce((sum, isIn) => sum + isIn, 0) / (promptTokens - skip);
+    const fair = inGroup.reduce((sum, isIn) => sum + isIn, 0) / promptTokens;
     return { total: fair, recent: fair, fair };
   });
   const history = members.map(() => new Float64Array(window)); // rings of the last shares
@@ -185,14 +177,14 @@ export function createShareMeter({ groups, promptTokens, window = 8, skip = 0 }:
         );
       }
       let whole = 0;
-      for (let i = skip; i < promptTokens; i++) whole += attention[i]!;
+      for (let i = 0; i < promptTokens; i++) whole += attention[i]!;
       if (!(whole > 0)) return;
       const counted = Math.min(++queries, window);
       for (const [group, share] of shares.entries()) {
         const inGroup = members[group]!;
         const ring = history[group]!;
         let own = 0;
-        for (let i = skip; i < promptTokens; i++) own += inGroup[i]! * attention[i]!;
+        for (let i = 0; i < promptTokens; i++) own += inGroup[i]! * attention[i]!;
         ring[(queries - 1) % window] = own / whole;
         share.total = queries === 1 ? own / whole : share.total + (own / whole - share.total) / queries;
         share.recent = ring.reduce((sum, value) => sum + value, 0) / counted;

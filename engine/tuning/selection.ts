@@ -1,6 +1,8 @@
 // Which implementation samples speak for. Clocks are noisy and a machine does other things too: the preset, which is what the
 // device takes by itself, gives way only to one that is faster by more than the spread of either's samples.
 
+import { quantile } from "../attention/summary.ts";
+
 /** Samples of one implementation, seconds per call. */
 export interface Sampled {
   readonly implementation: string;
@@ -17,14 +19,6 @@ export interface Selected {
 
 /** Share of the preset's time that must be won at least: below it a change is not worth its risk. */
 const LEAST_GAIN = 0.03;
-
-/** The number below which a share of sorted numbers lies, between two of them by their distance; of at least one. */
-function quantile(sorted: readonly number[], share: number): number {
-  const place = (sorted.length - 1) * share;
-  const below = sorted[Math.floor(place)]!;
-  const above = sorted[Math.ceil(place)]!;
-  return below + (above - below) * (place - Math.floor(place));
-}
 
 /** The median, and how far the middle half of the samples reaches: a few runs that were disturbed do not count. */
 function summarize(samples: readonly number[]): { readonly median: number; readonly spread: number } {
