@@ -132,6 +132,20 @@ describe("the model that ships", () => {
     expect(tokenizer.tokenBytes(99_999).length).toBe(0);
   });
 
+  it("encodes a long text in turns, between which timers fire, and stops when it is told to", async () => {
+    const text = "for (const item of items) sum += item.price * 3;\n".repeat(20_000);
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    const ids = await tokenizer.encodeInTurns(text);
+    clearInterval(timer);
+    expect(ids).toEqual(tokenizer.encode(text));
+    expect(ticks).toBeGreaterThan(3);
+    const stop = new AbortController();
+    const stopped = tokenizer.encodeInTurns(text, { signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await expect(stopped).rejects.toThrow("enough");
+  });
+
   it("has no chat template, and says so", () => {
     expect(() => tokenizer.applyChatTemplate([{ role: "user", content: "hi" }])).toThrow(UnsupportedError);
     expect(() => tokenizer.applyChatTemplate([{ role: "user", content: "hi" }])).toThrow("has no chat template");

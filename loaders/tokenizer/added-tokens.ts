@@ -124,58 +124,51 @@ function lastCharacter(text: string, end: number): string {
   return /[\udc00-\udfff]/.test(last) && end > 1 ? text.slice(end - 2, end) : last;
 }
 
+/** A node of a trie: where a code unit leads, and the token that ends here, or -1. */
+interface Node {
+  readonly next: Map<number, Node>;
+  id: number;
+}
+
 /** Finds the leftmost of some texts, and of those that begin there the longest. */
 class Finder {
+  readonly #root: Node = { next: new Map(), id: -1 };
   /** [65536] 1 for a code unit that a text begins with */
   readonly #begins = new Uint8Array(65536);
-  /** first code unit -> the lengths of texts that begin so, the longest first */
-  readonly #lengths = new Map<number, readonly number[]>();
-  readonly #ids = new Map<string, number>();
-  /** A token that a normalizer leaves nothing of is found before each character and at the end: it cuts text there. */
-  #empty = -1;
 
+  /** A text that a normalizer has left nothing of is found before each character and at the end: it cuts there. */
   constructor(texts: readonly (readonly [text: string, id: number])[]) {
-    const lengths = new Map<number, Set<number>>();
     for (const [text, id] of texts) {
-      if (text === "") {
-        if (this.#empty < 0) this.#empty = id;
-        continue;
+      let node = this.#root;
+      for (let i = 0; i < text.length; i++) {
+        const unit = text.charCodeAt(i);
+        let next = node.next.get(unit);
+        if (!next) node.next.set(unit, (next = { next: new Map(), id: -1 }));
+        node = next;
       }
-      const first = text.charCodeAt(0);
-      this.#begins[first] = 1;
-      const known = lengths.get(first);
-      if (known) known.add(text.length);
-      else lengths.set(first, new Set([text.length]));
-      if (!this.#ids.has(text)) this.#ids.set(text, id);
+      if (text !== "") this.#begins[text.charCodeAt(0)] = 1;
+      if (node.id < 0) node.id = id;
     }
-    for (const [first, all] of lengths)
-      this.#lengths.set(
-        first,
-        [...all].sort((a, b) => b - a),
-      );
   }
 
   each(text: string, found: (begin: number, end: number, id: number) => void): void {
-    if (this.#ids.size === 0 && this.#empty < 0) return;
+    const empty = this.#root.id;
+    if (this.#root.next.size === 0 && empty < 0) return;
     for (let at = 0; at < text.length;) {
-      const unit = text.charCodeAt(at);
-      const end = this.#begins[unit] === 1 ? this.#endOfMatch(text, at, unit) : -1;
-      if (end < 0) {
-        if (this.#empty >= 0) found(at, at, this.#empty);
-        at += this.#empty >= 0 ? widthAt(text, at) : 1;
-        continue;
+      let end = at;
+      let id = empty;
+      if (this.#begins[text.charCodeAt(at)] === 1) {
+        let node: Node | undefined = this.#root;
+        for (let i = at; i < text.length; i++) {
+          node = node.next.get(text.charCodeAt(i));
+          if (!node) break;
+          if (node.id >= 0) [end, id] = [i + 1, node.id];
+        }
       }
-      found(at, end, this.#ids.get(text.slice(at, end))!);
-      at = end;
+      if (id >= 0) found(at, end, id);
+      at = end > at ? end : at + (empty >= 0 ? widthAt(text, at) : 1);
     }
-    if (this.#empty >= 0) found(text.length, text.length, this.#empty);
-  }
-
-  #endOfMatch(text: string, at: number, unit: number): number {
-    for (const length of this.#lengths.get(unit) ?? []) {
-      if (at + length <= text.length && this.#ids.has(text.slice(at, at + length))) return at + length;
-    }
-    return -1;
+    if (empty >= 0) found(text.length, text.length, empty);
   }
 }
 

@@ -6,6 +6,7 @@ import { FormatError, UnsupportedError } from "../errors.ts";
 import { booleanField, listField, optionalText, type Part } from "./fields.ts";
 import { noUnknownToken, readVocabulary, type Model, type Tokens, type Vocabulary } from "./model.ts";
 import { widthAt } from "./pieces.ts";
+import { finish, type Work } from "./work.ts";
 
 const WHERE = "model";
 
@@ -36,7 +37,12 @@ export function readBpe(part: Part): Model {
     tokenize(word) {
       const whole = rules.ignoresMerges ? vocabulary.idOf(word) : undefined;
       if (whole !== undefined) return { ids: [whole], begins: [0], ends: [word.length] };
-      return joinPairs(symbolsOf(word, rules), rules.merges);
+      return finish(cutWord(word, rules));
+    },
+    *tokenizeLong(word) {
+      const whole = rules.ignoresMerges ? vocabulary.idOf(word) : undefined;
+      if (whole !== undefined) return { ids: [whole], begins: [0], ends: [word.length] };
+      return yield* cutWord(word, rules);
     },
   };
 }
@@ -135,8 +141,15 @@ function readMerges(part: Part, vocabulary: Vocabulary, prefix: string): Merges 
 
 const utf8 = new TextEncoder();
 
+/** Characters, or joined pairs, between two pauses. */
+const STEPS_PER_PAUSE = 8192;
+
+function* cutWord(word: string, rules: Rules): Work<Tokens> {
+  return yield* joinPairs(yield* symbolsOf(word, rules), rules.merges);
+}
+
 /** The characters of a word as tokens, before any are joined. */
-function symbolsOf(word: string, rules: Rules): Tokens {
+function* symbolsOf(word: string, rules: Rules): Work<Tokens> {
   const { vocabulary, prefix, suffix } = rules;
   const symbols: Tokens = { ids: [], begins: [], ends: [] };
   const add = (id: number, begin: number, end: number): void => {
@@ -153,6 +166,7 @@ function symbolsOf(word: string, rules: Rules): Tokens {
     unknownBegin = -1;
   };
   for (let at = 0; at < word.length;) {
+    if (at % STEPS_PER_PAUSE === STEPS_PER_PAUSE - 1) yield;
     const next = at + widthAt(word, at);
     let character = word.slice(at, next);
     if (at > 0 && prefix !== "") character = prefix + character;
@@ -193,7 +207,7 @@ export function byteTokens(text: string, vocabulary: Vocabulary): readonly numbe
 const PLACES = 2 ** 27;
 
 /** Joins pairs until none is left that may be joined. */
-function joinPairs({ ids, begins, ends }: Tokens, merges: Merges): Tokens {
+function* joinPairs({ ids, begins, ends }: Tokens, merges: Merges): Work<Tokens> {
   const count = ids.length;
   if (count < 2) return { ids, begins, ends };
   const next = new Int32Array(count);
@@ -207,8 +221,10 @@ function joinPairs({ ids, begins, ends }: Tokens, merges: Merges): Tokens {
     next[i] = i + 1 < count ? i + 1 : -1;
     previous[i] = i - 1;
     if (i + 1 < count) offer(i, i + 1);
+    if (i % STEPS_PER_PAUSE === STEPS_PER_PAUSE - 1) yield;
   }
-  for (;;) {
+  for (let steps = 1; ; steps++) {
+    if (steps % STEPS_PER_PAUSE === 0) yield;
     const key = queue.pop();
     if (key < 0) break;
     const at = key % PLACES;
@@ -230,6 +246,7 @@ function joinPairs({ ids, begins, ends }: Tokens, merges: Merges): Tokens {
     joined.ids.push(ids[i]!);
     joined.begins.push(begins[i]!);
     joined.ends.push(ends[i]!);
+    if (joined.ids.length % STEPS_PER_PAUSE === 0) yield;
   }
   return joined;
 }

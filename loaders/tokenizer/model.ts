@@ -2,6 +2,7 @@
 
 import { FormatError } from "../errors.ts";
 import { asPart, type Part } from "./fields.ts";
+import type { Work } from "./work.ts";
 
 /** The tokens of a word and where in it, in UTF-16 code units, each lies. */
 export interface Tokens {
@@ -16,6 +17,8 @@ export interface Model {
   readonly unkTokenId: number | null;
   /** Cuts a word that is not empty. Throws {@link FormatError} if it needs an unknown token and there is none. */
   tokenize(word: string): Tokens;
+  /** The same with pauses, for a word that is as long as a text: some tokenizers do not cut text into words. */
+  tokenizeLong?(word: string): Work<Tokens>;
 }
 
 /** Tokens and their ids. */

@@ -5,7 +5,8 @@ import type { ModelFolder } from "../model-folder.ts";
 import { decodeAll } from "../token-decoder.ts";
 import type { EncodeOptions, Tokenizer } from "../tokenizer.ts";
 import { readTokenizerFiles } from "./folder-files.ts";
-import { finish, finishInTurns, readPipeline } from "./pipeline.ts";
+import { readPipeline } from "./pipeline.ts";
+import { finish, finishInTurns } from "./work.ts";
 
 /** Reads a folder's tokenizer. Throws {@link FormatError} and {@link UnsupportedError}. */
 export async function openTokenizer(folder: ModelFolder, signal?: AbortSignal): Promise<Tokenizer> {
@@ -40,7 +41,7 @@ export async function openTokenizer(folder: ModelFolder, signal?: AbortSignal): 
     encode: (text, options) => finish(work(text, options)).ids,
     encodeWithOffsets(text, options) {
       const { ids, begins, ends } = finish(work(text, options, true));
-      return { ids, offsets: ids.map((_, i) => ({ begin: begins[i]!, end: ends[i]! })) };
+      return { ids, offsets: ids.map((_, i) => ({ begin: begins[i] ?? 0, end: ends[i] ?? 0 })) };
     },
     encodeInTurns: async (text, options) => (await finishInTurns(work(text, options), options?.signal)).ids,
     decode: (ids, options) => decodeAll(tokenizer, ids, options),

@@ -11,11 +11,14 @@ import type { Model, Tokens } from "./model.ts";
 import { readNormalizer, toBytes, type Normalizer } from "./normalizers.ts";
 import { beginOf, endOf, isPutIn, isWhole, type Piece } from "./pieces.ts";
 import { readPostProcessor, type PostProcessor } from "./post-processors.ts";
-import { readPreTokenizer, type Cutting, type Work } from "./pre-tokenizers.ts";
+import { readPreTokenizer, type Cutting } from "./pre-tokenizers.ts";
+import type { Work } from "./work.ts";
 
 /** Words whose tokens are remembered, and how long one of them may be. */
 const MAX_REMEMBERED = 50_000;
 const MAX_REMEMBERED_LENGTH = 128;
+/** A word of more characters is cut with pauses. */
+const LONG_WORD = 4096;
 /** Words between two pauses. */
 const WORDS_PER_PAUSE = 2048;
 /** Characters of one word between two pauses of the count above. */
@@ -58,8 +61,11 @@ export class Pipeline {
     let words = 0;
     let characters = 0;
     for (const piece of pieces) {
+      const isLong = piece.token < 0 && piece.text.length > LONG_WORD;
       if (withPlaces) this.#addPlaced(piece, tokens);
-      else if (piece.token >= 0) tokens.ids.push(piece.token);
+      else if (isLong && this.model.tokenizeLong && !this.#cutting.endsInBytes) {
+        for (const id of (yield* this.model.tokenizeLong(piece.text)).ids) tokens.ids.push(id);
+      } else if (piece.token >= 0) tokens.ids.push(piece.token);
       else for (const id of this.#idsOf(piece)) tokens.ids.push(id);
       characters += piece.text.length;
       if (++words >= WORDS_PER_PAUSE || characters >= CHARACTERS_PER_PAUSE) {
@@ -119,31 +125,6 @@ function unitsOfBytes(text: string): readonly number[] {
     at += character.length;
   }
   return units;
-}
-
-/** Does work to its end, without pauses. */
-export function finish<Result>(work: Work<Result>): Result {
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) return value;
-  }
-}
-
-/** Milliseconds of work in one turn. */
-const TURN_MS = 10;
-
-/** Does work in turns of about {@link TURN_MS}, between which other work of the thread goes on. Rejects once `signal` is aborted. */
-export async function finishInTurns<Result>(work: Work<Result>, signal?: AbortSignal): Promise<Result> {
-  let turnEnd = performance.now() + TURN_MS;
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) return value;
-    if (performance.now() < turnEnd) continue;
-    signal?.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve));
-    signal?.throwIfAborted();
-    turnEnd = performance.now() + TURN_MS;
-  }
 }
 
 /** Reads a tokenizer.json. Throws {@link FormatError} and {@link UnsupportedError}. */

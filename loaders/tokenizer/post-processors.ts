@@ -98,15 +98,17 @@ function readSlots(part: Part, name: string, specials: Part): readonly Slot[] {
   });
 }
 
-/** Joins tokens; a special one stands for no characters, where those before it end. */
+/** Joins tokens; a special one stands for no characters, where those before it end. Tokens without places stay so. */
 function joined(parts: readonly (Tokens | readonly number[])[]): Tokens {
   if (parts.length === 1 && "ids" in parts[0]!) return parts[0];
   const all: Tokens = { ids: [], begins: [], ends: [] };
+  const arePlaced = parts.some((part) => "ids" in part && part.begins.length > 0);
   for (const part of parts) {
     const { ids, begins, ends } = "ids" in part ? part : { ids: part, begins: [], ends: [] };
-    for (const [i, id] of ids.entries()) {
+    for (let i = 0; i < ids.length; i++) {
+      all.ids.push(ids[i]!);
+      if (!arePlaced) continue;
       const at = all.ends.at(-1) ?? 0;
-      all.ids.push(id);
       all.begins.push(begins[i] ?? at);
       all.ends.push(ends[i] ?? at);
     }

@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { readDecoder } from "./decoders.ts";
 import { readNormalizer, toBytes } from "./normalizers.ts";
 import { wholePiece, type Piece } from "./pieces.ts";
-import { finish } from "./pipeline.ts";
 import { readPreTokenizer } from "./pre-tokenizers.ts";
+import { finish } from "./work.ts";
 
 type Vector<Given, Made> = readonly [part: unknown, given: Given, made: Made];
 
