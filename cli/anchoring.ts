@@ -5,7 +5,7 @@ import { hasAnchorTags, parseAnchorArgument, type PromptAnchor, type AnchoringOp
 import { number, UsageError } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What the options say. */
+/** The parsed options. */
 export interface AnchoringArguments {
   readonly anchoring?: number;
   readonly anchor?: readonly PromptAnchor[];

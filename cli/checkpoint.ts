@@ -1,4 +1,4 @@
-// What a checkpoint holds, told shortly: tensors that differ by their layer only are one line.
+// Summarizes a checkpoint: tensors that differ by their layer only are one line.
 
 import type { TensorInfo } from "kedge/loaders";
 import * as format from "./format.ts";

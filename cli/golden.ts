@@ -1,4 +1,4 @@
-// Golden tensors made elsewhere: which of a file's tensors are of a model's forward pass, and what they should be like.
+// Reads golden tensors that another program made: finds the tensors of a model's forward pass in a file and checks their shapes.
 //
 //   input_ids    [batch, tokens] or [tokens]: what everything else is about; the axis [batch] is there or not as it is here
 //   logits       [batch, tokens, vocab]                 logits.last     [batch, vocab]

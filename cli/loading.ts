@@ -1,4 +1,4 @@
-// Loading a model with a bar on the way and a line about it at the end.
+// Loads a model with a progress bar, and prints one line about it when it is loaded.
 
 import { loadModel, type LoadOptions, type Model } from "kedge";
 import type { FoundFolder, ModelFolder } from "kedge/loaders";

@@ -1,4 +1,4 @@
-// What this machine and this Node offer, as facts for `kedge doctor`: nothing here starts a device.
+// Facts about this machine and this Node for `kedge doctor`. Nothing here starts a device.
 
 import { availableParallelism, cpus, totalmem } from "node:os";
 

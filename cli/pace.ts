@@ -1,5 +1,5 @@
-// How fast a run goes: how long the prompt took, up to the first token, and how fast the others came. The stop predicate is
-// what the engine asks after every token, so that is where the clock is read: pieces of text come later, when they are certain.
+// Measures the speed of a run: the time up to the first token, and the rate of the others. The clock is read in the stop predicate,
+// which the engine calls after every token; pieces of text can come later than their tokens.
 
 import type { Piece, StopState } from "kedge";
 import * as format from "./format.ts";

@@ -1,4 +1,4 @@
-// Where `run` takes its prompt from: the argument, a file, stdin, or the example of a shipped model.
+// Reads the prompt of `run`: from the argument, a file, stdin, or the example of a shipped model.
 
 import { readFile } from "node:fs/promises";
 import { FormatError } from "kedge/loaders";

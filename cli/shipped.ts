@@ -3,7 +3,7 @@
 
 import { basename } from "node:path";
 
-/** What is known about a shipped model. */
+/** Facts about a shipped model. */
 export interface Shipped {
   /** completed where no prompt is given */
   readonly example: string;

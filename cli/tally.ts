@@ -1,5 +1,5 @@
-// How far a tensor is from its golden one, beside how far it may be. A tensor of several layers is one of several parts, each
-// with a bound of its own, since layers differ in magnitude by far.
+// Compares a tensor with its golden one against a bound. A tensor of several layers is compared layer by layer, each with a bound of
+// its own, because the magnitudes of layers differ greatly.
 //
 // Bounds, as shares of the part's largest magnitude; twice 1e-5 on the f64 reference, which differs from an f32 golden by the
 // golden's own rounding, and 1e-4 on devices that compute in f32, as for all of kedge's tests:

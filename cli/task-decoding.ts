@@ -1,4 +1,4 @@
-// How a set of tasks is decoded: the options that `kedge eval` and `kedge tune` share.
+// The options of decoding a set of tasks, which `kedge eval` and `kedge tune` share.
 
 import type { Command } from "commander";
 import { UsageError, whole } from "./arguments.ts";
@@ -7,7 +7,7 @@ import type { Task } from "./evaluation/task.ts";
 import { plural } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What the options say. */
+/** The parsed options. */
 export interface TaskDecodingArguments {
   readonly groups: AnchorGrouping;
   readonly byNeglect?: boolean;

@@ -1,5 +1,5 @@
-// Where a command reads and writes: results on stdout, messages on stderr, and whether a person is watching either.
-// Commands know the process only through this, so that tests can run them in their own.
+// The streams of a command: results on stdout, messages on stderr, and whether either is a terminal. Commands use the process only
+// through this, so that tests can run them in their own process.
 
 import { Presets, SingleBar } from "cli-progress";
 

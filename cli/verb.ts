@@ -1,4 +1,4 @@
-// What a verb of the command line is: how it is called, and what it does. cli/main.ts knows no more of them.
+// A verb of the command line: its name, its options and its action. cli/main.ts knows nothing else of verbs.
 
 import type { Command } from "commander";
 import type { Terminal } from "./terminal.ts";

@@ -1,5 +1,5 @@
-// config.json -> ModelConfig: here and in config-families.ts is the one place where the foreign names (`hidden_size`,
-// `n_embd`, ...) are known. A field that would change the result and is not understood is refused, by name.
+// Parses config.json to a ModelConfig. Only this file and config-families.ts know the foreign names (`hidden_size`, `n_embd`, ...).
+// A field that would change the result and is not understood is refused by name.
 
 import { FAMILY_READERS } from "./config-families.ts";
 import { Fields, IGNORED_FIELDS, show } from "./config-fields.ts";

@@ -1,7 +1,7 @@
-// The two errors a loader can end in. Both carry their facts as data as well as text, and both are one sentence:
-// where, what is, what was wanted, and what to do if we know.
+// The two errors that loaders throw. Both carry their facts as data and as one sentence: where, what is, what was wanted, and what to
+// do if that is known.
 
-/** The bytes are not what their format says, or are not to be had where they were said to be: retrying does not help. */
+/** The bytes do not follow their format, or are missing where they should be. Retrying does not help. */
 export class FormatError extends Error {
   override readonly name = "FormatError";
   /** The file (or other source) that is wrong. */
@@ -16,7 +16,7 @@ export class FormatError extends Error {
   }
 }
 
-/** The request is sound, but this model, file or machine lacks something: says what is needed and what there is. */
+/** The request is valid, but this model, file or machine lacks something. The message says what is needed and what there is. */
 export class UnsupportedError extends Error {
   override readonly name = "UnsupportedError";
 }

@@ -1,5 +1,5 @@
-// What the name of a model leads to: a folder that exists, a model installed with this package, or a repository of the Hugging
-// Face Hub. The rule is the same for `loadModel` and for the command line.
+// Resolves the name of a model to a folder that exists, a model installed with this package, or a repository of the Hugging Face
+// Hub. The rule is the same for `loadModel` and for the command line.
 
 import { FormatError } from "./errors.ts";
 import type { HubOptions } from "./hub.ts";
@@ -8,7 +8,7 @@ import { httpFolder, openFolder, type FolderFiles, type ModelFolder } from "./mo
 /** A model's files, and where they are. */
 export interface FoundFolder {
   readonly folder: ModelFolder;
-  /** `files`: in the hands of the caller */
+  /** `files`: given by the caller */
   readonly where: "disk" | "web" | "hub" | "files";
 }
 

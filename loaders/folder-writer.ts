@@ -1,4 +1,4 @@
-// A folder that appears whole or not at all: it is filled under another name beside its place, and renamed when it is done.
+// Writes a folder atomically: it is filled under a temporary name in the same parent folder, and renamed when it is complete.
 
 import { errorCode } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";

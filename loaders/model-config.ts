@@ -1,4 +1,4 @@
-// What config.json says about a model, in kedge's own terms: all that the engine knows of it.
+// A model's configuration in kedge's own terms. The engine knows nothing else of config.json.
 
 import type { Rotary } from "./rotary.ts";
 
@@ -19,7 +19,7 @@ export const MODEL_TYPES = [
 /** One of {@link MODEL_TYPES}. */
 export type ModelType = (typeof MODEL_TYPES)[number];
 
-/** What follows the first matrix of the feed-forward network; `gelu-tanh` is `gelu_new` / `gelu_pytorch_tanh`. */
+/** The activation after the first matrix of the feed-forward network; `gelu-tanh` is `gelu_new` / `gelu_pytorch_tanh`. */
 export type Activation = "silu" | "gelu" | "gelu-tanh" | "relu";
 
 /** The `anchor_attention` block (see docs: anchor attention). */

@@ -1,5 +1,5 @@
 // A model folder is a flat set of named files: a directory, a URL with files below it, or files a page was given.
-// Readers ask it for `config.json` or `model.safetensors` and never learn which it was.
+// Readers open `config.json` or `model.safetensors` in it and do not depend on which kind it is.
 
 import { blobSource, bufferSource, errorCode, fileSource, type ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";

@@ -1,8 +1,8 @@
-// Where everything will lie in a safetensors file that is yet to be written: so it can be written piece by piece.
+// Plans the layout of a safetensors file before it is written, so that it can be written piece by piece.
 
 import { DTYPE_BITS, parseHeader, type Dtype } from "./safetensors-header.ts";
 
-/** A tensor to come. */
+/** A tensor that will be written. */
 export interface PlannedTensor {
   readonly name: string;
   readonly dtype: Dtype;

@@ -1,6 +1,6 @@
-// Token ids -> text, one at a time, as the tokenizer's decoder has it (tokenizer/decoders.ts). A character that several tokens share
-// appears when its last byte has come.
-// Invariant: the pieces of a StreamDecoder, put together, are exactly `decode` of all ids, for `decode` is made of it.
+// Decodes token ids to text one at a time, by the tokenizer's decoder (tokenizer/decoders.ts). A character that several tokens share
+// appears with its last byte.
+// Invariant: the joined pieces of a StreamDecoder are exactly `decode` of all ids, because `decode` uses it.
 
 /** What a decoder needs to know of a tokenizer. */
 export interface TokenBytes {

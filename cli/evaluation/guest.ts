@@ -1,4 +1,4 @@
-// What runs inside the sandbox before a program, as text, and the form in which values are compared.
+// The source text that runs in the sandbox before a program, and the form in which values are compared.
 //
 // The prelude takes everything it needs into a closure before the program exists, so nothing that the program redefines
 // changes how it is judged. Tests of HumanEval-X however run in the program's own world and call its builtins; so what

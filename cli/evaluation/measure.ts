@@ -1,4 +1,4 @@
-// One way of decoding, measured on a set of tasks: how many it passes, how fast it is, what its cache takes.
+// Measures one way of decoding on a set of tasks: passes, speed and cache memory.
 
 import type { Model } from "kedge";
 import { decodingSettings, modelCompleter, type Decoding } from "./completer.ts";

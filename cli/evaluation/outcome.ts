@@ -1,4 +1,4 @@
-// How a program fared, and within which bounds it ran.
+// The outcome of a program, and the bounds within which it ran.
 
 /** Why a program failed: its answers are wrong, it threw, it does not parse, or it ran out of time or memory. */
 export type FailureKind = "assertion" | "exception" | "syntax" | "timeout" | "memory";

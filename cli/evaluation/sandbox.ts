@@ -1,6 +1,6 @@
-// Runs programs that nobody trusts: a QuickJS interpreter in WebAssembly, on a worker thread, under limits.
+// Runs untrusted programs: a QuickJS interpreter in WebAssembly, on a worker thread, under limits.
 //
-// Three walls, each for what the one before cannot hold. The interpreter gives a program neither files nor network nor
+// There are three barriers, each for what the one before does not stop. The interpreter gives a program neither files nor network nor
 // timers, counts its memory and stack, and stops it at the deadline. WebAssembly holds the interpreter, should it err. The
 // thread is ended from outside if the interpreter hangs in a builtin, which it cannot interrupt.
 

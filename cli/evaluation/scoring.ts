@@ -1,6 +1,6 @@
-// What a set of outcomes says: pass@k without bias, how sure it is, and whether two systems differ.
+// Statistics of a set of outcomes: unbiased pass@k, its confidence interval, and whether two systems differ.
 //
-// All that is random comes from a seed, so that a score can be made again from its results file.
+// All random numbers come from a seed, so that a score can be made again from its results file.
 
 /** What became of one task's samples. */
 export interface TaskTally {

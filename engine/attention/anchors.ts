@@ -1,11 +1,11 @@
-// Choosing anchors, and the segments that they cut a sequence into. A segment ends with its anchor, which belongs to it
+// Chooses anchors, and finds the segments that they divide a sequence into. A segment ends with its anchor, which belongs to it
 // (AnchorCoder, arXiv 2411.06680; AnLLM, arXiv 2402.07616). Segments are counted from 0; the mark of a token is
 // 2 · segment + isAnchor, the number that the attention kernels' visibility rule reads.
 
-/** Whether a token at a position of its sequence is an anchor. Must give the same answer each time it is asked. */
+/** Tells whether a token at a position of its sequence is an anchor. It must return the same answer each time. */
 export type LineAnchorChooser = (token: number, position: number) => boolean;
 
-/** What is needed of a tokenizer to look at the text of its tokens. */
+/** The part of a tokenizer that gives the texts of its tokens. */
 export interface TokenTexts {
   readonly vocabSize: number;
   /** the bytes that a token stands for; none for an id that the vocabulary does not have */

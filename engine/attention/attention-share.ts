@@ -1,4 +1,4 @@
-// How much of attention some keys get: the prompt (attention dilution, the motivation of Selective Prompt Anchoring, arXiv
+// The share of attention that a set of keys receives: the prompt (attention dilution, the motivation of Selective Prompt Anchoring, arXiv
 // 2408.09121), a group of anchored tokens, one class of tokens.
 
 import { forEachRow, type AttentionPattern, type RowOptions } from "./pattern.ts";

@@ -1,4 +1,4 @@
-// Rows of attention patterns, as studies read them. A pattern is [heads, rows, keys]: the weights of each query over its keys,
+// Reads rows of attention patterns, for studies. A pattern is [heads, rows, keys]: the weights of each query over its keys,
 // as `model.forward(..., { capture: ["blocks.*.attn.hook_pattern"] })` captures them. A row here is only the keys that its query
 // may see: hidden keys have a weight of 0 that says nothing, and would make any row look sparse.
 
@@ -11,7 +11,7 @@ export interface AttentionPattern {
 
 /** Which rows and keys to look at. */
 export interface RowOptions {
-  /** rows that see fewer keys are left out; what the default is, each function says */
+  /** rows that see fewer keys are left out; each function documents its default */
   readonly minKeys?: number;
   /** the rows to look at; default all */
   readonly rows?: readonly number[];
@@ -19,7 +19,7 @@ export interface RowOptions {
   readonly rowPositions?: ArrayLike<number>;
   /** [keys] positions of the keys; default 0, 1, ... To be given for lists with evicted keys and for two sources of keys. */
   readonly keyPositions?: ArrayLike<number>;
-  /** whether a row may see a key beside key position <= row position; needed for anchors and windows; default yes */
+  /** tells whether a row sees a key, in addition to key position <= row position; needed for anchors and windows; true by default */
   readonly isVisible?: (row: number, key: number) => boolean;
 }
 

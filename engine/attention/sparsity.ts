@@ -1,6 +1,6 @@
-// How sparse attention is: the study behind anchor attention (AnchorCoder, arXiv 2411.06680), from captured patterns.
-// Two numbers of each row: its Gini coefficient, 0 for even attention and towards 1 for one key that gets all, and the mass of its
-// two largest weights.
+// Sparsity of attention: the study behind anchor attention (AnchorCoder, arXiv 2411.06680), from captured patterns.
+// Each row gives two numbers: its Gini coefficient, 0 for even attention and near 1 if one key receives all, and the mass of its two
+// largest weights.
 
 import { forEachRow, type AttentionPattern, type RowOptions } from "./pattern.ts";
 import { summarize, type Summary } from "./summary.ts";

@@ -1,5 +1,5 @@
-// Steering attention towards spans of the prompt by additive biases on the scores, to compare Selective Prompt Anchoring with:
-// PASTA (arXiv 2311.02262) and SpotLight (arXiv 2505.12025).
+// Steers attention towards spans of the prompt by additive biases on the scores, as PASTA (arXiv 2311.02262) and SpotLight
+// (arXiv 2505.12025) do, for comparison with Selective Prompt Anchoring.
 //
 // A bias here is a product, score(head, key) += heads[head] · keys[key]: one number a key, as the cache's entries carry, and
 // one a head, as `attend` scales them. So a layer is steered without a [heads, keys] matrix.

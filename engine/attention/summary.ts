@@ -1,4 +1,4 @@
-/** What many numbers come to. */
+/** A summary of many numbers. */
 export interface Summary {
   readonly count: number;
   readonly mean: number;

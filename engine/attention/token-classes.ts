@@ -1,6 +1,6 @@
-// Classes of tokens in code, and how much attention each gets against its share of the positions: whether line breaks gather
-// more than their part is what anchor attention rests on (AnchorCoder, arXiv 2411.06680). A token is classed by its own text
-// alone, for its text is all that is the same wherever it stands: a word inside a string or a comment counts as the word it is.
+// Classes of tokens in code, and the attention that each receives relative to its share of the positions. Anchor attention assumes
+// that line breaks receive more than their share (AnchorCoder, arXiv 2411.06680). A token is classified by its own text alone, so that
+// its class does not depend on where it stands: a word inside a string or a comment counts as that word.
 
 import { forEachRow, type AttentionPattern, type RowOptions } from "./pattern.ts";
 
@@ -58,7 +58,7 @@ export function tokenClasses(texts: readonly string[]): TokenClass[] {
   return texts.map((text, position) => tokenClass(text, position === 0));
 }
 
-/** What one class of keys gets. */
+/** The share of one class of keys. */
 export interface ClassShare {
   /** its share of a row's attention, mean over the rows */
   readonly mass: number;

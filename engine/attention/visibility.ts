@@ -1,4 +1,4 @@
-// Which keys a query sees, and which no query to come can see any more: those the cache may drop without changing a result.
+// Which keys a query sees, and which no later query can see. The cache may drop the latter without changing a result.
 //
 // Invariant: a key that some later query of the sequence can see is never dropped, and a key that is not dropped is seen
 // by the very next query unless that is an anchor whose rule hides other anchors. So token by token with eviction, chunk by
@@ -8,7 +8,7 @@ import { DENSE, isVisible, type VisibilityParams } from "../../kernels/index.ts"
 import type { SequencePlace } from "./anchors.ts";
 
 /** Keys of a sequence, in order of position. */
-export interface KeyList {
+export interface MarkedKeys {
   /** [keys] absolute positions, ascending */
   readonly positions: ArrayLike<number>;
   /** [keys] 2 · segment + isAnchor */
@@ -64,20 +64,20 @@ export function resolveRule(asked: VisibilityRule = {}, anchors: AnchorSettings 
 }
 
 /**
- * Indices, ascending, of the keys that some query from `next` on may see; all others can be dropped, whatever tokens come. To be asked
- * once the last token of the list has been processed: an anchor still sees the segment that it closes.
+ * Returns the indices, ascending, of the keys that some query from `next` on may see; for any tokens, all other keys can be dropped.
+ * Call it after the last token of the list has been processed, because an anchor still sees the segment that it closes.
  *
- * What is hidden from a query that is no anchor at the next place is hidden for good: distances and segments only grow, and
- * such a query sees all that an anchor at its place sees, and more.
+ * A key that is hidden from a non-anchor query at the next place stays hidden: distances and segments only grow, and such a query sees
+ * at least the keys that an anchor at its place sees.
  */
-export function survivors(rule: VisibilityParams, keys: KeyList, next: NextQuery): Uint32Array {
+export function survivors(rule: VisibilityParams, keys: MarkedKeys, next: NextQuery): Uint32Array {
   const indices = new Uint32Array(keys.positions.length);
   let count = 0;
   for (let key = 0; key < indices.length; key++) if (isNeeded(rule, keys, key, next)) indices[count++] = key;
   return indices.slice(0, count);
 }
 
-function isNeeded(rule: VisibilityParams, { positions, marks }: KeyList, key: number, next: NextQuery): boolean {
+function isNeeded(rule: VisibilityParams, { positions, marks }: MarkedKeys, key: number, next: NextQuery): boolean {
   const mark = marks[key]!;
   if (next.keepsAnchors === true && (mark & 1) === 1) return true;
   return isVisible(rule, next.position, 2 * next.segment, positions[key]!, mark);

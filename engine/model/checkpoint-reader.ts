@@ -1,5 +1,5 @@
-// Tensors of a checkpoint as the forward pass wants them: vectors as f32, matrices as sources of rows, each checked against the
-// shape that the configuration asks for. A matrix may be kept as floats or be quantized already (loaders/quantized.ts).
+// Reads tensors of a checkpoint for the forward pass: vectors as f32, matrices as sources of rows, each checked against the shape that
+// the configuration requires. A matrix is stored as floats or is quantized already (loaders/quantized.ts).
 
 import { planesOf, storedByteLength, type MatrixFormat, type StoredFormat } from "../../kernels/index.ts";
 import { checkHalves, findQuantized, FormatError, UnsupportedError, type Checkpoint } from "../../loaders/index.ts";

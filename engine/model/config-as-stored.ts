@@ -1,5 +1,5 @@
-// What config.json says of a model's head against what the files hold. As in transformers (modeling_utils.py, tie_weights), a head
-// that is stored although config.json ties it to the embedding counts, unless it is equal to the embedding.
+// Checks whether a model's head is the embedding, as config.json claims. As in transformers (modeling_utils.py, tie_weights), a head
+// that is stored although config.json ties it to the embedding is used, unless it is equal to the embedding.
 
 import { findQuantized, type Checkpoint, type ModelConfig } from "../../loaders/index.ts";
 import { families } from "./families/index.ts";

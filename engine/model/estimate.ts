@@ -1,4 +1,4 @@
-// What a model will take in memory, from its configuration alone: before anything is downloaded or loaded.
+// Estimates a model's memory from its configuration alone, before anything is downloaded or loaded.
 
 import type { ModelConfig } from "../../loaders/index.ts";
 import { isQuantized, slotBytes, storedByteLength, type CacheFormat, type MatrixFormat } from "../../kernels/index.ts";

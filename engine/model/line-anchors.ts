@@ -1,10 +1,10 @@
-// The anchors of policies.anchors() in a model whose config names none: the tokens that contain a line break.
+// Default anchors for models whose config names none: the tokens that contain a line break.
 
 import { UnsupportedError, type ModelConfig, type Tokenizer } from "../../loaders/index.ts";
 import { anchorsAtLineBreaks, type LineAnchorChooser } from "../attention/anchors.ts";
 import type { CachePolicy } from "../cache/policies/index.ts";
 
-/** What of a model decides where its anchors are. */
+/** The parts of a model that decide where its anchors are. */
 export interface AnchoredModel {
   readonly config: Pick<ModelConfig, "anchors">;
   readonly tokenizer: Tokenizer | null;

@@ -1,4 +1,4 @@
-// Notes on a model that was loaded: what its weights are kept as, what of its files is unused or contradicts config.json.
+// Notes on a loaded model: the format of its weights, tensors that are not used, files that contradict config.json.
 
 import type { QuantizedFormat } from "../../kernels/index.ts";
 import {

@@ -1,5 +1,5 @@
-// A model's folder -> a folder of the same model with quantized matrices, which then load as they are. Layout of the files:
-// loaders/quantized.ts. The numbers are those that quantizing at load gives, to the bit.
+// Writes a folder of a model with quantized matrices, which then load without conversion. loaders/quantized.ts defines the layout of
+// the files. The numbers are the same, to the bit, as those of quantizing at load.
 
 import { decodeWeights, isQuantized, planesOf, type QuantizedFormat, type StoredFormat } from "../../kernels/index.ts";
 import {

@@ -1,5 +1,4 @@
-// The angles of a step's rows. Computed here and not in the kernel, so that every device rotates by the same numbers at any
-// position: angle = f32(position) · inverseFrequency in f32, as transformers does, its cosine and sine from f64.
+// The rotary angles of a step's rows. The host computes them, so that every device rotates by the same numbers at any position: angle = f32(position) · inverseFrequency in f32, as transformers does, its cosine and sine from f64.
 
 import { inverseFrequencies, type Rotary } from "../../loaders/index.ts";
 

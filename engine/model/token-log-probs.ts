@@ -1,4 +1,4 @@
-// Log-probabilities of given tokens: the device computes them, so that no logits are read.
+// Log-probabilities of given tokens. The device computes them, so that no logits are read back.
 
 import { wholeRead } from "./step-inputs.ts";
 import type { OpenOptions, Steps } from "./steps.ts";

@@ -22,7 +22,7 @@ export type LayerRole =
   | "down"
   | "postMlpNorm";
 
-/** What the two kinds of weights have in common. */
+/** The fields that both kinds of weights have. */
 interface WeightPlace {
   readonly role: ModelRole | LayerRole;
   /** null for a weight of the whole model */
@@ -90,8 +90,8 @@ export function isOuter({ role }: Pick<WeightSpec, "role">): boolean {
   return role === "embedding" || role === "head";
 }
 
-/** What the list is made from. */
-interface Plan {
+/** The inputs of the list. */
+interface ListContext {
   readonly config: ModelConfig;
   readonly family: Family;
   readonly prefix: string;
@@ -105,14 +105,14 @@ export function weightsOf(config: ModelConfig, names: WeightNames = {}): readonl
   const family = families[config.modelType];
   const { dim, vocabSize, contextLength, layers, tiedEmbeddings } = config;
   const { prefix = family.prefixes[0]! } = names;
-  const plan = { config, family, prefix };
+  const context = { config, family, prefix };
   const embedding = { name: names.embedding ?? embeddingName(family, prefix), rows: vocabSize, columns: dim };
   const list: WeightSpec[] = [matrix(whole("embedding", "embed"), [{ ...embedding, isTransposed: false }])];
   if (family.positions) {
     const tensor = { name: `${prefix}${family.positions}.weight`, shape: [contextLength, dim] };
     list.push(vector(whole("positions", "positions"), "weight", [tensor]));
   }
-  for (let i = 0; i < layers; i++) list.push(...layerWeights(plan, i));
+  for (let i = 0; i < layers; i++) list.push(...layerWeights(context, i));
   list.push(...norm(family, whole("finalNorm", "ln_final"), prefix + family.finalNorm, dim));
   if (!tiedEmbeddings) {
     const head = { name: headName(family), rows: vocabSize, columns: dim, isTransposed: false };
@@ -130,7 +130,7 @@ function whole(role: ModelRole, label: string): WeightPlace {
   return { role, layer: null, label };
 }
 
-function layerWeights({ config, family, prefix }: Plan, layer: number): WeightSpec[] {
+function layerWeights({ config, family, prefix }: ListContext, layer: number): WeightSpec[] {
   const { dim, heads, headDim, hiddenDim, outputBias, mlpBias, qkNorm, anchors } = config;
   const { layer: names, isTransposed } = family;
   const place = (role: LayerRole, label: string) => ({ role, layer, label: `blocks.${layer}.${label}` });
@@ -164,7 +164,7 @@ function layerWeights({ config, family, prefix }: Plan, layer: number): WeightSp
 }
 
 /** [(heads + 2 kvHeads) headDim, dim]: rows of q, then k, then v, from three tensors or from one whose rows are reordered. */
-function qkv({ config, family }: Plan, place: WeightPlace, full: (module: string) => string): WeightSpec[] {
+function qkv({ config, family }: ListContext, place: WeightPlace, full: (module: string) => string): WeightSpec[] {
   const { dim, heads, kvHeads, headDim, qkvBias } = config;
   const { qkv: names } = family.layer;
   const { isTransposed } = family;

@@ -1,6 +1,6 @@
-// A checkpoint's tensors -> the weights of the forward pass, on a device: matrices packed as the device wants them, norms and
-// biases as f32. What there is to load is said by the list of weights (weight-list.ts). All of it is found in the checkpoint,
-// and its shapes are checked, before anything is read.
+// Loads a checkpoint's tensors onto a device as the weights of the forward pass: matrices in the device's packing, norms and biases as
+// f32. The list of weights (weight-list.ts) defines what is loaded. All weights are found in the checkpoint and their shapes are
+// checked before anything is read.
 
 import { isQuantized, storedByteLength, type QuantizedFormat } from "../../kernels/index.ts";
 import { FormatError, quantizationOf, type ModelConfig, type Checkpoint } from "../../loaders/index.ts";

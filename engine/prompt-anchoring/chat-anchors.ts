@@ -1,8 +1,8 @@
-// Anchors in the messages of a chat -> ranges of characters in the templated text.
+// Maps anchors in the messages of a chat to ranges of characters in the templated text.
 //
-// Where a message stands in that text is not guessed: the template is run a second time with a mark before and after each
-// message's content, and must give the same text but for the marks. Templates that trim contents are followed, because the
-// marks stand inside of the white space at a content's edges.
+// To find a message in that text, the template is rendered a second time with a marker before and after each message's content; the
+// result must be the same text except for the markers. The markers are inside the white space at the edges of a content, so that
+// templates that trim contents are supported.
 
 import type { ChatMessage } from "../../loaders/index.ts";
 import { findOccurrences, type PromptAnchor, type CharacterAnchor, type Span } from "./spans.ts";
@@ -59,27 +59,27 @@ export function anchorChat(
  *
  * @param text `render(messages)`
  *
- * Throws RangeError if the template gives another text, marks aside, when contents are marked.
+ * Throws RangeError if the template gives another text, markers aside, when contents are marked.
  */
 export function placeMessages(
   messages: readonly ChatMessage[],
   text: string,
   render: (messages: readonly ChatMessage[]) => string,
 ): Span[][] {
-  const mark = unusedCharacter(text + JSON.stringify(messages));
+  const marker = unusedCharacter(text + JSON.stringify(messages));
   const marked = messages.map((message, i) => {
     const { begin, end } = trimmed(message.content);
     if (begin === end) return message;
     const { content } = message;
-    const inside = `${mark}${i}<${mark}${content.slice(begin, end)}${mark}${i}>${mark}`;
+    const inside = `${marker}${i}<${marker}${content.slice(begin, end)}${marker}${i}>${marker}`;
     return { ...message, content: content.slice(0, begin) + inside + content.slice(end) };
   });
   const places: { begin: number; end: number }[][] = messages.map(() => []);
   const open: { message: number; begin: number }[] = [];
   let rest = "";
   let isPaired = true;
-  // Marks stand between texts: text, mark, text, mark, ..., text.
-  for (const [i, piece] of render(marked).split(mark).entries()) {
+  // Markers separate texts: text, marker, text, marker, ..., text.
+  for (const [i, piece] of render(marked).split(marker).entries()) {
     if (i % 2 === 0) {
       rest += piece;
       continue;

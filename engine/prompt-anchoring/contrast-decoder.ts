@@ -1,8 +1,8 @@
-// Decoding against other rows: each sequence is a plain row and up to one second row per group (masked anchors, a prompt that is
-// missing or another one), all rows of one batch, their logits combined after each step. To what is above, it is a Decoder.
+// A Decoder that contrasts rows. Each of its sequences has a plain row and at most one second row per anchor group (masked anchors, no
+// prompt, or another prompt). All rows are rows of one batch, and their logits are combined after each step.
 //
-// Rows share keys and values up to the first token in which they differ: the plain row goes there first, the others are forks.
-// Invariant: rows of strength 1 are never run, and a plan without any others is not decoded here at all.
+// Rows share keys and values up to the first token in which they differ: the plain row is fed up to there, the others are forked.
+// Invariant: rows of strength 1 are never run, and a plan without other rows is not decoded here.
 
 import type { Decoder, DecoderSequence, Feed, WatchableDecoder } from "../generate/decoder.ts";
 import { argmax } from "../generate/ranking.ts";
@@ -19,7 +19,7 @@ export interface SecondRow {
   readonly anchors: readonly Span[];
 }
 
-/** What one prompt is decoded against. */
+/** The rows that one prompt is decoded as. */
 export interface ContrastPlan {
   /** the plain row's tokens */
   readonly prompt: readonly number[];
@@ -65,7 +65,7 @@ class UnfedSequence implements DecoderSequence {
   }
 }
 
-/** The decoder for these plans: the n-th sequence opened is the n-th plan's, as `generate` opens them. */
+/** Returns the decoder for these plans. The n-th sequence that is opened belongs to the n-th plan. */
 export function contrastDecoder(decoder: WatchableDecoder, plans: readonly ContrastPlan[]): Decoder {
   return new ContrastDecoder(decoder, plans);
 }
@@ -99,7 +99,7 @@ class ContrastDecoder implements Decoder {
   fork(sequence: DecoderSequence): DecoderSequence {
     const own = ownOf(sequence);
     if (own instanceof UnfedSequence) return new UnfedSequence(own.plan);
-    // A fork is decoded apart from its origin, so that its attention is counted apart, from here on.
+    // A fork is decoded separately from its origin, so its attention is counted separately from here on.
     const { plan, plain, seconds, meter } = own;
     const fork = new ContrastSequence(
       plan,
@@ -131,7 +131,7 @@ class ContrastDecoder implements Decoder {
     return this.#step(feeds, signal, (own, plain, seconds) => this.#combine(own, plain, seconds));
   }
 
-  /** Feeds all rows of the sequences as one batch, and makes of each sequence's logits what `finish` says. */
+  /** Feeds all rows of the sequences as one batch and applies `finish` to each sequence's logits. */
   async #step<T>(
     feeds: readonly Feed[],
     signal: AbortSignal | undefined,
@@ -163,7 +163,7 @@ class ContrastDecoder implements Decoder {
     });
   }
 
-  /** Feeds the beginnings that rows share, and forks the second rows off there. */
+  /** Feeds the common prefixes of the rows and forks the second rows there. */
   async #begin(feeds: readonly Feed[], signal: AbortSignal | undefined): Promise<ContrastSequence[]> {
     const sequences: ContrastSequence[] = [];
     const fresh: { unfed: UnfedSequence; index: number; plain: DecoderSequence; shared: number; meter?: ShareMeter }[] =

@@ -2,8 +2,8 @@
 //
 //     l' = l + Σ_k (w_k - 1) · (l - l_mask_k)                                            [vocabSize]
 //
-// with l and l_mask_k the log-softmaxed logits of the plain row and of the row in which group k is masked. With another second
-// prompt the same formula is classifier-free guidance and context-aware decoding: one engine, three names (see `Contrast`).
+// with l and l_mask_k the log-softmaxed logits of the plain row and of the row in which group k is masked. With another second prompt
+// the same formula is classifier-free guidance or context-aware decoding (see `Contrast`).
 //
 // Invariant: where every factor w_k - 1 is 0 the result is the log-softmax of l, bit for bit. Sums are in double precision;
 // nothing is allocated.
@@ -121,8 +121,8 @@ export function combine(
 }
 
 /**
- * The token that {@link combine} makes the likeliest at constant strengths, without its log-softmaxes: what they take off each row
- * shifts all tokens alike. Inputs as there; nothing is written. Of equal tokens the lowest.
+ * Returns the argmax of what {@link combine} computes at constant strengths, the lowest of equal tokens. It needs no log-softmax, which
+ * shifts all tokens of a row alike. The inputs are those of `combine`; nothing is written.
  */
 export function combinedArgmax(
   logits: ArrayLike<number>,

@@ -1,5 +1,5 @@
-// Exact mode, the pure parts. SPA's F(w) = l + (w - 1)(l - l_mask) is a first-order reading of f(E_mask + w (E - E_mask)): the model
-// run on amplified embeddings. Rows are embeddings, so that row can be run; here are its embeddings, and what the two differ by.
+// The pure parts of exact mode. SPA's F(w) = l + (w - 1)(l - l_mask) is the first-order approximation of f(E_mask + w (E - E_mask)), the
+// model on amplified embeddings. This file makes those embeddings and compares the two results.
 
 import { argmax } from "../generate/ranking.ts";
 import { logSumExp } from "./contrast.ts";
@@ -50,7 +50,7 @@ export function klDivergence(p: ArrayLike<number>, q: ArrayLike<number>): number
   return Math.max(0, sum); // rounding
 }
 
-/** True if both rows have their largest logit at the same token; of equal ones the lowest counts. */
+/** True if the argmax of both rows is the same token. */
 export function agreeOnTop(p: ArrayLike<number>, q: ArrayLike<number>): boolean {
   checkLengths(p, q);
   return argmax(p) === argmax(q);

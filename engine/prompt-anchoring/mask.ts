@@ -1,5 +1,5 @@
-// Masked rows: the prompt with the anchored tokens of one group replaced, one row per group. What stands in for a token is an
-// embedding, described here and looked up by the engine; a model with learned positions keeps adding them.
+// Masked rows: the prompt with the anchored tokens of one group replaced, one row per group. The replacement of a token is an embedding,
+// described here and looked up by the engine. Learned positions are still added to it.
 //
 // Invariant: a row has the prompt's length and positions, unless `collapse` is asked for; generated tokens are appended to it
 // unchanged.

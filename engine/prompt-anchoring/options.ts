@@ -1,4 +1,4 @@
-// What a caller says of anchoring, and of the other contrasts.
+// Options of anchoring and of the other contrasts.
 
 import type { Schedule } from "./contrast.ts";
 import type { StandIn } from "./mask.ts";

@@ -1,4 +1,4 @@
-// From a prompt and what to hold on to, to the rows that it is decoded against.
+// Plans a prompt: finds its anchors and makes the rows that it is decoded against.
 
 import type { ChatMessage, ChatOptions, EncodeOptions, Tokenizer } from "../../loaders/index.ts";
 import { isTokens } from "../generate/prompt-tokens.ts";
@@ -28,7 +28,7 @@ export interface Embeddings {
   mean(): Promise<Float32Array>;
 }
 
-/** Vectors that a plan's tokens name: token vocabSize + i is the i-th. */
+/** The vectors of a plan. Its token vocabSize + i names the i-th. */
 class PlanVectors {
   readonly #vocabSize: number;
   readonly #numbers: number[] = [];
@@ -52,13 +52,13 @@ class PlanVectors {
   }
 }
 
-/** A prompt's own tokens, and what they are decoded as and against. */
+/** A prompt's own tokens, and the plan of its rows. */
 export interface PlannedPrompt {
   readonly ids: readonly number[];
   readonly plan: ContrastPlan;
 }
 
-/** What is needed of a model to plan. */
+/** The parts of a model that planning needs. */
 export interface PlanningModel {
   readonly tokenizer: Tokenizer | null;
   readonly embeddings: Embeddings;

@@ -1,8 +1,8 @@
-// Naming anchors: what the caller wants held -> groups of token ranges, one group for each masked row.
+// Resolves anchors, as callers name them, to groups of token ranges, one group for each masked row.
 //
 // Vocabulary: an anchor is a piece of the prompt, named by its text, its characters or its tokens; anchors of one strength form
 // a group, unless they name groups of their own. Characters are counted in UTF-16 code units, as strings are indexed. All ranges
-// are half-open. A token is masked whole or not at all: a span that covers part of one takes all of it, and a note says so.
+// are half-open. Tokens are masked whole: a span that covers part of a token takes all of it, and a note says so.
 
 import { checkStrength, type Strength } from "./strength.ts";
 
@@ -62,7 +62,7 @@ export interface AnchorGroups {
 }
 
 /** One anchor's tokens. */
-interface Placed {
+interface LocatedAnchor {
   readonly label: string;
   readonly characters: readonly Span[];
   readonly tokens: readonly Span[];
@@ -71,7 +71,7 @@ interface Placed {
 interface OpenGroup {
   readonly name: string | undefined;
   readonly strength: Strength | undefined;
-  readonly placed: Placed[];
+  readonly located: LocatedAnchor[];
 }
 
 /**
@@ -98,25 +98,25 @@ export function resolveAnchors(
     const group = mapGet(groups, anchor.group === undefined ? strength : `name ${anchor.group}`, () => ({
       name: anchor.group,
       strength,
-      placed: [],
+      located: [],
     }));
     if (group.strength !== strength) {
       throw new RangeError(
         `${label} has strength ${describe(strength)}, but its group ${JSON.stringify(anchor.group)} has ${describe(group.strength)}`,
       );
     }
-    const placed = place(prompt, anchor, label);
-    group.placed.push(placed);
-    const note = partialNote(prompt, placed);
+    const located = place(prompt, anchor, label);
+    group.located.push(located);
+    const note = partialNote(prompt, located);
     if (note !== undefined) notes.push(note);
   }
   const open = [...groups.values()];
   refuseOverlaps(prompt, open);
   return {
-    groups: open.map(({ name, strength, placed }) => ({
+    groups: open.map(({ name, strength, located }) => ({
       name,
       strength,
-      tokens: mergeSpans(placed.flatMap(({ tokens }) => tokens)),
+      tokens: mergeSpans(located.flatMap(({ tokens }) => tokens)),
     })),
     notes: [...new Set(notes)],
   };
@@ -191,7 +191,7 @@ function firstIndex(count: number, holds: (i: number) => boolean): number {
   return low;
 }
 
-function place(prompt: AnchorPrompt, anchor: TextAnchor | CharacterAnchor | TokenAnchor, label: string): Placed {
+function place(prompt: AnchorPrompt, anchor: TextAnchor | CharacterAnchor | TokenAnchor, label: string): LocatedAnchor {
   if ("tokens" in anchor) {
     const tokens = checkRange(anchor.tokens, prompt.ids.length, label, "tokens");
     return { label, characters: [], tokens: [tokens] };
@@ -237,7 +237,10 @@ function checkRange(span: Span, length: number, label: string, unit: "characters
 }
 
 /** What to say of an anchor that covers part of a token; undefined if it covers none in part. */
-function partialNote({ text, offsets }: AnchorPrompt, { label, characters, tokens }: Placed): string | undefined {
+function partialNote(
+  { text, offsets }: AnchorPrompt,
+  { label, characters, tokens }: LocatedAnchor,
+): string | undefined {
   if (text === undefined || offsets === undefined) return undefined;
   let example: number | undefined;
   let places = 0;
@@ -258,7 +261,7 @@ function partialNote({ text, offsets }: AnchorPrompt, { label, characters, token
 function refuseOverlaps({ text, offsets }: AnchorPrompt, groups: readonly OpenGroup[]): void {
   for (const unit of ["characters", "tokens"] as const) {
     const claims = groups.flatMap((group) =>
-      group.placed.flatMap((placed) => placed[unit].map((span) => ({ span, group, label: placed.label }))),
+      group.located.flatMap((located) => located[unit].map((span) => ({ span, group, label: located.label }))),
     );
     claims.sort((a, b) => a.span.begin - b.span.begin);
     let reach: (typeof claims)[number] | undefined; // the claim that reaches farthest so far

@@ -1,4 +1,4 @@
-// How strongly a group of anchors is held: a number, or a function that is asked before each token.
+// The strength of a group of anchors: a number, or a function that is called before each token.
 //
 // A function sees how many tokens have been generated, the plain row's probabilities and, if it asks for them, the shares of
 // attention that the groups have received. Groups whose strength is the number 1 change nothing: `needsMaskedRows` names them,

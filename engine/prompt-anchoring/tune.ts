@@ -1,7 +1,7 @@
-// Finding the strength: pass counts on a share of the tasks, a coarse grid first, then halving round the best, and the score on the
-// tasks that were not used.
+// Finds the strength with the most passes on a share of the tasks: a coarse grid first, then bisection around the best. The remaining
+// tasks give the score to report.
 //
-// Pass counts of a few dozen tasks are noisy, and a search that trusts each of them runs after the noise. So a strength is judged by a
+// Pass counts of a few dozen tasks are noisy, and a search that trusts each of them follows the noise. So a strength is judged by a
 // straight line fitted through its neighborhood (three coarse steps to each side, nearer points counting more), and the report
 // says how large the noise is. The search is a function of the scores alone: with the scores of an interrupted one it goes on where that stopped.
 

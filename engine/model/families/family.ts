@@ -1,5 +1,5 @@
-// What a family's data file says: how its tensors are called, and the choices that config.json does not spell out. Whether a weight
-// is there where a config may turn it off (biases, norms of q and k) is said by ModelConfig. weight-list.ts makes the list of a model's
+// The data of a family: the names of its tensors, and the choices that config.json does not spell out. ModelConfig tells whether a
+// weight exists that a config can turn off (biases, norms of q and k). weight-list.ts makes the list of a model's
 // weights from both. Names are those of the checkpoint with the base model's prefix left out; a `{i}` stands for the layer.
 
 import type { ModelConfig } from "../../../loaders/index.ts";
