@@ -105,7 +105,7 @@ export class ReferenceDevice implements Device {
   }
 
   copyMatrix(matrix: Matrix): Matrix {
-    const { values, ...shape } = matrix as ReferenceMatrix;
+    const { values, ...shape } = this.#known(matrix) as ReferenceMatrix;
     const copy = { ...shape, values: this.#room(matrix.label, values.length, () => values.slice()) };
     this.#matrices.add(copy);
     return copy;
@@ -174,7 +174,7 @@ export class ReferenceDevice implements Device {
     const arrays: Record<string, Floats | Uint32Array | undefined> = {};
     for (const [name, buffer] of Object.entries(call.buffers)) {
       if (buffer === undefined) continue;
-      const { values } = buffer as ReferenceTensor | ReferenceMatrix;
+      const { values } = this.#known(buffer);
       const needed = sizes[name]!;
       if (values.length < needed) {
         throw new DeviceError(
@@ -238,7 +238,15 @@ export class ReferenceDevice implements Device {
   }
 
   #held(tensor: Tensor): ReferenceTensor {
-    return tensor as ReferenceTensor;
+    return this.#known(tensor) as ReferenceTensor;
+  }
+
+  /** This device's record of a buffer. Throws a DeviceError if it was destroyed or belongs to another device. */
+  #known(buffer: Tensor | Matrix): ReferenceTensor | ReferenceMatrix {
+    const known = buffer as ReferenceTensor & ReferenceMatrix;
+    if (this.#tensors.has(known) || this.#matrices.has(known)) return known;
+    this.#throwIfDisposed();
+    throw new DeviceError("failed", `"${buffer.label}" is destroyed, or belongs to another device`);
   }
 
   #throwIfDisposed(): void {
