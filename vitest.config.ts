@@ -10,7 +10,7 @@ export default defineConfig({
     pool: "forks", // Dawn wants a main thread: its environment variables are those of the process
     maxWorkers: 2,
     reporters: ["default", "./tests/support/timings.ts"],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
     env: { KEDGE_KERNEL_CHOICES: "off" }, // what was measured on this machine is no business of the tests
   },

@@ -13,8 +13,10 @@ import {
 } from "kedge";
 import type { SafetensorsFile } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EngineDecoder } from "../../engine/model/engine-decoder.ts";
 import { DEVICES, testDevice } from "../support/devices.ts";
 import { golden, goldenPath, openGoldens, rowOf } from "../support/goldens.ts";
+import { openSteps } from "../support/steps.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
 /** Greedy tokens after a prompt. */
@@ -200,6 +202,48 @@ describe.each(DEVICES)("identities on %s", (name) => {
     expect(asked[0]).toBeCloseTo(5 / 30, 6);
     expect(new Set(asked.slice(1)).size).toBeGreaterThan(8);
     expect(asked.every((share) => share > 0 && share < 1)).toBe(true);
+  });
+
+  test.each([
+    policies.heavyHitters({ budget: 16 }),
+    policies.lastQuery({ budget: 16 }),
+    policies.keyNorm({ budget: 16 }),
+    policies.snapKv({ budget: 12, window: 4 }),
+    policies.pyramidKv({ budget: 12, window: 4 }),
+  ])("byNeglect is told the attention to the keys that the last layer holds under $name", async (policy) => {
+    const { steps } = await openSteps(device);
+    const decoder = new EngineDecoder(steps, { policy });
+    const told: { position: number; weights: Float32Array }[] = [];
+    const sequence = decoder.openWatched((position, weights) => void told.push({ position, weights }));
+    const held = () => [...sequence.stored.lists.at(-1)!.positions()];
+    const strength = byNeglect({ strength: 3 });
+    await decoder.logits([{ sequence, tokens: prompt }]);
+    const kept = held();
+    expect(kept.length).toBeLessThan(prompt.length);
+    for (const token of randomTokens(6, 52)) {
+      const before = held();
+      await decoder.logits([{ sequence, tokens: [token] }]);
+      const { position, weights } = told.at(-1)!;
+      const seen = [...weights.keys()].filter((key) => weights[key] !== 0);
+      // A softmax gives every key some attention; the newest key is the only one that was not held before.
+      expect(seen).toEqual([...before, position]);
+      expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 4);
+    }
+    // What the rule makes of it: a share between nothing and everything, of the keys that are left of the group.
+    const shares: number[] = [];
+    const recording = Object.assign(
+      (step: Parameters<typeof strength>[0]) => {
+        shares.push(step.shares![step.group]!.recent);
+        return strength(step);
+      },
+      { needsShares: true },
+    );
+    const anchored = { ...anchoring, strength: recording };
+    await tokensAfter(model, prompt, { cache: policy, anchoring: anchored });
+    expect(shares).toHaveLength(16);
+    expect(shares.every((share) => share >= 0 && share <= 1)).toBe(true);
+    decoder.close(sequence);
+    steps.dispose();
   });
 
   test("exact mode amplifies the embeddings: 1 is the plain prompt, 0 the masked one", async () => {

@@ -1,4 +1,5 @@
-// Real models: stories260K's greedy text, and SmolLM2-135M-Instruct as one file and in shards, against transformers.
+// Real models: stories260K's greedy text, and SmolLM2-135M-Instruct as one file and in shards, against transformers. Short of the
+// full extent the software GPU takes one prompt and writes few tokens.
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
@@ -9,6 +10,7 @@ import { loadModel, type Device, type Model } from "kedge";
 import type { SafetensorsFile } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEVICES, testDevice } from "../support/devices.ts";
+import { extentOf, isFullExtent } from "../support/extent.ts";
 import { distance, golden, greedyTokens, openGoldens } from "../support/goldens.ts";
 import { hasShared, shared, WITHOUT_SHARED } from "../support/shared.ts";
 
@@ -22,7 +24,8 @@ describe.skipIf(!hasShared(STORIES))(`stories260K (${WITHOUT_SHARED})`, () => {
       prompt_ids: number[];
       ids: number[];
     };
-    const want = ids.slice(prompt_ids.length);
+    const count = name === "webgpu" && !isFullExtent ? 40 : ids.length - prompt_ids.length;
+    const want = ids.slice(prompt_ids.length, prompt_ids.length + count);
     expect(await greedyTokens(model, prompt_ids, want.length)).toEqual(want);
     await model.dispose();
     await device.dispose();
@@ -86,7 +89,7 @@ describe.skipIf(!hasShared(SMOLLM2, FIXTURE, CONVERTER))(`SmolLM2-135M-Instruct 
       expect(model.tokenize(messages)).toEqual(prompts[0]!.ids);
     });
 
-    test.each([0, 1, 2])(
+    test.each(name === "webgpu" ? extentOf([0, 1, 2], 3) : [0, 1, 2])(
       "meets the tensors of prompt %i, in the order of the forward pass",
       async (n) => {
         const { ids } = prompts[n]!;
@@ -122,15 +125,16 @@ describe.skipIf(!hasShared(SMOLLM2, FIXTURE, CONVERTER))(`SmolLM2-135M-Instruct 
       240_000,
     );
 
-    test("continues each prompt greedily with the same 64 tokens, all as one batch", async () => {
+    const count = name === "webgpu" && !isFullExtent ? 6 : 64;
+    test(`continues each prompt greedily with the same ${count} tokens, all as one batch`, async () => {
       const tokens = prompts.map(() => [] as number[]);
       const pieces = model.generateBatch(
         prompts.map(({ ids }) => ids),
-        { maxTokens: 64, ignoreEndTokens: true },
+        { maxTokens: count, ignoreEndTokens: true },
       );
       for await (const piece of pieces) tokens[piece.promptIndex]!.push(...piece.tokens);
       for (const [n, { ids }] of prompts.entries()) {
-        const want = (await golden(file, `${n}.greedy`)).values.subarray(ids.length);
+        const want = (await golden(file, `${n}.greedy`)).values.subarray(ids.length, ids.length + count);
         expect(tokens[n]).toEqual([...want]);
       }
     }, 240_000);
