@@ -16,6 +16,7 @@ import type { QuantizedFormat } from "../../../kernels/matrix/quantize.ts";
 import { quantizeRows } from "../../../kernels/matrix/quantized-rows.ts";
 import { packCall, STORED_CODES, wordsOf } from "../../../kernels/matrix/packing-calls.ts";
 import { seededRandom } from "../../../kernels/trial.ts";
+import { isFullExtent } from "../../../tests/support/extent.ts";
 import { hasRelaxedSimd, webAssembly } from "./platform.ts";
 import { openQuantizer } from "./quantizer.ts";
 
@@ -121,7 +122,7 @@ describe.each(opened)("%s", (_file, pack) => {
             );
           },
         ),
-        { numRuns: 150 },
+        { numRuns: isFullExtent ? 150 : 50 },
       );
     });
 
@@ -141,7 +142,7 @@ describe.each(opened)("%s", (_file, pack) => {
             expect(pack(source, 1, columns, stored, format)).toEqual(packed(source, 1, columns, stored, format));
           },
         ),
-        { numRuns: 2000 },
+        { numRuns: isFullExtent ? 2000 : 400 },
       );
     });
   });
