@@ -1,4 +1,4 @@
-// One device beside another, without goldens: the same tokens through both, tensor by tensor in the order of the forward pass, until
+// Compares one device with another, without goldens: the same tokens through both, tensor by tensor in the order of the forward pass, until
 // one differs.
 //
 // Two walks. The first captures the residual stream between layers only, so that everything within a layer runs as it does when
@@ -18,7 +18,7 @@ export interface ComparedTensor {
   readonly ok: boolean;
 }
 
-/** What the walks found. */
+/** The result of the walks. */
 export interface AgainstResult {
   /** in the order of the forward pass; of the layer that was looked into, its tensors up to the first that differs */
   readonly tensors: readonly ComparedTensor[];
@@ -26,7 +26,7 @@ export interface AgainstResult {
   readonly first: (ComparedTensor & { readonly suspects: readonly KernelCall[] }) | undefined;
 }
 
-/** What the walks tell on their way. */
+/** The callbacks of the walks. */
 type OnProgress = (done: number, of: number, detail: string) => void;
 
 /**

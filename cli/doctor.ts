@@ -1,5 +1,5 @@
 // kedge doctor: what this machine can do, which device `auto` takes and why, and whether every kernel is right on every device
-// at hand. A device that is not there is a sentence; one that is there and gives wrong answers makes the exit code 1.
+// of this machine. A device that is missing is reported in a sentence; a device that gives wrong answers makes the exit code 1.
 
 import type { Command } from "commander";
 import { DeviceError, UnsupportedError } from "kedge";
@@ -22,7 +22,7 @@ import { inspectMachine, type Machine } from "./machine.ts";
 import type { Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
-/** What became of one device. */
+/** The result of probing one device. */
 interface Examined {
   readonly device: DeviceName;
   readonly description: string;

@@ -100,19 +100,19 @@ export const estimate: Verb = {
   },
 };
 
-/** What the weights are quantized to, else the format of most of their bytes; f32 for anything else. */
+/** The quantized format of the weights, or else the format of most of their bytes; f32 for any other format. */
 export function weightFormat(checkpoint: Pick<Checkpoint, "tensors" | "metadata">): MatrixFormat {
   return quantizationOf(checkpoint) ?? FORMATS[dtypeTotals(checkpoint.tensors.values())[0]?.[0] ?? ""] ?? "f32";
 }
 
-/** What the weights are stored as, how that is known, and the configuration as the files have it, where they are at hand. */
+/** The format of the stored weights, its source, and the configuration that matches the files, if they are available. */
 interface Stored {
   readonly kind: MatrixFormat;
   readonly from: string;
   readonly config?: ModelConfig;
 }
 
-/** What is known of the stored weights. From the Hub a header would cost the whole download, and so would matrices from the web. */
+/** Finds what is known of the stored weights. From the Hub a header would cost the whole download, and so would matrices from the web. */
 async function storedFormat(
   { folder, where }: FoundFolder,
   declared: ModelConfig,

@@ -181,7 +181,7 @@ function decodingsOf(given: EvalArguments): Decoding[] {
   );
 }
 
-/** What a row is called. */
+/** The name of a row. */
 export function labelOf({ cache, strength, grouping, byNeglect }: Decoding): string {
   const kind = byNeglect ? "byNeglect up to " : "";
   const anchoring = strength === 1 ? "" : `, SPA ${kind}${strength}${grouping === "clauses" ? " by clause" : ""}`;

@@ -17,7 +17,7 @@ import {
   type TensorInfo,
 } from "kedge/loaders";
 
-/** What a golden tensor is compared with. */
+/** The kind of tensor that a golden one is compared with. */
 export type GoldenKind = "hidden" | "attention" | "logits" | "token_logprobs";
 
 /** A tensor to compare. */
@@ -38,7 +38,7 @@ export interface GoldenRow {
   readonly greedy: TensorInfo | undefined;
 }
 
-/** What a golden file holds of a model. */
+/** The golden tensors of a model in a file. */
 export interface Goldens {
   readonly rows: readonly GoldenRow[];
   /** every tensor to compare, over all rows */

@@ -23,5 +23,5 @@ const exitCode = await main(process.argv.slice(2), {
   signal: interruption.signal,
   env: process.env,
 });
-// What was written goes out before the process ends; a worker or a silent stdin does not keep it from ending.
+// All output is flushed before the process ends; a worker or an open stdin does not keep it from ending.
 process.stdout.write("", () => process.stderr.write("", () => process.exit(exitCode)));

@@ -40,7 +40,7 @@ function module(body: string): Uint8Array {
   ]);
 }
 
-/** What of `WebAssembly` is used here; its types are the DOM's, which Node's do not have. */
+/** The members of `WebAssembly` used here. Its types are part of the DOM's, which Node's types lack. */
 interface WebAssemblyApi {
   validate(bytes: Uint8Array): boolean;
   readonly Memory: new (options: { initial: number; maximum: number; shared: boolean }) => {

@@ -26,7 +26,7 @@ function total(nums) {
   ending: "the function was closed",
 };
 
-/** What is known about the model in this folder, by the folder's name. */
+/** Returns the facts about the model in this folder, by the folder's name. */
 export function shippedModel(folder: string): Shipped | undefined {
   return /^kedge-js-5m(-anchor)?$/.test(basename(folder)) ? javascript : undefined;
 }

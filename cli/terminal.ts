@@ -9,7 +9,7 @@ export type Output = NodeJS.WritableStream & {
   readonly columns?: number | undefined;
 };
 
-/** What a command is run with. */
+/** The streams and the signal of a command. */
 export interface Streams {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined };
   readonly stdout: Output;

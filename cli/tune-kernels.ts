@@ -33,7 +33,7 @@ interface TuneKernelsArguments {
   readonly json?: boolean;
 }
 
-/** What came of one model on one device. */
+/** The result of tuning one model on one device. */
 interface Tuned extends KernelTuning {
   readonly model: string;
   readonly device: TunedDevice;

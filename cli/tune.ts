@@ -1,5 +1,5 @@
 // kedge tune: finds the anchoring strength on a share of the tasks, and scores it on the rest. What has been scored is kept in
-// a file as it comes, so that an interrupted search goes on where it stopped.
+// a file as it comes, so that an interrupted search continues where it stopped.
 
 import { accessSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -27,7 +27,7 @@ interface TuneArguments extends DeviceArguments, TaskDecodingArguments {
   readonly json?: boolean;
 }
 
-/** What the file holds: the settings that the scores belong to, the search, and its result once there is one. */
+/** The contents of the file: the settings that the scores belong to, the search, and its result once there is one. */
 interface TuneFile {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly state: TuneState;

@@ -1,4 +1,4 @@
-// kedge verify --against: one device beside another (see against.ts), in words.
+// kedge verify --against: compares one device with another (see against.ts) and prints the outcome.
 
 import type { LoadOptions } from "kedge";
 import type { DeviceName } from "kedge/devices";

@@ -1,6 +1,6 @@
 // kedge verify: this machine against golden tensors made elsewhere (see golden.ts for what a file of them holds, tally.ts for
 // the bounds), one row of a batch at a time, and as many inner tensors at a time as memory allows. With --against, one device
-// beside another on a prompt, without goldens (see against.ts).
+// against another on a prompt, without goldens (see against.ts).
 
 import { Option, type Command } from "commander";
 import type { CapturedTensor, Model } from "kedge";
@@ -209,7 +209,7 @@ async function compareGreedy(
   count.of += want.length;
 }
 
-/** What `tell` tells. */
+/** The outcome that `tell` prints. */
 interface Outcome {
   readonly model: string;
   readonly device: string;

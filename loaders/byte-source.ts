@@ -6,7 +6,7 @@ import { FormatError } from "./errors.ts";
 
 /** Bytes of known length, readable by position. */
 export interface ByteSource {
-  /** What messages call it: a path, a URL or a file name. */
+  /** Its name in messages: a path, a URL or a file name. */
   readonly name: string;
   readonly byteLength: number;
   /**

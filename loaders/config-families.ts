@@ -1,4 +1,4 @@
-// What each family's config.json says, field by field, as transformers 5.23 reads it: names, defaults (a config may
+// Reads each family's config.json, field by field, as transformers 5.23 does: names, defaults (a config may
 // leave out whatever equals its class's default) and the settings that kedge refuses. One small function a family.
 
 import type { Activation, ModelConfig, ModelType } from "./model-config.ts";
@@ -103,7 +103,7 @@ function gptSizes(fields: Fields, contextLength: number): Sizes {
   };
 }
 
-/** What most families have; each overrides the rest. */
+/** Values that most families have; a family overrides the others. */
 function common(sizes: Sizes): Omit<FamilyConfig, "normEpsilon" | "activation" | "tiedEmbeddings"> {
   return {
     ...sizes,
@@ -243,7 +243,7 @@ function gpt2(fields: Fields): FamilyConfig {
 
 function gptBigcode(fields: Fields): FamilyConfig {
   const sizes = gptSizes(fields, 1024);
-  // What BigCode's own inference server wanted; num_key_value_heads follows from multi_query.
+  // Settings of BigCode's own inference server; num_key_value_heads follows from multi_query.
   fields.ignore("inference_runner", "max_batch_size", "max_sequence_length", "pad_key_length", "pre_allocate_kv_cache");
   fields.ignore("validate_runner_input", "num_key_value_heads");
   return {

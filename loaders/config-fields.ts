@@ -41,7 +41,7 @@ export interface Bounds {
 
 /** The fields of one JSON object. Every getter throws {@link FormatError} with the field, its value and what was wanted. */
 export class Fields {
-  /** What messages call the object: a file, or a file and a field. */
+  /** Its name in messages: a file, or a file and a field. */
   readonly where: string;
   readonly #values: Readonly<Record<string, unknown>>;
   readonly #seen = new Set<string>();

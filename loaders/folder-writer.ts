@@ -22,7 +22,7 @@ export interface FolderWriter {
 /**
  * Begins a folder (Node).
  *
- * Throws a {@link FormatError} if there is something at `path` already, or if nothing can be written beside it.
+ * Throws a {@link FormatError} if there is something at `path` already, or if nothing can be written in its parent folder.
  */
 export async function createFolder(path: string): Promise<FolderWriter> {
   const { lstat, mkdir, mkdtemp, open, rename, rm } = await import("node:fs/promises");

@@ -76,7 +76,7 @@ interface Opening {
 
 function rangedSource(name: string, options: HttpOptions, opening: Opening): ByteSource {
   const { byteLength, etag } = opening;
-  /** What is in memory: the file's first bytes, or all of them. */
+  /** The bytes in memory: the first of the file, or all of them. */
   let head = opening.bytes;
   let isOpen = true;
 

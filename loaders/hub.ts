@@ -1,7 +1,7 @@
 // Models from the Hugging Face Hub, kept in the cache that Hugging Face's own tools use, in their layout
 // (models--owner--name/snapshots/<commit>/<file>): what either has downloaded the other finds. Node only.
 // A download is written to `<file>.<size>.part` and renamed when it is whole, so a file in the cache is always a
-// whole file, and an interrupted download goes on where it stopped.
+// whole file, and an interrupted download continues where it stopped.
 
 import type { FileHandle } from "node:fs/promises";
 import { errorCode, fileSource } from "./byte-source.ts";

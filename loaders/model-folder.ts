@@ -7,7 +7,7 @@ import { findHttpSource, type HttpOptions } from "./http-source.ts";
 
 /** A set of named files that make up a model. */
 export interface ModelFolder {
-  /** What messages call it: a path, a URL, a repository. */
+  /** Its name in messages: a path, a URL, a repository. */
   readonly name: string;
   /** Opens a file, `/` between folders; throws {@link FormatError} naming what was looked for and what there is. */
   open(file: string): Promise<ByteSource>;
@@ -122,7 +122,7 @@ export function httpFolder(baseUrl: string | URL, options: HttpOptions = {}): Mo
 }
 
 /**
- * Files that are at hand: a map from name to bytes, or the `File`s of an `<input type="file" webkitdirectory>` or a drop,
+ * Files in memory: a map from name to bytes, or the `File`s of an `<input type="file" webkitdirectory>` or a drop,
  * whose common top folder is taken off.
  */
 export function filesFolder(files: FolderFiles, name = "files"): ModelFolder {

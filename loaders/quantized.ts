@@ -17,7 +17,7 @@ import { quote } from "./safetensors-header.ts";
 import type { PlannedTensor } from "./safetensors-plan.ts";
 import type { Checkpoint, WeightInfo } from "./shards.ts";
 
-/** What matrices of a quantized file are. */
+/** The format of the matrices of a quantized file. */
 export type QuantizedKind = "int8" | "int4";
 
 /** The version of the layout that is written, and the newest that is read. */

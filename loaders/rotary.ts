@@ -28,7 +28,7 @@ export interface Rotary {
   readonly attentionFactor: number;
 }
 
-/** What the rest of config.json says that rotary settings depend on. */
+/** The fields of the rest of config.json that rotary settings depend on. */
 export interface RotaryShape {
   readonly headDim: number;
   readonly contextLength: number;
@@ -241,7 +241,7 @@ function llama3Frequencies(rotary: Rotary): Float32Array {
 /** Pairs that turn often are kept, those that turn seldom slowed by the factor, those between blended by a ramp. */
 function yarnFrequencies(rotary: Rotary): Float32Array {
   const { theta, dims, factor, originalContextLength, betaFast, betaSlow, truncate } = rotary;
-  /** The pair that turns so many times within the trained length. */
+  /** The pair that makes this many turns within the trained length. */
   const pairOf = (turns: number): number =>
     (dims * Math.log(originalContextLength / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
   const first = truncate ? Math.floor(pairOf(betaFast)) : pairOf(betaFast);

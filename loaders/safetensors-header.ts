@@ -35,7 +35,7 @@ export const DTYPE_BITS = {
 /** An element type, by its name in the file. */
 export type Dtype = keyof typeof DTYPE_BITS;
 
-/** What a file says about one tensor. */
+/** The facts about one tensor in a file's header. */
 export interface TensorInfo {
   readonly name: string;
   readonly dtype: Dtype;

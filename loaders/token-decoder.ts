@@ -2,7 +2,7 @@
 // appears with its last byte.
 // Invariant: the joined pieces of a StreamDecoder are exactly `decode` of all ids, because `decode` uses it.
 
-/** What a decoder needs to know of a tokenizer. */
+/** The parts of a tokenizer that a decoder needs. */
 export interface TokenBytes {
   /** The bytes a token stands for in the middle of a text; none for an id that the vocabulary does not have. */
   tokenBytes(id: number): Uint8Array;
@@ -15,7 +15,7 @@ export interface TokenBytes {
 export interface TextRun {
   /** The text that is certain now that this token has come. An id that the vocabulary does not have adds nothing. */
   push(id: number): string;
-  /** What is left when no more tokens come. */
+  /** Returns the rest of the text after the last token. */
   end(): string;
 }
 
@@ -42,7 +42,7 @@ export class StreamDecoder {
     return this.#skipsSpecialTokens && this.#tokens.specialTokenIds.has(id) ? "" : this.#run.push(id);
   }
 
-  /** What is left when no more tokens come: U+FFFD for an unfinished character. The decoder can then start anew. */
+  /** Returns the rest of the text after the last token: U+FFFD for an unfinished character. The decoder can then be reused. */
   finish(): string {
     const rest = this.#run.end();
     this.#run = this.#tokens.startText();

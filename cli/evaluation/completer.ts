@@ -40,16 +40,16 @@ export const PLAIN: Decoding = {
   maxTokens: 256,
 };
 
-/** What decides the results, as JSON: for results files. */
+/** The settings that the results depend on, as JSON for results files. */
 export function decodingSettings({ cache, ...rest }: Decoding): Record<string, string | number | boolean | null> {
   return { ...rest, topP: rest.topP ?? null, cache: cache?.name ?? "model" };
 }
 
-/** What {@link modelCompleter} tells. */
+/** The callbacks of {@link modelCompleter}. */
 export interface CompleterListeners {
   /** how many more tokens were written */
   readonly onTokens?: ((count: number) => void) | undefined;
-  /** what is worth knowing, a sentence each: the same ones for each batch */
+  /** notes, one sentence each; the same for each batch */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
@@ -82,7 +82,7 @@ export function modelCompleter(model: Model, decoding: Decoding, { onTokens, onN
       };
       const prompts = chosen.map((index): string | PromptWithAnchors => {
         const { prompt } = batch[index]!;
-        // What looks like a tag in a task is text.
+        // Tags in a task are text.
         return isAnchored ? { prompt: escapeAnchorTags(prompt), anchors: anchors[index]! } : prompt;
       });
       for await (const piece of model.generateBatch(prompts, options)) {
@@ -98,7 +98,7 @@ function strengthOf({ strength, byNeglect: isByNeglect }: Decoding) {
   return isByNeglect ? byNeglect({ strength }) : strength;
 }
 
-/** What is held of a task, by group. */
+/** The anchors of a task, by group. */
 function anchorsOf({ prompt, anchors }: Task, grouping: AnchorGrouping): PromptAnchor[] {
   const groups = grouping === "one" ? [anchors] : clausesOf(prompt, anchors);
   return groups.flatMap((ranges, group) =>

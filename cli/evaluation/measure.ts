@@ -6,7 +6,7 @@ import { evaluate, type Evaluation, type EvaluationProgress } from "./run.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Task } from "./task.ts";
 
-/** What {@link measure} takes. */
+/** Options of {@link measure}. */
 export interface MeasureOptions {
   readonly model: Model;
   readonly modelName: string;
@@ -18,7 +18,7 @@ export interface MeasureOptions {
   readonly resultsFile?: string | undefined;
   readonly resume?: boolean | undefined;
   readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
-  /** told, a sentence each, what is worth knowing: the same ones for each batch */
+  /** called with notes, one sentence each; the same for each batch */
   readonly onNote?: ((note: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -209,7 +209,7 @@ class Run {
     return { passed: true };
   }
 
-  /** What the entry point answers to an input, in canonical form; a promise counts as what it becomes. */
+  /** The entry point's result for an input, in canonical form; a promise is awaited. */
   #answer(entry: QuickJSHandle, { input }: Case): string {
     return Scope.withScope((scope) => {
       const text = scope.manage(this.#context.newString(JSON.stringify(input)));

@@ -11,7 +11,7 @@ export interface FailedReference {
   readonly outcome: Extract<Outcome, { passed: false }>;
 }
 
-/** What became of the reference solutions: plain JSON. */
+/** The outcome of the reference solutions: plain JSON. */
 export interface ReferenceReport {
   readonly tasks: number;
   readonly passed: number;
@@ -19,7 +19,7 @@ export interface ReferenceReport {
   readonly failed: readonly FailedReference[];
 }
 
-/** What {@link checkReferences} takes. */
+/** Options of {@link checkReferences}. */
 export interface ReferenceOptions {
   readonly tasks: readonly Task[];
   readonly sandbox: Sandbox;

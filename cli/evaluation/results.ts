@@ -1,6 +1,6 @@
 // The results file: a header line with the settings of the run, then one JSON line a task, in the order in which they were
 // judged. Each line goes to the disk in one write before the task counts as done. What an interruption can leave is a last
-// line without its line break: that line is taken back and its task done again.
+// line without its line break: that line is removed and its task is run again.
 
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { FormatError } from "kedge/loaders";
@@ -14,13 +14,13 @@ export interface Sample {
   readonly outcome: Outcome;
 }
 
-/** What became of a task. */
+/** The outcome of a task. */
 export interface TaskResult {
   readonly id: string;
   readonly samples: readonly Sample[];
 }
 
-/** What decides the results of a run, by name: model, decoding, limits. Plain JSON. */
+/** The settings that the results of a run depend on, by name: model, decoding, limits. Plain JSON. */
 export type Settings = Readonly<Record<string, Json>>;
 
 /** An open results file. */
@@ -43,7 +43,7 @@ const failureKinds: ReadonlySet<string> = new Set<FailureKind>([
 ]);
 
 /**
- * Begins a results file, or goes on with one.
+ * Begins a results file, or continues one.
  *
  * @param resume whether a file that is there may be gone on with; if not, it is an error
  * @throws FormatError if the file is there and resume is false, was made with other settings (naming those), is not a

@@ -20,7 +20,7 @@ export interface EvaluationProgress {
   readonly resumed: number;
 }
 
-/** What {@link evaluate} takes. */
+/** Options of {@link evaluate}. */
 export interface EvaluationOptions {
   readonly tasks: readonly Task[];
   /**
@@ -33,11 +33,11 @@ export interface EvaluationOptions {
   readonly samples?: number | undefined;
   /** tasks decoded together; 8 by default */
   readonly batchSize?: number | undefined;
-  /** only the first so many tasks */
+  /** the number of tasks to run, from the first; all by default */
   readonly limit?: number | undefined;
   /** where results go, a line a task */
   readonly resultsFile?: string | undefined;
-  /** goes on with that file if it is there; false by default */
+  /** continues that file if it exists; false by default */
   readonly resume?: boolean | undefined;
   /** what else decides the results, such as the model and how it decodes: kept in the file, and compared on resuming */
   readonly settings?: Settings | undefined;
@@ -152,7 +152,7 @@ function countPassed(results: Iterable<TaskResult>): number {
   return [...results].filter((result) => passedSamples(result) > 0).length;
 }
 
-/** What the file has of these tasks; a run with a larger limit before may have left more. */
+/** The results in the file that belong to these tasks. An earlier run with a larger limit may have left more. */
 function keep(file: ResultsFile | undefined, tasks: readonly Task[]): Map<string, TaskResult> {
   const ids = new Set(tasks.map(({ id }) => id));
   return new Map((file?.done ?? []).filter(({ id }) => ids.has(id)).map((result) => [result.id, result]));

@@ -19,7 +19,7 @@ const STACK_MB = 64;
 /** V8's heap of the worker, which holds no values of programs. */
 const HEAP_MB = 256;
 
-/** What {@link openSandbox} takes. */
+/** Options of {@link openSandbox}. */
 export interface SandboxOptions {
   /** bounds of each program; 5 s and 64 MiB by default */
   readonly limits?: Partial<Limits> | undefined;

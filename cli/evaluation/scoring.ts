@@ -2,7 +2,7 @@
 //
 // All random numbers come from a seed, so that a score can be made again from its results file.
 
-/** What became of one task's samples. */
+/** The outcome of one task's samples. */
 export interface TaskTally {
   /** how many completions were judged, 1 or more */
   readonly samples: number;
@@ -78,7 +78,7 @@ function quantile(sorted: Float64Array, share: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** What McNemar's test says about two systems on the same tasks. */
+/** The result of McNemar's test of two systems on the same tasks. */
 export interface PairedTest {
   /** tasks that only the first passes */
   readonly onlyFirst: number;

@@ -13,7 +13,7 @@ export class RowProblem extends Error {
 
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
-/** What a value is, as a sentence names it. */
+/** Names the kind of a value, for messages. */
 function nameOf(value: unknown): string {
   if (value === undefined) return "missing";
   if (value === null) return "null";

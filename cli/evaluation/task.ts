@@ -3,7 +3,7 @@
 // All ranges count UTF-16 units, as JavaScript's strings do, and are half-open. A completion is the text after the prompt,
 // up to and with the line that closes the function.
 
-/** What JSON can say. */
+/** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** A part of the prompt: begin <= i < end, in UTF-16 units. */

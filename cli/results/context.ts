@@ -1,4 +1,4 @@
-// What the sections of the report share: models, tasks, a sandbox, and measurements that several of them quote.
+// Shared by the sections of the report: models, tasks, a sandbox, and measurements that several of them quote.
 
 import { loadModel, type Model } from "kedge";
 import { PLAIN, type Decoding } from "../evaluation/completer.ts";

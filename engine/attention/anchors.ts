@@ -12,7 +12,7 @@ export interface TokenTexts {
   tokenBytes(id: number): Uint8Array;
 }
 
-/** Where a sequence goes on: the next token's position, and the segment that it belongs to. */
+/** The place of the next token of a sequence: its position and its segment. */
 export interface SequencePlace {
   readonly position: number;
   readonly segment: number;

@@ -10,7 +10,7 @@ export interface PositionSpan {
   readonly end: number;
 }
 
-/** What is added to a layer's scores: heads[head] · keys[key]. */
+/** The bias added to a layer's scores: heads[head] · keys[key]. */
 export interface SteeringBias {
   /** [keys] */
   readonly keys: Float32Array;

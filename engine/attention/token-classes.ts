@@ -68,7 +68,7 @@ export interface ClassShare {
   readonly ratio: number;
 }
 
-/** What each class receives of the attention, and how many of the positions it has. */
+/** The share of attention and the share of positions of each class. */
 export type ClassShares = Readonly<Record<TokenClass, ClassShare>>;
 
 /** {@link ClassShares} of a layer's heads, and of all its heads together. Null where no row qualifies. */

@@ -15,7 +15,7 @@ export interface MarkedKeys {
   readonly marks: ArrayLike<number>;
 }
 
-/** Where the sequence goes on, and what else reads its keys. */
+/** The place of the next query, and other readers of its keys. */
 export interface NextQuery extends SequencePlace {
   /** another layer reads this list's anchors whatever the rule says (layer-wise anchors), so that they all stay */
   readonly keepsAnchors?: boolean;
@@ -27,7 +27,7 @@ export interface AnchorSettings {
   readonly anchorSeesAnchors: boolean;
 }
 
-/** What queries may see, as policies say it: the keys that no later query can see are dropped. What is left out is the model's. */
+/** The keys that queries see, as a policy defines them; keys that no later query can see are dropped. Omitted members are the model's. */
 export interface VisibilityRule {
   /** the last keys that are visible, in every layer; 0 for no limit. A window of the model itself stays what it is. */
   readonly keepWindow?: number | undefined;
@@ -41,7 +41,7 @@ export interface VisibilityRule {
   readonly anchorSeesAnchors?: boolean | undefined;
 }
 
-/** What anchor attention does where neither the model nor the caller says otherwise. */
+/** Defaults of anchor attention, for values that neither the model nor the caller gives. */
 export const ANCHOR_DEFAULTS: AnchorSettings = { sinks: 1, anchorSeesAnchors: true };
 
 /**

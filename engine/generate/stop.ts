@@ -27,7 +27,7 @@ export interface StopOptions {
   readonly stopTokens?: readonly number[] | undefined;
   /** the model's own end tokens; treated as `stopTokens` */
   readonly endTokens?: readonly number[] | undefined;
-  /** goes on after an end token (not after a stop token); default false */
+  /** continues after an end token (not after a stop token); default false */
   readonly ignoreEndTokens?: boolean | undefined;
   /** ends after this many tokens; 1 or more, Infinity for as many as the context holds; default 256 */
   readonly maxTokens?: number | undefined;

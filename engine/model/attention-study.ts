@@ -1,4 +1,4 @@
-// What a model's attention looks like on a text: dilution (how much of it the prompt keeps as the text grows), sparsity, and
+// Studies a model's attention on a text: dilution (how much of it the prompt keeps as the text grows), sparsity, and
 // which classes of tokens draw it. One forward pass a group of layers, so that the patterns never fill the memory.
 
 import { attentionDilution } from "../attention/attention-share.ts";
@@ -14,7 +14,7 @@ import type { Model } from "./model.ts";
 import type { CapturedTensor } from "./captured.ts";
 import { withLineAnchors } from "./line-anchors.ts";
 
-/** What to study. */
+/** Options of {@link studyAttention}. */
 export interface AttentionStudyOptions {
   /** tokens of the prompt; the rest is what was generated after it; all by default */
   readonly promptLength?: number | undefined;
@@ -42,7 +42,7 @@ export interface LayerStudy {
   readonly classes: ClassShares | null;
 }
 
-/** What {@link studyAttention} finds in the patterns of a text: dilution of the prompt, and sparsity by layer. */
+/** The result of {@link studyAttention}: dilution of the prompt, and sparsity by layer. */
 export interface AttentionStudy {
   readonly tokens: number;
   readonly promptLength: number;

@@ -111,7 +111,7 @@ export class ChatSession implements Disposable {
     }
   }
 
-  /** A second conversation with the same past. Keys are shared until one of the two goes on. */
+  /** Opens a second conversation with the same past. Keys are shared until one of the two changes. */
   fork(): ChatSession {
     this.#checkAlive();
     const options = { ...this.#template, messages: this.#messages, whenFull: this.#whenFull };

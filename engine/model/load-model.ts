@@ -22,13 +22,13 @@ import { notesOn, quantizationFor } from "./notes.ts";
 import { Steps } from "./steps.ts";
 import { loadWeights, type ModelWeights } from "./weights.ts";
 
-/** What is being done while a model loads. */
+/** The progress of loading a model. */
 export interface LoadProgress {
   readonly stage: "download" | "files" | "weights" | "tuning" | "kernels";
   /** bytes of "download" and "weights", a count otherwise */
   readonly done: number;
   readonly of: number;
-  /** the tensor or file at hand */
+  /** the current tensor or file */
   readonly detail: string;
 }
 

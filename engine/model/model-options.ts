@@ -13,7 +13,7 @@ export interface ModelGenerateOptions extends GenerateOptions {
   readonly anchoring?: AnchoringOptions | undefined;
   /** decode against another prompt; not together with `anchoring` */
   readonly contrast?: ContrastOptions | undefined;
-  /** told, a sentence each, what is worth knowing about this run */
+  /** called with each note on this run, one sentence each */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 

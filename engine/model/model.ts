@@ -42,7 +42,7 @@ import type { ModelWeights } from "./weights.ts";
 /** A prompt: text, tokens, or the messages of a chat. */
 export type Prompt = string | readonly number[] | readonly AnchoredMessage[];
 
-/** What {@link Model.generateUntilPassed} gives. */
+/** The result of {@link Model.generateUntilPassed}. */
 export interface CheckedGeneration extends Generation {
   readonly passed: boolean;
   /** true if the plain text failed, so that the anchors were held */
@@ -70,7 +70,7 @@ export class Model implements AsyncDisposable {
   readonly quantized: QuantizedFormat | null;
   /** what numbers of keys and values are kept as */
   readonly cacheType: CacheFormat;
-  /** things worth knowing about this model here, a sentence each */
+  /** notes on this model on this device, one sentence each */
   readonly notes: readonly string[];
   /** most tokens of a sequence */
   readonly contextLength: number;
@@ -179,7 +179,7 @@ export class Model implements AsyncDisposable {
 
   /**
    * How far Selective Prompt Anchoring is from what it approximates: at each strength, the next-token distribution of the combined
-   * logits beside that of the exact row with amplified embeddings.
+   * logits, compared with that of the exact row with amplified embeddings.
    */
   async compareWithExact(
     prompt: Prompt | PromptWithAnchors,
@@ -299,7 +299,7 @@ export class Model implements AsyncDisposable {
     return { weights, activations, cache: this.#steps.cacheBytes() };
   }
 
-  /** Bytes of keys and values over the steps since {@link resetCacheStatistics}, exact, beside those of a dense cache. */
+  /** Bytes of keys and values over the steps since {@link resetCacheStatistics}, exact, and those of a dense cache. */
   cacheStatistics(): CacheStatistics {
     return this.#steps.cacheStatistics();
   }

@@ -9,7 +9,7 @@ import {
   type Checkpoint,
 } from "../../loaders/index.ts";
 
-/** What matrices are kept as, and whether the files have them so. */
+/** The format of the matrices, and whether the files have it already. */
 export interface Quantization {
   readonly format: QuantizedFormat | null;
   readonly isStored: boolean;
@@ -36,7 +36,7 @@ export async function quantizationFor(
   return { format: stored ?? asked ?? null, isStored: stored !== null };
 }
 
-/** What notes are made from. */
+/** The facts that notes are made from. */
 export interface LoadedModel {
   /** the configuration as config.json has it */
   readonly declared: ModelConfig;
@@ -48,7 +48,7 @@ export interface LoadedModel {
   readonly quantized: Quantization;
 }
 
-/** What is worth knowing, a sentence each. */
+/** Returns the notes on a model, one sentence each. */
 export function notesOn({ declared, config, tokenizer, unused, quantized }: LoadedModel): string[] {
   const { format, isStored } = quantized;
   const notes: string[] = [];

@@ -33,7 +33,7 @@ export interface QuantizeModelOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What {@link quantizeModel} wrote. */
+/** The result of {@link quantizeModel}. */
 export interface QuantizedModel {
   /** bytes of the weights, as they were and as they are */
   readonly byteLengthBefore: number;
@@ -56,7 +56,7 @@ const PIECE_WEIGHTS = 1 << 18;
 /** Bytes of a copied file or tensor that are in memory at a time. */
 const COPY_BYTES = 8 << 20;
 const WEIGHTS_FILE = "model.safetensors";
-/** What is looked for where a folder cannot list its files. */
+/** Files that are looked for in a folder that cannot list its files. */
 const KNOWN_FILES = [
   "config.json",
   "generation_config.json",
@@ -166,7 +166,7 @@ async function copyFiles(folder: ModelFolder, writer: FolderWriter, signal?: Abo
   return copied;
 }
 
-/** What is written, and where. */
+/** The data to write, and the writer. */
 interface Output {
   readonly checkpoint: Checkpoint;
   readonly folder: ModelFolder;

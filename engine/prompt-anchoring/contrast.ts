@@ -20,7 +20,7 @@ import { argmax } from "../generate/ranking.ts";
  */
 export type Schedule = "constant" | "probability" | "growing" | "confidence";
 
-/** What {@link combine} may be told. */
+/** Options of {@link combine}. */
 export interface CombineOptions {
   /** `constant` by default */
   readonly schedule?: Schedule | undefined;

@@ -1,4 +1,4 @@
-// What a model asks of Selective Prompt Anchoring and contrasts: loaded when a prompt is first decoded with one of them.
+// The part of Selective Prompt Anchoring and contrasts that a model uses. It is loaded when a prompt is first decoded with one of them.
 
 export { contrastDecoder } from "./contrast-decoder.ts";
 export { compareExact } from "./exact.ts";

@@ -22,7 +22,7 @@ export interface ChosenStandIn {
   readonly note: string;
 }
 
-/** What {@link chooseStandIn} may be told. */
+/** Options of {@link chooseStandIn}. */
 export interface StandInOptions {
   /** the caller's choice; by default a token of the tokenizer */
   readonly standIn?: StandIn | undefined;
@@ -94,7 +94,7 @@ function noteOf(standIn: StandIn, named: (token: number) => string, dim: number)
   }
 }
 
-/** What {@link maskedRows} may be told. */
+/** Options of {@link maskedRows}. */
 export interface MaskOptions {
   /**
    * Replace each span by a single stand-in instead of one per token, as the paper's first code did. The row is then shorter

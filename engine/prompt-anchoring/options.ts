@@ -12,7 +12,7 @@ export const DEFAULT_STRENGTH = 1.25;
 export interface AnchoringOptions {
   /** 1 leaves the model as it is and costs nothing, above 1 amplifies, 0 is the masked prompt; a number or a function of the step; default 1.25 */
   readonly strength?: Strength | undefined;
-  /** what to hold on to, in every prompt; beside `<anchor>…</anchor>` tags in the prompt and anchors of its own */
+  /** anchors in every prompt, in addition to `<anchor>…</anchor>` tags and to anchors of the prompt itself */
   readonly anchors?: readonly PromptAnchor[] | undefined;
   /** how the strength depends on the step; `constant` (the paper) by default */
   readonly schedule?: Schedule | undefined;
@@ -29,7 +29,7 @@ export interface AnchoringOptions {
   readonly collapse?: boolean | undefined;
   /** queries that "recent" shares of attention cover; default 8 */
   readonly recentQueries?: number | undefined;
-  /** told, a sentence each, which stand-in is used and which tokens are masked beyond what was named */
+  /** called with notes, one sentence each: the stand-in that is used, and tokens that are masked in addition to the named ones */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 

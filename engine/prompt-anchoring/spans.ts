@@ -236,7 +236,7 @@ function checkRange(span: Span, length: number, label: string, unit: "characters
   return { begin, end };
 }
 
-/** What to say of an anchor that covers part of a token; undefined if it covers none in part. */
+/** Returns the note on an anchor that covers part of a token; undefined if it covers whole tokens only. */
 function partialNote(
   { text, offsets }: AnchorPrompt,
   { label, characters, tokens }: LocatedAnchor,

@@ -14,7 +14,7 @@ export interface AttentionShare {
   readonly fair: number;
 }
 
-/** What a strength function is given. It is valid during the call only: its arrays are reused. */
+/** The argument of a strength function. It is valid during the call only, because its arrays are reused. */
 export interface StrengthStep {
   /** tokens generated so far, 0 for the first */
   readonly generated: number;
@@ -85,7 +85,7 @@ export function strengthsAt(
   return out;
 }
 
-/** What {@link byNeglect} takes. */
+/** Options of {@link byNeglect}. */
 export interface NeglectOptions {
   /** strength of a group that receives no attention at all */
   readonly strength: number;
@@ -127,7 +127,7 @@ export function byNeglect({ strength, floor = 1, enough = 1 }: NeglectOptions): 
   return Object.assign(rule, { needsShares: true });
 }
 
-/** What {@link createShareMeter} takes. */
+/** Options of {@link createShareMeter}. */
 export interface ShareMeterOptions {
   /** half-open ranges of prompt tokens, by group */
   readonly groups: readonly { readonly tokens: readonly { readonly begin: number; readonly end: number }[] }[];

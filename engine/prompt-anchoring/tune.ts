@@ -3,7 +3,7 @@
 //
 // Pass counts of a few dozen tasks are noisy, and a search that trusts each of them follows the noise. So a strength is judged by a
 // straight line fitted through its neighborhood (three coarse steps to each side, nearer points counting more), and the report
-// says how large the noise is. The search is a function of the scores alone: with the scores of an interrupted one it goes on where that stopped.
+// says how large the noise is. The search is a function of the scores alone: given the scores of an interrupted search, it continues where that stopped.
 
 import { checkOptions, type OptionNames } from "../options.ts";
 
@@ -32,7 +32,7 @@ export interface TuneState {
   readonly held: readonly TuneScore[];
 }
 
-/** What decides the course of a search. */
+/** The settings that a search depends on. */
 export interface TuneSettings {
   readonly tasks: number;
   readonly share: number;
@@ -43,7 +43,7 @@ export interface TuneSettings {
   readonly resolution: number;
 }
 
-/** What {@link tuneStrength} takes. */
+/** Options of {@link tuneStrength}. */
 export interface TuneOptions {
   /** how many tasks there are */
   readonly tasks: number;
@@ -91,7 +91,7 @@ export interface TuneRate extends TuneScore {
   readonly standardError: number;
 }
 
-/** What a search found. */
+/** The result of a search. */
 export interface TuneResult {
   readonly strength: number;
   /** ascending in strength */
