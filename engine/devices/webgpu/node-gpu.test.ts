@@ -27,7 +27,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function chosenWith(webgpu: string): unknown {
   writeFileSync(join(folder, "node_modules", "webgpu", "package.json"), `{ "type": "module", "main": "index.js" }`);
   writeFileSync(join(folder, "node_modules", "webgpu", "index.js"), webgpu);
-  const script = `import { chooseDevice } from "./dist/index.js"; console.log(JSON.stringify(await chooseDevice()));`;
+  const script = `import { chooseDevice } from "./dist/devices.js"; console.log(JSON.stringify(await chooseDevice()));`;
   writeFileSync(join(folder, "choose.mjs"), script);
   const env = { ...process.env, LD_LIBRARY_PATH: swiftshader };
   const { stdout, stderr } = spawnSync(process.execPath, ["choose.mjs"], { cwd: folder, env, encoding: "utf8" });
