@@ -44,7 +44,7 @@ const chunks = {
   kernels: /^kernels\/(?!every-|peak\/|.*(on-gpu|on-webgl|preludes|dispatch|webgl-functions|scores)\.ts|.*\?raw)/,
   devices: /^engine\/devices\/(choose|device|measured-choices|program|qualification|tensor|trial-run)\.ts/,
   tuning: /^engine\/(tuning|timing)\//,
-  hub: /^loaders\/hub\.ts/,
+  hub: /^loaders\/(hub|find-in-node)\.ts/,
   "prompt-anchoring": /^engine\/prompt-anchoring\//,
   "chat-template": /^loaders\/chat-template\/(?!chat-template\.ts|template-files\.ts|template-error\.ts)/,
   look: /^engine\/model\/(look|taps)\.ts/,

@@ -13,7 +13,6 @@ export interface FoundFolder {
 }
 
 const REPOSITORY = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
-const INSTALLED = /^(?:models\/)?(kedge-js-5m(?:-anchor)?)$/;
 const HUB_URL = "https://huggingface.co";
 
 /**
@@ -35,29 +34,9 @@ export async function findFolder(
     return { folder: openFolder(source, { fetch, signal }), where: scheme === "file" ? "disk" : "web" };
   }
   const { location: page } = globalThis as { readonly location?: { readonly href: string } };
-  return page === undefined ? findInNode(String(source), options) : findInPage(String(source), page.href, options);
-}
-
-async function findInNode(source: string, options: HubOptions): Promise<FoundFolder> {
-  const { existsSync, statSync } = process.getBuiltinModule("node:fs");
-  const path = existsSync(source) ? source : installedFolder(source);
-  if (path !== undefined) {
-    if (statSync(path).isDirectory()) return { folder: openFolder(path), where: "disk" };
-    throw new FormatError(source, "is a file; wanted the folder it is in, with config.json");
-  }
-  // `models/typo` where there is a folder models/ is a path, not a repository.
-  if (!REPOSITORY.test(source) || existsSync(source.slice(0, source.indexOf("/")))) {
-    throw new FormatError(source, "no such folder");
-  }
-  const { hubFolder } = await import("./hub.ts");
-  try {
-    return { folder: await hubFolder(source, options), where: "hub" };
-  } catch (cause) {
-    options.signal?.throwIfAborted();
-    if (!(cause instanceof FormatError)) throw cause;
-    const reason = cause.message.slice(`${cause.file}: `.length);
-    throw new FormatError(source, `no such folder, and ${reason}`, { cause });
-  }
+  if (page !== undefined) return findInPage(String(source), page.href, options);
+  const { findInNode } = await import("./find-in-node.ts");
+  return findInNode(String(source), options);
 }
 
 async function findInPage(source: string, page: string, options: HubOptions): Promise<FoundFolder> {
@@ -69,16 +48,4 @@ async function findInPage(source: string, page: string, options: HubOptions): Pr
   const folder = httpFolder(address, { fetch, signal, headers });
   if (await folder.has("config.json")) return { folder, where: "hub" };
   throw new FormatError(source, `there is no config.json at ${near.name}, and none at ${folder.name}`);
-}
-
-/** The folder of a model that was installed with the package, for a path under which there is none. */
-function installedFolder(source: string): string | undefined {
-  const name = INSTALLED.exec(source)?.[1];
-  if (name === undefined) return undefined;
-  const { existsSync } = process.getBuiltinModule("node:fs");
-  const { fileURLToPath } = process.getBuiltinModule("node:url");
-  // Bundlers take `new URL(…, import.meta.url)` for a file to put into a page; this one is for Node alone.
-  const here = import.meta.url;
-  const folder = fileURLToPath(new URL(`../models/${name}`, here));
-  return existsSync(folder) ? folder : undefined;
 }

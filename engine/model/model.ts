@@ -23,7 +23,7 @@ import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/opti
 import type { PromptWithAnchors, PlannedPrompt } from "../prompt-anchoring/plan.ts";
 import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
 import { ChatSession, type ChatHost, type ChatSessionOptions } from "./chat.ts";
-import { EmbeddingTable } from "./embeddings.ts";
+import type { EmbeddingTable } from "./embeddings.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
 import type { ForwardOptions, ForwardResult } from "./forward.ts";
 import { withLineAnchors } from "./line-anchors.ts";
@@ -76,7 +76,8 @@ export class Model implements AsyncDisposable {
   readonly contextLength: number;
   readonly #steps: Steps;
   readonly #weights: ModelWeights;
-  readonly #embeddings: EmbeddingTable;
+  /** made when a prompt is first anchored */
+  #embeddings: EmbeddingTable | undefined;
   readonly #ownsDevice: boolean;
 
   /** Use `loadModel`. */
@@ -99,7 +100,6 @@ export class Model implements AsyncDisposable {
     this.cacheType = parts.steps.cacheType;
     this.notes = parts.notes;
     this.#ownsDevice = parts.ownsDevice;
-    this.#embeddings = new EmbeddingTable(parts.steps, parts.weights);
   }
 
   /** Continues a prompt: an async iterator of pieces of text. Breaking out of the loop frees what it held. */
@@ -256,6 +256,8 @@ export class Model implements AsyncDisposable {
     if (anchoring) checkOptions("anchoring", anchoring, ANCHORING_OPTIONS);
     if (anchoring && contrast) throw new RangeError("anchoring and contrast were both asked for: choose 1 of the 2");
     const { planAnchoring, planContrast } = await promptAnchoring();
+    const { EmbeddingTable: Table } = await import("./embeddings.ts");
+    this.#embeddings ??= new Table(this.#steps, this.#weights);
     const parts = { tokenizer: this.tokenizer, embeddings: this.#embeddings, template };
     const planned: PlannedPrompt[] = [];
     for (const prompt of prompts) {
@@ -310,7 +312,7 @@ export class Model implements AsyncDisposable {
 
   /** Frees the weights, the cache and the activations; and the device, unless it is the caller's. */
   async dispose(): Promise<void> {
-    this.#embeddings.dispose();
+    this.#embeddings?.dispose();
     this.#steps.dispose();
     if (this.#ownsDevice) await this.device.dispose();
   }
