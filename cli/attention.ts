@@ -45,7 +45,7 @@ export const attention: Verb = {
       .option("--layers <list>", "layers whose mean the dilution is, such as 3,4 (default: the last)", layerList)
       .option(
         "--spa-error [strengths]",
-        "instead: Selective Prompt Anchoring beside the exact mode at these strengths, such as 0,1.25,2",
+        "instead: Selective Prompt Anchoring compared with the exact mode at these strengths, such as 0,1.25,2",
         strengthList,
       );
     addJson(addDevice(addAnchoring(addSampling(command, 128))));

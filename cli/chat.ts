@@ -172,8 +172,7 @@ class Conversation {
         throw error;
       if (!last.endsWith("\n")) terminal.print("");
       last = "\n";
-      if (this.#answering.signal.aborted)
-        terminal.warn(isWritten ? "the answer ends here" : "this turn was taken back");
+      if (this.#answering.signal.aborted) terminal.warn(isWritten ? "the answer ends here" : "this turn was dropped");
       else terminal.warn(`${error instanceof Error ? error.message : String(error)}; /clear begins anew`);
     } finally {
       this.#answering = undefined;

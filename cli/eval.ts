@@ -138,7 +138,7 @@ async function withHint<T>(
     return await terminal.withBar(work);
   } catch (error) {
     if (terminal.signal.aborted && results !== undefined)
-      terminal.warn(`interrupted: what is done is in ${results}; the same command with --resume goes on`);
+      terminal.warn(`interrupted: the results so far are in ${results}; the same command with --resume continues`);
     throw error;
   }
 }

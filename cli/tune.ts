@@ -152,7 +152,7 @@ function search({
   });
   return searching.catch((error: unknown) => {
     if (terminal.signal.aborted)
-      terminal.warn(`interrupted: the scores so far are in ${out}; the same command goes on`);
+      terminal.warn(`interrupted: the scores so far are in ${out}; the same command continues`);
     throw error;
   });
 }

@@ -94,7 +94,7 @@ function tellAgainst(
   );
   const by = called.length === 0 ? "what comes before it agrees" : `it comes from ${called.join(" or ")}`;
   terminal.fail(
-    `"${name}" is the first tensor that differs: it ${difference} on ${device}, where ${format.small(bound)} is allowed beside ${against}; ${by}`,
+    `"${name}" is the first tensor that differs: it ${difference} on ${device}, where ${format.small(bound)} is allowed from ${against}; ${by}`,
   );
   return 1;
 }

@@ -48,7 +48,7 @@ class DryRunDevice implements Device {
   }
 }
 
-/** What a model is to be loaded with. */
+/** The inputs of loading a model. */
 interface LoadPlan {
   readonly checkpoint: Checkpoint;
   readonly config: ModelConfig;

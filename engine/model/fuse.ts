@@ -31,7 +31,7 @@ export function fuse(entries: readonly Entry[], example: ExampleStep): Entry[] {
   return flow.entries;
 }
 
-/** What an entry does to the tensors. */
+/** The tensors that an entry reads and writes. */
 interface Access {
   readonly reads: ReadonlySet<DraftBuffer>;
   readonly writes: ReadonlySet<DraftBuffer>;

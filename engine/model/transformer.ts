@@ -19,7 +19,7 @@ import { LayerOps, rows } from "./layer-ops.ts";
 import type { TapRequest } from "./taps.ts";
 import type { LayerWeights, ModelWeights } from "./weights.ts";
 
-/** What the forward pass is recorded from. */
+/** The inputs of recording the forward pass. */
 export interface TransformerParts {
   readonly config: ModelConfig;
   readonly weights: ModelWeights;
@@ -27,7 +27,7 @@ export interface TransformerParts {
   readonly activations: Activations;
 }
 
-/** What a recording does in addition to the forward pass. */
+/** Options of recording the forward pass. */
 export interface RecordOptions {
   /** taps that callers read or replace */
   readonly taps?: TapRequest | undefined;
@@ -148,12 +148,12 @@ class ForwardPass {
 
     const pattern = ops.pattern("pattern", isDouble); // [rows, heads, columns], or twice the columns
     const stride = isDouble ? variable("doubleColumns") : columns;
-    const lines = { rows: variable("softmaxRows"), columns: stride };
-    ops.call(kernels.softmax, `${at}.hook_pattern`, { x: scores, y: pattern }, lines);
+    const softmaxRows = { rows: variable("softmaxRows"), columns: stride };
+    ops.call(kernels.softmax, `${at}.hook_pattern`, { x: scores, y: pattern }, softmaxRows);
     ops.tap(`${at}.hook_pattern`, pattern, { isDouble });
     if (this.#options.attentionLayers?.includes(i)) {
       const y = activations.attentionSums(i); // [rows, columns]
-      ops.call(kernels.sumHeads, `${at}.weights`, { pattern, y }, { rows, heads, columns, stride });
+      ops.call(kernels.sumHeads, `${at}.sums`, { pattern, y }, { rows, heads, columns, stride });
     }
 
     const z = ops.rows("z", heads * headDim); // [rows, heads, headDim]
