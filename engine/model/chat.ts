@@ -7,7 +7,7 @@ import type { ChatMessage, ChatOptions, Tokenizer } from "../../loaders/index.ts
 import type { WatchableDecoder } from "../generate/decoder.ts";
 import type { Piece } from "../generate/rows.ts";
 import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
-import { ConversationCache } from "./conversation-cache.ts";
+import type { ConversationCache } from "./conversation-cache.ts";
 import type { TurnOptions } from "./model-options.ts";
 
 /** The action when the messages no longer fit the context. */
@@ -45,7 +45,8 @@ export class ChatSession implements Disposable {
   readonly #template: ChatOptions;
   readonly #whenFull: FullContext;
   readonly #messages: ChatMessage[];
-  readonly #cache: ConversationCache;
+  /** made by the first turn */
+  #cache: ConversationCache | undefined;
   /** the current turn; the next one waits for it */
   #turn: Promise<void> = Promise.resolve();
   #readTokens = 0;
@@ -55,7 +56,7 @@ export class ChatSession implements Disposable {
   constructor(
     host: ChatHost,
     { system, messages = [], whenFull = "refuse", ...template }: ChatSessionOptions,
-    cache = new ConversationCache(host.decoder),
+    cache?: ConversationCache,
   ) {
     if (system !== undefined && messages[0]?.role === "system") {
       throw new RangeError("the system's message was given twice: as `system` and as the first of `messages`");
@@ -74,7 +75,7 @@ export class ChatSession implements Disposable {
 
   /** Tokens of the conversation that are in the cache. */
   get cachedTokens(): number {
-    return this.#cache.length;
+    return this.#cache?.length ?? 0;
   }
 
   /** Tokens of the last turn's prompt that were not in the cache; 0 before the first. */
@@ -115,14 +116,14 @@ export class ChatSession implements Disposable {
   fork(): ChatSession {
     this.#checkAlive();
     const options = { ...this.#template, messages: this.#messages, whenFull: this.#whenFull };
-    return new ChatSession(this.#host, options, this.#cache.fork());
+    return new ChatSession(this.#host, options, this.#cache?.fork());
   }
 
   /** Frees the conversation's keys and values. A later turn throws a TypeError. */
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.#cache.dispose();
+    this.#cache?.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -134,10 +135,20 @@ export class ChatSession implements Disposable {
     const isPlain = !options.anchoring && !options.contrast;
     const said = isPlain ? content : (await import("../prompt-anchoring/tags.ts")).parseAnchorTags(content).text;
     const turn: ChatMessage = { role: "user", content: said };
-    const { messages, tokens } = this.#fitting(turn, options.maxTokens);
+    const [{ ConversationCache }, { fitMessages }] = await Promise.all([
+      import("./conversation-cache.ts"),
+      import("./fit-messages.ts"),
+    ]);
+    this.#checkAlive();
+    const { messages, tokens } = fitMessages(this.#host, [...this.#messages, turn], {
+      template: this.#template,
+      whenFull: this.#whenFull,
+      maxTokens: options.maxTokens,
+    });
+    const cache = (this.#cache ??= new ConversationCache(this.#host.decoder));
     const prompt = isPlain ? tokens : [...messages.slice(0, -1), { role: "user", content }];
-    const decoder = isPlain ? this.#cache.continuing() : this.#cache.forking();
-    this.#readTokens = tokens.length - (isPlain ? this.#cache.sharedWith(tokens) : 0);
+    const decoder = isPlain ? cache.continuing() : cache.forking();
+    this.#readTokens = tokens.length - (isPlain ? cache.sharedWith(tokens) : 0);
     const answer: Piece[] = [];
     let hasFailed = false;
     try {
@@ -151,53 +162,14 @@ export class ChatSession implements Disposable {
       hasFailed = !(options.signal?.aborted === true && error === options.signal.reason);
       throw error;
     } finally {
-      if (!this.#isDisposed) this.#endTurn(turn, tokens, answer, { isPlain, hasFailed });
-    }
-  }
-
-  /** Adds a turn to the conversation, or drops it. */
-  #endTurn(
-    turn: ChatMessage,
-    tokens: readonly number[],
-    answer: readonly Piece[],
-    { isPlain, hasFailed }: { readonly isPlain: boolean; readonly hasFailed: boolean },
-  ): void {
-    if (isPlain && hasFailed) this.#cache.restart();
-    else if (isPlain) this.#cache.remember([...tokens, ...answer.flatMap((piece) => piece.tokens)]);
-    if (hasFailed || answer.length === 0) return;
-    this.#messages.push(turn, { role: "assistant", content: answer.map(({ text }) => text).join("") });
-  }
-
-  /** Returns the messages of a turn that fit the context, and their tokens. */
-  #fitting(
-    turn: ChatMessage,
-    maxTokens = Infinity,
-  ): { readonly messages: readonly ChatMessage[]; readonly tokens: readonly number[] } {
-    const { contextLength } = this.#host.decoder;
-    const room = this.#whenFull === "refuse" ? 1 : Math.max(1, Math.min(maxTokens, Math.floor(contextLength / 4)));
-    const system = this.#messages.filter(({ role }, i) => i === 0 && role === "system");
-    const said = this.#messages.slice(system.length);
-    let first = 0;
-    for (;;) {
-      const messages = [...system, ...said.slice(first), turn];
-      const tokens = this.#tokensOf(messages);
-      if (tokens.length + room <= contextLength) return { messages, tokens };
-      if (this.#whenFull === "refuse" || first >= said.length) {
-        throw new RangeError(
-          `the conversation has ${tokens.length} tokens and leaves no room in a context of ${contextLength}: ` +
-            (first > 0 ? "say less" : 'begin a new one, or use whenFull: "drop-oldest"'),
-        );
+      if (!this.#isDisposed) {
+        if (isPlain && hasFailed) cache.restart();
+        else if (isPlain) cache.remember([...tokens, ...answer.flatMap((piece) => piece.tokens)]);
+        if (!hasFailed && answer.length > 0) {
+          this.#messages.push(turn, { role: "assistant", content: answer.map(({ text }) => text).join("") });
+        }
       }
-      // Whole turns are left out, up to the next user message.
-      do first++;
-      while (first < said.length && said[first]!.role !== "user");
     }
-  }
-
-  #tokensOf(messages: readonly ChatMessage[]): readonly number[] {
-    const { tokenizer } = this.#host;
-    const text = tokenizer.applyChatTemplate(messages, { ...this.#template, addGenerationPrompt: true });
-    return tokenizer.encode(text, { addSpecialTokens: false });
   }
 
   #checkAlive(): void {

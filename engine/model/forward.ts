@@ -4,10 +4,10 @@
 import type { CachePolicy } from "../cache/policies/index.ts";
 import { checkOptions, type OptionNames } from "../options.ts";
 import { CapturedTensor, joinRows, putBack, rowLength, takeOut } from "./captured.ts";
-import type { KernelCall, Pass } from "./pass.ts";
+import { Pass, type KernelCall } from "./pass.ts";
 import { wholeRead } from "./step-inputs.ts";
 import type { Steps } from "./steps.ts";
-import { tapKinds, tapMatcher, type Tap } from "./taps.ts";
+import { recordingKey, tapKinds, tapMatcher, type Tap } from "./taps.ts";
 
 /** The tensor that a hook receives. The hook may change `data` in place, or return new numbers of the same count. */
 export interface HookedTensor {
@@ -74,12 +74,12 @@ export async function forward(
   const hooksOf = (name: string) => matched.filter(({ matches }) => matches(name)).map(({ hook }) => hook);
   if (tokens.length === 0) throw new RangeError("a forward pass needs at least 1 token; it was given 0");
   const hasTaps = capture.length > 0 || matched.length > 0;
-  const taps = hasTaps ? { wants, edits: (name: string) => hooksOf(name).length > 0 } : undefined;
-  const hasPatterns = [...tapKinds(steps.config.layers)].some(
-    ([name, { shape }]) => shape === "pattern" && (wants(name) || taps?.edits(name)),
-  );
-  return steps.pass(tokens, taps, { policy: cache && ruleOf(cache), hasPatterns, signal }, (pass) =>
-    new Inspector(pass, { wants, hooksOf }).run(tokens.length, steps, options.logits ?? "all"),
+  const kinds = tapKinds(steps.config.layers);
+  const asked = { wants, edits: (name: string) => hooksOf(name).length > 0, kinds };
+  const taps = hasTaps ? { ...asked, key: recordingKey(asked, steps.config) } : undefined;
+  const hasPatterns = [...kinds].some(([name, { shape }]) => shape === "pattern" && (wants(name) || taps?.edits(name)));
+  return steps.pass(tokens, taps, { policy: cache && ruleOf(cache), hasPatterns, signal }, (parts) =>
+    new Inspector(new Pass(parts), { wants, hooksOf }).run(tokens.length, steps, options.logits ?? "all"),
   );
 }
 

@@ -5,7 +5,7 @@ import type { ModelConfig } from "../../loaders/index.ts";
 import { variable } from "../devices/program.ts";
 import { Draft, type Declared, type DraftTensor } from "./draft.ts";
 import { families } from "./families/index.ts";
-import { tapKinds, type TapKind, type TapRequest, type TapShape } from "./taps.ts";
+import type { TapRequest, TapShape } from "./taps.ts";
 import type { LinearWeights, NormWeights } from "./weights.ts";
 
 /** The number of rows of a step. */
@@ -15,13 +15,11 @@ export const rows = variable("rows");
 export class LayerOps extends Draft {
   readonly #config: ModelConfig;
   readonly #request: TapRequest | undefined;
-  readonly #kinds: ReadonlyMap<string, TapKind>;
 
   constructor(config: ModelConfig, taps: TapRequest | undefined) {
     super();
     this.#config = config;
     this.#request = taps;
-    this.#kinds = tapKinds(config.layers);
   }
 
   /** [rows, width] */
@@ -88,10 +86,12 @@ export class LayerOps extends Draft {
    * `stride` numbers; it is the whole row by default.
    */
   tap(name: string, tensor: DraftTensor, place: TapPlace = {}): void {
-    const kind = this.#kinds.get(name);
+    if (!this.#request) return;
+    const { kinds, wants, edits } = this.#request;
+    const kind = kinds.get(name);
     if (!kind) throw new RangeError(`the forward pass names a tap "${name}" that is not in the table of taps`);
-    const isEdited = this.#request?.edits(name) ?? false;
-    if (!isEdited && !this.#request?.wants(name)) return;
+    const isEdited = edits(name);
+    if (!isEdited && !wants(name)) return;
     const shape = this.#rowShape(kind.shape);
     const width = shape.reduce((product, size) => product * size, 1);
     const { offset = 0, stride = width, isDouble = false } = place;

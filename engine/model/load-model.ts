@@ -15,8 +15,6 @@ import type { Device } from "../devices/device.ts";
 import { DEVICE_OPTIONS, openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
 import type { TuneMode } from "../tuning/measured.ts";
-import { configAsStored } from "./config-as-stored.ts";
-import { dryRun } from "./dry-run.ts";
 import { Model } from "./model.ts";
 import { notesOn, quantizationFor } from "./notes.ts";
 import { Steps } from "./steps.ts";
@@ -126,8 +124,13 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       cacheType: options.cacheType,
     };
     const plan = { checkpoint, config: declared, weightOptions, stepsOptions };
-    device = await dryRun(device, plan, options.device, deviceOptions);
-    const config = await configAsStored(declared, checkpoint, signal);
+    if (device.refusal) {
+      const { dryRun } = await import("./dry-run.ts");
+      device = await dryRun(device, plan, options.device, deviceOptions);
+    }
+    const config = declared.tiedEmbeddings
+      ? await (await import("./config-as-stored.ts")).configAsStored(declared, checkpoint, signal)
+      : declared;
     const { weights, unused } = (loaded = await loadWeights(device, checkpoint, config, {
       ...weightOptions,
       onProgress: (done, of, detail) => report("weights", done, of, detail),

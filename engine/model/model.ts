@@ -58,7 +58,7 @@ export interface ModelMemory {
 }
 
 /** Loaded when it is asked for: most pages decode plainly. */
-const promptAnchoring = () => import("../prompt-anchoring/index.ts");
+const promptAnchoring = () => import("./anchored-decoding.ts");
 
 /** A loaded model. Dispose of it when done: `using model = await loadModel(…)` or `model.dispose()`. */
 export class Model implements AsyncDisposable {
@@ -255,9 +255,8 @@ export class Model implements AsyncDisposable {
   ): Promise<PlannedPrompt[]> {
     if (anchoring) checkOptions("anchoring", anchoring, ANCHORING_OPTIONS);
     if (anchoring && contrast) throw new RangeError("anchoring and contrast were both asked for: choose 1 of the 2");
-    const { planAnchoring, planContrast } = await promptAnchoring();
-    const { EmbeddingTable: Table } = await import("./embeddings.ts");
-    this.#embeddings ??= new Table(this.#steps, this.#weights);
+    const { EmbeddingTable, planAnchoring, planContrast } = await promptAnchoring();
+    this.#embeddings ??= new EmbeddingTable(this.#steps, this.#weights);
     const parts = { tokenizer: this.tokenizer, embeddings: this.#embeddings, template };
     const planned: PlannedPrompt[] = [];
     for (const prompt of prompts) {

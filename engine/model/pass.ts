@@ -16,6 +16,15 @@ export interface KernelCall {
   readonly implementations: readonly string[];
 }
 
+/** What a pass is made of. */
+export interface PassParts {
+  readonly device: Device;
+  readonly activations: Activations;
+  readonly prepared: Prepared;
+  readonly inputs: StepInputs;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** A running pass. It is valid only during `Steps.pass`. */
 export class Pass {
   readonly recording: Recording;
@@ -32,20 +41,15 @@ export class Pass {
   /** calls that have been replayed */
   #cursor = 0;
 
-  /** Use `Steps.pass`. */
-  constructor(
-    device: Device,
-    activations: Activations,
-    prepared: Prepared,
-    inputs: StepInputs & { readonly signal: AbortSignal | undefined },
-  ) {
+  /** From what `Steps.pass` gives its task. */
+  constructor({ device, activations, prepared, inputs, signal }: PassParts) {
     this.recording = prepared.recording;
     this.rows = inputs.rows;
     this.columns = inputs.columns;
     this.activations = activations;
     this.#device = device;
     this.#prepared = prepared;
-    this.#signal = inputs.signal;
+    this.#signal = signal;
     this.#variables = inputs.variables;
     this.#writes = [...inputs.writes];
   }

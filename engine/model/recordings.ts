@@ -5,7 +5,7 @@ import type { Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, PrepareOptions } from "../devices/device.ts";
 import { recordForward, type Recording } from "./recording.ts";
-import { recordingKey, type TapRequest } from "./taps.ts";
+import type { KeyedTaps, TapRequest } from "./taps.ts";
 import type { RecordOptions, TransformerParts } from "./transformer.ts";
 
 /** A recorded forward pass that the device has prepared. */
@@ -53,11 +53,11 @@ export class Recordings {
   /** Runs a task on the pass with these taps. The recording is not disposed of before the task ends. */
   async withTaps<T>(
     store: CacheStore,
-    taps: TapRequest,
+    taps: KeyedTaps,
     signal: AbortSignal | undefined,
     task: (prepared: Prepared) => Promise<T>,
   ): Promise<T> {
-    const key = recordingKey(taps, this.#parts.config);
+    const { key } = taps;
     const leased = this.#tapped.get(key) ?? this.#prepareTapped(key, store, taps);
     this.#tapped.delete(key);
     this.#tapped.set(key, leased);

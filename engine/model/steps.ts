@@ -19,12 +19,12 @@ import type { DecoderSequence } from "../generate/decoder.ts";
 import { Activations } from "./activations.ts";
 import type { Part } from "./chunks.ts";
 import type { Stage } from "./draft.ts";
-import { Pass } from "./pass.ts";
+import type { PassParts } from "./pass.ts";
 import { Recordings } from "./recordings.ts";
 import { Rotation } from "./rotation.ts";
 import { AheadResults, isForeseeable, Pace, type AheadLimits } from "./run-ahead.ts";
 import { checkFeed, planAhead, planStep, wholeRead, type PlanningParts } from "./step-inputs.ts";
-import type { TapRequest } from "./taps.ts";
+import type { KeyedTaps } from "./taps.ts";
 import type { ModelWeights } from "./weights.ts";
 
 /** Sizes and limits of the steps of one model. */
@@ -263,9 +263,9 @@ export class Steps {
    */
   async pass<T>(
     tokens: readonly number[],
-    taps: TapRequest | undefined,
+    taps: KeyedTaps | undefined,
     options: OpenOptions & { readonly hasPatterns: boolean; readonly signal?: AbortSignal | undefined },
-    task: (pass: Pass) => Promise<T>,
+    task: (parts: PassParts) => Promise<T>,
   ): Promise<T> {
     const { hasPatterns, signal } = options;
     const store = this.#stores.of(this.#modelKeeping);
@@ -274,7 +274,7 @@ export class Steps {
         const sequence = this.open(options);
         try {
           const inputs = planStep(this.#planning, store, [{ sequence, tokens }], { outputs: [0], hasPatterns });
-          return await task(new Pass(this.#device, this.#activations, prepared, { ...inputs, signal }));
+          return await task({ device: this.#device, activations: this.#activations, prepared, inputs, signal });
         } finally {
           this.close(sequence);
           this.#shrink();

@@ -128,10 +128,17 @@ export interface TapRequest {
   readonly wants: (name: string) => boolean;
   /** replaced by a hook: later calls read the replaced tensor */
   readonly edits: (name: string) => boolean;
+  /** the table of taps, {@link tapKinds}; it comes with the request so that a page without taps does not load it */
+  readonly kinds: ReadonlyMap<string, TapKind>;
+}
+
+/** The taps of a recording, and the key under which it is kept. */
+export interface KeyedTaps extends TapRequest {
+  readonly key: string;
 }
 
 /** Returns a key that is equal for two requests if the same recording serves both: a recording has exactly the requested taps. */
-export function recordingKey({ wants, edits }: TapRequest, config: ModelConfig): string {
+export function recordingKey({ wants, edits }: Pick<TapRequest, "wants" | "edits">, config: ModelConfig): string {
   const letters = tapNames(config).map((name) => (edits(name) ? "e" : wants(name) ? "w" : "-"));
   return letters.join("");
 }
