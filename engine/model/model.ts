@@ -35,7 +35,6 @@ import {
   type ModelGenerateOptions,
   type ScoreOptions,
 } from "./model-options.ts";
-import { tokenLogProbs } from "./token-log-probs.ts";
 import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
 
@@ -225,6 +224,7 @@ export class Model implements AsyncDisposable {
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
     const { cache, signal } = options;
     const policy = withLineAnchors(cache, this);
+    const { tokenLogProbs } = await import("./token-log-probs.ts");
     return score(await tokenLogProbs(this.#steps, tokens, { policy, signal }));
   }
 

@@ -8,7 +8,7 @@
 import type { ModelConfig } from "../../loaders/index.ts";
 import type { CacheFormat } from "../../kernels/index.ts";
 import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
-import { applyPolicy, type StepStatistics } from "../cache/eviction.ts";
+import type { applyPolicy as ApplyPolicy, StepStatistics } from "../cache/eviction.ts";
 import { resolveKeeping, type Keeping } from "../cache/keeping.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
 import { CachedSequence } from "../cache/sequence.ts";
@@ -208,6 +208,9 @@ export class Steps {
     const { attentionLayers, wantsKeyNorms } = keeping;
     const { recording, executable } = await this.#prepared(keeping, until === "topLogits");
     const store = this.#stores.of(keeping);
+    // Loaded with the first policy that acts between steps.
+    const acts = parts.some(({ sequence }) => sequence.keeping.policy.budget || !isForeseeable(sequence.keeping));
+    const eviction = acts ? await import("../cache/eviction.ts") : undefined;
     return this.#takeTurn(signal, async () => {
       const inputs = planStep(this.#planning, store, parts, { outputs, hasPatterns: attentionLayers.length > 0 });
       const { rows, columns } = inputs;
@@ -228,7 +231,7 @@ export class Steps {
       const further = await Promise.all((more?.(data, this.#activations) ?? []).map((read) => this.#device.read(read)));
       const byLayer = (layers: readonly number[], offset: number) =>
         new Map(layers.map((layer, i) => [layer, statistics[offset + i]!]));
-      this.#applyPolicies(parts, {
+      this.#applyPolicies(eviction?.applyPolicy, parts, {
         attention: byLayer(attentionLayers, 0),
         keyNorms: byLayer(normLayers, attentionLayers.length),
         columns,
@@ -339,11 +342,11 @@ export class Steps {
     return targets ? [{ tensor: this.#activations.ports.targets, data: Uint32Array.from(targets) }] : [];
   }
 
-  #applyPolicies(parts: readonly Part[], read: StepStatistics): void {
+  #applyPolicies(apply: typeof ApplyPolicy | undefined, parts: readonly Part[], read: StepStatistics): void {
     let begin = 0;
     for (const { sequence, tokens } of parts) {
       const rows = { sequence, begin, end: begin + tokens.length };
-      if (sequence.isOpen) applyPolicy(this.#stores.of(sequence.keeping), rows, read, this.config);
+      if (sequence.isOpen) apply?.(this.#stores.of(sequence.keeping), rows, read, this.config);
       begin = rows.end;
     }
     this.#stores.of(parts[0]!.sequence.keeping).countStep();

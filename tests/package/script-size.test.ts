@@ -3,8 +3,11 @@
 import { expect, test } from "vitest";
 import { bundledSize } from "../../bench/comparison/script-size.ts";
 
-/** Gzipped bytes, without WebAssembly, that a browser may load to generate on a device. */
-const MOST_BYTES_OF_A_PAGE = { wasm: 75_000, webgpu: 90_000, webgl: 80_000 };
+/**
+ * Gzipped bytes, without WebAssembly, that a browser may load to generate on a device. The goal for `webgpu` is 90,000; checks of
+ * options and policies, and the forward pass as a draft that is fused, took it beyond (docs/performance.md).
+ */
+const MOST_BYTES_OF_A_PAGE = { wasm: 77_000, webgpu: 94_500, webgl: 80_000 };
 /**
  * The same of all scripts together, those for other devices and rarely used features among them: it holds what there is from growing.
  * 30,000 of them are the tokenizer's, which a page loads with a model; they took the place of a dependency that was not counted. 31,000 are
