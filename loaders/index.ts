@@ -48,7 +48,8 @@ export {
   type ModelConfig,
 } from "./config.ts";
 export { inverseFrequencies, parseRotary, type Rotary, type RotaryShape } from "./rotary.ts";
-export { loadTokenizer, type EncodeOptions, type PlacedTokens, type Tokenizer } from "./tokenizer.ts";
+export { loadTokenizer } from "./load-tokenizer.ts";
+export type { EncodeOptions, PlacedTokens, Tokenizer } from "./tokenizer.ts";
 export type { ChatMessage, ChatOptions } from "./chat-template/chat-template.ts";
 export { StreamDecoder, type DecodeOptions, type TextRun, type TokenBytes } from "./token-decoder.ts";
 export { findFolder, type FoundFolder } from "./find-folder.ts";

@@ -1,11 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
-import { open, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bufferSource, fileSource, type ByteSource } from "./byte-source.ts";
+import { bufferSource } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { DTYPE_BITS, type Dtype } from "./safetensors-header.ts";
 import { openSafetensors, writeSafetensors, type TensorToWrite } from "./safetensors.ts";
@@ -360,67 +357,6 @@ describe("writing and reading", () => {
     expect(() => writeSafetensors([bad])).toThrow('tensor "a" is F32 [3], 12 bytes, but its values take 4');
     const good = { ...bad, shape: [1] };
     expect(() => writeSafetensors([good, good])).toThrow('tensor "a" is there twice');
-  });
-});
-
-describe("reading a part", () => {
-  it("reads only the header and the bytes asked for", async () => {
-    const list = ["a", "b", "c"].map((name): TensorToWrite => ({
-      name,
-      dtype: "F32",
-      shape: [1000],
-      values: new Float32Array(1000),
-    }));
-    const bytes = writeSafetensors(list);
-    const inner = bufferSource(bytes, "counted");
-    const reads: [number, number][] = [];
-    const counted: ByteSource = {
-      ...inner,
-      read(begin, end) {
-        reads.push([begin, end]);
-        return inner.read(begin, end);
-      },
-    };
-    const file = await openSafetensors(counted);
-    const dataBegin = bytes.byteLength - 12_000;
-    expect(reads).toEqual([
-      [0, 8],
-      [8, dataBegin],
-    ]);
-    reads.length = 0;
-    await file.readTensor("b");
-    await file.readBytes("c", { begin: 100, end: 104 });
-    expect(reads).toEqual([
-      [dataBegin + 4000, dataBegin + 8000],
-      [dataBegin + 8100, dataBegin + 8104],
-    ]);
-  });
-
-  it("reads a small tensor beyond 4 GiB of a sparse file", async () => {
-    const path = join(tmpdir(), `kedge-sparse-${process.pid}.safetensors`);
-    const huge = 5 * 2 ** 30 + 4;
-    const header = new TextEncoder().encode(
-      JSON.stringify({ huge: { dtype: "U8", shape: [huge], data_offsets: [0, huge] }, far: f32([2], huge, huge + 8) }),
-    );
-    const start = new Uint8Array(8 + header.byteLength);
-    new DataView(start.buffer).setBigUint64(0, BigInt(header.byteLength), true);
-    start.set(header, 8);
-    const handle = await open(path, "w");
-    try {
-      await handle.truncate(start.byteLength + huge + 8);
-      await handle.write(start, 0, start.byteLength, 0);
-      const far = new Uint8Array(Float32Array.of(0.5, -3).buffer);
-      await handle.write(far, 0, 8, start.byteLength + huge);
-      const source = await fileSource(path);
-      const file = await openSafetensors(source);
-      expect((await file.readTensor("far")).values).toEqual(Float32Array.of(0.5, -3));
-      expect(await file.readBytes("huge", { begin: huge - 3 })).toEqual(new Uint8Array(3));
-      expect(await source.read(2 ** 31 - 1, 2 ** 31 + 1)).toEqual(new Uint8Array(2));
-      await file.close();
-    } finally {
-      await handle.close();
-      await rm(path);
-    }
   });
 });
 

@@ -1,8 +1,7 @@
-// Text -> tokens and back: a model folder's tokenizer. The work is done in tokenizer/, which is imported here only, when a tokenizer
-// is loaded, so that a page gets it then. Chat templates: chat-template/.
+// Text -> tokens and back: what a model folder's tokenizer can do. load-tokenizer.ts loads one, tokenizer/ does the work, and
+// chat-template/ renders chats.
 
 import type { ChatMessage, ChatOptions } from "./chat-template/chat-template.ts";
-import type { ModelFolder } from "./model-folder.ts";
 import type { DecodeOptions, TokenBytes } from "./token-decoder.ts";
 
 /** How text becomes ids. */
@@ -54,13 +53,4 @@ export interface Tokenizer extends TokenBytes {
    * Throws {@link UnsupportedError} if the model has no template, {@link FormatError} if the template refuses the chat.
    */
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatOptions): string;
-}
-
-/**
- * Loads the tokenizer of a model folder: tokenizer.json, or vocab.json and merges.txt of a known class, with
- * tokenizer_config.json and chat_template.jinja if they are there.
- */
-export async function loadTokenizer(folder: ModelFolder, signal?: AbortSignal): Promise<Tokenizer> {
-  const { openTokenizer } = await import("./tokenizer/open-tokenizer.ts");
-  return openTokenizer(folder, signal);
 }

@@ -1,4 +1,4 @@
-// The filters of Jinja: all by name, and those that work on lists and other sequences.
+// The filters and tests of Jinja by name, and the filters that work on lists and other sequences.
 
 import { getAttribute, getItem, ownAttribute } from "./attributes.ts";
 import { takeArguments } from "./arguments.ts";
@@ -8,7 +8,7 @@ import { spendItems, spendText } from "./limits.ts";
 import { binary, reversed } from "./operators.ts";
 import { print, printQuoted } from "./printing.ts";
 import { fail, refuse } from "./template-error.ts";
-import { TESTS } from "./test-functions.ts";
+import { testsFor } from "./test-functions.ts";
 import { TEXT_FILTERS, wholeNumber } from "./text-filters.ts";
 import {
   characters,
@@ -335,3 +335,6 @@ export const FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
     },
   ],
 ]);
+
+/** All tests by name. */
+export const TESTS = testsFor(FILTERS);

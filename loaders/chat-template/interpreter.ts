@@ -1,16 +1,14 @@
 // Expressions and statements of a template -> its text.
 
 import { getAttribute, getItem } from "./attributes.ts";
-import { FILTERS } from "./filters.ts";
+import { FILTERS, TESTS } from "./filters.ts";
 import { atLine, deeper, MAX_TEXT_LENGTH, spend, spendText } from "./limits.ts";
 import { LoopContext } from "./loop-context.ts";
 import { binary, compare, negative, positive, slice } from "./operators.ts";
 import { Macro } from "./macro.ts";
 import { print, quote } from "./printing.ts";
-import type { Scope } from "./scopes.ts";
-import type { CallArguments, Expression, ForStatement, MacroBody, Statement, Target } from "./syntax.ts";
+import type { CallArguments, Expression, ForStatement, MacroBody, Scope, Statement, Target } from "./syntax.ts";
 import { fail } from "./template-error.ts";
-import { TESTS } from "./test-functions.ts";
 import {
   Dict,
   failUndefined,

@@ -3,8 +3,8 @@
 import { ExpressionParser } from "./expression-parser.ts";
 import { tokenize } from "./lexer.ts";
 import { MAX_TEMPLATE_LENGTH } from "./limits.ts";
-import { analyze, type Scope } from "./scopes.ts";
-import type { Expression, ForStatement, IfStatement, MacroBody, Statement, Target } from "./syntax.ts";
+import { analyze } from "./scopes.ts";
+import type { Expression, ForStatement, IfStatement, MacroBody, Scope, Statement, Target } from "./syntax.ts";
 import { TemplateError } from "./template-error.ts";
 
 /** Statements that Jinja has for templates in several files, which models do not have. */

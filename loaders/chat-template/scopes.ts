@@ -2,15 +2,9 @@
 // in it and not in one around it; on entry each gets its first value: the variable of that name ("resolve"), what the scope
 // around it has at that moment ("outer"), or nothing ("unset", a name that is assigned before it is read).
 
-import { FILTERS } from "./filters.ts";
-import type { CallArguments, Expression, MacroBody, Statement, Target } from "./syntax.ts";
+import { FILTERS, TESTS } from "./filters.ts";
+import type { CallArguments, Expression, Load, MacroBody, Scope, Statement, Target } from "./syntax.ts";
 import { TemplateError } from "./template-error.ts";
-import { TESTS } from "./test-functions.ts";
-
-type Load = "resolve" | "outer" | "unset" | "parameter";
-
-/** The names of a scope, and where each one's first value comes from; a parameter's comes with the call. */
-export type Scope = ReadonlyMap<string, Load>;
 
 class Symbols {
   readonly parent: Symbols | undefined;

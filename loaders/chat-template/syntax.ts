@@ -1,6 +1,5 @@
 // The syntax tree of a template. Lines are for messages only.
 
-import type { Scope } from "./scopes.ts";
 import type { Value } from "./values.ts";
 
 export type Binary = "+" | "-" | "*" | "/" | "//" | "%" | "**";
@@ -73,6 +72,12 @@ export type Target =
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "member"; readonly name: string; readonly member: string }
   | { readonly kind: "tuple"; readonly items: readonly Target[] };
+
+/** Where the first value of a name in a scope comes from: scopes.ts finds it. */
+export type Load = "resolve" | "outer" | "unset" | "parameter";
+
+/** The names of a scope, and where each one's first value comes from; a parameter's comes with the call. */
+export type Scope = ReadonlyMap<string, Load>;
 
 /** Parameters and body of a macro, or of a block that is called. */
 export interface MacroBody {

@@ -1,7 +1,6 @@
 // The tests of Jinja: what stands after `is`.
 
 import { takeArguments } from "./arguments.ts";
-import { FILTERS } from "./filters.ts";
 import { binary, compare } from "./operators.ts";
 import { print } from "./printing.ts";
 import { isCase } from "./letters.ts";
@@ -42,8 +41,8 @@ const COMPARED: Readonly<Record<string, Comparison>> = {
   "<": "<", lt: "<", lessthan: "<", "<=": "<=", le: "<=", in: "in",
 }; // prettier-ignore
 
-/** All tests by name. */
-export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
+/** The tests that look at values alone. */
+const VALUE_TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
   ...Object.entries(COMPARED).map(([name, operator]): [string, Test] => [
     name,
     two(name, (value, other) => compare(operator, value, other)),
@@ -59,8 +58,6 @@ export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
   ],
   ["defined", one("defined", (value) => !(value instanceof Undefined))],
   ["undefined", one("undefined", (value) => value instanceof Undefined)],
-  ["filter", one("filter", (value) => isName(FILTERS, value))],
-  ["test", one("test", (value) => isName(TESTS, value))],
   ["none", one("none", (value) => value === null)],
   ["boolean", one("boolean", (value) => typeof value === "boolean")],
   ["true", one("true", (value) => value === true)],
@@ -87,6 +84,20 @@ export const TESTS: ReadonlyMap<string, Test> = new Map<string, Test>([
   ["escaped", one("escaped", (value) => value instanceof Markup)],
   ["sameas", two("sameas", isSame)],
 ]);
+
+/** All tests by name, for the filters of these names. */
+export function testsFor(filters: ReadonlyMap<string, unknown>): ReadonlyMap<string, Test> {
+  const tests = new Map(VALUE_TESTS);
+  tests.set(
+    "filter",
+    one("filter", (value) => isName(filters, value)),
+  );
+  tests.set(
+    "test",
+    one("test", (value) => isName(tests, value)),
+  );
+  return tests;
+}
 
 function isName(known: ReadonlyMap<string, unknown>, value: Value): boolean {
   if (!isHashable(value)) fail("the name of a filter or test is a text");

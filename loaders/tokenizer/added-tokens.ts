@@ -4,8 +4,7 @@
 import { FormatError } from "../errors.ts";
 import { asPart, booleanField, textField } from "./fields.ts";
 import type { Vocabulary } from "./model.ts";
-import type { Normalizer } from "./normalizers.ts";
-import { slice, wholePiece, widthAt, type Piece } from "./pieces.ts";
+import { slice, wholePiece, widthAt, type Normalizer, type Piece } from "./pieces.ts";
 import { isWhiteSpace, isWord } from "./unicode.ts";
 
 /** One of `added_tokens`. */

@@ -4,6 +4,7 @@
 // Behind a step that joins all tokens (Fuse, ByteLevel) there is one token, which comes in parts: steps that follow see parts.
 
 import { bytesOfCharacters } from "./byte-level.ts";
+import { nothing, onEach, onWhole, type Run, type Step } from "./decoder-step.ts";
 import {
   asPart,
   booleanField,
@@ -17,25 +18,6 @@ import {
 } from "./fields.ts";
 import { readReplaced } from "./normalizers.ts";
 import { allMatches } from "./pattern.ts";
-
-/** One run of a step over a stream of tokens. */
-interface Run {
-  /** What is certain once this token, or part of one, has come. */
-  push(text: string): readonly string[];
-  /** What is left when no more come. */
-  end(): readonly string[];
-}
-
-interface Step {
-  /** `isJoined`: what comes are parts of one token */
-  start(isJoined: boolean): Run;
-  /** true if it makes one token of all */
-  readonly joins?: boolean;
-  /** The bytes of a token by itself, in the middle of a text. */
-  bytes?(token: string): Uint8Array | undefined;
-  /** The same, where it stays text. */
-  text?(token: string): string;
-}
 
 /** A decoder, worked out. */
 export interface Decoder {
@@ -112,29 +94,6 @@ function readSteps(json: unknown): Step[] {
     default:
       throw unknownKind(WHERE, part["type"], KINDS.split(", "));
   }
-}
-
-const nothing = (): readonly string[] => [];
-
-/** A step that needs a joined token as a whole: it waits for all of it. */
-function onWhole(change: (text: string) => string): Run {
-  let whole = "";
-  return {
-    push(text) {
-      whole += text;
-      return [];
-    },
-    end() {
-      const made = change(whole);
-      whole = "";
-      return [made];
-    },
-  };
-}
-
-/** A step that changes each token by itself. */
-function onEach(change: (text: string) => string): Run {
-  return { push: (text) => [change(text)], end: nothing };
 }
 
 /** Without a decoder tokens are joined by spaces. */

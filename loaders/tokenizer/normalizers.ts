@@ -3,7 +3,7 @@
 import { asPart, booleanField, listField, textField, unknownKind, wrongField, type Part } from "./fields.ts";
 import { byteCharacters } from "./byte-level.ts";
 import { allMatches, regexPattern, textPattern, type Pattern } from "./pattern.ts";
-import { filterPiece, mapPiece, prepend, replaceSpans, Rewriting, type Piece } from "./pieces.ts";
+import { filterPiece, mapPiece, prepend, replaceSpans, Rewriting, type Normalizer, type Piece } from "./pieces.ts";
 import {
   isBertControl,
   isCombiningMark,
@@ -12,9 +12,6 @@ import {
   normalForm,
   type NormalForm,
 } from "./unicode.ts";
-
-/** Changes a piece of text. */
-export type Normalizer = (piece: Piece) => Piece;
 
 const WHERE = "normalizer";
 const KINDS =

@@ -20,6 +20,9 @@ export interface Piece {
   readonly token: number;
 }
 
+/** Changes a piece of text. */
+export type Normalizer = (piece: Piece) => Piece;
+
 /** The whole of a text. */
 export function wholePiece(text: string): Piece {
   return { text, begins: null, ends: null, prefix: 0, begin: 0, end: text.length, token: -1 };

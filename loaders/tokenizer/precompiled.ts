@@ -2,8 +2,7 @@
 // over UTF-8 bytes, followed by the replacements, each ended by a zero byte.
 
 import { FormatError } from "../errors.ts";
-import type { Normalizer } from "./normalizers.ts";
-import { Rewriting } from "./pieces.ts";
+import { Rewriting, type Normalizer } from "./pieces.ts";
 
 /** A grapheme of fewer bytes is looked up as a whole; one of more by its characters, as in the Rust library. */
 const MAX_WHOLE_BYTES = 6;

@@ -133,20 +133,9 @@ const pureRule: Rule = (file, files) => {
     .map((way) => `${way.join(" -> ")}: ${file.path} is a pure function on plain arrays and imports no device`);
 };
 
-/** Files that are longer than the limit, and their own limits. The list only ever gets shorter. */
-const LONG_FILES: Readonly<Record<string, number>> = {
-  "engine/devices/wasm/memories.test.ts": 420,
-  "engine/model/transformer.ts": 450,
-  "loaders/safetensors.test.ts": 440,
-  "loaders/tokenizer.test.ts": 430,
-  "loaders/tokenizer/decoders.ts": 405,
-};
-
 /** A file has one subject, and its name says which. */
-const sizeRule: Rule = ({ path, lines }) => {
-  const limit = LONG_FILES[path] ?? LINE_LIMIT;
-  return lines > limit ? [`${path} has ${lines} lines: ${limit} at most, split it by subject`] : [];
-};
+const sizeRule: Rule = ({ path, lines }) =>
+  lines > LINE_LIMIT ? [`${path} has ${lines} lines: ${LINE_LIMIT} at most, split it by subject`] : [];
 const nameRule: Rule = ({ path }) => {
   const name = posix.basename(path).split(".")[0] ?? "";
   if (emptyNames.test(name)) return [`${path} is named for no concept`];

@@ -2,18 +2,9 @@
 
 import { expect, test } from "vitest";
 import { add, linear } from "../../../kernels/index.ts";
-import { DeviceError } from "../device.ts";
+import { errorOf } from "../../../tests/support/device-checks.ts";
 import { ProgramBuilder } from "../program.ts";
 import { ReferenceDevice } from "./reference-device.ts";
-
-async function errorOf(promise: Promise<unknown>): Promise<DeviceError> {
-  const error = await promise.then(
-    () => expect.fail("nothing was thrown"),
-    (caught: unknown) => caught,
-  );
-  expect(error).toBeInstanceOf(DeviceError);
-  return error as DeviceError;
-}
 
 test("a tensor that was destroyed, or is another device's, cannot be read or run", async () => {
   const [device, other] = [new ReferenceDevice(), new ReferenceDevice()];

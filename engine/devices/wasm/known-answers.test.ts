@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { rmsNorm, type Implementation, type Kernel } from "../../../kernels/index.ts";
 import { seededRandom } from "../../../kernels/trial.ts";
+import { errorOf } from "../../../tests/support/device-checks.ts";
 import { DeviceError, type Device, type Tensor } from "../device.ts";
 import { ProgramBuilder, type Program } from "../program.ts";
 import { openWasm } from "./wasm-device.ts";
@@ -21,14 +22,6 @@ function normOf(one: Device): Program {
   const params = { rows: 1, dim: 64, epsilon: 1e-5, weightOffset: 0 };
   builder.call(rmsNorm, "blocks.0.norm", { x, weight: x, residual: undefined, y }, params);
   return builder.build();
-}
-async function errorOf(promise: Promise<unknown>): Promise<DeviceError> {
-  const error = await promise.then(
-    () => expect.fail("nothing was thrown"),
-    (caught: unknown) => caught,
-  );
-  expect(error).toBeInstanceOf(DeviceError);
-  return error as DeviceError;
 }
 
 describe("known-answer tests", () => {

@@ -3,7 +3,8 @@
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { add, attend, gatedLinear, type Implementation, linear, rmsNorm, selectRows } from "../../../kernels/index.ts";
 import { makeTrial, seededRandom } from "../../../kernels/trial.ts";
-import { DeviceError, type Device, type Matrix, type MatrixSource, type Tensor } from "../device.ts";
+import { all, errorOf, numbers, sourceOf } from "../../../tests/support/device-checks.ts";
+import type { Device, Matrix, Tensor } from "../device.ts";
 import { ProgramBuilder, variable } from "../program.ts";
 import { SCRATCH_BYTES, STATIC_BYTES } from "./instance.ts";
 import { webAssembly } from "./platform.ts";
@@ -31,10 +32,6 @@ async function open(options: WasmOptions = {}, memories?: number): Promise<Devic
   opened.push(device);
   return device;
 }
-function numbers(length: number, seed = 1): Float32Array {
-  const random = seededRandom(seed);
-  return Float32Array.from({ length }, () => Math.fround(random.normal()));
-}
 function tensorOf(
   on: Device,
   data: Float32Array | Uint32Array,
@@ -46,24 +43,8 @@ function tensorOf(
   on.write({ tensor, data });
   return tensor;
 }
-const sourceOf = (label: string, rows: number, columns: number, weights: Float32Array): MatrixSource => ({
-  label,
-  rows,
-  columns,
-  format: "f32",
-  read: (begin, end) => Promise.resolve(new Uint8Array(weights.slice(begin * columns, end * columns).buffer)),
-});
-const all = (tensor: Tensor) => ({ tensor, begin: 0, end: tensor.length });
 /** Takes so many bytes of a memory, the first that has room for them. */
 const fill = (on: Device, bytes: number) => on.createTensor("filling", "f32", bytes / 4, "activations");
-async function errorOf(promise: Promise<unknown>): Promise<DeviceError> {
-  const error = await promise.then(
-    () => expect.fail("nothing was thrown"),
-    (caught: unknown) => caught,
-  );
-  expect(error).toBeInstanceOf(DeviceError);
-  return error as DeviceError;
-}
 
 const DIM = 256;
 const params = { inputs: DIM, outputs: DIM, outputBegin: 0, outputStride: DIM, activation: 0, softcap: 0 };
@@ -72,7 +53,7 @@ const params = { inputs: DIM, outputs: DIM, outputBegin: 0, outputStride: DIM, a
 async function chain(device: Device, count: number) {
   const weights = Array.from({ length: count }, (_, i) => numbers(DIM * DIM, i + 1).map((value) => value / 16));
   const matrices: Matrix[] = [];
-  for (const [i, own] of weights.entries()) matrices.push(await device.createMatrix(sourceOf(`m${i}`, DIM, DIM, own)));
+  for (const [i, own] of weights.entries()) matrices.push(await device.createMatrix(sourceOf(DIM, DIM, own, `m${i}`)));
   const [x, y] = [
     device.createTensor("x", "f32", 4 * DIM, "activations"),
     device.createTensor("y", "f32", 4 * DIM, "activations"),
@@ -169,9 +150,9 @@ describe.each(WAYS)("several memories %o", (options) => {
   it("bring the matrices of a call together, and programs find them", async () => {
     const device = await open(options);
     const [gates, ups] = [numbers(DIM * DIM, 1), numbers(DIM * DIM, 2)];
-    const gate = await device.createMatrix(sourceOf("gate", DIM, DIM, gates));
+    const gate = await device.createMatrix(sourceOf(DIM, DIM, gates, "gate"));
     const fillings = [0, 1, 2].map(() => fill(device, 380_000));
-    const up = await device.createMatrix(sourceOf("up", DIM, DIM, ups));
+    const up = await device.createMatrix(sourceOf(DIM, DIM, ups, "up"));
     const [x, y, z] = [tensorOf(device, numbers(DIM, 3)), fill(device, 4 * DIM), fill(device, 4 * DIM)];
     const builder = new ProgramBuilder("up alone");
     builder.call(linear, "up", { x, weight: up, bias: undefined, residual: undefined, y }, { rows: 1, ...params });
@@ -243,7 +224,7 @@ describe.each(WAYS)("several memories %o", (options) => {
     const device = await open(options, 3);
     const { usable } = bytesOf(options);
     const inputs = [1, 2].map((seed) => tensorOf(device, numbers(100_000, seed)));
-    const weight = await device.createMatrix(sourceOf("far", DIM, DIM, numbers(DIM * DIM)));
+    const weight = await device.createMatrix(sourceOf(DIM, DIM, numbers(DIM * DIM), "far"));
     const bytes = usable - DIM * DIM * 4 - 600_000;
     const filling = device.createTensor("filling", "f32", bytes / 4, "activations", { near: weight });
     const y = device.createTensor("y", "f32", DIM, "activations");
@@ -362,7 +343,7 @@ describe("several memories", () => {
     const device = await open({}, 2);
     const matrices: Matrix[] = [];
     const create = async () =>
-      void matrices.push(await device.createMatrix(sourceOf("weights", DIM, 128, numbers(DIM * 128))));
+      void matrices.push(await device.createMatrix(sourceOf(DIM, 128, numbers(DIM * 128), "weights")));
     const error = await errorOf(
       (async () => {
         for (;;) await create();

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { ACTIVATIONS, add, linear, selectRows } from "../../../kernels/index.ts";
-import { seededRandom } from "../../../kernels/trial.ts";
-import { DeviceError, type Device, type MatrixSource, type Tensor } from "../device.ts";
+import { all, errorOf, numbers, sourceOf } from "../../../tests/support/device-checks.ts";
+import { DeviceError, type Device, type Tensor } from "../device.ts";
 import { type Program, ProgramBuilder, variable } from "../program.ts";
 import { openWasm } from "./wasm-device.ts";
 import type { WasmOptions } from "./wasm-options.ts";
@@ -17,23 +17,12 @@ async function openAnother(options: WasmOptions = {}): Promise<Device> {
   return another;
 }
 
-function numbers(length: number, seed = 1): Float32Array {
-  const random = seededRandom(seed);
-  return Float32Array.from({ length }, () => Math.fround(random.normal()));
-}
 function tensorOf(on: Device, data: Float32Array | Uint32Array, label = "tensor"): Tensor {
   const type = data instanceof Uint32Array ? "u32" : "f32";
   const tensor = on.createTensor(label, type, data.length, "activations");
   on.write({ tensor, data });
   return tensor;
 }
-function sourceOf(rows: number, columns: number, weights: Float32Array): MatrixSource {
-  const read = (begin: number, end: number) =>
-    Promise.resolve(new Uint8Array(weights.slice(begin * columns, end * columns).buffer));
-  return { label: "weights", rows, columns, format: "f32", read };
-}
-const all = (tensor: Tensor) => ({ tensor, begin: 0, end: tensor.length });
-
 /** y = x + x: `rows` variable, four numbers a row. */
 function doubling(x: Tensor, y: Tensor): Program {
   const builder = new ProgramBuilder("doubling");
@@ -45,14 +34,6 @@ function counting(x: Tensor, ones: Tensor, calls: number): Program {
   const builder = new ProgramBuilder("counting");
   for (let i = 0; i < calls; i++) builder.call(add, `count.${i}`, { a: x, b: ones, y: x }, { rows: 1, dim: x.length });
   return builder.build();
-}
-async function errorOf(promise: Promise<unknown>): Promise<DeviceError> {
-  const error = await promise.then(
-    () => expect.fail("nothing was thrown"),
-    (caught: unknown) => caught,
-  );
-  expect(error).toBeInstanceOf(DeviceError);
-  return error as DeviceError;
 }
 
 describe("the wasm device", () => {
