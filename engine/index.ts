@@ -26,7 +26,8 @@ export {
 } from "./attention/anchors.ts";
 export { DeviceError, type Device } from "./devices/device.ts";
 export type { DeviceChoice, DeviceOptions } from "./devices/open.ts";
-export { ChatSession, type ChatSessionOptions, type FullContext } from "./model/chat.ts";
+export { ChatSession, type ChatSessionOptions } from "./model/chat.ts";
+export type { FullContext } from "./model/fit-messages.ts";
 export { configAsStored } from "./model/config-as-stored.ts";
 export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
 export type { ForwardOptions, ForwardResult, Hook, HookedTensor } from "./model/forward.ts";

@@ -8,14 +8,8 @@ import type { WatchableDecoder } from "../generate/decoder.ts";
 import type { Piece } from "../generate/rows.ts";
 import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import type { ConversationCache } from "./conversation-cache.ts";
+import type { FullContext } from "./fit-messages.ts";
 import type { TurnOptions } from "./model-options.ts";
-
-/** The action when the messages no longer fit the context. */
-export type FullContext =
-  /** the turn is refused with a RangeError */
-  | "refuse"
-  /** the oldest messages except the system's are left out until a quarter of the context (or `maxTokens`, if fewer) is free */
-  | "drop-oldest";
 
 /** Options of a conversation: its first messages and the chat template's. */
 export interface ChatSessionOptions extends ChatOptions {

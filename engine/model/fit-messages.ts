@@ -2,7 +2,13 @@
 
 import type { ChatMessage, ChatOptions, Tokenizer } from "../../loaders/index.ts";
 import type { Decoder } from "../generate/decoder.ts";
-import type { FullContext } from "./chat.ts";
+
+/** The action when the messages no longer fit the context. */
+export type FullContext =
+  /** the turn is refused with a RangeError */
+  | "refuse"
+  /** the oldest messages except the system's are left out until a quarter of the context (or `maxTokens`, if fewer) is free */
+  | "drop-oldest";
 
 /** How messages are fitted. */
 export interface FitOptions {
