@@ -3,7 +3,7 @@
 //
 // The files are generated before WebAssembly is compiled (`npm ci` does that too) and are never committed.
 
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Modules that define what can be called: the registry, the two kernels of peak.ts, and the packing of weights. */
@@ -36,7 +36,8 @@ ${fields.join("\n")}
 async function definitions(root) {
   const { runnerImport } = await import("vite");
   const config = { root, configFile: false, logLevel: "error" };
-  const modules = await Promise.all(DEFINITIONS.map((path) => runnerImport(join(root, path), config)));
+  const present = DEFINITIONS.map((path) => join(root, path)).filter((path) => existsSync(path));
+  const modules = await Promise.all(present.map((path) => runnerImport(path, config)));
   const found = modules.flatMap(({ module }) => Object.values(module)).filter(isCallable);
   return [...new Map(found.map((definition) => [definition.name, definition])).values()];
 }

@@ -195,7 +195,9 @@ describe("an interrupted run", () => {
     });
     clearInterval(watch);
     expect([stopped.code, stopped.stdout]).toEqual([130, ""]);
-    expect(stopped.stderr).toContain(`interrupted: what is done is in ${results}; the same command with --resume`);
+    expect(stopped.stderr).toContain(
+      `interrupted: the results so far are in ${results}; the same command with --resume`,
+    );
     const before = written();
     expect(before).toBeGreaterThanOrEqual(2);
     expect(before).toBeLessThan(8);
