@@ -6,9 +6,11 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SelfTestResult } from "kedge/devices";
+import { gpuImplementations } from "kedge/kernels";
 import type { Browser } from "playwright-core";
 import { build, parseSync } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bindingsOf } from "../../engine/devices/webgpu/bindings.ts";
 import { launchBrowser, pageResult, servePage, type PageServer } from "../support/browser.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -16,12 +18,18 @@ const dist = join(root, "dist");
 /** Text that stands in every build of gpu.js, minified or not, and nowhere else. */
 const MARK = "highFloatPrecision";
 
+/** The declarations that the device puts before each shader, by implementation. */
+const bindings = Object.fromEntries(
+  [...gpuImplementations].flatMap(([kernel, own]) => own.map((one) => [one.name, bindingsOf(kernel, one)])),
+);
+
 /** A page that answers, for `?webgl`, with a self-test and, for `?webgpu`, with what a compiler says of each shader. */
 const APP = /* js */ `
   import { loadModel } from "kedge";
-import { openDevice, selfTest } from "kedge/devices";
+  import { openDevice, selfTest } from "kedge/devices";
   import { gpuImplementations } from "kedge/kernels";
   globalThis.loadModel = loadModel;
+  const bindings = ${JSON.stringify(bindings)};
   const answers = {
     "?webgl": async () => selfTest(await openDevice("webgl")),
     "?webgpu": async () => {
@@ -33,7 +41,7 @@ import { openDevice, selfTest } from "kedge/devices";
         shaders.map(async ({ name, wgsl, requires }) => {
           const unchecked = "diagnostic(off, subgroup_uniformity);";
           const isF16 = requires.includes("f16");
-          const code = (isF16 ? "enable f16;" : "") + (requires.includes("subgroups") ? "enable subgroups;" + unchecked : "") + wgsl;
+          const code = (isF16 ? "enable f16;" : "") + (requires.includes("subgroups") ? "enable subgroups;" + unchecked : "") + bindings[name] + wgsl;
           // SwiftShader has no halves; lavapipe compiles these in the kernels' tests
           const { messages } = isF16 && !hasHalves ? { messages: [] } : await device.createShaderModule({ code }).getCompilationInfo();
           const errors = messages.filter(({ type }) => type === "error").map(({ message }) => message);
@@ -99,7 +107,13 @@ test("a user's bundler puts gpu.js into a chunk that the page does not load by i
     configFile: false,
     logLevel: "error",
     root: folder,
-    resolve: { alias: { "kedge/kernels": join(dist, "kernels.js"), kedge: join(dist, "index.js") } },
+    resolve: {
+      alias: {
+        "kedge/devices": join(dist, "devices.js"),
+        "kedge/kernels": join(dist, "kernels.js"),
+        kedge: join(dist, "index.js"),
+      },
+    },
     build: { outDir, target: "es2023", chunkSizeWarningLimit: 4096 },
   });
   const assets = join(outDir, "assets");
