@@ -2,7 +2,7 @@
 // WebGL2 is SwiftShader's here, which `auto` would not take.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { loadModel, policies } from "kedge";
+import { loadModel, parsePolicy } from "kedge";
 import { kernels } from "kedge/kernels";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CONTROL, expectNoLongWait } from "../support/event-loop.ts";
@@ -18,7 +18,8 @@ const folders: readonly (readonly [name: string, folder: string])[] = [
 const BOUND = 1e-4;
 
 const script = /* js */ `
-  import { loadModel, openDevice, policies, selfTest } from "/engine/index.ts";
+  import { loadModel, parsePolicy } from "/engine/index.ts";
+  import { openDevice, selfTest } from "/engine/devices.ts";
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("webgl2");
   const alive = new Set();
@@ -41,7 +42,7 @@ const script = /* js */ `
     alive.delete(texture);
     deleteTexture.call(context, texture);
   };
-  Object.assign(globalThis, { policies, context, alive, openDevice, loadModel, selfTest });
+  Object.assign(globalThis, { parsePolicy, context, alive, openDevice, loadModel, selfTest });
   globalThis.device = await openDevice("webgl", { webgl: { context } });
   globalThis.bytesAlive = () => [...alive].reduce((sum, { bytes }) => sum + bytes, 0);
   globalThis.bytesCounted = () => Object.values(device.memory()).reduce((sum, bytes) => sum + bytes, 0);
@@ -204,24 +205,19 @@ test("keeps what a policy by attention keeps on wasm, and what anchors keep", as
   await page.run(`load("kedge-js-5m-anchor")`);
   const onWasm = await loadModel("models/kedge-js-5m-anchor", { device: "wasm" });
   try {
-    for (const [name, values] of [
-      ["heavyHitters", [24]],
-      ["keyNorm", [24]],
-      ["anchors", []],
-    ] as const) {
-      const make = policies[name] as (...values: readonly number[]) => ReturnType<typeof policies.anchors>;
+    for (const text of ["heavy-hitters:24", "key-norm:24", "anchors"]) {
       const got = await page.run<{ tokens: number[] }>(
-        `greedy(${json(PROMPT.repeat(3))}, 24, { cache: policies.${name}(...${json(values)}) })`,
+        `greedy(${json(PROMPT.repeat(3))}, 24, { cache: parsePolicy(${json(text)}) })`,
       );
       const want: number[] = [];
       for await (const { tokens } of onWasm.generate(PROMPT.repeat(3), {
         maxTokens: 24,
         ignoreEndTokens: true,
-        cache: make(...values),
+        cache: parsePolicy(text),
       })) {
         want.push(...tokens);
       }
-      expect(got.tokens, name).toEqual(want);
+      expect(got.tokens, text).toEqual(want);
     }
   } finally {
     await onWasm.dispose();

@@ -12,7 +12,7 @@ import { launchBrowser, pageResult, servePage } from "../../../tests/support/bro
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** Runs matrices in one memory and in several, and a crash; what it leaves must be the same everywhere. */
 const app = /* js */ `
-  import { openDevice, ProgramBuilder } from "kedge";
+  import { openDevice, ProgramBuilder } from "kedge/devices";
   import { linear, selectRows } from "kedge/kernels";
   const square = { inputs: 256, outputs: 256, outputBegin: 0, outputStride: 256, activation: 0, softcap: 0 };
   const chain = async (wasm) => {
@@ -66,7 +66,7 @@ describe("the wasm device in a browser", () => {
     writeFileSync(join(folder, "index.html"), `<!doctype html><script type="module" src="/app.js"></script>`);
     writeFileSync(join(folder, "app.js"), app);
     const alias = [
-      { find: /^kedge$/, replacement: join(root, "dist/index.js") },
+      { find: /^kedge\/devices$/, replacement: join(root, "dist/devices.js") },
       { find: /^kedge\/kernels$/, replacement: join(root, "dist/kernels.js") },
     ];
     const outDir = join(folder, "built");
