@@ -4,6 +4,7 @@
 import type { Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, PrepareOptions } from "../devices/device.ts";
+import { untilAborted } from "../devices/until-aborted.ts";
 import { recordForward, type Recording } from "./recording.ts";
 import type { KeyedTaps, TapRequest } from "./taps.ts";
 import type { RecordOptions, TransformerParts } from "./transformer.ts";
@@ -63,7 +64,7 @@ export class Recordings {
     this.#tapped.set(key, leased);
     leased.leases++;
     try {
-      return await task(await orAbort(leased.prepared, signal));
+      return await task(await untilAborted(leased.prepared, signal));
     } finally {
       leased.leases--;
       this.#disposeIdle();
@@ -104,15 +105,4 @@ export class Recordings {
 /** Frees a recording once it is prepared. A recording whose preparation failed has nothing to free. */
 function disposeOf(prepared: Promise<Prepared>): void {
   prepared.then(({ executable }) => executable.dispose()).catch(() => undefined);
-}
-
-/** Settles as the promise does, or rejects with the signal's reason as soon as it aborts. */
-function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise<T>((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

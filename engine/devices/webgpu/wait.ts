@@ -33,14 +33,3 @@ export async function waitFor<T>(promise: Promise<T>): Promise<T> {
     waiting--;
   }
 }
-
-/** The promise's outcome, or a rejection with the signal's reason once it is aborted; the work goes on in the background. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise<T>((resolve, reject) => {
-    const stop = () => reject(signal.reason as Error);
-    if (signal.aborted) stop();
-    signal.addEventListener("abort", stop, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
-}

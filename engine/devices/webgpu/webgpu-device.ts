@@ -45,7 +45,8 @@ import {
   type AdapterOptions,
 } from "./probe.ts";
 import { Staging, type GpuRead, type StagedReads } from "./staging.ts";
-import { untilAborted, waitFor } from "./wait.ts";
+import { untilAborted } from "../until-aborted.ts";
+import { waitFor } from "./wait.ts";
 
 /** The WGSL of the registry's kernels; another kernel brings its own. */
 const ownImplementations = (kernel: Kernel): readonly Implementation[] =>
