@@ -19,6 +19,14 @@ export interface ByteSource {
   close(): Promise<void>;
 }
 
+/** Sources whose reads end by themselves soon. */
+const prompt = new WeakSet<ByteSource>();
+
+/** True for a file or memory: a read of it ends by itself soon. */
+export function readsPromptly(source: ByteSource): boolean {
+  return prompt.has(source);
+}
+
 /** One system call reads at most this much: Node refuses 2 GiB and more, and an abort should not wait for long. */
 const BYTES_PER_READ = 256 * 1024 * 1024;
 
@@ -58,7 +66,7 @@ export function allocateBytes(name: string, byteLength: number): Uint8Array {
 export function bufferSource(data: ArrayBuffer | Uint8Array, name: string): ByteSource {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
   let isOpen = true;
-  return {
+  const source: ByteSource = {
     name,
     byteLength: bytes.byteLength,
     async read(begin, end, signal) {
@@ -71,6 +79,8 @@ export function bufferSource(data: ArrayBuffer | Uint8Array, name: string): Byte
       isOpen = false;
     },
   };
+  prompt.add(source);
+  return source;
 }
 
 /**
@@ -134,7 +144,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
   }
   const byteLength = stat.size;
   let isOpen = true;
-  return {
+  const source: ByteSource = {
     name: path,
     byteLength,
     async read(begin, end, signal, into) {
@@ -168,6 +178,8 @@ export async function fileSource(path: string): Promise<ByteSource> {
       await handle.close();
     },
   };
+  prompt.add(source);
+  return source;
 }
 
 function checkOpen(name: string, isOpen: boolean): void {

@@ -12,7 +12,9 @@ export {
   readText,
   type FolderFiles,
   type ModelFolder,
+  type OpenFileOptions,
 } from "./model-folder.ts";
+export { untilAborted } from "./until-aborted.ts";
 export {
   openSafetensors,
   writeSafetensors,

@@ -5,12 +5,18 @@ import { blobSource, bufferSource, errorCode, fileSource, type ByteSource } from
 import { FormatError } from "./errors.ts";
 import { findHttpSource, type HttpOptions } from "./http-source.ts";
 
+/** How a file is opened. */
+export interface OpenFileOptions {
+  /** a longer file is refused, before it is received where that is possible */
+  readonly maxByteLength?: number | undefined;
+}
+
 /** A set of named files that make up a model. */
 export interface ModelFolder {
   /** Its name in messages: a path, a URL, a repository. */
   readonly name: string;
   /** Opens a file, `/` between folders; throws {@link FormatError} naming what was looked for and what there is. */
-  open(file: string): Promise<ByteSource>;
+  open(file: string, options?: OpenFileOptions): Promise<ByteSource>;
   has(file: string): Promise<boolean>;
   /** All file names, where they can be known. */
   list?(): Promise<string[]>;

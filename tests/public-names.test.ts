@@ -359,6 +359,7 @@ it("kedge/loaders exports these names", () => {
     type ModelConfig
     type ModelFolder
     type ModelType
+    type OpenFileOptions
     type PlacedTokens
     type PlannedTensor
     type QuantizedKind
@@ -376,6 +377,7 @@ it("kedge/loaders exports these names", () => {
     type TokenBytes
     type Tokenizer
     type WeightInfo
+    untilAborted
     writeSafetensors
     "
   `);

@@ -10,6 +10,7 @@ import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import type { ConversationCache } from "./conversation-cache.ts";
 import type { FullContext } from "./fit-messages.ts";
 import type { TurnOptions } from "./model-options.ts";
+import { Turns } from "./turns.ts";
 
 /** Options of a conversation: its first messages and the chat template's. */
 export interface ChatSessionOptions extends ChatOptions {
@@ -41,8 +42,7 @@ export class ChatSession implements Disposable {
   readonly #messages: ChatMessage[];
   /** made by the first turn */
   #cache: ConversationCache | undefined;
-  /** the current turn; the next one waits for it */
-  #turn: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns("conversation");
   #readTokens = 0;
   #isDisposed = false;
 
@@ -89,20 +89,16 @@ export class ChatSession implements Disposable {
    * stops the answer; the text written so far stays. A turn without any text, or one that fails, is removed from the conversation.
    * `anchoring` anchors tags in `content` and the given anchors; the whole prompt is then decoded in sequences of its own.
    *
-   * Throws a RangeError if the conversation does not fit the context (see `whenFull`), a TypeError if it was disposed of, and
-   * what `generate` throws.
+   * Throws a RangeError if the conversation does not fit the context (see `whenFull`), a TypeError if it was disposed of, if a hook
+   * of a turn asks for another or if an earlier answer has been left unread for 10 s, and what `generate` throws.
    */
   async *stream(content: string, options: TurnOptions = {}): AsyncGenerator<Piece, void, undefined> {
-    const before = this.#turn;
-    let release: (() => void) | undefined;
-    this.#turn = new Promise((resolve) => (release = resolve));
+    const end = await this.#turns.enter(options.signal);
     try {
-      await before;
       options.signal?.throwIfAborted();
       yield* this.#answer(content, options);
     } finally {
-      // Turns end in order, even if one is aborted while it waits.
-      void before.then(() => release?.());
+      end();
     }
   }
 
@@ -146,9 +142,14 @@ export class ChatSession implements Disposable {
     const answer: Piece[] = [];
     let hasFailed = false;
     try {
-      for await (const piece of this.#host.generate(decoder, { prompt }, options, this.#template)) {
+      for await (const piece of this.#host.generate(decoder, { prompt }, this.#guarded(options), this.#template)) {
         answer.push(piece);
-        yield piece;
+        const resume = this.#turns.paused("the reader of the answer before");
+        try {
+          yield piece;
+        } finally {
+          resume();
+        }
         this.#checkAlive();
       }
     } catch (error) {
@@ -164,6 +165,14 @@ export class ChatSession implements Disposable {
         }
       }
     }
+  }
+
+  /** The options with a hook that is refused this conversation's turns. */
+  #guarded(options: TurnOptions): TurnOptions {
+    const { logitsHook } = options;
+    if (!logitsHook) return options;
+    const guarded: typeof logitsHook = (...args) => this.#turns.call("the logits hook", () => logitsHook(...args));
+    return { ...options, logitsHook: guarded };
   }
 
   #checkAlive(): void {

@@ -8,6 +8,7 @@ import { Pass, type KernelCall } from "./pass.ts";
 import { wholeRead } from "./step-inputs.ts";
 import type { Steps } from "./steps.ts";
 import { recordingKey, tapKinds, tapMatcher, type Tap } from "./taps.ts";
+import type { Turns } from "./turns.ts";
 
 /** The tensor that a hook receives. The hook may change `data` in place, or return new numbers of the same count. */
 export interface HookedTensor {
@@ -15,7 +16,7 @@ export interface HookedTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
-/** Reads or replaces a tensor during the forward pass. */
+/** Reads or replaces a tensor during the forward pass. It cannot call its own model, which waits for it: such a call is refused. */
 export type Hook = (tensor: HookedTensor) => Float32Array | void | Promise<Float32Array | void>;
 
 /** Options of a forward pass. */
@@ -79,7 +80,7 @@ export async function forward(
   const taps = hasTaps ? { ...asked, key: recordingKey(asked, steps.config) } : undefined;
   const hasPatterns = [...kinds].some(([name, { shape }]) => shape === "pattern" && (wants(name) || taps?.edits(name)));
   return steps.pass(tokens, taps, { policy: cache && ruleOf(cache), hasPatterns, signal }, (parts) =>
-    new Inspector(new Pass(parts), { wants, hooksOf }).run(tokens.length, steps, options.logits ?? "all"),
+    new Inspector(new Pass(parts), { wants, hooksOf }, steps.turns).run(tokens.length, steps, options.logits ?? "all"),
   );
 }
 
@@ -92,13 +93,15 @@ function ruleOf({ name, rule, isAnchor }: CachePolicy): CachePolicy {
 class Inspector {
   readonly #pass: Pass;
   readonly #inspection: Inspection;
+  readonly #turns: Turns;
   /** pieces of each captured tensor, by name: taps behind the body give one piece per chunk of outputs */
   readonly #pieces = new Map<string, CapturedTensor[]>();
   readonly #calls: Record<string, readonly KernelCall[]> = {};
 
-  constructor(pass: Pass, inspection: Inspection) {
+  constructor(pass: Pass, inspection: Inspection, turns: Turns) {
     this.#pass = pass;
     this.#inspection = inspection;
+    this.#turns = turns;
   }
 
   async run(
@@ -135,7 +138,9 @@ class Inspector {
     const tensor = takeOut(tap, whole, rows, columns);
     const hooks = this.#inspection.hooksOf(tap.name);
     for (const hook of hooks) {
-      const replaced = await hook({ name: tap.name, shape: tensor.shape, data: tensor.data });
+      const { name } = tap;
+      const { shape, data } = tensor;
+      const replaced = await this.#turns.call(`the hook on ${name}`, () => hook({ name, shape, data }));
       if (!replaced) continue;
       if (replaced.length !== tensor.data.length) {
         throw new RangeError(

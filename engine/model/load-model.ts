@@ -6,7 +6,10 @@ import {
   findFolder,
   openWeights,
   UnsupportedError,
+  untilAborted,
+  type Checkpoint,
   type FolderFiles,
+  type ModelConfig,
   type ModelFolder,
   type Tokenizer,
 } from "../../loaders/index.ts";
@@ -16,8 +19,8 @@ import { DEVICE_OPTIONS, openDevice, type DeviceChoice, type DeviceOptions } fro
 import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
 import type { TuneMode } from "../tuning/measured.ts";
 import { Model } from "./model.ts";
-import { notesOn, quantizationFor } from "./notes.ts";
-import { Steps } from "./steps.ts";
+import { notesOn, quantizationFor, type Quantization } from "./notes.ts";
+import { Steps, type StepsOptions } from "./steps.ts";
 import { loadWeights, type ModelWeights } from "./weights.ts";
 
 /** The progress of loading a model. */
@@ -79,23 +82,49 @@ export type ModelSource = string | URL | FolderFiles | ModelFolder;
  * Loads a model from a folder with config.json, safetensors and (for text) tokenizer.json.
  *
  * Throws a FormatError for files that are wrong, an UnsupportedError for a model, format or device that kedge does not run, a
- * DeviceError when the device fails.
+ * DeviceError when the device fails, and the signal's reason within a second after an abort, whatever it waits for then.
  */
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
   checkOptions("loadModel", options, LOAD_OPTIONS);
-  const { signal, onProgress, contextLength, maxCachedTokens, chunkRows, threads } = options;
+  const { contextLength, maxCachedTokens, chunkRows, threads, signal } = options;
   wholeNumbers("loadModel", { contextLength, maxCachedTokens, chunkRows, threads }, 1);
-  const { deterministic, webgpu, wasm, webgl } = options;
-  const deviceOptions = { threads, deterministic, webgpu, wasm, webgl };
-  const report = (stage: LoadProgress["stage"], done: number, of: number, detail: string) =>
-    onProgress?.({ stage, done, of, detail });
-  signal?.throwIfAborted();
   if (options.quantize !== undefined && !isQuantized(options.quantize)) {
     throw new UnsupportedError(`quantize is "${String(options.quantize)}": use "int8" or "int4"`);
   }
   if (options.cacheType !== undefined && !cacheFormats.includes(options.cacheType)) {
     throw new UnsupportedError(`cacheType is "${String(options.cacheType)}": use "f32", "f16" or "int8"`);
   }
+  signal?.throwIfAborted();
+  return endingSoon(load(source, options), signal);
+}
+
+/**
+ * Gives a load that is aborted so long to end in order, with all that it took given back. One that takes longer goes on to its end in
+ * the background, and its model is disposed of.
+ */
+const GRACE_MILLISECONDS = 500;
+
+async function endingSoon(loading: Promise<Model>, signal: AbortSignal | undefined): Promise<Model> {
+  if (!signal) return loading;
+  const late = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const onAbort = () => (timer = setTimeout(() => late.abort(signal.reason), GRACE_MILLISECONDS));
+  signal.addEventListener("abort", onAbort);
+  try {
+    return await untilAborted(loading, late.signal);
+  } catch (error) {
+    loading.then((model) => model.dispose()).catch(() => undefined);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function load(source: ModelSource, options: LoadOptions): Promise<Model> {
+  const { signal, onProgress, contextLength, chunkRows, cacheType } = options;
+  const report = (stage: LoadProgress["stage"], done: number, of: number, detail: string) =>
+    onProgress?.({ stage, done, of, detail });
   const { folder } = await findFolder(source, {
     signal,
     onProgress: ({ file, bytesLoaded, bytesTotal }) => report("download", bytesLoaded, bytesTotal, file),
@@ -104,29 +133,70 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const declared = await loadConfig(folder, signal);
   report("files", 1, 3, "weights");
   const checkpoint = await openWeights(folder, signal);
-  const quantized = await quantizationFor(checkpoint, folder.name, options.quantize);
-  report("files", 2, 3, "tokenizer");
-  const ownsDevice = typeof options.device !== "object";
-  // workers start and kernels compile while the tokenizer is read
-  const opening = typeof options.device === "object" ? options.device : openDevice(options.device, deviceOptions);
-  const [opened, read] = await Promise.allSettled([opening, readTokenizer(folder, signal)]);
-  let device = opened.status === "fulfilled" ? opened.value : undefined;
+  try {
+    const quantized = quantizationFor(checkpoint, folder.name, options.quantize);
+    report("files", 2, 3, "tokenizer");
+    // workers start and kernels compile while the tokenizer is read
+    const opening = openForLoad(options);
+    const [opened, read] = await Promise.allSettled([opening, readTokenizer(folder, signal)]);
+    const stepsOptions = { contextLength, maxSlots: options.maxCachedTokens, chunkRows, cacheType };
+    const parts = { folder, declared, checkpoint, quantized, stepsOptions, report };
+    if (read.status === "rejected") {
+      if (opened.status === "fulfilled" && ownsDevice(options)) await opened.value.dispose();
+      throw read.reason;
+    }
+    if (opened.status === "rejected") throw opened.reason;
+    return await loadOnto(opened.value, read.value, parts, options);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+const ownsDevice = ({ device }: LoadOptions): boolean => typeof device !== "object";
+
+/** Opens the device. One that is opened after an abort is disposed of. */
+async function openForLoad(options: LoadOptions): Promise<Device> {
+  const { device, signal } = options;
+  if (typeof device === "object") return device;
+  const opening = openDevice(device, deviceOptionsOf(options));
+  try {
+    return await untilAborted(opening, signal);
+  } catch (error) {
+    opening.then((late) => late.dispose()).catch(() => undefined);
+    throw error;
+  }
+}
+
+function deviceOptionsOf({ threads, deterministic, webgpu, wasm, webgl }: LoadOptions): DeviceOptions {
+  return { threads, deterministic, webgpu, wasm, webgl };
+}
+
+/** What was read of a model before its weights. */
+interface LoadParts {
+  readonly folder: ModelFolder;
+  readonly declared: ModelConfig;
+  readonly checkpoint: Checkpoint;
+  readonly quantized: Quantization;
+  readonly stepsOptions: StepsOptions;
+  readonly report: (stage: LoadProgress["stage"], done: number, of: number, detail: string) => void;
+}
+
+/** Loads the weights onto a device and prepares the kernels. After a failure nothing of it is left there. */
+async function loadOnto(
+  first: Device,
+  tokenizer: Tokenizer | null,
+  { folder, declared, checkpoint, quantized, stepsOptions, report }: LoadParts,
+  options: LoadOptions,
+): Promise<Model> {
+  const { signal } = options;
+  let device = first;
   let loaded: { readonly weights: ModelWeights } | undefined;
   try {
-    if (read.status === "rejected") throw read.reason;
-    if (!device) throw (opened as PromiseRejectedResult).reason;
-    const tokenizer = read.value;
     const weightOptions = { file: folder.name, quantize: options.quantize, signal };
-    const stepsOptions = {
-      contextLength,
-      maxSlots: maxCachedTokens,
-      chunkRows,
-      cacheType: options.cacheType,
-    };
-    const plan = { checkpoint, config: declared, weightOptions, stepsOptions };
     if (device.refusal) {
       const { dryRun } = await import("./dry-run.ts");
-      device = await dryRun(device, plan, options.device, deviceOptions);
+      const plan = { checkpoint, config: declared, weightOptions, stepsOptions };
+      device = await dryRun(device, plan, options.device, deviceOptionsOf(options));
     }
     const config = declared.tiedEmbeddings
       ? await (await import("./config-as-stored.ts")).configAsStored(declared, checkpoint, signal)
@@ -149,13 +219,12 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       onProgress: (done, of) => report("kernels", done, of, "kernels"),
     });
     const notes = notesOn({ declared, config, tokenizer, unused, quantized });
-    return new Model({ device, steps, weights, tokenizer, ownsDevice, quantized: quantized.format, notes });
+    const { format } = quantized;
+    return new Model({ device, steps, weights, tokenizer, ownsDevice: ownsDevice(options), quantized: format, notes });
   } catch (error) {
-    for (const one of loaded?.weights.all ?? []) device?.destroy(one);
-    if (ownsDevice) await device?.dispose();
+    for (const one of loaded?.weights.all ?? []) device.destroy(one);
+    if (ownsDevice(options)) await device.dispose();
     throw error;
-  } finally {
-    await checkpoint.close();
   }
 }
 

@@ -130,6 +130,7 @@ export class Model implements AsyncDisposable {
     prompts: readonly (Prompt | PromptWithAnchors)[],
     options: ModelGenerateOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
+    this.#steps.turns.throwIfWithin();
     checkOptions("generate", options, GENERATE_OPTIONS);
     const { cache, ...rest } = options;
     const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, options.onNote) });
@@ -187,6 +188,7 @@ export class Model implements AsyncDisposable {
       readonly signal?: AbortSignal | undefined;
     } = {},
   ): Promise<ExactComparison[]> {
+    this.#steps.turns.throwIfWithin();
     const { signal, ...anchoring } = options;
     const { compareExact } = await promptAnchoring();
     const comparisons: ExactComparison[] = [];
@@ -219,6 +221,7 @@ export class Model implements AsyncDisposable {
 
   /** Log-probability of each token after the first, and the perplexity. */
   async score(prompt: Prompt, options: ScoreOptions = {}): Promise<Score> {
+    this.#steps.turns.throwIfWithin();
     checkOptions("score", options, SCORE_OPTIONS);
     const tokens = this.tokenize(prompt);
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
@@ -230,6 +233,7 @@ export class Model implements AsyncDisposable {
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */
   async forward(prompt: Prompt, options: ForwardOptions = {}): Promise<ForwardResult> {
+    this.#steps.turns.throwIfWithin();
     const cache = withLineAnchors(options.cache, this);
     const tokens = this.tokenize(prompt);
     const { forward } = await import("./forward.ts");

@@ -16,22 +16,12 @@ export interface Quantization {
 }
 
 /** Throws an UnsupportedError where the files are quantized to another format than is asked for. */
-export async function quantizationFor(
-  checkpoint: Checkpoint,
-  name: string,
-  asked?: QuantizedFormat,
-): Promise<Quantization> {
-  let stored: QuantizedFormat | null;
-  try {
-    stored = quantizationOf(checkpoint);
-    if (stored && asked && asked !== stored) {
-      throw new UnsupportedError(
-        `${name}: its weights are quantized to ${stored} already; quantize is "${asked}": leave it out, or load the model that they were made of`,
-      );
-    }
-  } catch (error) {
-    await checkpoint.close();
-    throw error;
+export function quantizationFor(checkpoint: Checkpoint, name: string, asked?: QuantizedFormat): Quantization {
+  const stored = quantizationOf(checkpoint);
+  if (stored && asked && asked !== stored) {
+    throw new UnsupportedError(
+      `${name}: its weights are quantized to ${stored} already; quantize is "${asked}": leave it out, or load the model that they were made of`,
+    );
   }
   return { format: stored ?? asked ?? null, isStored: stored !== null };
 }

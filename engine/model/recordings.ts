@@ -4,7 +4,7 @@
 import type { Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, PrepareOptions } from "../devices/device.ts";
-import { untilAborted } from "../devices/until-aborted.ts";
+import { untilAborted } from "../../loaders/index.ts";
 import { recordForward, type Recording } from "./recording.ts";
 import type { KeyedTaps, TapRequest } from "./taps.ts";
 import type { RecordOptions, TransformerParts } from "./transformer.ts";

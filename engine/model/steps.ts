@@ -25,6 +25,7 @@ import { Rotation } from "./rotation.ts";
 import { AheadResults, isForeseeable, Pace, type AheadLimits } from "./run-ahead.ts";
 import { checkFeed, planAhead, planStep, wholeRead, type PlanningParts } from "./step-inputs.ts";
 import type { KeyedTaps } from "./taps.ts";
+import { Turns } from "./turns.ts";
 import type { ModelWeights } from "./weights.ts";
 
 /** Sizes and limits of the steps of one model. */
@@ -50,6 +51,9 @@ export interface OpenOptions {
   /** [count, dim] vectors that the sequence and its forks may name as tokens vocabSize, vocabSize + 1, … */
   readonly vectors?: Float32Array | undefined;
 }
+
+/** The parts of a sequence that are freed with it. */
+type Held = Pick<CachedSequence, "stored" | "keeping" | "vectors">;
 
 /** A step to make. */
 export interface StepRequest {
@@ -99,8 +103,10 @@ export class Steps {
   readonly #modelKeeping: Keeping;
   readonly #pace: Pace;
   readonly #sequences = new WeakSet<CachedSequence>();
-  /** the current turn; the next one waits for it */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** closes what nobody holds anymore, as in an iterator that was dropped before its end */
+  readonly #dropped = new FinalizationRegistry<Held>((held) => this.#release(held));
+  /** for functions of the caller's that run in a step */
+  readonly turns = new Turns("model");
   #isDisposed = false;
 
   private constructor(device: Device, config: ModelConfig, weights: ModelWeights, options: StepsOptions) {
@@ -122,7 +128,7 @@ export class Steps {
     this.#pace = new Pace(options.ahead);
   }
 
-  /** Sets up cache and activations and prepares the fused forward pass. The weights are then owned by the result. */
+  /** Sets up cache and activations and prepares the fused forward pass. The weights are then owned by the result; a failure frees all. */
   static async create(
     device: Device,
     config: ModelConfig,
@@ -131,11 +137,14 @@ export class Steps {
   ): Promise<Steps> {
     const steps = new Steps(device, config, weights, options);
     const { signal, onProgress } = options;
-    await steps.#recordings.fused(steps.#stores.of(steps.#modelKeeping), steps.#modelKeeping, false, {
-      signal,
-      onProgress,
-    });
-    return steps;
+    try {
+      const store = steps.#stores.of(steps.#modelKeeping);
+      await steps.#recordings.fused(store, steps.#modelKeeping, false, { signal, onProgress });
+      return steps;
+    } catch (error) {
+      steps.dispose();
+      throw error;
+    }
   }
 
   /** Bytes of keys and values of all sequences. */
@@ -174,9 +183,14 @@ export class Steps {
   /** Frees the keys and vectors that no other sequence shares. Closing twice does nothing. */
   close(sequence: DecoderSequence): void {
     const own = this.owned(sequence);
-    if (!own.isOpen || this.#isDisposed) return;
-    this.#stores.of(own.keeping).close(own.stored);
-    if (own.vectors) this.#activations.vectors.release(own.vectors);
+    this.#dropped.unregister(own);
+    this.#release(own);
+  }
+
+  #release({ stored, keeping, vectors }: Held): void {
+    if (!stored.isOpen || this.#isDisposed) return;
+    this.#stores.of(keeping).close(stored);
+    if (vectors) this.#activations.vectors.release(vectors);
   }
 
   /**
@@ -283,6 +297,7 @@ export class Steps {
           this.#shrink();
         }
       });
+    this.turns.throwIfWithin();
     if (!taps) return within(await this.#prepared(this.#modelKeeping, false));
     return this.#recordings.withTaps(store, taps, signal, within);
   }
@@ -329,13 +344,10 @@ export class Steps {
 
   /** Waits for the earlier turns, then runs the task. */
   #takeTurn<T>(signal: AbortSignal | undefined, task: () => T | Promise<T>): Promise<T> {
-    const result = this.#turn.then(() => {
+    return this.turns.take(signal, () => {
       this.#checkAlive();
-      signal?.throwIfAborted();
       return task();
     });
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 
   #targets({ targets }: StepRequest): readonly Write[] {
@@ -367,11 +379,14 @@ export class Steps {
 
   #prepared(keeping: Keeping, wantsTopLogits: boolean) {
     this.#checkAlive();
+    this.turns.throwIfWithin();
     return this.#recordings.fused(this.#stores.of(keeping), keeping, wantsTopLogits);
   }
 
   #own(sequence: CachedSequence): CachedSequence {
+    const { stored, keeping, vectors } = sequence;
     this.#sequences.add(sequence);
+    this.#dropped.register(sequence, { stored, keeping, vectors }, sequence);
     return sequence;
   }
 }

@@ -39,7 +39,8 @@ export interface Port {
   post(message: unknown, transfer?: readonly ArrayBuffer[]): void;
   /** Node: whether a process may end while this worker is there. */
   holdProcess(isHeld: boolean): void;
-  terminate(): void;
+  /** resolves when the worker has ended; in a browser, which does not tell, at once */
+  terminate(): Promise<unknown>;
 }
 
 interface BrowserWorker {
@@ -125,7 +126,7 @@ export function startWorker(onMessage: (message: unknown) => void, onEnd: (reaso
   const worker = createWorker(isNode ? (builtin("node:worker_threads").Worker as never) : browser.Worker!);
   const port = {
     post: (message: unknown, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer),
-    terminate: () => void worker.terminate(),
+    terminate: () => Promise.resolve<unknown>(worker.terminate()),
   };
   if (isNode) {
     const thread = worker as unknown as NodeWorker;

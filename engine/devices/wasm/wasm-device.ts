@@ -270,10 +270,10 @@ class WasmDevice implements Device {
     return this.#allocations.bytes();
   }
 
-  dispose(): Promise<void> {
-    this.#pool.end(new DeviceError("disposed", "the wasm device was disposed of"));
+  async dispose(): Promise<void> {
+    const ended = this.#pool.end(new DeviceError("disposed", "the wasm device was disposed of"));
     this.#allocations.clear();
-    return Promise.resolve();
+    await ended;
   }
 
   #wanted({ tensor, begin, end }: Read) {

@@ -81,13 +81,14 @@ export class WorkerPool {
     if (this.#ended !== undefined) throw again(this.#ended);
   }
 
-  /** Ends all workers; pending and later requests reject with `error`. */
-  end(error: DeviceError): void {
-    if (this.#ended !== undefined) return;
-    this.#ended = error;
-    for (const port of this.#ports) port.terminate();
-    for (const { reject } of this.#waiting.values()) reject(again(error));
-    this.#waiting.clear();
+  /** Ends all workers; pending and later requests reject with `error`. Resolves when the workers have ended. */
+  async end(error: DeviceError): Promise<void> {
+    if (this.#ended === undefined) {
+      this.#ended = error;
+      for (const { reject } of this.#waiting.values()) reject(again(error));
+      this.#waiting.clear();
+    }
+    await Promise.all(this.#ports.map((port) => port.terminate()));
   }
 
   #startWorker(start: Start): Promise<Extract<FromWorker, { kind: "ready" }>> {
@@ -102,7 +103,7 @@ export class WorkerPool {
         },
         (reason) => {
           const error = new DeviceError("lost", `wasm: ${name} of ${start.threads} threads ended: ${reason}`);
-          this.end(error);
+          void this.end(error);
           reject(error);
         },
       );
@@ -116,7 +117,7 @@ export class WorkerPool {
     if (message.kind === "fatal") {
       const [first] = this.#waiting.values();
       const where = first === undefined || message.place < 0 ? "wasm" : first.name(message.place);
-      this.end(
+      void this.end(
         message.isOutOfMemory
           ? new DeviceError("out-of-memory", `wasm: the engine refuses to grow the memory: ${message.message}`)
           : new DeviceError("lost", `${where}: ${message.message}; the wasm device can go no further`),

@@ -5,7 +5,7 @@
 // faults.ts the errors.
 
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
-import { UnsupportedError } from "../../../loaders/index.ts";
+import { UnsupportedError, untilAborted } from "../../../loaders/index.ts";
 import { type Implementation, type Kernel, type WgslImplementation } from "../../../kernels/index.ts";
 import {
   checkCopy,
@@ -45,7 +45,6 @@ import {
   type AdapterOptions,
 } from "./probe.ts";
 import { Staging, type GpuRead, type StagedReads } from "./staging.ts";
-import { untilAborted } from "../until-aborted.ts";
 import { waitFor } from "./wait.ts";
 
 /** The WGSL of the registry's kernels; another kernel brings its own. */
@@ -256,9 +255,14 @@ export class WebGpuDevice implements Device {
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
     const { isSoftware } = this.facts;
     const rank = ({ suits }: WgslImplementation) => Number(suits === (isSoftware ? "hardware" : "software"));
-    return this.#faults.guard(() =>
-      untilAborted(this.#qualification.prepare(program, { ...options, rank }), options.signal),
-    );
+    this.#faults.throwIfEnded();
+    const preparing = this.#qualification.prepare(program, { ...options, rank });
+    try {
+      return await this.#faults.guard(() => untilAborted(preparing, options.signal));
+    } catch (error) {
+      preparing.then((late) => late.dispose()).catch(() => undefined);
+      throw error;
+    }
   }
 
   run(executable: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {
