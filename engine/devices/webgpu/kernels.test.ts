@@ -1,6 +1,6 @@
 // Every WGSL implementation of every kernel, in every shape of its table that it is meant for, against the f64 reference on the
 // software adapter that KEDGE_TEST_ADAPTER names. Nothing beyond the outputs may be written. Short of the full extent an
-// implementation takes one shape in four, and the next implementation the next ones.
+// implementation takes one shape in four, or in eight where a kernel has many, and the next implementation the next ones.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
@@ -15,6 +15,8 @@ import { openWebGpu, type WebGpuDevice } from "./webgpu-device.ts";
 
 /** Trials in flight at a time. */
 const BATCH = 24;
+/** A kernel with more implementations than this runs each shape often enough with every eighth. */
+const MANY = 10;
 
 const wgslOf = (kernel: Kernel) => gpuImplementations.get(kernel) ?? [];
 const formatOf = ({ formats }: WgslImplementation) => formats?.[0] ?? "f32";
@@ -76,7 +78,11 @@ describe("on the GPU", () => {
       expect([right, wrong]).toEqual([0, []]); // refused
       return;
     }
-    let { right, wrong } = await runAll(kernel, implementation, extentOf(meant, 4, place));
+    let { right, wrong } = await runAll(
+      kernel,
+      implementation,
+      extentOf(meant, wgslOf(kernel).length > MANY ? 8 : 4, place),
+    );
     // An implementation that fits few shapes is to have three at least.
     if (right < 3) ({ right, wrong } = await runAll(kernel, implementation, meant));
     expect(wrong).toEqual([]);
