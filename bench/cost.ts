@@ -21,6 +21,7 @@ import {
 } from "kedge";
 import { chooseDevice, type DeviceName } from "kedge/devices";
 import manifest from "../package.json" with { type: "json" };
+import { sentenceOf } from "./standard-output.ts";
 
 const USAGE =
   "usage: npm run bench -- cost [MODEL_DIR … --device wasm,webgpu --rounds 5 --tokens 32 --contexts 256,1024,4096,8192 --json]";
@@ -330,7 +331,7 @@ export async function cost(args: readonly string[]): Promise<void> {
     await measure(args);
   } catch (error) {
     const isUsage = error instanceof UsageError || (error instanceof TypeError && "code" in error);
-    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`bench: ${sentenceOf(error)}`);
     if (isUsage) console.error(USAGE);
     process.exitCode = isUsage ? 2 : 1;
   }

@@ -15,6 +15,7 @@ import manifest from "../package.json" with { type: "json" };
 import { cost } from "./cost.ts";
 import { benchKernels } from "./kernels/index.ts";
 import { summary, table, type Measured } from "./report.ts";
+import { guardOutput, sentenceOf } from "./standard-output.ts";
 import { work, type Assignment, type Loaded, type Report, type Round } from "./worker.ts";
 
 const USAGE = `usage: npm run bench [-- MODEL_DIR … --device wasm,webgpu --rounds 5 --prompt-tokens 256 --tokens 64 --quantize int8 --json]`;
@@ -151,6 +152,7 @@ async function bench(): Promise<void> {
 }
 
 const [, , first, assignment] = process.argv;
+guardOutput("bench");
 if (first === "--work" && assignment !== undefined) await work(JSON.parse(assignment) as Assignment);
 else if (first === "cost") await cost(process.argv.slice(3));
 else if (first === "kernels" || first === "check") await benchKernels(first, process.argv.slice(3));
@@ -159,7 +161,7 @@ else {
     await bench();
   } catch (error) {
     const isUsage = error instanceof UsageError || (error instanceof TypeError && "code" in error);
-    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`bench: ${sentenceOf(error)}`);
     if (isUsage) console.error(USAGE);
     process.exitCode = isUsage ? 2 : 1;
   }

@@ -77,7 +77,7 @@ class Conversation {
     this.#isTerminal = stdin.isTTY === true && stdout.isTTY === true;
     this.#lines = createInterface({
       input: stdin,
-      ...(this.#isTerminal ? { output: stdout, prompt: terminal.style("> ", "bold") } : {}),
+      ...(this.#isTerminal ? { output: stdout, prompt: terminal.promptText("> ") } : {}),
       terminal: this.#isTerminal,
     });
     this.#lines.on("close", () => (this.#isClosed = true));

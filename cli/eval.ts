@@ -10,6 +10,7 @@ import { checkReferences, describeReferences } from "./evaluation/references.ts"
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
+import { lockFile } from "./file-lock.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
 import { addTaskDecoding, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
@@ -71,12 +72,14 @@ export const evaluateVerb: Verb = {
     if (given.results !== undefined && decodings.length > 1) {
       throw new UsageError(`--results holds 1 way of decoding, but ${decodings.length} were asked for`);
     }
+    const lock = given.results === undefined ? undefined : await lockFile(given.results);
     const sandbox = openSandbox({ workers: 2 });
     try {
       return given.checkReferences
         ? await references(terminal, tasks, sandbox, given)
         : await scoreAll({ terminal, source: source!, path: path!, tasks, sandbox, decodings, given });
     } finally {
+      lock?.release();
       await sandbox.dispose();
     }
   },
@@ -158,7 +161,7 @@ async function references(
     }),
   );
   if (json) terminal.printJson(report);
-  else terminal.print(describeReferences(report));
+  else terminal.print(...describeReferences(report));
   return 0;
 }
 

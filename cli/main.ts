@@ -1,8 +1,10 @@
 // The command `kedge`: arguments in, exit code out. Exit codes: 0 done; 1 failed, or something that was checked did not hold;
-// 2 called wrongly; 130 interrupted. An error is one sentence on stderr; KEDGE_DEBUG=1 adds where it came from.
+// 2 called wrongly; 129, 130 and 143 interrupted by SIGHUP, SIGINT (Ctrl-C) and SIGTERM. An error is one sentence on stderr;
+// KEDGE_DEBUG=1 adds where it came from.
 
 import { Command, CommanderError } from "commander";
 import { DeviceError, FormatError, UnsupportedError } from "kedge";
+import { visibleText } from "kedge/loaders";
 import manifest from "../package.json" with { type: "json" };
 import { UsageError } from "./arguments.ts";
 import { attention } from "./attention.ts";
@@ -12,6 +14,7 @@ import { doctor } from "./doctor.ts";
 import { estimate } from "./estimate.ts";
 import { evaluateVerb } from "./eval.ts";
 import { inspect } from "./inspect.ts";
+import { interruptedCode } from "./interruption.ts";
 import { quantize } from "./quantize.ts";
 import { run } from "./run.ts";
 import { Terminal, type Streams } from "./terminal.ts";
@@ -59,9 +62,9 @@ export async function main(args: readonly string[], streams: Streams): Promise<n
       return 2;
     }
     await program.parseAsync([...args], { from: "user" });
-    return streams.signal.aborted ? 130 : exitCode;
+    return streams.signal.aborted ? interruptedCode(streams.signal) : exitCode;
   } catch (error) {
-    if (streams.signal.aborted) return 130;
+    if (streams.signal.aborted) return interruptedCode(streams.signal);
     return report(error, terminal);
   }
 }
@@ -113,10 +116,25 @@ function report(error: unknown, terminal: Terminal): number {
     error instanceof UnsupportedError ||
     error instanceof DeviceError ||
     error instanceof RangeError ||
-    (error instanceof Error && error.name === "ShapeError");
+    (error instanceof Error && error.name === "ShapeError") ||
+    isOfMachine(error);
   terminal.fail(isKnown ? message : `${message} (unexpected: KEDGE_DEBUG=1 shows where; please report it)`);
-  if (terminal.env["KEDGE_DEBUG"] === "1" && error instanceof Error) terminal.stderr.write(`${traceOf(error)}\n`);
+  if (terminal.env["KEDGE_DEBUG"] === "1" && error instanceof Error) {
+    terminal.stderr.write(
+      traceOf(error)
+        .split("\n")
+        .map((line) => `${visibleText(line)}\n`)
+        .join(""),
+    );
+  }
   return error instanceof UsageError ? 2 : 1;
+}
+
+/** What a machine says that has no room, or no right: it is no fault of kedge's. */
+const OF_MACHINE: ReadonlySet<unknown> = new Set("ENOSPC EDQUOT EFBIG EROFS EIO EACCES EPERM EMFILE ENFILE".split(" "));
+
+function isOfMachine(error: unknown): boolean {
+  return error instanceof Error && "code" in error && OF_MACHINE.has(error.code);
 }
 
 function traceOf(error: Error): string {

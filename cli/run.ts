@@ -170,7 +170,8 @@ function summary(
 }
 
 function suggest(terminal: Terminal, source: string, { next }: Shipped): void {
-  terminal.note(`\ntry next:`);
+  terminal.note("");
+  terminal.note("try next:");
   terminal.note(`  npx kedge run ${source} ${next}`);
   terminal.note(`  npx kedge verify ${source}     npx kedge bench ${source}     npx kedge doctor     npx kedge --help`);
 }

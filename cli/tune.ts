@@ -1,10 +1,11 @@
 // kedge tune: finds the anchoring strength on a share of the tasks, and scores it on the rest. What has been scored is kept in
 // a file as it comes, so that an interrupted search continues where it stopped.
 
-import { accessSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import { FormatError, tuneStrength, type Model, type TuneResult, type TuneState } from "kedge";
+import { replaceableFile, writeProblem, writeWholeFile } from "kedge/loaders";
 import { notesOf } from "./anchoring.ts";
 import { addDevice, addJson, number, type DeviceArguments } from "./arguments.ts";
 import { decodingSettings, PLAIN, type Decoding } from "./evaluation/completer.ts";
@@ -12,6 +13,7 @@ import { measure } from "./evaluation/measure.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
+import { lockFile } from "./file-lock.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
 import { addTaskDecoding, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
@@ -64,6 +66,7 @@ export const tune: Verb = {
     const tasks = all.slice(0, given.limit);
     noteUnanchored(tasks, terminal);
     refuseUnwritable(given.out);
+    const lock = await lockFile(given.out);
     const sandbox = openSandbox({ workers: 2 });
     const searched = withModel(source!, loadOptions(given), terminal, async ({ model, name }) => {
       const decoding: Decoding = {
@@ -90,7 +93,10 @@ export const tune: Verb = {
       else print(terminal, result, given.out);
       return 0;
     });
-    return searched.finally(() => sandbox.dispose());
+    return searched.finally(() => {
+      lock.release();
+      return sandbox.dispose();
+    });
   },
 };
 
@@ -160,9 +166,12 @@ function search({
 /** A search takes long: that its file cannot be written is said before it, not after the first score. */
 function refuseUnwritable(path: string): void {
   try {
-    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+    const { target, kind } = replaceableFile(path, { isRegularOnly: true });
+    if (kind === "file") accessSync(target, constants.W_OK);
+    accessSync(dirname(target), constants.W_OK); // the new file is written there first
   } catch (cause) {
-    throw new FormatError(path, `cannot be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
+    if (cause instanceof FormatError) throw cause;
+    throw new FormatError(path, writeProblem(cause), { cause });
   }
 }
 
@@ -207,11 +216,8 @@ function isScores(scores: unknown): boolean {
   );
 }
 
-/** Writes the file whole or not at all. */
 function keep(path: string, file: TuneFile): void {
-  const temporary = `${path}.part`;
-  writeFileSync(temporary, `${JSON.stringify(file, null, 2)}\n`);
-  renameSync(temporary, path);
+  writeWholeFile(path, `${JSON.stringify(file, null, 2)}\n`, { isRegularOnly: true });
 }
 
 function print(terminal: Terminal, result: TuneResult, path: string): void {

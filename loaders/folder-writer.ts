@@ -1,8 +1,9 @@
-// Writes a folder atomically: it is filled under a temporary name in the same parent folder, and renamed when it is complete.
+// Writes a folder atomically: it is filled under a temporary name in the same parent folder, and renamed when it is complete. If the
+// process exits before (not if a signal kills it), what was filled is removed.
 
-import { errorCode } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
 import { checkFileName } from "./model-folder.ts";
+import { writeProblem } from "./whole-file.ts";
 
 /** A folder that is being made. */
 export interface FolderWriter {
@@ -26,6 +27,7 @@ export interface FolderWriter {
  */
 export async function createFolder(path: string): Promise<FolderWriter> {
   const { lstat, mkdir, mkdtemp, open, rename, rm } = await import("node:fs/promises");
+  const { rmSync } = await import("node:fs");
   const { basename, dirname, join, resolve } = await import("node:path");
   const target = resolve(path);
   async function throwIfThere(): Promise<void> {
@@ -38,39 +40,53 @@ export async function createFolder(path: string): Promise<FolderWriter> {
     await mkdir(dirname(target), { recursive: true });
     staged = await mkdtemp(join(dirname(target), `.${basename(target)}.unfinished-`));
   } catch (cause) {
-    throw new FormatError(path, `cannot be written (${errorCode(cause) ?? String(cause)})`, { cause });
+    throw new FormatError(path, writeProblem(cause), { cause });
   }
   let isCommitted = false;
+  const removeAtExit = (): void => rmSync(staged, { recursive: true, force: true });
+  process.once("exit", removeAtExit);
+  /** A step of writing a file, whose failure names it. */
+  async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof FormatError) throw cause;
+      throw new FormatError(path, `${name} ${writeProblem(cause)}`, { cause });
+    }
+  }
   return {
     path,
     async addFile(name) {
       checkFileName(path, name);
-      if (name.includes("/")) await mkdir(dirname(join(staged, name)), { recursive: true });
-      const handle = await open(join(staged, name), "wx");
+      const handle = await step(name, async () => {
+        if (name.includes("/")) await mkdir(dirname(join(staged, name)), { recursive: true });
+        return open(join(staged, name), "wx");
+      });
       return {
-        async write(bytes, at) {
-          for (let done = 0; done < bytes.byteLength;) {
-            try {
+        write: (bytes, at) =>
+          step(name, async () => {
+            for (let done = 0; done < bytes.byteLength;)
               done += (await handle.write(bytes, done, bytes.byteLength - done, at + done)).bytesWritten;
-            } catch (cause) {
-              throw new FormatError(path, `${name} cannot be written (${errorCode(cause) ?? String(cause)})`, {
-                cause,
-              });
-            }
-          }
-        },
-        close: () => handle.close(),
+          }),
+        close: () => step(name, () => handle.close()),
       };
     },
     async commit() {
       await throwIfThere();
       const { chmod } = await import("node:fs/promises");
-      await chmod(staged, 0o777 & ~process.umask()); // mkdtemp makes it its owner's alone
-      await rename(staged, target);
+      try {
+        await chmod(staged, 0o777 & ~process.umask()); // mkdtemp makes it its owner's alone
+        await rename(staged, target);
+      } catch (cause) {
+        throw new FormatError(path, writeProblem(cause), { cause });
+      }
       isCommitted = true;
+      process.off("exit", removeAtExit);
     },
     async discard() {
-      if (!isCommitted) await rm(staged, { recursive: true, force: true });
+      if (isCommitted) return;
+      await rm(staged, { recursive: true, force: true });
+      process.off("exit", removeAtExit);
     },
   };
 }

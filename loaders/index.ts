@@ -39,6 +39,8 @@ export {
   type QuantizedTensors,
 } from "./quantized.ts";
 export { createFolder, type FolderWriter } from "./folder-writer.ts";
+export { replaceableFile, writeProblem, writeWholeFile, type WholeFileOptions } from "./whole-file.ts";
+export { visibleText } from "./visible-text.ts";
 export { openWeights, type Checkpoint, type WeightInfo } from "./shards.ts";
 export {
   MODEL_TYPES,

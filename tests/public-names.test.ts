@@ -341,6 +341,7 @@ it("kedge/loaders exports these names", () => {
     quantizedTensors
     readJson
     readText
+    replaceableFile
     type Activation
     type AnchorConfig
     type ByteSource
@@ -377,8 +378,12 @@ it("kedge/loaders exports these names", () => {
     type TokenBytes
     type Tokenizer
     type WeightInfo
+    type WholeFileOptions
     untilAborted
+    visibleText
+    writeProblem
     writeSafetensors
+    writeWholeFile
     "
   `);
 });

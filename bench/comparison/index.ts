@@ -1,9 +1,9 @@
 // `npm run bench:peers`: kedge beside its peers. Works one after the other; in each, all contenders in turns.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { loadTokenizer, localFolder, type Tokenizer } from "kedge/loaders";
+import { loadTokenizer, localFolder, writeWholeFile, type Tokenizer } from "kedge/loaders";
 import manifest from "../../package.json" with { type: "json" };
 import { checkReady, openReference } from "./checks.ts";
 import type { ModelFiles, Task } from "./contender.ts";
@@ -14,6 +14,7 @@ import { PASSAGE } from "./passage.ts";
 import { goalsTable, withTables, workSection } from "./performance-page.ts";
 import { runWork } from "./runner.ts";
 import type { Work } from "./works.ts";
+import { guardOutput, sentenceOf } from "../standard-output.ts";
 
 const RESULTS = join("bench", "results", "peers.json");
 const PAGE = join("docs", "performance.md");
@@ -99,16 +100,17 @@ async function compare(): Promise<void> {
     results = merged(results, [measured]);
     if (options.isDry) continue;
     mkdirSync(dirname(RESULTS), { recursive: true });
-    writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
-    writeFileSync(PAGE, withTables(readFileSync(PAGE, "utf8"), results));
+    writeWholeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
+    writeWholeFile(PAGE, withTables(readFileSync(PAGE, "utf8"), results));
   }
 }
 
+guardOutput("bench:peers");
 try {
   await compare();
 } catch (error) {
   const isUsage = error instanceof UsageError || (error instanceof TypeError && "code" in error);
-  console.error(`bench:peers: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`bench:peers: ${sentenceOf(error)}`);
   if (isUsage) console.error(USAGE);
   process.exitCode = isUsage ? 2 : 1;
 }

@@ -1,8 +1,9 @@
 // Results saved in bench/results, and whether new ones are worse. A file belongs to a kind of machine: its processor, cores and
 // devices as they describe themselves. Rows of the same device, implementation, format and call are compared.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeWholeFile } from "kedge/loaders";
 import type { Spread } from "kedge/timing";
 import type { KernelResults, KernelRow } from "./results.ts";
 
@@ -60,7 +61,7 @@ export function save(folder: string, results: KernelResults): string {
   const before = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as KernelResults).rows : [];
   const known = new Set(results.rows.map(placeOf));
   const rows = [...before.filter((row) => !known.has(placeOf(row))), ...results.rows];
-  writeFileSync(path, `${JSON.stringify({ ...results, rows })}\n`);
+  writeWholeFile(path, `${JSON.stringify({ ...results, rows })}\n`);
   return path;
 }
 

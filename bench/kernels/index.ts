@@ -1,10 +1,11 @@
 // `npm run bench kernels` and `npm run bench check`: times kernels one by one, and compares with saved results. options.ts has the
 // command line, measure.ts the measurement, results.ts the form of the results.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { resolve } from "node:path";
 import { chooseDevice, openDevice } from "kedge/devices";
+import { replaceableFile, writeWholeFile } from "kedge/loaders";
 import manifest from "../../package.json" with { type: "json" };
 import { compareResults, kept, machineKind, save, type Comparison } from "./baseline.ts";
 import { htmlOf } from "./html.ts";
@@ -15,6 +16,7 @@ import { rivalOf, type Rival } from "./rival.ts";
 import type { KernelResults } from "./results.ts";
 import { casesOf } from "./shapes.ts";
 import { percentText, timeText } from "./text.ts";
+import { sentenceOf } from "../standard-output.ts";
 
 /** Where results are kept. */
 const FOLDER = "bench/results";
@@ -55,6 +57,8 @@ function say(what: string): void {
 }
 
 async function measure(options: KernelBenchOptions): Promise<KernelResults> {
+  // what cannot be written is said before minutes of measurement
+  for (const path of [options.json, options.markdown, options.html]) if (path !== undefined) replaceableFile(path);
   const rivals = await loadRivals(options.rivals);
   const cases = options.shapes.flatMap(casesOf).filter(({ kernel }) => options.kernels.includes(kernel.name));
   const opened = await openAll(options.devices ?? (await devicesAtHand()), rivals);
@@ -77,9 +81,9 @@ async function measure(options: KernelBenchOptions): Promise<KernelResults> {
 async function write(results: KernelResults, { json, markdown, html }: KernelBenchOptions): Promise<void> {
   const text = markdownOf(results);
   console.log(text);
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 1)}\n`);
-  if (markdown !== undefined) writeFileSync(markdown, text);
-  if (html !== undefined) writeFileSync(html, await htmlOf(results));
+  if (json !== undefined) writeWholeFile(json, `${JSON.stringify(results, null, 1)}\n`);
+  if (markdown !== undefined) writeWholeFile(markdown, text);
+  if (html !== undefined) writeWholeFile(html, await htmlOf(results));
 }
 
 function comparisonText({ compared, regressions, lost }: Comparison): string {
@@ -130,7 +134,7 @@ export async function benchKernels(verb: "kernels" | "check", args: readonly str
     }
   } catch (error) {
     const isUsage = error instanceof UsageError || (error instanceof TypeError && "code" in error);
-    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`bench: ${sentenceOf(error)}`);
     if (isUsage) console.error(USAGE);
     process.exitCode = isUsage ? 2 : 1;
   }

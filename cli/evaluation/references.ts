@@ -43,7 +43,7 @@ export async function checkReferences(options: ReferenceOptions): Promise<Refere
 }
 
 /** The report as lines of text: the count, then a line for each task that fails. */
-export function describeReferences({ tasks, passed, failed }: ReferenceReport): string {
+export function describeReferences({ tasks, passed, failed }: ReferenceReport): string[] {
   const lines = failed.map(({ id, outcome }) => `${id} fails with its own solution: ${outcome.message}`);
-  return [`${passed} of ${tasks} reference solutions pass`, ...lines].join("\n");
+  return [`${passed} of ${tasks} reference solutions pass`, ...lines];
 }

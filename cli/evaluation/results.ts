@@ -3,7 +3,7 @@
 // line without its line break: that line is removed and its task is run again.
 
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
-import { FormatError } from "kedge/loaders";
+import { FormatError, replaceableFile, writeProblem } from "kedge/loaders";
 import { canonicalJson } from "./guest.ts";
 import type { FailureKind, Outcome } from "./outcome.ts";
 import type { Json } from "./task.ts";
@@ -50,6 +50,7 @@ const failureKinds: ReadonlySet<string> = new Set<FailureKind>([
  * results file (naming the line), or cannot be written
  */
 export function openResults(path: string, settings: Settings, resume: boolean): ResultsFile {
+  replaceableFile(path, { isRegularOnly: true }); // a pipe would be waited for, and a device keeps nothing
   const header = `${JSON.stringify({ kedgeResults: VERSION, settings })}\n`;
   const fd = openOrCreate(path, resume);
   try {
@@ -79,21 +80,30 @@ function openOrCreate(path: string, resume: boolean): number {
   try {
     return openSync(path, resume ? "a+" : "ax+");
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "EEXIST")
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST")
       throw new FormatError(path, "is there already: go on with it (resume), or name another file", { cause });
-    throw new FormatError(path, `cannot be written (${code})`, { cause });
+    throw new FormatError(path, writeProblem(cause), { cause });
   }
 }
 
 function writeLine(fd: number, line: string, path: string): void {
   const bytes = Buffer.from(line);
-  for (let at = 0; at < bytes.length;) {
-    const written = writeSync(fd, bytes, at);
-    if (written === 0) throw new Error(`${path}: ${at} of ${bytes.length} bytes of a line could be written`);
-    at += written;
+  try {
+    for (let at = 0; at < bytes.length;) {
+      const written = writeSync(fd, bytes, at);
+      if (written === 0) throw new Error(`${at} of ${bytes.length} bytes of a line`);
+      at += written;
+    }
+    fsyncSync(fd);
+  } catch (cause) {
+    throw new FormatError(
+      path,
+      `${writeProblem(cause)}; the tasks before are in it: make room, and go on with it (resume)`,
+      {
+        cause,
+      },
+    );
   }
-  fsyncSync(fd);
 }
 
 function lineOf({ id, samples }: TaskResult): Json {

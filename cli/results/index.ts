@@ -4,9 +4,13 @@
 //
 //   npm run results -- [--smollm2 FOLDER --humaneval FILE [--humaneval-limit N]] [--limit N] [--only formats] [--out FILE]
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { Command, Option } from "commander";
+import { replaceableFile, visibleText, writeWholeFile } from "kedge/loaders";
+import { runAsProcess } from "../as-process.ts";
+import { lockFile } from "../file-lock.ts";
+import { interruptedCode } from "../interruption.ts";
 import { anchorAttention, untrainedPolicies } from "./anchor-attention.ts";
 import { ReportContext } from "./context.ts";
 import { formats } from "./formats.ts";
@@ -23,43 +27,65 @@ interface Options {
   readonly out: string;
 }
 
-const options = new Command("results")
-  .option("--smollm2 <folder>", "SmolLM2-135M-Instruct, for its sections")
-  .option("--humaneval <file>", "HumanEval-X JavaScript, .jsonl or .jsonl.gz")
-  .option("--humaneval-limit <n>", "its first n tasks", "164")
-  .option("--limit <n>", "only the first n tasks of each shipped set")
-  .addOption(new Option("--only <section>", "measure one section anew and leave the others").choices(["formats"]))
-  .option("--out <file>", "where to write", "docs/results.md")
-  .parse()
-  .opts<Options>();
+function readOptions(): Options {
+  return new Command("results")
+    .option("--smollm2 <folder>", "SmolLM2-135M-Instruct, for its sections")
+    .option("--humaneval <file>", "HumanEval-X JavaScript, .jsonl or .jsonl.gz")
+    .option("--humaneval-limit <n>", "its first n tasks", "164")
+    .option("--limit <n>", "only the first n tasks of each shipped set")
+    .addOption(new Option("--only <section>", "measure one section anew and leave the others").choices(["formats"]))
+    .option("--out <file>", "where to write", "docs/results.md")
+    .parse()
+    .opts<Options>();
+}
 
-const log = (line: string) => void process.stderr.write(`${line}\n`);
-const context = await ReportContext.open(log, options.limit === undefined ? undefined : Number(options.limit));
-const smollm2 =
-  options.smollm2 !== undefined && options.humaneval !== undefined
-    ? { folder: options.smollm2, humaneval: options.humaneval, limit: Number(options.humanevalLimit) }
-    : undefined;
-try {
-  if (options.only === "formats") {
-    const section = await formats(context, smollm2);
-    writeFileSync(options.out, withSection(readFileSync(options.out, "utf8"), section));
-  } else {
-    const sections = [await anchorAttention(context), await untrainedPolicies(context)];
-    const { strength, text } = await tuning(context);
-    sections.push(
-      text,
-      await groupsAndNeglect(context, strength),
-      await dilution(context, strength),
-      await exactness(context),
-      await sparsity(context),
-      await formats(context, smollm2),
-    );
-    if (smollm2) sections.push(await smolLm2(context, smollm2));
-    writeFileSync(options.out, `${heading(context)}\n\n${sections.join("\n\n")}\n`);
+await runAsProcess("results", async ({ stderr, signal }) => {
+  const options = readOptions();
+  const log = (line: string): void => void stderr.write(`${visibleText(line)}\n`);
+  // Nothing is written before all is measured, so that nothing has to be put in order.
+  signal.addEventListener("abort", () => process.exit(interruptedCode(signal)));
+  try {
+    replaceableFile(options.out, { isRegularOnly: true });
+    const lock = await lockFile(options.out);
+    await write(options, log);
+    lock.release();
+    return 0;
+  } catch (error) {
+    log(`results: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
   }
-  log(`wrote ${options.out}`);
-} finally {
-  await context.dispose();
+});
+
+/** Measures, and writes the report. */
+async function write(options: Options, log: (line: string) => void): Promise<void> {
+  const { out, limit, humanevalLimit } = options;
+  const before = options.only === "formats" ? readFileSync(out, "utf8") : "";
+  const context = await ReportContext.open(log, limit === undefined ? undefined : Number(limit));
+  const smollm2 =
+    options.smollm2 !== undefined && options.humaneval !== undefined
+      ? { folder: options.smollm2, humaneval: options.humaneval, limit: Number(humanevalLimit) }
+      : undefined;
+  try {
+    if (options.only === "formats") {
+      writeWholeFile(out, withSection(before, await formats(context, smollm2)));
+    } else {
+      const sections = [await anchorAttention(context), await untrainedPolicies(context)];
+      const { strength, text } = await tuning(context);
+      sections.push(
+        text,
+        await groupsAndNeglect(context, strength),
+        await dilution(context, strength),
+        await exactness(context),
+        await sparsity(context),
+        await formats(context, smollm2),
+      );
+      if (smollm2) sections.push(await smolLm2(context, smollm2));
+      writeWholeFile(out, `${heading(context)}\n\n${sections.join("\n\n")}\n`);
+    }
+    log(`wrote ${out}`);
+  } finally {
+    await context.dispose();
+  }
 }
 
 /** The report with this section in place of the one that begins alike, or at its end. */

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -41,6 +42,34 @@ describe("a file", () => {
     endless["self"] = endless;
     await expect(store.write(endless)).rejects.toThrow("circular");
     expect(await store.read()).toEqual({ a: 1 });
+    expect((await readdir(folder)).filter((file) => file.includes("unfinished"))).toEqual([]);
+  });
+
+  it("that a link leads to is replaced and removed, and the link stays", async () => {
+    await symlink("linked.json", join(folder, "link.json"));
+    const store = new FileStore(join(folder, "link.json"));
+    expect(await store.read()).toBeUndefined();
+    await store.write({ a: 1 });
+    expect(await new FileStore(join(folder, "linked.json")).read()).toEqual({ a: 1 });
+    await store.clear();
+    expect(await store.read()).toBeUndefined();
+    expect((await lstat(join(folder, "link.json"))).isSymbolicLink()).toBe(true);
+  });
+
+  it.skipIf(process.platform === "win32")("is nothing but a file: what else is there stays, unread", async () => {
+    await mkdir(join(folder, "folder.json"));
+    execFileSync("mkfifo", [join(folder, "pipe.json")]);
+    await symlink("/dev/null", join(folder, "device.json"));
+    for (const path of [...["folder", "pipe", "device"].map((name) => join(folder, `${name}.json`)), "/dev/null"]) {
+      const before = await lstat(path);
+      const store = new FileStore(path);
+      const warnings: string[] = [];
+      expect(await readDocument(store, (warning) => warnings.push(warning))).toEqual(NO_CHOICES);
+      expect(warnings).toEqual([expect.stringMatching(/is ignored: .*; name a (regular )?file$/)]);
+      await expect(store.write({})).rejects.toThrow(`${path}: is a `);
+      await expect(store.clear()).rejects.toThrow(`${path}: is a `);
+      expect([(await lstat(path)).ino, (await lstat(path)).mode]).toEqual([before.ino, before.mode]);
+    }
     expect((await readdir(folder)).filter((file) => file.includes("unfinished"))).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 // A place that keeps measured choices, and how they are read from it. A value that cannot be read counts as absent, with one
 // warning: a missing choice never makes a model fail to load.
 
+import { visibleText } from "../../loaders/index.ts";
 import { NO_CHOICES, parseDocument, type ChoiceDocument } from "./kept-choices.ts";
 
 /** One value that stays. */
@@ -20,7 +21,9 @@ export async function readDocument(store: ChoiceStore, warn = warnOnce): Promise
     const value = await store.read();
     return value === undefined ? NO_CHOICES : parseDocument(value);
   } catch (error) {
-    warn(`kedge: ${store.place} is ignored: ${error instanceof Error ? error.message : String(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    // what is in the file can be in the message
+    warn(`kedge: ${store.place} is ignored: ${visibleText(reason.replace(`${store.place}: `, ""))}`);
     return NO_CHOICES;
   }
 }

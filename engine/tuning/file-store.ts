@@ -1,5 +1,7 @@
-// Choices in a file (Node, whose modules come through the process, so that bundlers for the browser never see them): written beside its place and then renamed, so that a reader finds the old one or the new one.
+// Choices in a file (Node, whose modules come through the process, so that bundlers for the browser never see them), which is written whole or
+// not at all. Only a regular file is read, written and removed, its links followed: not a folder, a device or a pipe.
 
+import { FormatError, replaceableFile, writeWholeFile } from "../../loaders/index.ts";
 import type { ChoiceStore } from "./choice-store.ts";
 
 const NAME = "kernel-choices.json";
@@ -27,30 +29,34 @@ export class FileStore implements ChoiceStore {
 
   async read(): Promise<unknown> {
     const { readFile } = process.getBuiltinModule("node:fs/promises");
-    try {
-      return JSON.parse(await readFile(this.place, "utf8")) as unknown;
-    } catch (error) {
-      if ((error as { code?: string }).code === "ENOENT") return undefined;
-      throw error;
-    }
+    if (this.#target() === undefined) return undefined;
+    return JSON.parse(await readFile(this.place, "utf8")) as unknown;
   }
 
   async write(value: unknown): Promise<void> {
-    const { mkdir, rename, rm, writeFile } = process.getBuiltinModule("node:fs/promises");
+    const { mkdir } = process.getBuiltinModule("node:fs/promises");
     const { dirname } = process.getBuiltinModule("node:path");
+    const text = `${JSON.stringify(value, null, 1)}\n`;
     await mkdir(dirname(this.place), { recursive: true });
-    const staged = `${this.place}.${process.pid}-${Date.now()}.unfinished`;
-    try {
-      await writeFile(staged, `${JSON.stringify(value, null, 1)}\n`);
-      await rename(staged, this.place);
-    } catch (error) {
-      await rm(staged, { force: true });
-      throw error;
-    }
+    writeWholeFile(this.place, text, { isRegularOnly: true });
   }
 
   async clear(): Promise<void> {
     const { rm } = process.getBuiltinModule("node:fs/promises");
-    await rm(this.place, { force: true });
+    const target = this.#target();
+    if (target !== undefined) await rm(target, { force: true });
+  }
+
+  /** The file that is there; throws for what is no file. */
+  #target(): string | undefined {
+    const { existsSync } = process.getBuiltinModule("node:fs");
+    const { dirname } = process.getBuiltinModule("node:path");
+    try {
+      const { target, kind } = replaceableFile(this.place, { isRegularOnly: true });
+      return kind === "file" ? target : undefined;
+    } catch (error) {
+      if (error instanceof FormatError && !existsSync(dirname(this.place))) return undefined;
+      throw error;
+    }
   }
 }

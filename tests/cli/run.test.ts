@@ -190,7 +190,7 @@ describe("a run that is interrupted", () => {
     const { code, stderr } = await spawned(["run", MODEL, greedy.text, ...onWasm, ...endless], {
       onOutput: (child) => child.stdout!.destroy(),
     });
-    expect([code, stderr]).toEqual([0, ""]);
+    expect([code, stderr]).toEqual([1, ""]);
   });
 });
 
