@@ -1,16 +1,7 @@
 // The command as a process: output that nobody takes, disks without room, signals, and two on one file.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import {
-  existsSync,
-  mkdtempSync,
-  openSync,
-  closeSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -33,6 +24,8 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const unfinished = (): string[] => readdirSync(folder).filter((name) => name.includes("unfinished"));
 
 /** A process of the command; its outcome comes with `ended`. `stdout` may be a file's descriptor. */
 function start(args: readonly string[], stdout: "pipe" | number = "pipe", script = KEDGE, shell = "") {
@@ -158,8 +151,6 @@ describe("a signal", () => {
   });
   afterAll(() => server.closeAllConnections());
   afterAll(() => server.close());
-
-  const unfinished = (): string[] => readdirSync(folder).filter((name) => name.includes("unfinished"));
 
   test.each([
     ["SIGTERM", 143],
