@@ -49,7 +49,7 @@ describe("a server with ranges", () => {
     const { url, requests } = await serve(ranged);
     const source = await httpSource(url);
     expect(source.byteLength).toBe(300_000);
-    expect(await source.read(100, 5000)).toEqual(bytes.slice(100, 5000));
+    expect(Buffer.compare(await source.read(100, 5000), bytes.slice(100, 5000))).toBe(0);
     expect(requests).toEqual(["GET bytes=0-65535"]);
     expect(await source.read(FAR, FAR + 10)).toEqual(bytes.slice(FAR, FAR + 10));
     expect(await source.read(65_000, 66_000)).toEqual(bytes.slice(65_000, 66_000));
@@ -86,7 +86,7 @@ describe("a server with ranges", () => {
       response.write(bytes.subarray(begin, begin + 1000), () => setTimeout(() => response.destroy(), 20));
     });
     const source = await httpSource(url);
-    expect(await source.read(FAR, FAR + 50_000)).toEqual(bytes.slice(FAR, FAR + 50_000));
+    expect(Buffer.compare(await source.read(FAR, FAR + 50_000), bytes.slice(FAR, FAR + 50_000))).toBe(0);
     expect(requests.slice(1)).toEqual(
       [0, 1, 2, 3, 4, 5, 6].map((drops) => `GET bytes=${FAR + 1000 * drops}-${FAR + 49_999}`),
     );
@@ -141,7 +141,7 @@ describe("a server without ranges", () => {
     const source = await httpSource(url);
     expect(source.byteLength).toBe(300_000);
     expect(await source.read(FAR, FAR + 10)).toEqual(bytes.slice(FAR, FAR + 10));
-    expect(await source.read(0, 300_000)).toEqual(bytes);
+    expect(Buffer.compare(await source.read(0, 300_000), bytes)).toBe(0);
     expect(requests.length).toBe(1);
   });
 
@@ -151,7 +151,7 @@ describe("a server without ranges", () => {
       if (count > 1) response.end(bytes);
       else response.write(bytes.subarray(0, 1000), () => setTimeout(() => response.destroy(), 20));
     });
-    expect(await (await httpSource(url)).read(0, 300_000)).toEqual(bytes);
+    expect(Buffer.compare(await (await httpSource(url)).read(0, 300_000), bytes)).toBe(0);
     expect(requests.length).toBe(2);
   });
 });

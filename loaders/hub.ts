@@ -6,7 +6,9 @@
 import type { FileHandle } from "node:fs/promises";
 import { errorCode, fileSource } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
+import { tooLong } from "./http-answer.ts";
 import { checkFileName, missingFile, type ModelFolder } from "./model-folder.ts";
+import { eitherSignal, pause, untilAborted } from "./until-aborted.ts";
 
 /** How far a download has come. */
 export interface DownloadProgress {
@@ -63,8 +65,11 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
   const storage = join(cacheDir, `models--${repository.replace("/", "--")}`);
   const token = options.token ?? env["HF_TOKEN"];
   const hubUrl = (options.hubUrl ?? env["HF_ENDPOINT"])?.replace(/\/+$/, "");
-  const request: typeof fetch = (input, init) =>
-    (options.fetch ?? fetch)(input, options.signal === undefined ? init : { ...init, signal: options.signal });
+  const { signal } = options;
+  const request: typeof fetch = (input, init) => {
+    const own = eitherSignal(signal, init?.signal ?? undefined);
+    return untilAborted((options.fetch ?? fetch)(input, own === undefined ? init : { ...init, signal: own }), signal);
+  };
   const access = {
     repo: { type: "model" as const, name: repository },
     fetch: request,
@@ -84,14 +89,15 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
   async function findCommit(): Promise<string> {
     if (COMMIT.test(revision)) return revision;
     try {
-      const info = await hub.modelInfo({ ...access, name: repository, revision, additionalFields: ["sha"] });
+      const asking = hub.modelInfo({ ...access, name: repository, revision, additionalFields: ["sha"] });
+      const info = await untilAborted(asking, signal);
       if (!COMMIT.test(info.sha))
         throw new FormatError(name, `the server names the commit ${JSON.stringify(info.sha)}`);
       await mkdir(dirname(refFile), { recursive: true });
       await writeFile(refFile, info.sha);
       return info.sha;
     } catch (error) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const known = isOffline(error) ? (await readFile(refFile, "utf8").catch(() => "")).trim() : "";
       if (COMMIT.test(known)) return known;
       throw asSentence(name, error);
@@ -102,12 +108,12 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
   async function listFiles(): Promise<ReadonlyMap<string, Entry>> {
     const found = new Map<string, Entry>();
     try {
-      for await (const entry of hub.listFiles({ ...access, revision: commit, recursive: true })) {
+      for await (const entry of withSignal(hub.listFiles({ ...access, revision: commit, recursive: true }), signal)) {
         if (entry.type !== "file") continue;
         found.set(entry.path, { byteLength: entry.lfs?.size ?? entry.size, sha256: entry.lfs?.oid });
       }
     } catch (error) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       if (!isOffline(error)) throw asSentence(name, error);
       const cached = await readdir(snapshot, { recursive: true }).catch(() => [] as string[]);
       if (cached.length === 0) throw asSentence(name, error);
@@ -146,7 +152,7 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
       }
       const loadedBefore = loaded;
       try {
-        const blob = await hub.downloadFile({ ...access, path: file, revision: commit });
+        const blob = await untilAborted(hub.downloadFile({ ...access, path: file, revision: commit }), signal);
         if (blob === null) throw missingFile(name, file, undefined);
         if (blob.size !== byteLength) {
           throw new FormatError(name, `${file} is listed with ${byteLength} bytes, but the server has ${blob.size}`);
@@ -155,8 +161,8 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
         const handle = await open(part, constants.O_RDWR | constants.O_CREAT);
         try {
           if (loaded < byteLength) {
-            for await (const chunk of blob.slice(loaded).stream() as unknown as AsyncIterable<Uint8Array>) {
-              options.signal?.throwIfAborted();
+            const chunks = blob.slice(loaded).stream() as unknown as AsyncIterable<Uint8Array>;
+            for await (const chunk of withSignal(chunks, signal)) {
               await writeAll(handle, chunk, loaded);
               loaded += chunk.byteLength;
               options.onProgress?.({ file, bytesLoaded: loaded, bytesTotal: byteLength });
@@ -171,7 +177,7 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
           throw new FormatError(name, `${file} has ${byteLength} bytes, but the server sent ${loaded}`);
         }
         if (loaded === byteLength) {
-          if (sha256 !== undefined && (await hashOf(part, options.signal)) !== sha256) {
+          if (sha256 !== undefined && (await hashOf(part, signal)) !== sha256) {
             await unlink(part);
             throw new FormatError(
               name,
@@ -183,11 +189,11 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
         }
         throw new TypeError(`the connection ended after ${loaded} of ${byteLength} bytes`);
       } catch (error) {
-        options.signal?.throwIfAborted();
+        signal?.throwIfAborted();
         if (!isOffline(error)) throw asSentence(name, error);
         fruitless = loaded > loadedBefore ? 0 : fruitless + 1;
         if (fruitless >= MAX_ATTEMPTS) throw asSentence(name, error);
-        await new Promise((resolve) => setTimeout(resolve, FIRST_PAUSE_MS * 2 ** Math.max(0, fruitless - 1)));
+        await pause(FIRST_PAUSE_MS * 2 ** Math.max(0, fruitless - 1), signal);
       }
     }
   }
@@ -201,17 +207,32 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
       checkFileName(name, file);
       return (await isCached(file)) || (await entries()).has(file);
     },
-    async open(file) {
+    async open(file, { maxByteLength = Infinity } = {}) {
       checkFileName(name, file);
       if (!(await isCached(file))) {
         const known = await entries();
         const entry = known.get(file);
         if (entry === undefined) throw missingFile(name, file, [...known.keys()]);
+        if (entry.byteLength > maxByteLength) throw tooLong(file, entry.byteLength, maxByteLength);
         await download(file, entry);
       }
       return fileSource(pathOf(file));
     },
   };
+}
+
+/** The same values; the wait for each ends with the signal. */
+async function* withSignal<T>(values: AsyncIterable<T>, signal: AbortSignal | undefined): AsyncGenerator<T> {
+  const iterator = values[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const { done, value } = await untilAborted(iterator.next(), signal);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    iterator.return?.().catch(() => undefined);
+  }
 }
 
 async function node(): Promise<{ env: Readonly<Record<string, string | undefined>> }> {

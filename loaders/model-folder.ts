@@ -3,7 +3,8 @@
 
 import { blobSource, bufferSource, errorCode, fileSource, type ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
-import { findHttpSource, type HttpOptions } from "./http-source.ts";
+import { tooLong } from "./http-answer.ts";
+import { AnswerError, findHttpSource, probe, type HttpOptions } from "./http-source.ts";
 
 /** How a file is opened. */
 export interface OpenFileOptions {
@@ -91,40 +92,53 @@ export function localFolder(path: string): ModelFolder {
   };
 }
 
+/** What `has` receives of a file at most, from a server without ranges. */
+const MOST_TO_KNOW = 1 << 20;
+
 /**
- * Files below a URL. What is in it cannot be listed; `has` asks the server, and an HTML page in place of a file (as
- * development servers send for whatever they do not know) counts as "not there".
+ * Files below a URL; a query of it (a signature) is put to the address of every file. What is in it cannot be listed; `has` asks the
+ * server. An HTML page in place of a file (as development servers send for whatever they do not know) counts as "not there", and
+ * so does 403 (as object stores answer for what is not there to those who may not list their files).
  */
 export function httpFolder(baseUrl: string | URL, options: HttpOptions = {}): ModelFolder {
-  const name = String(baseUrl).replace(/\/+$/, "");
+  const [, path = "", query = ""] = /^([^?#]*)(\?[^#]*)?/.exec(String(baseUrl)) ?? [];
+  const base = path.replace(/\/+$/, "");
   /** Opened by `has`, waiting for `open`. */
   const found = new Map<string, ByteSource>();
-  async function find(file: string): Promise<ByteSource | null> {
-    checkFileName(name, file);
-    const known = found.get(file);
-    if (known !== undefined) return known;
-    return findHttpSource(`${name}/${file.split("/").map(encodeURIComponent).join("/")}`, options);
-  }
+  const urlOf = (file: string): string => {
+    checkFileName(base, file);
+    return `${base}/${file.split("/").map(encodeURIComponent).join("/")}${query}`;
+  };
   return {
-    name,
+    name: base,
     async has(file) {
-      let source: ByteSource | null;
+      if (found.has(file)) return true;
       try {
-        source = await find(file);
+        const { isThere, source } = await probe(urlOf(file), { ...options, maxWholeByteLength: MOST_TO_KNOW });
+        if (source) found.set(file, source);
+        return isThere;
       } catch (error) {
-        if (error instanceof FormatError && error.message.includes("HTML page")) return false;
+        if (error instanceof AnswerError && (error.status === 200 || error.status === 403)) return false;
         throw error;
       }
-      if (source !== null) found.set(file, source);
-      return source !== null;
     },
-    async open(file) {
-      const source = await find(file);
+    async open(file, { maxByteLength } = {}) {
+      const source = found.get(file) ?? (await findHttpSource(urlOf(file), { ...options, maxByteLength }));
       found.delete(file);
-      if (source === null) throw missingFile(name, file, undefined);
+      if (source === null) throw missingFile(base, file, undefined);
       return source;
     },
   };
+}
+
+/** Why a file that `has` denies is refused, where a server says more than that it is not there. */
+export async function refusalOf(folder: ModelFolder, file: string): Promise<FormatError | undefined> {
+  try {
+    await (await folder.open(file)).close();
+  } catch (error) {
+    if (error instanceof AnswerError) return error;
+  }
+  return undefined;
 }
 
 /**
@@ -196,12 +210,13 @@ export async function readText(
   maxByteLength: number,
   signal?: AbortSignal,
 ): Promise<string> {
-  const source = await folder.open(file);
+  const source = await folder.open(file, { maxByteLength });
   try {
-    if (source.byteLength > maxByteLength) {
-      throw new FormatError(source.name, `is ${source.byteLength} bytes long; at most ${maxByteLength} were expected`);
-    }
+    if (source.byteLength > maxByteLength) throw tooLong(source.name, source.byteLength, maxByteLength);
     const bytes = await source.read(0, source.byteLength, signal);
+    if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+      throw new FormatError(source.name, "is compressed with gzip, and the server does not say so: store it as it is");
+    }
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch (cause) {

@@ -2,7 +2,7 @@
 // Opening reads every file's header once and keeps the files open; tensors are read when asked for.
 
 import { FormatError } from "./errors.ts";
-import { checkFileName, missingFile, readJson, type ModelFolder } from "./model-folder.ts";
+import { checkFileName, missingFile, readJson, refusalOf, type ModelFolder } from "./model-folder.ts";
 import { quote } from "./safetensors-header.ts";
 import {
   openSafetensors,
@@ -52,7 +52,9 @@ export async function openWeights(folder: ModelFolder, signal?: AbortSignal): Pr
   const isSharded = !(await folder.has(SINGLE)) && (await folder.has(INDEX));
   const index = isSharded ? await readIndex(folder, signal) : null;
   if (index === null && !(await folder.has(SINGLE))) {
-    throw missingFile(folder.name, `${SINGLE} or ${INDEX}`, await folder.list?.());
+    const refusal = await refusalOf(folder, SINGLE);
+    signal?.throwIfAborted();
+    throw refusal ?? missingFile(folder.name, `${SINGLE} or ${INDEX}`, await folder.list?.());
   }
   const files = index === null ? [SINGLE] : [...new Set(index.values())].sort();
   const opened = new Map<string, SafetensorsFile>();
@@ -80,8 +82,11 @@ async function openShard(
   isShard: boolean,
   signal?: AbortSignal,
 ): Promise<SafetensorsFile> {
-  if (isShard && !(await folder.has(file)))
-    throw new FormatError(INDEX, `names the shard ${file}, which is not in ${folder.name}`);
+  if (isShard && !(await folder.has(file))) {
+    const refusal = await refusalOf(folder, file);
+    signal?.throwIfAborted();
+    throw refusal ?? new FormatError(INDEX, `names the shard ${file}, which is not in ${folder.name}`);
+  }
   const source = await folder.open(file);
   try {
     return await openSafetensors(source, signal);

@@ -53,12 +53,18 @@ export interface QualifyOptions<I extends Implementation> extends PrepareOptions
   readonly rank?: ((implementation: I) => number) | undefined;
 }
 
+/** A known-answer test, and the signal that ends it. */
+interface Running {
+  readonly test: Promise<void>;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** The implementations of one device: which are right, and which were demoted. */
 export class Qualification<I extends Implementation, Made, E extends Executable> {
   readonly demotions: Demotion[] = [];
   readonly #options: QualificationOptions<I, Made, E>;
   readonly #reasons = new Map<I, string>();
-  readonly #tests = new Map<I, Map<MatrixFormat | undefined, Promise<void>>>();
+  readonly #tests = new Map<I, Map<MatrixFormat | undefined, Running>>();
 
   constructor(options: QualificationOptions<I, Made, E>) {
     this.#options = options;
@@ -82,7 +88,7 @@ export class Qualification<I extends Implementation, Made, E extends Executable>
       const total = tested.length + choices.reduce((sum, ones) => sum + ones.length, 0);
       let done = 0;
       const tasks = tested.map(({ kernel, implementation, format }) => async () => {
-        await this.#test(kernel, implementation, format);
+        await this.#test(kernel, implementation, format, signal);
         signal?.throwIfAborted();
         onProgress?.(++done, total);
       });
@@ -135,27 +141,42 @@ export class Qualification<I extends Implementation, Made, E extends Executable>
     }
   }
 
-  /** The known-answer test of an implementation in a format, run once; a wrong answer demotes it. */
-  #test(kernel: Kernel, implementation: I, format: MatrixFormat | undefined): Promise<void> {
-    const tests = this.#tests.get(implementation) ?? new Map<MatrixFormat | undefined, Promise<void>>();
+  /** The known-answer test of an implementation in a format, run once; a wrong answer demotes it. An abort leaves no verdict. */
+  async #test(
+    kernel: Kernel,
+    implementation: I,
+    format: MatrixFormat | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const tests = this.#tests.get(implementation) ?? new Map<MatrixFormat | undefined, Running>();
     this.#tests.set(implementation, tests);
-    const known = tests.get(format);
-    if (known) return known;
-    const trials = trialsFor(kernel, implementation, this.#options.traits, format ?? "f32");
-    const test = this.#each(trials.map((trial) => () => this.#try(trial, implementation)));
-    tests.set(format, test);
-    test.catch(() => tests.delete(format)); // it could not run: that is no verdict
-    return test;
+    for (;;) {
+      const known = tests.get(format);
+      if (known) {
+        try {
+          return await known.test;
+        } catch (error) {
+          // aborted by who began it, not by who waits here
+          if (known.signal?.aborted !== true || known.signal === signal) throw error;
+          signal?.throwIfAborted();
+          continue;
+        }
+      }
+      const trials = trialsFor(kernel, implementation, this.#options.traits, format ?? "f32");
+      const test = this.#each(trials.map((trial) => () => this.#try(trial, implementation, signal)));
+      tests.set(format, { test, signal });
+      test.catch(() => tests.delete(format)); // it could not run: that is no verdict
+    }
   }
 
-  async #try(trial: Trial, implementation: I): Promise<void> {
+  async #try(trial: Trial, implementation: I, signal: AbortSignal | undefined): Promise<void> {
     const { device, compile, assemble, warmUp } = this.#options;
     try {
       const open = async (program: Program) => {
         const made = await compile(program.calls[0]!, implementation);
         return assemble(program, [[{ implementation, begin: 0, end: Number.POSITIVE_INFINITY, made }]]);
       };
-      const wrong = await runTrialWith(device, trial, implementation, open, warmUp);
+      const wrong = await runTrialWith(device, trial, implementation, open, { whenRight: warmUp, signal });
       if (!wrong) return;
       const reason = `${wrong.buffer}[${wrong.index}] of its known-answer test is ${wrong.got}, not ${wrong.want}`;
       this.#demote(implementation, reason);

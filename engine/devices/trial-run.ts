@@ -1,6 +1,7 @@
 // A trial on a device: its inputs put into buffers, its one call run, its outputs compared with the reference.
 
 import { boundOf, compare, type Implementation, type Trial, type Violation } from "../../kernels/index.ts";
+import { untilAborted } from "../../loaders/index.ts";
 import type { Device, Executable, Matrix, Read, Tensor } from "./device.ts";
 import type { Program } from "./program.ts";
 
@@ -9,29 +10,37 @@ export type TrialDevice = Pick<Device, "createTensor" | "createMatrix" | "write"
 
 /**
  * Runs a trial, with a program that `open` makes of its one call. Returns the first output that is out of the implementation's
- * bound, or null if there is none. The buffers and the program are gone afterwards. Rejects with what `open` and the device throw.
+ * bound, or null if there is none. The buffers and the program are gone afterwards. Rejects with what `open` and the device throw, and
+ * with the signal's reason while `open` is at work.
  */
 export async function runTrialWith<E extends Executable>(
   device: TrialDevice,
   trial: Trial,
   implementation: Implementation | undefined,
   open: (program: Program) => Promise<E>,
-  whenRight?: (executable: E) => Promise<unknown>,
+  {
+    whenRight,
+    signal,
+  }: { whenRight?: ((executable: E) => Promise<unknown>) | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<Violation | null> {
   const { kernel, params } = trial;
   const label = `trial of ${implementation?.name ?? kernel.name}`;
   const buffers: Record<string, Tensor | Matrix> = {};
+  let opening: Promise<E> | undefined;
   let executable: E | undefined;
   try {
+    signal?.throwIfAborted();
     const reads = await fill(device, label, trial, buffers);
-    executable = await open({ label, calls: [{ kernel, label, buffers, params }] });
+    opening = open({ label, calls: [{ kernel, label, buffers, params }] });
+    executable = await untilAborted(opening, signal);
     const arrays = await device.run(executable, { variables: {}, reads: Object.values(reads) });
     const got = Object.fromEntries(Object.keys(reads).map((name, i) => [name, arrays[i]!]));
     const violation = compare(trial, got, boundOf(kernel, implementation, params));
     if (violation === null) await whenRight?.(executable);
     return violation;
   } finally {
-    executable?.dispose();
+    if (executable) executable.dispose();
+    else opening?.then((late) => late.dispose()).catch(() => undefined);
     for (const buffer of Object.values(buffers)) device.destroy(buffer);
   }
 }

@@ -140,6 +140,7 @@ export class Steps {
     try {
       const store = steps.#stores.of(steps.#modelKeeping);
       await steps.#recordings.fused(store, steps.#modelKeeping, false, { signal, onProgress });
+      signal?.throwIfAborted();
       return steps;
     } catch (error) {
       steps.dispose();
