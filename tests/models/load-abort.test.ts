@@ -167,6 +167,8 @@ describe("something of the caller's that never answers, and knows no signal", ()
   });
 });
 
+const countThreads = async () => (await readdir("/proc/self/task")).length;
+
 describe("a load that is aborted", () => {
   const stages = ["files", "weights", "kernels"] as const;
   const aborting = (stage: (typeof stages)[number], abort: AbortController): LoadOptions => ({
@@ -194,14 +196,13 @@ describe("a load that is aborted", () => {
   );
 
   test.runIf(process.platform === "linux")("ends the threads of its own device", async () => {
-    const count = async () => (await readdir("/proc/self/task")).length;
     await (await loadModel(tinyFolder(), { device: "wasm", threads: 3 })).dispose();
-    const before = await count();
+    const before = await countThreads();
     for (const stage of stages) {
       const options = { device: "wasm", threads: 3, ...aborting(stage, new AbortController()) } as const;
       await expect(loadModel(tinyFolder(), options), stage).rejects.toThrow("enough");
-      for (let i = 0; i < 100 && (await count()) > before; i++) await sleep(10);
-      expect(await count(), stage).toBeLessThanOrEqual(before);
+      for (let i = 0; i < 100 && (await countThreads()) > before; i++) await sleep(10);
+      expect(await countThreads(), stage).toBeLessThanOrEqual(before);
     }
   });
 });
