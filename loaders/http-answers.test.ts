@@ -58,22 +58,22 @@ function part(
 
 const equal = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
 
-describe("a file that is longer than it may be", () => {
-  /** Sends without end, and counts what went out. */
-  function flood(response: ServerResponse, headers: Record<string, string>): () => number {
-    let sent = 0;
-    response.writeHead(200, headers);
-    const block = Buffer.alloc(64 * 1024, 0x20);
-    const more = () => {
-      while (!response.destroyed && sent < 2 ** 28) {
-        sent += block.byteLength;
-        if (!response.write(block)) return void response.once("drain", more);
-      }
-    };
-    more();
-    return () => sent;
-  }
+/** Sends without end, and counts what went out. */
+function flood(response: ServerResponse, headers: Record<string, string>): () => number {
+  let sent = 0;
+  response.writeHead(200, headers);
+  const block = Buffer.alloc(64 * 1024, 0x20);
+  const more = () => {
+    while (!response.destroyed && sent < 2 ** 28) {
+      sent += block.byteLength;
+      if (!response.write(block)) return void response.once("drain", more);
+    }
+  };
+  more();
+  return () => sent;
+}
 
+describe("a file that is longer than it may be", () => {
   it.each([
     [
       "whose length is told",
@@ -108,9 +108,9 @@ describe("a file that is longer than it may be", () => {
   });
 });
 
-describe("403", () => {
-  const forbidAll: Answer = (_request, response) => response.writeHead(403).end("<Error/>");
+const forbidAll: Answer = (_request, response) => response.writeHead(403).end("<Error/>");
 
+describe("403", () => {
   it("means absent for a file that may be, and is said of one that must be there", async () => {
     const { url } = await serve(forbidAll);
     const folder = httpFolder(url);

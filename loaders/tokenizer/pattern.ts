@@ -4,6 +4,10 @@
 // lookahead that captures, then what it captured. A possessive repetition that could not give anything back is a plain one.
 
 import { UnsupportedError } from "../errors.ts";
+import type { Cursor, Pattern } from "./pattern-cursor.ts";
+import { matcherOf } from "./pattern-matcher.ts";
+import { compile } from "./pattern-program.ts";
+import { isSurelyFast } from "./pattern-speed.ts";
 import { classOf, readPattern, type PatternNode } from "./pattern-syntax.ts";
 import { SETS } from "./pattern-sets.ts";
 import { widthAt } from "./pieces.ts";
@@ -13,18 +17,7 @@ const MAX_MATCHING_MS = 60_000;
 /** Matches between two looks at the clock. */
 const MATCHES_PER_LOOK = 64;
 
-/** Where a walk over matches has come to. */
-export interface Cursor {
-  at: number;
-  /** end of the last match; -1 before the first */
-  lastEnd: number;
-}
-
-/** Something that finds matches in a text. */
-export interface Pattern {
-  /** Adds begin and end of the next matches to `spans`, at most `budget` of them; true once there are no more. */
-  find(text: string, cursor: Cursor, budget: number, spans: number[]): boolean;
-}
+export type { Pattern } from "./pattern-cursor.ts";
 
 /** A walk from a text's beginning. */
 export function startOfText(): Cursor {
@@ -40,16 +33,28 @@ export function allMatches(pattern: Pattern, text: string): number[] {
   return spans;
 }
 
-/** A regular expression in Oniguruma's syntax. Throws {@link UnsupportedError} for what JavaScript cannot say. */
+/**
+ * A regular expression in Oniguruma's syntax. JavaScript's engine runs those that it surely runs in little time; all others are run by
+ * a matcher that counts its steps, for nothing stops JavaScript's. Throws {@link UnsupportedError} for what is not supported.
+ */
 export function regexPattern(pattern: string, where: string): Pattern {
-  const source = toJavaScript(readPattern(pattern, where));
+  const node = readPattern(pattern, where);
+  const described = `${where}: the pattern ${JSON.stringify(pattern.length > 80 ? `${pattern.slice(0, 80)}...` : pattern)}`;
+  return isSurelyFast(pattern, node) ? enginePattern(node, described) : countedPattern(node, described);
+}
+
+/** A pattern that JavaScript's engine runs. `described`: what messages call it. */
+export function enginePattern(node: PatternNode, described: string): Pattern {
   try {
-    return matchesOf(new RegExp(source, "gv"), where);
+    return matchesOf(new RegExp(toJavaScript(node), "gv"), described);
   } catch (cause) {
-    throw new UnsupportedError(
-      `${where}: the pattern ${JSON.stringify(pattern.slice(0, 80))} cannot be said in JavaScript (${String(cause)})`,
-    );
+    throw new UnsupportedError(`${described} cannot be said in JavaScript (${String(cause)})`);
   }
+}
+
+/** A pattern whose steps are counted, and limited. */
+export function countedPattern(node: PatternNode, described: string): Pattern {
+  return matcherOf(compile(node, described, WORD_CLASS), described);
 }
 
 /** The characters of a `v` class, one by one, or runs of them with a quantifier. */
@@ -74,14 +79,14 @@ export function textPattern(wanted: string): Pattern {
 }
 
 /** The walk of the Rust library over matches: an empty one right behind another is passed over. */
-function matchesOf(regex: RegExp, where: string): Pattern {
+function matchesOf(regex: RegExp, described: string): Pattern {
   return {
     find(text, cursor, budget, spans) {
       const deadline = performance.now() + MAX_MATCHING_MS;
       for (let count = 0; count < budget; count++) {
         if (count % MATCHES_PER_LOOK === 0 && performance.now() > deadline) {
           throw new UnsupportedError(
-            `${where}: the pattern ${regex.source.slice(0, 80)} takes more than ${MAX_MATCHING_MS / 1000} s for a text of ${text.length} characters`,
+            `${described} takes more than ${MAX_MATCHING_MS / 1000} s for a text of ${text.length} characters`,
           );
         }
         if (cursor.at > text.length) return true;
