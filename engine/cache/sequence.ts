@@ -2,7 +2,7 @@
 
 import type { DecoderSequence } from "../generate/decoder.ts";
 import type { Keeping } from "./keeping.ts";
-import type { StoredSequence } from "./store.ts";
+import type { StoredSequence } from "./stored-sequence.ts";
 
 /** The newest token's attention in one layer. */
 export interface LayerAttention {

@@ -3,9 +3,10 @@
 
 import { afterEach, describe, expect, test } from "vitest";
 import { seededRandom } from "../../kernels/index.ts";
-import type { Device, Tensor } from "../devices/device.ts";
+import { DeviceError, type Device, type Tensor } from "../devices/device.ts";
 import { ReferenceDevice } from "../devices/reference/reference-device.ts";
-import { CacheStore, type StoredSequence } from "./store.ts";
+import { CacheStore } from "./store.ts";
+import type { StoredSequence } from "./stored-sequence.ts";
 
 const SHAPE = { layers: 3, kvHeads: 2, headDim: 2, maxSlots: 100_000 };
 const SLOT_NUMBERS = 2 * SHAPE.kvHeads * SHAPE.headDim;
@@ -37,6 +38,8 @@ async function makeStore(isPerLayer: boolean, maxSlots = SHAPE.maxSlots): Promis
 /** Puts each new key's number into its slots, as a step would store keys and values. */
 function append(store: CacheStore, pairs: readonly Pair[], anchors: readonly boolean[][], nextId: () => number): void {
   const plan = store.append(pairs.map(({ stored }, i) => ({ sequence: stored, anchors: anchors[i]! })));
+  store.confirm(pairs.map(({ stored }, i) => ({ sequence: stored, tokens: anchors[i]!.length })));
+  const rows = anchors.flat().length;
   for (const write of plan.writes) device.write(write);
   let row = 0;
   for (const [i, pair] of pairs.entries()) {
@@ -45,7 +48,7 @@ function append(store: CacheStore, pairs: readonly Pair[], anchors: readonly boo
       if (isAnchor) pair.segment++;
       for (const [list, naive] of pair.naive.entries()) {
         naive.push(key);
-        const slot = plan.slots[list * plan.rows + row]!;
+        const slot = plan.slots[list * rows + row]!;
         for (const cache of cachesOf(store, list)) {
           device.write({
             tensor: cache,
@@ -137,6 +140,11 @@ describe.each([
       } else {
         const some = pairs.filter(() => random.integer(2) === 0);
         const anchors = some.map(() => Array.from({ length: 1 + random.integer(20) }, () => random.integer(5) === 0));
+        if (some.length > 0 && random.integer(3) === 0) {
+          // a step that fails leaves no trace
+          store.append(some.map(({ stored }, i) => ({ sequence: stored, anchors: anchors[i]! })));
+          for (const { stored } of some) store.undo(stored);
+        }
         if (some.length > 0) append(store, some, anchors, () => ++id);
       }
       if (operation % 50 === 49) await check(store, pairs);
@@ -152,9 +160,12 @@ test("the peak is the most that has been alive, not what was reserved", async ()
   const slotBytes = SHAPE.layers * SLOT_NUMBERS * 4;
   const first = store.open();
   store.append([{ sequence: first, anchors: Array<boolean>(10).fill(false) }]);
+  expect(store.bytes()).toMatchObject({ live: 0, peak: 0 });
+  store.confirm([{ sequence: first, tokens: 10 }]);
   store.evict(first, 0, [9]);
   const second = store.open();
   store.append([{ sequence: second, anchors: Array<boolean>(5).fill(false) }]);
+  store.confirm([{ sequence: second, tokens: 5 }]);
   expect(store.bytes()).toEqual({ live: 6 * slotBytes, allocated: 64 * slotBytes, peak: 10 * slotBytes });
 });
 
@@ -171,6 +182,35 @@ test("running out of room is said before anything is changed", async () => {
   expect(sequence.lists.map(({ length }) => length)).toEqual([10, 10, 10]);
   store.append([{ sequence, anchors: [false, true] }]);
   expect(sequence.length).toBe(12);
+});
+
+test("a sequence stays as it was where the device has no memory for its keys", async () => {
+  const store = await makeStore(true);
+  const sequence = store.open();
+  store.append([{ sequence, anchors: [true, false] }]);
+  store.confirm([{ sequence, tokens: 2 }]);
+  const resize = device.resize.bind(device);
+  const part = { sequence, anchors: Array<boolean>(500).fill(true) };
+  // Each attempt comes one piece of memory further.
+  let refused = 0;
+  let left = 0;
+  device.resize = (tensor, length) => {
+    if (left-- === 0) throw new DeviceError("out-of-memory", "no room");
+    resize(tensor, length);
+  };
+  while (sequence.length === 2) {
+    left = 1;
+    try {
+      store.append([part]);
+    } catch (error) {
+      expect(error).toBeInstanceOf(DeviceError);
+      refused++;
+      expect(sequence).toMatchObject({ length: 2, segment: 1, ahead: 0 });
+      expect(sequence.lists.map(({ length }) => length)).toEqual(store.pools.map(() => 2));
+    }
+  }
+  expect(refused).toBeGreaterThan(2);
+  expect(sequence.length).toBe(502);
 });
 
 test.each([true, false])(

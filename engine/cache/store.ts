@@ -13,6 +13,7 @@ import { FedTokens } from "./fed-tokens.ts";
 import { ENTRY_WORDS, KeyList } from "./key-list.ts";
 import { RangeAllocator } from "./ranges.ts";
 import { type MakeCache, SlotPool, type SlotMove } from "./slot-pool.ts";
+import { checkOpen, StoredSequence } from "./stored-sequence.ts";
 
 /** Words of a row's range: begin, end, position, mark. */
 export const RANGE_WORDS = 4;
@@ -35,22 +36,6 @@ export interface CacheShape {
   readonly anchors?: { readonly layerMap: ReadonlyMap<number, number> } | null;
 }
 
-/** A sequence's keys: one list per pool. Only the store changes it. */
-export class StoredSequence {
-  /** tokens fed so far = position of the next */
-  length = 0;
-  /** number of the segment that the next token belongs to */
-  segment = 0;
-  readonly lists: readonly KeyList[];
-  /** number of its newest tokens that were fed ahead and can be rolled back */
-  ahead = 0;
-  isOpen = true;
-
-  constructor(lists: readonly KeyList[]) {
-    this.lists = lists;
-  }
-}
-
 /** Tokens that a step appends to a sequence: for each, whether it is an anchor. */
 export interface AppendedPart {
   readonly sequence: StoredSequence;
@@ -59,21 +44,12 @@ export interface AppendedPart {
 
 /** The kernels' inputs for the rows that {@link CacheStore.append} added. */
 export interface AppendedRows {
-  readonly rows: number;
   /** [lists, rows]: the slot of each row's key and value */
   readonly slots: Uint32Array;
   /** [lists, rows, 4] */
   readonly ranges: Uint32Array;
   /** changed parts of the lists of keys */
   readonly writes: readonly Write[];
-  /** longest range of a row, in entries */
-  readonly longest: number;
-}
-
-/** Throws a TypeError for a sequence that is closed. */
-function checkOpen({ isOpen, length }: StoredSequence): void {
-  if (isOpen) return;
-  throw new TypeError(`this sequence of ${length} tokens is closed: open or fork one that is not`);
 }
 
 export class CacheStore {
@@ -194,7 +170,7 @@ export class CacheStore {
     checkOpen(sequence);
     const copy = this.#register(new StoredSequence(sequence.lists.map((list) => list.copy())));
     copy.length = sequence.length;
-    copy.segment = sequence.segment;
+    copy.segment = copy.confirmedSegment = sequence.segment;
     this.#fed.fork(sequence, copy);
     for (const [i, list] of sequence.lists.entries()) {
       for (let key = 0; key < list.length; key++) this.pools[i]!.retain(list.slot(key));
@@ -237,31 +213,34 @@ export class CacheStore {
     }
     sequence.length = length;
     sequence.segment = length === 0 ? 0 : segmentAfter(sequence.lists[0]!.mark(length - 1));
+    sequence.confirmedSegment = sequence.segment;
     this.#fed.drop(sequence, count);
     this.#compact();
     return true;
   }
 
   /**
-   * Appends the keys of tokens to sequences and returns the inputs of their step. A sequence may appear once. Tokens fed ahead are not
+   * Appends the keys of tokens to sequences and returns the inputs of their step. A sequence may appear once. The tokens are not
    * counted until they are confirmed; until then they can be rolled back, and their sequences must not be used otherwise.
-   * Throws a TypeError for a closed sequence and a RangeError if a pool would exceed its most slots, before anything changes.
+   * Throws a TypeError for a closed sequence, a RangeError if a pool would exceed its most slots and a DeviceError if there is no
+   * memory, before any sequence changes.
    */
-  append(parts: readonly AppendedPart[], { isAhead = false } = {}): AppendedRows {
+  append(parts: readonly AppendedPart[]): AppendedRows {
     if (this.#failure !== undefined) throw this.#failure;
     for (const { sequence } of parts) checkOpen(sequence);
     const rows = parts.reduce((sum, { anchors }) => sum + anchors.length, 0);
     for (const pool of this.pools) pool.checkRoom(rows);
+    for (const pool of this.pools) pool.reserve(rows);
+    for (const { sequence, anchors } of parts) {
+      for (const list of sequence.lists) this.#makeRoom(list, list.length + anchors.length);
+    }
     const slots = new Uint32Array(this.pools.length * rows);
     const ranges = new Uint32Array(this.pools.length * rows * RANGE_WORDS);
     const writes: Write[] = [];
-    let longest = 0;
     for (const [i, pool] of this.pools.entries()) {
-      pool.reserve(rows);
       let row = i * rows;
       for (const { sequence, anchors } of parts) {
         const list = sequence.lists[i]!;
-        this.#makeRoom(list, list.length + anchors.length);
         let { segment } = sequence;
         for (const [offset, isAnchor] of anchors.entries()) {
           const position = sequence.length + offset;
@@ -274,7 +253,6 @@ export class CacheStore {
           row++;
         }
         writes.push(this.#flush(list));
-        longest = Math.max(longest, list.length);
       }
     }
     for (const { sequence, anchors } of parts) {
@@ -282,10 +260,8 @@ export class CacheStore {
       sequence.segment += anchors.filter(Boolean).length;
       sequence.ahead += anchors.length;
       this.#ahead += anchors.length;
-      if (!isAhead) this.#confirm(sequence, anchors.length);
     }
-    if (!isAhead) this.#countPeak();
-    return { rows, slots, ranges, writes, longest };
+    return { slots, ranges, writes };
   }
 
   /** Number of steps, of one token per sequence, that fit without growing memory on the device. */
@@ -295,14 +271,28 @@ export class CacheStore {
     return Math.min(...ofPools, ...ofLists);
   }
 
-  /** Confirms a step: the oldest token fed ahead of each of these sequences, which were fed together. */
-  confirm(sequences: readonly StoredSequence[]): void {
-    for (const sequence of sequences) this.#confirm(sequence, 1);
-    this.#countPeak();
-    this.countStep();
+  /** Confirms the oldest tokens of a step that are not, `tokens` of each sequence; those that were closed meanwhile are left out. */
+  confirm(parts: readonly { readonly sequence: StoredSequence; readonly tokens: number }[]): void {
+    for (const { sequence, tokens } of parts) {
+      if (!sequence.isOpen) continue;
+      sequence.ahead -= tokens;
+      if (sequence.ahead === 0) sequence.confirmedSegment = sequence.segment;
+      this.#ahead -= tokens;
+      this.#fed.add(sequence, tokens);
+    }
+    const { live } = this.bytes();
+    this.#peakBytes = Math.max(this.#peakBytes, live);
+    this.#statistics.peak = Math.max(this.#statistics.peak, live);
+    this.#statistics.fedPeak = Math.max(this.#statistics.fedPeak, this.#fed.total);
   }
 
-  /** Rolls back the tokens fed ahead: the sequence is as it was before them. */
+  /** As {@link rollBack}, after a step that failed: the device may lack what was written before it. */
+  undo(sequence: StoredSequence): void {
+    for (const list of sequence.lists) list.changedFrom = 0;
+    this.rollBack(sequence);
+  }
+
+  /** Takes the tokens back that are not confirmed: the sequence is as it was before them. */
   rollBack(sequence: StoredSequence): void {
     const { ahead, lists } = sequence;
     if (ahead === 0) return;
@@ -310,6 +300,7 @@ export class CacheStore {
       for (const slot of list.drop(ahead)) this.pools[i]!.release(slot);
     }
     sequence.length -= ahead;
+    sequence.segment = sequence.confirmedSegment;
     sequence.ahead = 0;
     this.#ahead -= ahead;
   }
@@ -319,19 +310,6 @@ export class CacheStore {
     for (const pool of this.pools) pool.dispose();
     this.#device.destroy(this.entries);
     this.#device.destroy(this.#moves);
-  }
-
-  #confirm(sequence: StoredSequence, tokens: number): void {
-    sequence.ahead -= tokens;
-    this.#ahead -= tokens;
-    this.#fed.add(sequence, tokens);
-  }
-
-  #countPeak(): void {
-    const { live } = this.bytes();
-    this.#peakBytes = Math.max(this.#peakBytes, live);
-    this.#statistics.peak = Math.max(this.#statistics.peak, live);
-    this.#statistics.fedPeak = Math.max(this.#statistics.fedPeak, this.#fed.total);
   }
 
   #register(sequence: StoredSequence): StoredSequence {
@@ -369,17 +347,19 @@ export class CacheStore {
     });
   }
 
-  /** Reserves memory on the device for `length` entries of the list. */
+  /** Reserves memory on the device for `length` entries of the list. If that fails the list is as it was. */
   #makeRoom(list: KeyList, length: number): void {
     if (length <= list.capacity) return;
-    if (list.capacity > 0) this.#regions.release(list.base, list.capacity);
-    list.capacity = Math.max(length, Math.ceil(list.capacity * 1.5), 64);
-    let base = this.#regions.allocate(list.capacity);
+    const capacity = Math.max(length, Math.ceil(list.capacity * 1.5), 64);
+    let base = this.#regions.allocate(capacity);
     if (base === undefined) {
-      this.#regions.grow(Math.max(this.#regions.length * 2, this.#regions.length + list.capacity));
-      this.#device.resize(this.entries, this.#regions.length * ENTRY_WORDS);
-      base = this.#regions.allocate(list.capacity)!;
+      const entries = Math.max(this.#regions.length * 2, this.#regions.length + capacity);
+      this.#device.resize(this.entries, entries * ENTRY_WORDS);
+      this.#regions.grow(entries);
+      base = this.#regions.allocate(capacity)!;
     }
+    if (list.capacity > 0) this.#regions.release(list.base, list.capacity);
+    list.capacity = capacity;
     list.base = base;
     list.changedFrom = 0;
   }

@@ -122,10 +122,10 @@ export class Activations {
   }
 
   #refit(unit: Unit, count: number): void {
-    this.#room[unit] = count;
     for (const held of this.#allocations.values()) {
-      if (held.unit === unit) this.#device.resize(held.tensor, Math.max(1, this.#room[unit] * held.width));
+      if (held.unit === unit) this.#device.resize(held.tensor, Math.max(1, count * held.width));
     }
+    this.#room[unit] = count;
   }
 
   #make(name: string, unit: Unit, width: number, type: "f32" | "u32"): Tensor {

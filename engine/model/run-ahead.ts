@@ -5,7 +5,7 @@
 
 import { canDrop, type Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
-import type { Part } from "./chunks.ts";
+import type { Part } from "./part.ts";
 
 /** Tokens, over all rows, that are read at once by default. */
 const AHEAD_TOKENS = 16;
@@ -50,41 +50,49 @@ export function isForeseeable(keeping: Keeping): boolean {
   return !canDrop(keeping) && !policy.keep && attentionLayers.length === 0 && !wantsKeyNorms;
 }
 
+/** Steps that ran ahead, of the rows of one request or of several, each of which takes its own. */
+export interface AheadRun {
+  readonly store: CacheStore;
+  /** [rows] tokens of each step */
+  readonly steps: readonly Uint32Array[];
+  /** steps that somebody has confirmed, and which are counted */
+  counted: number;
+}
+
 /**
- * The tokens of steps that ran ahead. Taking a step's tokens confirms it; ending the iteration early rolls back the other steps.
+ * The tokens of one request's rows in steps that ran ahead. Taking a step's tokens confirms these rows; ending the iteration early rolls
+ * back those of the other steps.
  */
 export class AheadResults implements Iterable<Uint32Array> {
-  readonly #store: CacheStore;
+  readonly #run: AheadRun;
   readonly #parts: readonly Part[];
-  readonly #steps: readonly Uint32Array[];
-  readonly #isCounted: boolean;
+  readonly #begin: number;
   readonly #signal: AbortSignal | undefined;
 
-  /** `isCounted`: the steps are confirmed already. */
-  constructor(
-    store: CacheStore,
-    parts: readonly Part[],
-    steps: readonly Uint32Array[],
-    { isCounted, signal }: { readonly isCounted: boolean; readonly signal: AbortSignal | undefined },
-  ) {
-    this.#store = store;
+  /** The rows of `parts` are begin .. begin + parts.length of each step. */
+  constructor(run: AheadRun, parts: readonly Part[], begin: number, signal: AbortSignal | undefined) {
+    this.#run = run;
     this.#parts = parts;
-    this.#steps = steps;
-    this.#isCounted = isCounted;
+    this.#begin = begin;
     this.#signal = signal;
   }
 
-  /** [rows] tokens of each step. Throws the signal's reason on an abort. */
+  /** [parts] tokens of each step. Throws the signal's reason on an abort. */
   *[Symbol.iterator](): Generator<Uint32Array, void, undefined> {
-    const sequences = this.#parts.map(({ sequence }) => sequence.stored);
+    const run = this.#run;
+    const rows = this.#parts.map(({ sequence }) => ({ sequence: sequence.stored, tokens: 1 }));
     try {
-      for (const step of this.#steps) {
+      for (const [i, step] of run.steps.entries()) {
         this.#signal?.throwIfAborted();
-        if (!this.#isCounted) this.#store.confirm(sequences.filter(({ isOpen }) => isOpen));
-        yield step;
+        run.store.confirm(rows);
+        if (i === run.counted) {
+          run.counted++;
+          run.store.countStep();
+        }
+        yield step.subarray(this.#begin, this.#begin + rows.length);
       }
     } finally {
-      if (!this.#isCounted) for (const sequence of sequences) this.#store.rollBack(sequence);
+      for (const { sequence } of rows) run.store.rollBack(sequence);
     }
   }
 }

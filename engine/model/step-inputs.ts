@@ -6,7 +6,7 @@ import type { CachedSequence } from "../cache/sequence.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Read, Step, Tensor, Write } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
-import type { Part } from "./chunks.ts";
+import { rowsOf, type Part } from "./part.ts";
 import type { Rotation } from "./rotation.ts";
 
 /** The inputs of a step. */
@@ -32,32 +32,36 @@ export interface PlanOptions {
   readonly outputs: readonly number[];
   /** the recording computes patterns; memory for them is reserved */
   readonly hasPatterns?: boolean;
-  /** the step runs ahead: its rows can be rolled back until they are confirmed */
-  readonly isAhead?: boolean;
 }
 
-/** Appends a step's rows to sequences that can share a step and returns the step's inputs. Throws as {@link checkFeed} does. */
+/**
+ * Appends a step's rows to sequences that can share a step and returns the step's inputs. The store can roll the rows back until they
+ * are confirmed. Throws as {@link checkFeed} and `CacheStore.append` do, before any sequence changes.
+ */
 export function planStep(
   { config, contextLength, activations, rotation }: PlanningParts,
   store: CacheStore,
   parts: readonly Part[],
-  { outputs, hasPatterns = false, isAhead = false }: PlanOptions,
+  { outputs, hasPatterns = false }: PlanOptions,
 ): StepInputs {
   const { ports } = activations;
-  const { keeping } = parts[0]!.sequence;
   for (const { sequence, tokens } of parts) checkFeed(sequence, tokens, config.vocabSize, contextLength);
+  const rows = rowsOf(parts);
+  const lengths = parts.map(({ sequence: { stored }, tokens }) =>
+    stored.lists.reduce((longest, { length }) => Math.max(longest, length + tokens.length), 0),
+  );
+  const columns = Math.max(...lengths);
+  activations.reserve({ rows, outputs: outputs.length, patternCells: hasPatterns ? rows * columns : 0 });
   const positions = Uint32Array.from(
     parts.flatMap(({ sequence, tokens }) => tokens.map((_, offset) => sequence.length + offset)),
   );
   const appended = store.append(
     parts.map(({ sequence, tokens }) => ({
       sequence: sequence.stored,
-      anchors: tokens.map((token, offset) => keeping.isAnchor(token, sequence.length + offset)),
+      // sequences that share a step may differ in what an anchor is
+      anchors: tokens.map((token, offset) => sequence.keeping.isAnchor(token, sequence.length + offset)),
     })),
-    { isAhead },
   );
-  const { rows, longest: columns } = appended;
-  activations.reserve({ rows, outputs: outputs.length, patternCells: hasPatterns ? rows * columns : 0 });
   const tokens = Uint32Array.from(parts.flatMap((part) => tableRows(part, config.vocabSize)));
   const writes: Write[] = [
     { tensor: ports.tokens, data: tokens }, // [rows]
@@ -68,7 +72,7 @@ export function planStep(
   ];
   if (outputs.length > 0) writes.push({ tensor: ports.outputRows, data: Uint32Array.from(outputs) }); // [outputs]
   if (ports.rotation && rotation) writes.push({ tensor: ports.rotation, data: rotation.table(positions) });
-  const { window: _window, ...rule } = keeping.rule; // each layer has its own window
+  const { window: _window, ...rule } = parts[0]!.sequence.keeping.rule; // each layer has its own window
   const variables: Record<string, number> = {
     ...rule,
     rows,
@@ -92,19 +96,20 @@ export function planAhead(
   planning: PlanningParts,
   store: CacheStore,
   parts: readonly Part[],
-  { outputs, count, end }: { readonly outputs: readonly number[]; readonly count: number; readonly end: number },
+  { count, end }: { readonly count: number; readonly end: number },
 ): readonly Step[] {
   const { tokens, best, outputRows } = planning.activations.ports;
   const rows = parts.length;
+  const outputs = [...parts.keys()];
   const reads = [wholeRead(best, rows)];
-  const first = planStep(planning, store, parts, { outputs, isAhead: true });
+  const first = planStep(planning, store, parts, { outputs });
   const steps: Step[] = [{ variables: first.variables, writes: first.writes, reads, end }];
   const inContext = parts.map(({ sequence }) => planning.contextLength - sequence.length);
   const more = Math.min(count - 1, store.stepsOfRoom(parts.map(({ sequence }) => sequence.stored)), ...inContext);
   const unknown = parts.map(({ sequence }) => ({ sequence, tokens: [0] }));
   const copies = [{ from: best, to: tokens, length: rows }];
   for (let step = 0; step < more; step++) {
-    const { variables, writes } = planStep(planning, store, unknown, { outputs, isAhead: true });
+    const { variables, writes } = planStep(planning, store, unknown, { outputs });
     // The tokens are copied on the device; the output rows are the same in all steps.
     const known = writes.filter(({ tensor }) => tensor !== tokens && tensor !== outputRows);
     steps.push({ variables, writes: known, copies, reads, end });

@@ -1,29 +1,39 @@
-// The one place where a step is made. `Steps` owns the device's activations, the stores of keys and values, the recorded forward
-// passes, and the queue of turns. A step appends rows to sequences, writes its inputs, replays a recording up to a stage, reads
-// results back, and lets the policies drop keys. Decoding, scoring, captures and tuning are
-// loops over `run`, `runAhead` and `pass`.
+// Where the steps of a model are made (make-step.ts says how). `Steps` owns the device's activations, the stores of keys and values, the
+// recorded forward passes, and the queue of turns. Decoding goes through its scheduler; scoring, captures and tuning are loops over
+// `run` and `pass`.
 //
 // Invariant: one turn at a time. No other step of this model runs between the append of a step's rows and its policies.
 
 import type { ModelConfig } from "../../loaders/index.ts";
 import type { CacheFormat } from "../../kernels/index.ts";
 import type { CacheBytes, CacheStatistics } from "../cache/bytes.ts";
-import type { applyPolicy as ApplyPolicy, StepStatistics } from "../cache/eviction.ts";
+import type { applyPolicy as ApplyPolicy } from "../cache/eviction.ts";
 import { resolveKeeping, type Keeping } from "../cache/keeping.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
 import { CachedSequence } from "../cache/sequence.ts";
+import type { CacheStore } from "../cache/store.ts";
 import { CacheStores } from "../cache/stores.ts";
-import { DeviceError, type Device, type PrepareOptions, type Read, type Step, type Write } from "../devices/device.ts";
+import { DeviceError, type Device, type PrepareOptions, type Step } from "../devices/device.ts";
 import type { Call, Program } from "../devices/program.ts";
 import type { DecoderSequence } from "../generate/decoder.ts";
 import { Activations } from "./activations.ts";
-import type { Part } from "./chunks.ts";
-import type { Stage } from "./draft.ts";
+import {
+  makeStep,
+  makeStepsAhead,
+  type Numbers,
+  type StepMaking,
+  type StepOutcome,
+  type StepReads,
+  type StepRequest,
+} from "./make-step.ts";
+import type { Part } from "./part.ts";
 import type { PassParts } from "./pass.ts";
-import { Recordings } from "./recordings.ts";
+import { Recordings, type Prepared } from "./recordings.ts";
 import { Rotation } from "./rotation.ts";
-import { AheadResults, isForeseeable, Pace, type AheadLimits } from "./run-ahead.ts";
-import { checkFeed, planAhead, planStep, wholeRead, type PlanningParts } from "./step-inputs.ts";
+import { isForeseeable, Pace, type AheadLimits } from "./run-ahead.ts";
+import { Scheduler } from "./scheduler.ts";
+import { checkFeed, planStep, type PlanningParts } from "./step-inputs.ts";
+import type { StepSizes } from "./step-plan.ts";
 import type { KeyedTaps } from "./taps.ts";
 import { Turns } from "./turns.ts";
 import type { ModelWeights } from "./weights.ts";
@@ -55,30 +65,6 @@ export interface OpenOptions {
 /** The parts of a sequence that are freed with it. */
 type Held = Pick<CachedSequence, "stored" | "keeping" | "vectors">;
 
-/** A step to make. */
-export interface StepRequest {
-  /** rows of sequences with one `stepKey`; each sequence once */
-  readonly parts: readonly Part[];
-  /** rows of the step whose logits are wanted */
-  readonly outputs: readonly number[];
-  readonly until: Stage;
-  /** [outputs] tokens, for the stage "scored" */
-  readonly targets?: readonly number[] | undefined;
-  /** further variables of the recording */
-  readonly variables?: Readonly<Record<string, number>> | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Numbers read from the device. */
-export type Numbers = Float32Array | Uint32Array;
-
-/** The reads of a step. */
-export interface StepReads {
-  readonly reads: (activations: Activations) => readonly Read[];
-  /** further reads, made after the first results have arrived and before anything else runs */
-  readonly more?: ((data: readonly Numbers[], activations: Activations) => readonly Read[]) | undefined;
-}
-
 /** A caller's program over the model's activations. */
 export interface StepsProgram {
   /** Takes a turn and replays the program once. */
@@ -87,6 +73,8 @@ export interface StepsProgram {
 }
 
 const DEFAULT_MAX_SLOTS = 1 << 20;
+/** Part of a step's rows that may be of prompts while others decode. */
+const MIXED_SHARE = 1 / 4;
 
 /** Makes the steps of one model on one device. Dispose of it to free the weights, the cache and the activations. */
 export class Steps {
@@ -94,6 +82,9 @@ export class Steps {
   readonly contextLength: number;
   readonly chunkRows: number;
   readonly cacheType: CacheFormat;
+  /** serves the requests of all decoders */
+  readonly scheduler: Scheduler;
+  readonly stepSizes: StepSizes;
   readonly #device: Device;
   readonly #weights: ModelWeights;
   readonly #activations: Activations;
@@ -107,6 +98,7 @@ export class Steps {
   readonly #dropped = new FinalizationRegistry<Held>((held) => this.#release(held));
   /** for functions of the caller's that run in a step */
   readonly turns = new Turns("model");
+  #applyPolicy: typeof ApplyPolicy | undefined;
   #isDisposed = false;
 
   private constructor(device: Device, config: ModelConfig, weights: ModelWeights, options: StepsOptions) {
@@ -126,6 +118,9 @@ export class Steps {
     this.#planning = { config, contextLength, activations: this.#activations, rotation };
     this.#modelKeeping = resolveKeeping(config);
     this.#pace = new Pace(options.ahead);
+    const promptRows = Math.max(1, Math.floor(this.chunkRows * MIXED_SHARE));
+    this.stepSizes = { rows: this.chunkRows, promptRows, isShared: true };
+    this.scheduler = new Scheduler(this);
   }
 
   /** Sets up cache and activations and prepares the fused forward pass. The weights are then owned by the result; a failure frees all. */
@@ -213,66 +208,41 @@ export class Steps {
   }
 
   /**
-   * Makes one step: appends its rows, computes them up to a stage, reads, and applies the policies. Resolves with the numbers in the
-   * order of the reads, followed by those of `more`. Throws a TypeError for a closed sequence and a RangeError for tokens, lengths
-   * and slots out of range, before anything changes.
+   * Makes one step in a turn of its own. Resolves with the numbers in the order of the reads, followed by those of `more`. Throws a
+   * TypeError for a closed sequence and a RangeError for tokens, lengths and slots out of range, before anything changes.
    */
-  async run(request: StepRequest, { reads, more }: StepReads = { reads: () => [] }): Promise<readonly Numbers[]> {
-    const { parts, outputs, until, signal } = request;
-    const { keeping } = parts[0]!.sequence;
-    const { attentionLayers, wantsKeyNorms } = keeping;
-    const { recording, executable } = await this.#prepared(keeping, until === "topLogits");
-    const store = this.#stores.of(keeping);
+  async run(
+    request: StepRequest & { readonly signal?: AbortSignal | undefined },
+    reads: StepReads = { reads: () => [] },
+  ): Promise<readonly Numbers[]> {
+    await this.prepare(request.parts, request.until === "topLogits");
+    const { data, failures } = await this.takeTurn(request.signal, () => this.make(request, reads));
+    for (const error of failures.values()) throw error;
+    return data;
+  }
+
+  /** Waits until all that a step of these parts needs is there. Throws a DeviceError for what the device cannot run. */
+  async prepare(parts: readonly Part[], wantsTopLogits: boolean): Promise<Prepared> {
     // Loaded with the first policy that acts between steps.
-    const acts = parts.some(({ sequence }) => sequence.keeping.policy.budget || !isForeseeable(sequence.keeping));
-    const eviction = acts ? await import("../cache/eviction.ts") : undefined;
-    return this.#takeTurn(signal, async () => {
-      const inputs = planStep(this.#planning, store, parts, { outputs, hasPatterns: attentionLayers.length > 0 });
-      const { rows, columns } = inputs;
-      const normLayers = wantsKeyNorms ? Array.from({ length: this.config.layers }, (_, layer) => layer) : [];
-      const own = reads(this.#activations);
-      const values = await this.#device.run(executable, {
-        variables: { ...inputs.variables, ...request.variables },
-        writes: [...inputs.writes, ...this.#targets(request)],
-        reads: [
-          ...own,
-          ...attentionLayers.map((layer) => wholeRead(this.#activations.attentionSums(layer), rows * columns)),
-          ...normLayers.map((layer) => wholeRead(this.#activations.keyNorms(layer), rows)),
-        ],
-        end: recording[until],
-      });
-      const data = values.slice(0, own.length);
-      const statistics = values.slice(own.length) as Float32Array[];
-      const further = await Promise.all((more?.(data, this.#activations) ?? []).map((read) => this.#device.read(read)));
-      const byLayer = (layers: readonly number[], offset: number) =>
-        new Map(layers.map((layer, i) => [layer, statistics[offset + i]!]));
-      this.#applyPolicies(eviction?.applyPolicy, parts, {
-        attention: byLayer(attentionLayers, 0),
-        keyNorms: byLayer(normLayers, attentionLayers.length),
-        columns,
-      });
-      return [...data, ...further];
-    });
+    if (!this.#applyPolicy && parts.some(({ sequence }) => actsBetweenSteps(sequence.keeping))) {
+      this.#applyPolicy = (await import("../cache/eviction.ts")).applyPolicy;
+    }
+    return this.#prepared(parts[0]!.sequence.keeping, wantsTopLogits);
+  }
+
+  /** Makes a step, in a turn. Throws as {@link run} does; what policies fail with is in the outcome. */
+  async make(request: StepRequest, reads: StepReads): Promise<StepOutcome> {
+    return makeStep(await this.#making(request.parts, request.until === "topLogits"), request, reads);
   }
 
   /**
-   * Runs ahead: makes 1 to `most` greedy steps of one token each. The first step feeds the request's tokens; each later step feeds, on
-   * the device, the tokens that the step before chose. Taking a result confirms its step; results that are not taken are rolled back.
+   * Makes 1 to `most` greedy steps of parts of one token, in a turn: each feeds, on the device, the tokens that the one before chose.
+   * Resolves with the [parts] tokens of each. The store can roll back their rows, which are to be confirmed.
    */
-  async runAhead({ parts, outputs, signal }: Omit<StepRequest, "until">, most: number): Promise<AheadResults> {
-    const { keeping } = parts[0]!.sequence;
-    const { recording, executable } = await this.#prepared(keeping, false);
-    const store = this.#stores.of(keeping);
-    const count = isForeseeable(keeping) ? Math.min(most, this.#pace.stepsOf(parts.length)) : 1;
-    const chosen = await this.#pace.time(async () => {
-      if (count > 1) {
-        const planned = () => planAhead(this.#planning, store, parts, { outputs, count, end: recording.greedy });
-        return this.#takeTurn(signal, () => this.#device.run(executable, ...planned()));
-      }
-      const reads = ({ ports }: Activations) => [wholeRead(ports.best, parts.length)];
-      return this.run({ parts, outputs, until: "greedy", signal }, { reads });
-    });
-    return new AheadResults(store, parts, chosen as Uint32Array[], { isCounted: count === 1, signal });
+  async makeAhead(parts: readonly Part[], most: number): Promise<readonly Uint32Array[]> {
+    const making = await this.#making(parts, false);
+    const count = Math.min(most, this.#pace.stepsOf(parts.length));
+    return this.#pace.time(() => makeStepsAhead(making, parts, count));
   }
 
   /**
@@ -288,10 +258,11 @@ export class Steps {
     const { hasPatterns, signal } = options;
     const store = this.#stores.of(this.#modelKeeping);
     const within = (prepared: Awaited<ReturnType<Recordings["fused"]>>) =>
-      this.#takeTurn(signal, async () => {
+      this.takeTurn(signal, async () => {
         const sequence = this.open(options);
         try {
           const inputs = planStep(this.#planning, store, [{ sequence, tokens }], { outputs: [0], hasPatterns });
+          store.confirm([{ sequence: sequence.stored, tokens: tokens.length }]);
           return await task({ device: this.#device, activations: this.#activations, prepared, inputs, signal });
         } finally {
           this.close(sequence);
@@ -307,13 +278,13 @@ export class Steps {
   async program(record: (activations: Activations) => Program): Promise<StepsProgram> {
     const executable = await this.#device.prepare(record(this.#activations));
     return {
-      run: (step) => this.#takeTurn(undefined, () => this.#device.run(executable, step(this.#activations))),
+      run: (step) => this.takeTurn(undefined, () => this.#device.run(executable, step(this.#activations))),
       dispose: () => executable.dispose(),
     };
   }
 
   /** Makes a greedy step and returns its calls and the values of their variables. Their inputs are then on the device. */
-  async callsOf(request: Omit<StepRequest, "until">): Promise<{
+  async callsOf(request: Pick<StepRequest, "parts" | "outputs"> & { readonly signal?: AbortSignal | undefined }): Promise<{
     readonly calls: readonly Call[];
     readonly variables: Readonly<Record<string, number>>;
   }> {
@@ -321,8 +292,9 @@ export class Steps {
     const { keeping } = parts[0]!.sequence;
     const { recording, executable } = await this.#prepared(keeping, false);
     const store = this.#stores.of(keeping);
-    return this.#takeTurn(signal, async () => {
+    return this.takeTurn(signal, async () => {
       const { variables, writes } = planStep(this.#planning, store, parts, { outputs });
+      store.confirm(parts.map(({ sequence, tokens }) => ({ sequence: sequence.stored, tokens: tokens.length })));
       await this.#device.run(executable, { variables, writes, end: recording.greedy });
       return { calls: recording.program.calls.slice(0, recording.greedy), variables };
     });
@@ -330,7 +302,7 @@ export class Steps {
 
   /** Frees the memory that unusually large steps took. */
   shrink(): Promise<void> {
-    return this.#takeTurn(undefined, () => this.#shrink());
+    return this.takeTurn(undefined, () => this.#shrink());
   }
 
   /** Frees the cache, the activations and the weights. A later step throws a DeviceError. */
@@ -344,25 +316,16 @@ export class Steps {
   }
 
   /** Waits for the earlier turns, then runs the task. */
-  #takeTurn<T>(signal: AbortSignal | undefined, task: () => T | Promise<T>): Promise<T> {
+  takeTurn<T>(signal: AbortSignal | undefined, task: () => T | Promise<T>): Promise<T> {
     return this.turns.take(signal, () => {
       this.#checkAlive();
       return task();
     });
   }
 
-  #targets({ targets }: StepRequest): readonly Write[] {
-    return targets ? [{ tensor: this.#activations.ports.targets, data: Uint32Array.from(targets) }] : [];
-  }
-
-  #applyPolicies(apply: typeof ApplyPolicy | undefined, parts: readonly Part[], read: StepStatistics): void {
-    let begin = 0;
-    for (const { sequence, tokens } of parts) {
-      const rows = { sequence, begin, end: begin + tokens.length };
-      if (sequence.isOpen) apply?.(this.#stores.of(sequence.keeping), rows, read, this.config);
-      begin = rows.end;
-    }
-    this.#stores.of(parts[0]!.sequence.keeping).countStep();
+  /** The store of a sequence's keys and values. */
+  storeOf({ keeping }: CachedSequence): CacheStore {
+    return this.#stores.of(keeping);
   }
 
   /** Throws as {@link checkFeed} does. */
@@ -378,7 +341,19 @@ export class Steps {
     this.#activations.shrink({ rows: this.chunkRows, outputs: 1, patternCells: 0 });
   }
 
-  #prepared(keeping: Keeping, wantsTopLogits: boolean) {
+  async #making(parts: readonly Part[], wantsTopLogits: boolean): Promise<StepMaking> {
+    const prepared = await this.prepare(parts, wantsTopLogits);
+    return {
+      device: this.#device,
+      config: this.config,
+      planning: this.#planning,
+      store: this.storeOf(parts[0]!.sequence),
+      prepared,
+      applyPolicy: parts.some(({ sequence }) => actsBetweenSteps(sequence.keeping)) ? this.#applyPolicy : undefined,
+    };
+  }
+
+  #prepared(keeping: Keeping, wantsTopLogits: boolean): Promise<Prepared> {
     this.#checkAlive();
     this.turns.throwIfWithin();
     return this.#recordings.fused(this.#stores.of(keeping), keeping, wantsTopLogits);
@@ -390,4 +365,9 @@ export class Steps {
     this.#dropped.register(sequence, { stored, keeping, vectors }, sequence);
     return sequence;
   }
+}
+
+/** True if the policy drops keys, is watched, or has a budget to be held to, after each step. */
+function actsBetweenSteps(keeping: Keeping): boolean {
+  return keeping.policy.budget !== undefined || !isForeseeable(keeping);
 }

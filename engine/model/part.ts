@@ -1,0 +1,14 @@
+// Tokens of a sequence that a step appends.
+
+import type { CachedSequence } from "../cache/sequence.ts";
+
+/** Tokens that a step appends to a sequence. */
+export interface Part {
+  readonly sequence: CachedSequence;
+  readonly tokens: readonly number[];
+}
+
+/** The rows of a step of these parts. */
+export function rowsOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+}

@@ -1,0 +1,339 @@
+// The one place where the rows of a model's requests become steps. Every decoder of the model asks here: conversations, batches and
+// evaluations alike. The requests that wait when a step begins are served by it together, as far as they fit (step-plan.ts says who gets
+// what); each is answered when its last token is in. So requests join and leave the running batch at any token.
+//
+// A request that fails, is aborted while it waits, or whose sequence was closed leaves alone. If a step of several requests is refused
+// they are served one by one, so that each meets its own refusal.
+
+import type { CachedSequence } from "../cache/sequence.ts";
+import type { CacheStore } from "../cache/store.ts";
+import type { Activations } from "./activations.ts";
+import { greedyTokens, type Answers, type Outputs } from "./answers.ts";
+import type { Numbers, StepOutcome, StepReads, StepRequest } from "./make-step.ts";
+import { nextTask } from "./next-task.ts";
+import type { Part } from "./part.ts";
+import { AheadResults, isForeseeable } from "./run-ahead.ts";
+import { planShares, type StepSizes, type Waiting } from "./step-plan.ts";
+
+/** What the scheduler needs of a model's steps. */
+export interface StepMaker {
+  readonly config: { readonly vocabSize: number };
+  readonly stepSizes: StepSizes;
+  /** Waits until all that a step of this kind needs is there. */
+  prepare(parts: readonly Part[], wantsTopLogits: boolean): Promise<unknown>;
+  /** Waits for the earlier turns, then runs the task. */
+  takeTurn<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T>;
+  /** Makes a step, in a turn. */
+  make(request: StepRequest, reads: StepReads): Promise<StepOutcome>;
+  /** Makes 1 to `most` greedy steps of one token each, in a turn; resolves with the [rows] tokens of each. */
+  makeAhead(parts: readonly Part[], most: number): Promise<readonly Uint32Array[]>;
+  storeOf(sequence: CachedSequence): CacheStore;
+  /** Throws if tokens cannot be fed to a sequence. */
+  check(sequence: CachedSequence, tokens: readonly number[]): void;
+}
+
+/** What a request came to: an answer for each of its parts, or the steps that ran ahead. */
+interface Served {
+  readonly answers: readonly unknown[];
+  readonly ahead?: AheadResults;
+}
+
+/** A request while it waits or is served. */
+class Request implements Waiting {
+  readonly parts: readonly Part[];
+  readonly answers: Answers<unknown>;
+  /** greedy steps that it would take at once */
+  readonly most: number;
+  readonly signal: AbortSignal | undefined;
+  readonly stepKey: string;
+  readonly isDecoding: boolean;
+  /** answers to the parts that are done */
+  readonly answered: unknown[] = [];
+  readonly served: Promise<Served>;
+  since = 0;
+  rows: number;
+  resolve!: (served: Served) => void;
+  reject!: (reason: unknown) => void;
+  /** the part whose tokens are next, and how many of them have been fed */
+  #part = 0;
+  #fed = 0;
+
+  constructor(parts: readonly Part[], answers: Answers<unknown>, most: number, signal: AbortSignal | undefined) {
+    this.parts = parts;
+    this.answers = answers;
+    this.most = most;
+    this.signal = signal;
+    this.stepKey = parts[0]!.sequence.keeping.stepKey;
+    this.isDecoding = parts.every(({ tokens }) => tokens.length === 1);
+    this.rows = parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    this.served = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  /** Throws what would keep the rest of the request from being fed. */
+  check(maker: StepMaker): void {
+    this.signal?.throwIfAborted();
+    for (const { sequence, tokens } of this.#rest(this.rows)) maker.check(sequence, tokens);
+  }
+
+  /** The next tokens, as parts of a step that begins with row `begin`, and the rows whose logits are wanted. */
+  next(rows: number, begin: number): { parts: Part[]; outputs: number[] } {
+    const parts = this.#rest(rows);
+    const outputs: number[] = [];
+    let row = begin;
+    for (const [i, { tokens }] of parts.entries()) {
+      row += tokens.length;
+      const whole = this.parts[this.#part + i]!.tokens.length;
+      if ((i === 0 ? this.#fed : 0) + tokens.length === whole) outputs.push(row - 1);
+    }
+    return { parts, outputs };
+  }
+
+  /** Counts tokens as fed. */
+  advance(rows: number): void {
+    this.rows -= rows;
+    for (let left = rows + this.#fed; ; this.#part++) {
+      const length = this.parts[this.#part]?.tokens.length ?? Infinity;
+      this.#fed = left;
+      if (left < length) return;
+      left -= length;
+    }
+  }
+
+  #rest(rows: number): Part[] {
+    const parts: Part[] = [];
+    let [left, from] = [rows, this.#fed];
+    for (let i = this.#part; left > 0; i++) {
+      const { sequence, tokens } = this.parts[i]!;
+      const taken = from === 0 && tokens.length <= left ? tokens : tokens.slice(from, from + left);
+      parts.push({ sequence, tokens: taken });
+      left -= taken.length;
+      from = 0;
+    }
+    return parts;
+  }
+}
+
+/** A request's part of a step. */
+interface Taken {
+  readonly request: Request;
+  readonly rows: number;
+}
+
+/** Serves the requests of one model. */
+export class Scheduler {
+  readonly #maker: StepMaker;
+  readonly #waiting = new Set<Request>();
+  /** the newest request of each sequence that is not done */
+  readonly #newest = new Map<CachedSequence, Request>();
+  #isRunning = false;
+  /** the last step served several requests, or left others waiting */
+  #isShared = false;
+  #time = 0;
+
+  constructor(maker: StepMaker) {
+    this.#maker = maker;
+  }
+
+  /**
+   * Appends tokens to sequences and resolves with an answer for each part, read after its last token. The parts may have different step
+   * keys. Rejects with what kept the request from being served, and with the signal's reason within one step of an abort.
+   */
+  async answer<T>(parts: readonly Part[], answers: Answers<T>, signal: AbortSignal | undefined): Promise<T[]> {
+    const results: T[] = [];
+    const keys = [...new Set(parts.map(({ sequence }) => sequence.keeping.stepKey))];
+    const served = keys.map(async (key) => {
+      const indices = [...parts.keys()].filter((i) => parts[i]!.sequence.keeping.stepKey === key);
+      const own = indices.map((i) => parts[i]!);
+      const { answers: given } = await this.#serve(new Request(own, answers, 1, signal));
+      for (const [i, index] of indices.entries()) results[index] = given[i] as T;
+    });
+    // All have left when one has failed.
+    for (const outcome of await Promise.allSettled(served)) if (outcome.status === "rejected") throw outcome.reason;
+    return results;
+  }
+
+  /** Makes 1 to `most` greedy steps of parts of one token and one step key each. Steps that are not taken are rolled back. */
+  async greedyRun(
+    parts: readonly Part[],
+    most: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Iterable<Uint32Array>> {
+    const { answers, ahead } = await this.#serve(new Request(parts, greedyTokens, most, signal));
+    return ahead ?? [Uint32Array.from(answers as number[])];
+  }
+
+  async #serve(request: Request): Promise<Served> {
+    const { parts, answers, signal } = request;
+    await this.#maker.prepare(parts, answers.stage === "topLogits");
+    const leave = () => {
+      if (this.#waiting.delete(request)) request.reject(signal!.reason);
+    };
+    const earlier = new Set<Request>();
+    for (const { sequence } of parts) {
+      const before = this.#newest.get(sequence);
+      if (before) earlier.add(before);
+      this.#newest.set(sequence, request);
+    }
+    try {
+      for (const { served } of earlier) await served.catch(() => undefined);
+      signal?.throwIfAborted();
+      signal?.addEventListener("abort", leave, { once: true });
+      request.since = ++this.#time;
+      this.#waiting.add(request);
+      if (!this.#isRunning) void this.#run();
+      return await request.served;
+    } catch (error) {
+      request.served.catch(() => undefined);
+      request.reject(error);
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", leave);
+      for (const { sequence } of parts) if (this.#newest.get(sequence) === request) this.#newest.delete(sequence);
+    }
+  }
+
+  /** Makes steps while requests wait. */
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#waiting.size > 0) {
+      try {
+        await this.#maker.takeTurn(undefined, () => this.#turn());
+      } catch (error) {
+        for (const request of this.#waiting) request.reject(error);
+        this.#waiting.clear();
+      }
+      // Those who were answered come back before the next step is planned; one who is alone does not wait for others.
+      if (this.#isShared) await nextTask();
+    }
+    this.#isRunning = false;
+  }
+
+  async #turn(): Promise<void> {
+    this.#isShared = false;
+    for (const request of this.#waiting) {
+      try {
+        request.check(this.#maker);
+      } catch (error) {
+        this.#waiting.delete(request);
+        request.reject(error);
+      }
+    }
+    if (this.#waiting.size === 0) return;
+    const shares = planShares([...this.#waiting], this.#maker.stepSizes);
+    const taken = shares.map(({ waiting: request, rows }) => ({ request, rows }));
+    for (const { request } of taken) this.#waiting.delete(request);
+    await this.#step(taken);
+    const [{ request }] = taken as [Taken];
+    this.#isShared = taken.length > 1 || this.#waiting.size > (this.#waiting.has(request) ? 1 : 0);
+  }
+
+  /** Makes the step, and answers the requests that are done. */
+  async #step(taken: readonly Taken[]): Promise<void> {
+    try {
+      await (this.#runsAhead(taken) ? this.#stepAhead(taken) : this.#stepOnce(taken));
+    } catch (error) {
+      // Nothing has changed: each alone may fit, or learns what is wrong with it.
+      if (taken.length > 1) for (const one of taken) await this.#step([one]);
+      else taken[0]!.request.reject(error);
+    }
+  }
+
+  /** True if nobody waits for another step, and the keys that stay can be foreseen. */
+  #runsAhead(taken: readonly Taken[]): boolean {
+    return (
+      this.#waiting.size === 0 &&
+      taken.every(
+        ({ request: { most, rows, parts }, rows: own }) =>
+          most > 1 && rows === own && parts.every(({ sequence }) => isForeseeable(sequence.keeping)),
+      )
+    );
+  }
+
+  async #stepAhead(taken: readonly Taken[]): Promise<void> {
+    const parts = taken.flatMap(({ request }) => request.parts);
+    const steps = await this.#maker.makeAhead(parts, Math.min(...taken.map(({ request }) => request.most)));
+    const run = { store: this.#maker.storeOf(parts[0]!.sequence), steps, counted: 0 };
+    let begin = 0;
+    for (const { request } of taken) {
+      request.resolve({ answers: [], ahead: new AheadResults(run, request.parts, begin, request.signal) });
+      begin += request.parts.length;
+    }
+  }
+
+  async #stepOnce(taken: readonly Taken[]): Promise<void> {
+    const parts: Part[] = [];
+    const rows: number[] = [];
+    let row = 0;
+    const ranges = taken.map(({ request, rows: own }) => {
+      const next = request.next(own, row);
+      const range = { begin: rows.length, end: rows.length + next.outputs.length, from: parts.length };
+      parts.push(...next.parts);
+      rows.push(...next.outputs);
+      row += own;
+      return range;
+    });
+    const ending = taken.flatMap(({ request: { answers } }, i) => {
+      const { begin, end } = ranges[i]!;
+      return end > begin ? [{ i, answers, begin, end }] : [];
+    });
+    const temperature = ending.find(({ answers }) => answers.stage === "topLogits")?.answers.temperature;
+    const outputsOf = (activations: Activations, begin: number, end: number): Outputs => ({
+      ...{ begin, end, activations, temperature },
+      vocabSize: this.#maker.config.vocabSize,
+    });
+    let activations: Activations;
+    /** what was read for each of `ending` */
+    const data: Numbers[][] = [];
+    const counts: number[] = [];
+    const reads: StepReads = {
+      reads: (own) => {
+        activations = own;
+        return ending.flatMap(({ answers, begin, end }, i) => {
+          const list = answers.reads(outputsOf(own, begin, end));
+          counts[i] = list.length;
+          return list;
+        });
+      },
+      more: (all, own) => {
+        const left = [...all];
+        const lists = ending.map(({ answers, begin, end }, i) => {
+          data[i] = left.splice(0, counts[i]);
+          return answers.more?.(data[i], outputsOf(own, begin, end)) ?? [];
+        });
+        for (const [i, list] of lists.entries()) counts[i] = list.length;
+        return lists.flat();
+      },
+    };
+    const isTop = temperature !== undefined;
+    const isGreedy = ending.some(({ answers }) => answers.stage === "greedy");
+    const until = ending.length === 0 ? "body" : isTop ? "topLogits" : isGreedy ? "greedy" : "logits";
+    const variables = isTop ? { inverseTemperature: 1 / temperature } : undefined;
+    const outcome = await this.#maker.make({ parts, outputs: rows, until, variables }, reads);
+    const further = outcome.data.slice(outcome.data.length - counts.reduce((sum, count) => sum + count, 0));
+    for (const [i, { answers, begin, end, i: of }] of ending.entries()) {
+      data[i]!.push(...further.splice(0, counts[i]));
+      taken[of]!.request.answered.push(...answers.take(data[i]!, outputsOf(activations!, begin, end)));
+    }
+    for (const [i, { request, rows: own }] of taken.entries()) {
+      const { from } = ranges[i]!;
+      const to = ranges[i + 1]?.from ?? parts.length;
+      const failed = [...outcome.failures.keys()].find((part) => part >= from && part < to);
+      if (failed === undefined) this.#settle(request, own);
+      else request.reject(outcome.failures.get(failed));
+    }
+  }
+
+  /** Answers a request that has been served, or lets it wait for its next step. */
+  #settle(request: Request, rows: number): void {
+    request.advance(rows);
+    if (request.signal?.aborted) request.reject(request.signal.reason);
+    else if (request.rows === 0) request.resolve({ answers: request.answered });
+    else {
+      request.since = ++this.#time;
+      this.#waiting.add(request);
+    }
+  }
+}
