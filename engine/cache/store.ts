@@ -229,7 +229,7 @@ export class CacheStore {
     if (this.#failure !== undefined) throw this.#failure;
     for (const { sequence } of parts) checkOpen(sequence);
     const rows = parts.reduce((sum, { anchors }) => sum + anchors.length, 0);
-    for (const pool of this.pools) pool.checkRoom(rows);
+    this.checkRoom(rows);
     for (const pool of this.pools) pool.reserve(rows);
     for (const { sequence, anchors } of parts) {
       for (const list of sequence.lists) this.#makeRoom(list, list.length + anchors.length);
@@ -262,6 +262,11 @@ export class CacheStore {
       this.#ahead += anchors.length;
     }
     return { slots, ranges, writes };
+  }
+
+  /** Throws a RangeError if the keys of so many more tokens would exceed the most slots. */
+  checkRoom(tokens: number): void {
+    for (const pool of this.pools) pool.checkRoom(tokens);
   }
 
   /** Number of steps, of one token per sequence, that fit without growing memory on the device. */

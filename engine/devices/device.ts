@@ -110,6 +110,8 @@ export interface Device {
   readonly preferredRows: number;
   /** implementations that were found wrong so far */
   readonly demotions: readonly Demotion[];
+  /** opened with `deterministic`: a row's numbers must not depend on who else is served, so that requests do not share steps */
+  readonly isDeterministic?: boolean;
   /** measured choices, which `prepare` follows; absent with `deterministic`, and on devices that measure none */
   readonly tuning?: MeasuredChoices;
 

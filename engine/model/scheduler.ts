@@ -72,10 +72,12 @@ class Request implements Waiting {
     });
   }
 
-  /** Throws what would keep the rest of the request from being fed. */
+  /** Throws what would keep the rest of the request from being fed: a closed sequence, or no room where no key is dropped. */
   check(maker: StepMaker): void {
     this.signal?.throwIfAborted();
     for (const { sequence, tokens } of this.#rest(this.rows)) maker.check(sequence, tokens);
+    const { sequence } = this.parts[0]!;
+    if (isForeseeable(sequence.keeping)) maker.storeOf(sequence).checkRoom(this.rows);
   }
 
   /** The next tokens, as parts of a step that begins with row `begin`, and the rows whose logits are wanted. */
@@ -122,6 +124,9 @@ interface Taken {
   readonly rows: number;
 }
 
+/** Step keys whose turns are remembered: more than anybody decodes with at a time. */
+const MOST_KEYS = 64;
+
 /** Serves the requests of one model. */
 export class Scheduler {
   readonly #maker: StepMaker;
@@ -132,6 +137,8 @@ export class Scheduler {
   /** the last step served several requests, or left others waiting */
   #isShared = false;
   #time = 0;
+  /** when each step key was served last, the oldest first */
+  readonly #servedAt = new Map<string, number>();
 
   constructor(maker: StepMaker) {
     this.#maker = maker;
@@ -222,12 +229,20 @@ export class Scheduler {
       }
     }
     if (this.#waiting.size === 0) return;
-    const shares = planShares([...this.#waiting], this.#maker.stepSizes);
+    const shares = planShares([...this.#waiting], this.#maker.stepSizes, this.#servedAt);
+    this.#countTurn(shares[0]!.waiting.stepKey);
     const taken = shares.map(({ waiting: request, rows }) => ({ request, rows }));
     for (const { request } of taken) this.#waiting.delete(request);
     await this.#step(taken);
     const [{ request }] = taken as [Taken];
     this.#isShared = taken.length > 1 || this.#waiting.size > (this.#waiting.has(request) ? 1 : 0);
+  }
+
+  #countTurn(stepKey: string): void {
+    this.#servedAt.delete(stepKey);
+    this.#servedAt.set(stepKey, ++this.#time);
+    const [oldest] = this.#servedAt.keys();
+    if (this.#servedAt.size > MOST_KEYS) this.#servedAt.delete(oldest!);
   }
 
   /** Makes the step, and answers the requests that are done. */

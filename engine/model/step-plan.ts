@@ -1,11 +1,11 @@
 // Who gets how many rows of the next step: a pure function of what waits.
 //
-// A step serves requests with one step key: that of the request served longest ago. Among these, requests that decode go first, whole. What is
+// A step serves requests with one step key, the one that was served longest ago. Among these, requests that decode go first, whole. What is
 // left of the step's rows is given to prompts; while anybody decodes, of any key, that is at most `promptRows`, so that a token never
 // takes longer than one such step, however long the prompts are. Of the prompts' rows an eighth is the longest-waiting prompt's; the
 // rest goes to those with the fewest tokens left, so that a short prompt does not wait for a long one to be read.
 //
-// Invariant: in each step the request served longest ago gets rows, so that nobody waits forever.
+// Invariant: in each step the request of the key that was served longest ago gets rows, so that nobody waits forever.
 
 /** What planning knows of a request that waits. */
 export interface Waiting {
@@ -38,12 +38,21 @@ export interface StepSizes {
 /** The part of the prompts' rows that the longest-waiting prompt gets at least. */
 const OLDEST_SHARE = 1 / 8;
 
-/** Plans a step for requests of which there is at least one; those that decode come first. */
-export function planShares<W extends Waiting>(waiting: readonly W[], sizes: StepSizes): readonly Share<W>[] {
+/**
+ * Plans a step for requests of which there is at least one; those that decode come first. `servedAt`: when each step key was served last,
+ * in the time of `since`; a key that is not in it goes first.
+ */
+export function planShares<W extends Waiting>(
+  waiting: readonly W[],
+  sizes: StepSizes,
+  servedAt: ReadonlyMap<string, number> = new Map(),
+): readonly Share<W>[] {
   const byAge = [...waiting].sort((one, other) => one.since - other.since);
-  const oldest = byAge[0]!;
-  if (!sizes.isShared) return [{ waiting: oldest, rows: Math.min(oldest.rows, sizes.rows) }];
-  const fitting = byAge.filter(({ stepKey }) => stepKey === oldest.stepKey);
+  if (!sizes.isShared) return [{ waiting: byAge[0]!, rows: Math.min(byAge[0]!.rows, sizes.rows) }];
+  const turnOf = ({ stepKey }: W) => servedAt.get(stepKey) ?? -1;
+  const { stepKey: key } = byAge.reduce((first, one) => (turnOf(one) < turnOf(first) ? one : first));
+  const fitting = byAge.filter(({ stepKey }) => stepKey === key);
+  const oldest = fitting[0]!;
   const prompts = fitting.filter(({ isDecoding }) => !isDecoding);
   const isAnyDecoding = waiting.some(({ isDecoding }) => isDecoding);
   const mostOfPrompts = Math.min(isAnyDecoding ? sizes.promptRows : sizes.rows, sumOf(prompts));

@@ -119,7 +119,7 @@ export class Steps {
     this.#modelKeeping = resolveKeeping(config);
     this.#pace = new Pace(options.ahead);
     const promptRows = Math.max(1, Math.floor(this.chunkRows * MIXED_SHARE));
-    this.stepSizes = { rows: this.chunkRows, promptRows, isShared: true };
+    this.stepSizes = { rows: this.chunkRows, promptRows, isShared: device.isDeterministic !== true };
     this.scheduler = new Scheduler(this);
   }
 
@@ -284,7 +284,9 @@ export class Steps {
   }
 
   /** Makes a greedy step and returns its calls and the values of their variables. Their inputs are then on the device. */
-  async callsOf(request: Pick<StepRequest, "parts" | "outputs"> & { readonly signal?: AbortSignal | undefined }): Promise<{
+  async callsOf(
+    request: Pick<StepRequest, "parts" | "outputs"> & { readonly signal?: AbortSignal | undefined },
+  ): Promise<{
     readonly calls: readonly Call[];
     readonly variables: Readonly<Record<string, number>>;
   }> {

@@ -69,6 +69,7 @@ class WasmDevice implements Device {
   readonly name = "wasm";
   readonly description: string;
   readonly preferredRows = 192;
+  readonly isDeterministic: boolean;
   readonly tuning?: MeasuredChoices;
   readonly #pool: WorkerPool;
   readonly #memories: Memories;
@@ -85,11 +86,12 @@ class WasmDevice implements Device {
     isRelaxed: boolean,
     options: WasmOptions & { readonly threads: number },
   ) {
+    this.isDeterministic = options.deterministic === true;
     this.#pool = pool;
     this.#memories = memories;
     this.#allocations = new Allocations(pool, memories);
     this.description = description;
-    if (options.deterministic !== true) {
+    if (!this.isDeterministic) {
       const identity = { device: "wasm", processor: processorName(), threads: options.threads, relaxed: isRelaxed };
       this.tuning = new MeasuredChoices(identity, false);
     }
@@ -97,7 +99,7 @@ class WasmDevice implements Device {
     this.#qualification = new Qualification<WasmImplementation, null, WasmProgram>({
       device: this,
       traits: { ...PLAIN_TRAITS, features: new Set(isRelaxed ? ["relaxed-simd"] : []) },
-      isDeterministic: options.deterministic === true,
+      isDeterministic: this.isDeterministic,
       implementationsOf: (kernel) => this.implementationsOf(kernel),
       compile: (_call, { wasm }) => {
         if (pool.placeOf(wasm) === undefined) throw new CompileError(`the module has no function ${wasm}`);
@@ -177,7 +179,7 @@ class WasmDevice implements Device {
 
   /** Whether implementations that prefetch weights are faster here: measured once, with the first program that reads enough of them. */
   async #isPrefetchWorthwhile(program: Program, signal: AbortSignal | undefined): Promise<boolean> {
-    if (this.#options.deterministic === true || this.#isPrefetching !== undefined) return this.#isPrefetching ?? false;
+    if (this.isDeterministic || this.#isPrefetching !== undefined) return this.#isPrefetching ?? false;
     const stream = streamOf(program, (...tensor) => this.createTensor(...tensor));
     if (stream === undefined) return false;
     const ways: WasmProgram[] = [];

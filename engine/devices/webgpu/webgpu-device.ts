@@ -118,6 +118,7 @@ export class WebGpuDevice implements Device {
   readonly name = "webgpu";
   readonly description: string;
   readonly preferredRows: number;
+  readonly isDeterministic: boolean;
   readonly facts: AdapterFacts;
   readonly tuning?: MeasuredChoices;
   readonly #device: GPUDevice;
@@ -144,7 +145,8 @@ export class WebGpuDevice implements Device {
     const subgroups = most === 0 ? "no subgroups" : `subgroups of ${fewest === most ? most : `${fewest} to ${most}`}`;
     this.description = `webgpu, ${facts.description}, ${subgroups}`;
     this.preferredRows = facts.isSoftware ? 128 : 512;
-    if (options.deterministic !== true) this.tuning = new MeasuredChoices(identityOf(facts), !facts.isSoftware);
+    this.isDeterministic = options.deterministic === true;
+    if (!this.isDeterministic) this.tuning = new MeasuredChoices(identityOf(facts), !facts.isSoftware);
     this.#traits = traitsOf(facts);
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
     const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize, options.maxBindingBytes ?? Infinity);
@@ -161,7 +163,7 @@ export class WebGpuDevice implements Device {
     this.#qualification = new Qualification<WgslImplementation, ReadyPipelines, GpuProgram>({
       device: this,
       traits: this.#traits,
-      isDeterministic: options.deterministic === true,
+      isDeterministic: this.isDeterministic,
       isParallel: true,
       implementationsOf: (kernel) => this.implementationsOf(kernel),
       compile: (call, one) => {
