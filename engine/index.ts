@@ -34,7 +34,7 @@ export type { ForwardOptions, ForwardResult, Hook, HookedTensor } from "./model/
 export type { KernelCall } from "./model/pass.ts";
 export { loadModel, type LoadOptions, type LoadProgress, type ModelSource } from "./model/load-model.ts";
 export type { CheckedGeneration, Model, ModelMemory, Prompt } from "./model/model.ts";
-export type { ModelGenerateOptions, ScoreOptions, TurnOptions } from "./model/model-options.ts";
+export type { BatchOptions, ModelGenerateOptions, ScoreOptions, TurnOptions } from "./model/model-options.ts";
 export { quantizeModel, type QuantizedModel, type QuantizeModelOptions } from "./model/quantize-model.ts";
 export type { CapturedTensor } from "./model/captured.ts";
 export { tapNames } from "./model/taps.ts";

@@ -1,4 +1,5 @@
-// Completions of tasks by a model: several tasks decoded as one batch, with a cache policy, with anchors held or not.
+// Completions of tasks by a model, with a cache policy, with anchors held or not: several tasks are rows of one batch at a time, and
+// when one is complete the next takes its place.
 
 import {
   byNeglect,
@@ -7,8 +8,9 @@ import {
   type PromptWithAnchors,
   type CachePolicy,
   type Model,
-  type ModelGenerateOptions,
+  type BatchOptions,
 } from "kedge";
+import type { Complete } from "./run.ts";
 import { completionEnd, type Task, type TextRange } from "./task.ts";
 
 /** How anchored parts of a prompt are put into groups: all in one, or one a clause (what lies between `.`, `,` and `;`). */
@@ -54,7 +56,11 @@ export interface CompleterListeners {
 }
 
 /** A completer for `evaluate`. Tasks that name no anchors are completed plainly, whatever the strength. */
-export function modelCompleter(model: Model, decoding: Decoding, { onTokens, onNote }: CompleterListeners = {}) {
+export function modelCompleter(
+  model: Model,
+  decoding: Decoding,
+  { onTokens, onNote }: CompleterListeners = {},
+): Complete {
   const { cache, strength, samples, temperature, topP, seed, maxTokens } = decoding;
   // The first note of anchoring is the stand-in, the same for all tasks; the others are of single tokens of single tasks.
   let isStandInTold = false;
@@ -62,13 +68,13 @@ export function modelCompleter(model: Model, decoding: Decoding, { onTokens, onN
     if (!isStandInTold) onNote?.(note);
     isStandInTold = true;
   };
-  return async (batch: readonly Task[], signal?: AbortSignal): Promise<string[][]> => {
-    const texts = batch.map(() => Array.from({ length: samples }, () => ""));
-    const anchors = batch.map((task) => (strength === 1 ? [] : anchorsOf(task, decoding.grouping)));
+  return async function* complete(tasks, { rows, signal }) {
+    const anchors = new Map(tasks.map((task) => [task, strength === 1 ? [] : anchorsOf(task, decoding.grouping)]));
     for (const isAnchored of [false, true]) {
-      const chosen = [...batch.keys()].filter((index) => anchors[index]!.length > 0 === isAnchored);
+      const chosen = tasks.filter((task) => anchors.get(task)!.length > 0 === isAnchored);
       if (chosen.length === 0) continue;
-      const options: ModelGenerateOptions = {
+      const options: BatchOptions = {
+        rows,
         samples,
         temperature,
         topP,
@@ -76,21 +82,24 @@ export function modelCompleter(model: Model, decoding: Decoding, { onTokens, onN
         maxTokens,
         signal,
         onNote,
-        stopWhen: ({ text, promptIndex }) => completionEnd(batch[chosen[promptIndex]!]!.stop, text) !== undefined,
+        stopWhen: ({ text, promptIndex }) => completionEnd(chosen[promptIndex]!.stop, text) !== undefined,
         cache,
         anchoring: isAnchored ? { strength: strengthOf(decoding), onNote: onAnchoringNote } : undefined,
       };
-      const prompts = chosen.map((index): string | PromptWithAnchors => {
-        const { prompt } = batch[index]!;
+      const prompts = chosen.map((task): string | PromptWithAnchors => {
         // Tags in a task are text.
-        return isAnchored ? { prompt: escapeAnchorTags(prompt), anchors: anchors[index]! } : prompt;
+        return isAnchored ? { prompt: escapeAnchorTags(task.prompt), anchors: anchors.get(task)! } : task.prompt;
       });
+      const texts = chosen.map(() => Array.from({ length: samples }, () => ""));
+      const open = chosen.map(() => samples);
       for await (const piece of model.generateBatch(prompts, options)) {
-        texts[chosen[piece.promptIndex]!]![piece.sampleIndex]! += piece.text;
-        onTokens?.(piece.tokens.length);
+        const { promptIndex, sampleIndex, text, tokens, finishReason } = piece;
+        texts[promptIndex]![sampleIndex]! += text;
+        onTokens?.(tokens.length);
+        if (finishReason !== undefined) open[promptIndex]!--;
+        if (open[promptIndex] === 0) yield { task: chosen[promptIndex]!, texts: texts[promptIndex]! };
       }
     }
-    return texts;
   };
 }
 

@@ -56,11 +56,10 @@ export async function measure(options: MeasureOptions): Promise<Measurement> {
       cacheType: model.cacheType,
       ...decodingSettings(decoding),
     },
-    complete: async (batch, signal) => {
+    complete: async function* timed(open, more) {
       const begin = performance.now();
-      const texts = await complete(batch, signal);
-      seconds += (performance.now() - begin) / 1000;
-      return texts;
+      yield* complete(open, more);
+      seconds = (performance.now() - begin) / 1000;
     },
     batchSize: options.batchSize,
     limit: options.limit,

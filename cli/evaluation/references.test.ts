@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { completing } from "../../tests/support/completing.ts";
 import { hasShared, shared, WITHOUT_SHARED } from "../../tests/support/shared.ts";
 import { bundleWorker, type BundledWorker } from "./bundled-worker.ts";
 import { checkReferences, describeReferences } from "./references.ts";
@@ -33,14 +34,14 @@ describe.each(["eval-std.jsonl", "eval-long.jsonl"])("the set %s", (name) => {
 
   it("cannot be solved by doing nothing, or by another task's solution", async () => {
     const tasks = (await readTasks(setOf(name))).slice(0, 60);
-    const nothing = await evaluate({ tasks, sandbox, complete: (batch) => Promise.resolve(batch.map(() => ["}\n"])) });
+    const nothing = await evaluate({ tasks, sandbox, complete: completing(() => ["}\n"]) });
     expect(nothing.passAt["1"]).toBe(0);
     expect(nothing.failures.assertion).toBe(60);
     const others = new Map(tasks.map(({ id }, i) => [id, tasks[(i + 1) % tasks.length]?.canonicalSolution ?? ""]));
     const mixed = await evaluate({
       tasks,
       sandbox,
-      complete: (batch) => Promise.resolve(batch.map(({ id }) => [others.get(id) ?? ""])),
+      complete: completing(({ id }) => [others.get(id) ?? ""]),
     });
     expect(mixed.passAt["1"]).toBeLessThan(0.1);
   });
@@ -63,7 +64,7 @@ describe.skipIf(skip !== "")(`HumanEval-X${skip}`, () => {
     const { passAt, failures } = await evaluate({
       tasks,
       sandbox,
-      complete: (batch) => Promise.resolve(batch.map(() => ["}\n"])),
+      complete: completing(() => ["}\n"]),
     });
     expect(passAt["1"]).toBe(0);
     expect(failures.assertion + failures.exception).toBe(164);

@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { completing } from "../../tests/support/completing.ts";
 import { DEFAULT_LIMITS, failure, type Outcome } from "./outcome.ts";
 import { progressLine } from "./progress-line.ts";
 import { loadResults } from "./results.ts";
-import { evaluate, type EvaluationOptions, type EvaluationProgress } from "./run.ts";
+import { evaluate, type Complete, type EvaluationOptions, type EvaluationProgress } from "./run.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Program, Task } from "./task.ts";
 
@@ -37,14 +38,18 @@ function fakeSandbox(onRun: (program: Program) => void = () => {}): Sandbox {
 }
 
 /** Even tasks are solved; what follows the last line is left over. */
-const solve = (batch: readonly Task[]): Promise<string[][]> =>
-  Promise.resolve(batch.map(({ id }) => [`  ${Number(id.slice(1)) % 2 === 0 ? "good" : "bad"}\n}\ngood\n`]));
+const solution = ({ id }: Task): string[] => [`  ${Number(id.slice(1)) % 2 === 0 ? "good" : "bad"}\n}\ngood\n`];
+const solve = completing(solution);
+
+/** Forgets the others. */
+const solveThree: Complete = (all, options) => solve(all.slice(0, 3), options);
 
 /** Five samples each: two of the first task pass, none of the others. */
-const sample = (batch: readonly Task[]): Promise<string[][]> =>
-  Promise.resolve(batch.map(({ id }) => (id === "t0" ? ["good", "", "good", "", ""] : ["", "", "", "", ""])));
+const sample = completing(({ id }) => (id === "t0" ? ["good", "", "good", "", ""] : ["", "", "", "", ""]));
 
-const refuse = (): Promise<string[][]> => Promise.reject(new Error("nothing is left to decode"));
+const refuse = completing(() => {
+  throw new Error("nothing is left to decode");
+});
 
 let folder: string;
 let resultsFile: string;
@@ -58,19 +63,16 @@ const run = (options: Partial<EvaluationOptions> = {}): ReturnType<typeof evalua
   evaluate({ tasks, complete: solve, sandbox: fakeSandbox(), batchSize: 4, ...options });
 
 describe("an evaluation", () => {
-  it("decodes tasks as batches, cuts completions, scores and reports", async () => {
-    const batches: string[][] = [];
+  it("decodes so many tasks at a time, cuts completions, scores and reports", async () => {
+    const rounds: (readonly string[])[] = [];
     const progress: EvaluationProgress[] = [];
     const programs: string[] = [];
     const evaluation = await run({
-      complete: (batch) => {
-        batches.push(batch.map(({ id }) => id));
-        return solve(batch);
-      },
+      complete: completing(solution, (ids) => void rounds.push(ids)),
       sandbox: fakeSandbox(({ source }) => programs.push(source)),
       onProgress: (now) => progress.push(now),
     });
-    expect(batches).toEqual([
+    expect(rounds).toEqual([
       ["t0", "t1", "t2", "t3"],
       ["t4", "t5", "t6", "t7"],
       ["t8", "t9"],
@@ -99,9 +101,9 @@ describe("an evaluation", () => {
 
   it("loses nothing when decoding fails, and resumes with what is left", async () => {
     const whole = await run();
-    let calls = 0;
-    const failing = (batch: readonly Task[]): Promise<string[][]> =>
-      ++calls === 3 ? Promise.reject(new Error("the device is lost")) : solve(batch);
+    const failing = completing(solution, ([first]) => {
+      if (first === "t8") throw new Error("the device is lost");
+    });
     await expect(run({ complete: failing, resultsFile })).rejects.toThrow("the device is lost");
     expect(loadResults(resultsFile).results).toHaveLength(8);
 
@@ -111,10 +113,7 @@ describe("an evaluation", () => {
     const resumed = await run({
       resultsFile,
       resume: true,
-      complete: (batch) => {
-        asked.push(...batch.map(({ id }) => id));
-        return solve(batch);
-      },
+      complete: completing(solution, (ids) => void asked.push(...ids)),
       onProgress: (now) => first.push(now),
     });
     expect(asked).toEqual(["t8", "t9"]);
@@ -124,11 +123,10 @@ describe("an evaluation", () => {
 
   it("stops at a signal, with everything decoded judged and written", async () => {
     const controller = new AbortController();
-    const complete = async (batch: readonly Task[], signal?: AbortSignal): Promise<string[][]> => {
-      if (batch[0]?.id === "t4") controller.abort(new Error("stopped by the user"));
+    const complete = completing(solution, ([first], signal) => {
+      if (first === "t4") controller.abort(new Error("stopped by the user"));
       signal?.throwIfAborted();
-      return solve(batch);
-    };
+    });
     await expect(run({ complete, resultsFile, signal: controller.signal })).rejects.toThrow("stopped by the user");
     expect(
       loadResults(resultsFile)
@@ -158,31 +156,47 @@ describe("an evaluation", () => {
     expect(readFileSync(resultsFile, "utf8")).toBe(before);
   });
 
-  it("refuses batches of the wrong shape, and numbers out of range", async () => {
-    await expect(run({ complete: () => Promise.resolve([[""]]) })).rejects.toThrow(
-      "the generator answered 1 tasks of a batch of 4",
-    );
+  it("refuses completions of the wrong number, and numbers out of range", async () => {
     await expect(run({ samples: 2 })).rejects.toThrow("the generator made 1 completions of t0, wanted 2");
+    await expect(run({ complete: solveThree })).rejects.toThrow("the generator did not complete t3");
     await expect(run({ batchSize: 0 })).rejects.toThrow("batchSize is 0");
     await expect(run({ limit: 1.5 })).rejects.toThrow("limit is 1.5");
     await expect(run({ tasks: [] })).rejects.toThrow("is 0");
   });
 
-  it("ends before the third batch where the first cannot be judged", async () => {
+  it("ends before much more is decoded where a task cannot be judged, with the others judged", async () => {
     const sandbox = fakeSandbox(({ source }) => {
       if (source.includes("f0")) throw new Error("no thread");
     });
     const asked: string[] = [];
-    const complete = (batch: readonly Task[]): Promise<string[][]> => {
-      asked.push(...batch.map(({ id }) => id));
-      return solve(batch);
-    };
+    const complete = completing(solution, async (ids) => {
+      asked.push(...ids);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    });
     await expect(run({ sandbox, complete, batchSize: 2, resultsFile })).rejects.toThrow("no thread");
     expect(asked).toEqual(["t0", "t1", "t2", "t3"]);
-    expect(loadResults(resultsFile).results.map(({ id }) => id)).toEqual(["t1"]);
+    expect(loadResults(resultsFile).results.map(({ id }) => id)).toEqual(["t1", "t2"]);
   });
 
-  it("ends where the sandbox cannot run, after every task of the batch is settled", async () => {
+  it("does not decode far ahead of the sandbox", async () => {
+    let [decoded, judged, most] = [0, 0, 0];
+    const sandbox = fakeSandbox(() => judged++);
+    const slow: Sandbox = {
+      ...sandbox,
+      run: async (program) => {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        return sandbox.run(program);
+      },
+    };
+    const complete = completing((task) => {
+      most = Math.max(most, ++decoded - judged);
+      return solution(task);
+    });
+    await run({ sandbox: slow, complete, batchSize: 1 });
+    expect(most).toBeLessThan(5);
+  });
+
+  it("ends where the sandbox cannot run", async () => {
     const sandbox = { ...fakeSandbox(), run: (): Promise<Outcome> => Promise.reject(new Error("no thread")) };
     await expect(run({ sandbox, resultsFile })).rejects.toThrow("no thread");
     expect(loadResults(resultsFile).results).toEqual([]);

@@ -1,7 +1,7 @@
-// Runs a set of tasks: batches of prompts to completions, completions through the sandbox, results to the file and a score.
+// Runs a set of tasks: prompts to completions, completions through the sandbox, results to the file and a score.
 //
-// While one batch is judged the next is decoded. Each task is written as soon as it is judged; an interrupted run finishes
-// judging what is decoded, so that resuming it decodes again only the batch that was being decoded.
+// While tasks are judged others are decoded. Each task is written as soon as it is judged; an interrupted run finishes
+// judging what is decoded, so that resuming it decodes again only the tasks that were being decoded.
 
 import { createHash } from "node:crypto";
 import type { FailureKind } from "./outcome.ts";
@@ -20,18 +20,29 @@ export interface EvaluationProgress {
   readonly resumed: number;
 }
 
+/** A task and what was written for it: as many texts as `samples`. */
+export interface Completed {
+  readonly task: Task;
+  readonly texts: readonly string[];
+}
+
+/**
+ * Completes tasks, `rows` at a time, and yields each when it is done, in any order. A text may go on after its last line
+ * (see `completionEnd`), which is cut off.
+ */
+export type Complete = (
+  tasks: readonly Task[],
+  options: { readonly rows: number; readonly signal?: AbortSignal | undefined },
+) => AsyncIterable<Completed>;
+
 /** Options of {@link evaluate}. */
 export interface EvaluationOptions {
   readonly tasks: readonly Task[];
-  /**
-   * Completes a batch of prompts: for each task, in order, as many texts as `samples`. A text may go on after its last line
-   * (see `completionEnd`), which is cut off.
-   */
-  readonly complete: (batch: readonly Task[], signal?: AbortSignal) => Promise<readonly (readonly string[])[]>;
+  readonly complete: Complete;
   readonly sandbox: Sandbox;
   /** completions of each task; 1 by default */
   readonly samples?: number | undefined;
-  /** tasks decoded together; 8 by default */
+  /** tasks decoded at a time; 8 by default */
   readonly batchSize?: number | undefined;
   /** the number of tasks to run, from the first; all by default */
   readonly limit?: number | undefined;
@@ -64,7 +75,7 @@ export interface Evaluation {
  * Runs and scores a set of tasks.
  *
  * @throws the signal's reason, after what was decoded is judged and written; what `complete` throws, likewise; RangeError
- * on a number out of range or a batch of the wrong shape; and what `openResults` throws
+ * on a number out of range or completions of the wrong number; and what `openResults` throws
  */
 export async function evaluate(options: EvaluationOptions): Promise<Evaluation> {
   const { samples = 1, batchSize = 8, sandbox, complete, onProgress, signal } = options;
@@ -85,34 +96,39 @@ export async function evaluate(options: EvaluationOptions): Promise<Evaluation> 
       onProgress?.({ done: results.size, total: tasks.length, passed: countPassed(results.values()), resumed });
     report();
 
-    const judge = async (batch: readonly Task[], texts: readonly (readonly string[])[]): Promise<void> => {
-      const judgements = await Promise.allSettled(
-        batch.map(async (task, index) => {
-          const judged = await Promise.all((texts[index] ?? []).map((text) => judgeOne(sandbox, task, text)));
-          const result = { id: task.id, samples: judged };
-          file?.append(result);
-          results.set(task.id, result);
-          report();
-        }),
-      );
-      for (const judgement of judgements) if (judgement.status === "rejected") throw judgement.reason;
+    const judge = async ({ task, texts }: Completed): Promise<void> => {
+      const judged = await Promise.all(texts.map((text) => judgeOne(sandbox, task, text)));
+      const result = { id: task.id, samples: judged };
+      file?.append(result);
+      results.set(task.id, result);
+      report();
     };
 
     const open = tasks.filter(({ id }) => !results.has(id));
-    let judging: Promise<void> = Promise.resolve();
+    const judging = new Set<Promise<void>>();
+    let failure: { readonly error: unknown } | undefined;
     try {
-      for (let begin = 0; begin < open.length; begin += batchSize) {
-        signal?.throwIfAborted();
-        const batch = open.slice(begin, begin + batchSize);
-        const texts = await complete(batch, signal);
-        checkShape(texts, batch, samples);
-        await judging;
-        judging = judge(batch, texts);
-        judging.catch(() => {}); // awaited below, or before the next batch
+      signal?.throwIfAborted();
+      if (open.length > 0) {
+        for await (const completed of complete(open, { rows: batchSize, signal })) {
+          checkCount(completed, samples);
+          const own = judge(completed)
+            .catch((error: unknown) => {
+              failure ??= { error };
+            })
+            .finally(() => judging.delete(own));
+          judging.add(own);
+          // What is decoded and not judged is lost if the process dies.
+          if (judging.size >= 2 * batchSize) await Promise.race(judging);
+          if (failure) break;
+        }
       }
     } finally {
-      await judging;
+      await Promise.all(judging);
     }
+    if (failure) throw failure.error;
+    const missing = open.find(({ id }) => !results.has(id));
+    if (missing) throw new RangeError(`the generator did not complete ${missing.id}`);
     return score(
       tasks.map(({ id }) => results.get(id)).filter((result) => result !== undefined),
       samples,
@@ -165,11 +181,7 @@ function digestOf(tasks: readonly Task[]): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-function checkShape(texts: readonly (readonly string[])[], batch: readonly Task[], samples: number): void {
-  if (texts.length !== batch.length)
-    throw new RangeError(`the generator answered ${texts.length} tasks of a batch of ${batch.length}`);
-  for (const [index, { id }] of batch.entries()) {
-    const count = texts[index]?.length ?? 0;
-    if (count !== samples) throw new RangeError(`the generator made ${count} completions of ${id}, wanted ${samples}`);
-  }
+function checkCount({ task, texts }: Completed, samples: number): void {
+  if (texts.length !== samples)
+    throw new RangeError(`the generator made ${texts.length} completions of ${task.id}, wanted ${samples}`);
 }

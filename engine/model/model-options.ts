@@ -17,6 +17,15 @@ export interface ModelGenerateOptions extends GenerateOptions {
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
+/** Options of a batch. */
+export interface BatchOptions extends ModelGenerateOptions {
+  /**
+   * Prompts at a time: when the last row of a prompt ends the next prompt takes its place. All of a list by default; 8 of prompts that
+   * come one after the other.
+   */
+  readonly rows?: number | undefined;
+}
+
 /** Options of a turn: those of `generate`, without `cache`, which is the conversation's, and `samples`, which is 1. */
 export type TurnOptions = Omit<ModelGenerateOptions, "cache" | "samples">;
 
@@ -52,8 +61,11 @@ export const TURN_OPTIONS: OptionNames<TurnOptions> = {
   onNote: true,
 };
 
-/** Options of `generate`, `generateBatch` and `complete`. */
+/** Options of `generate` and `complete`. */
 export const GENERATE_OPTIONS: OptionNames<ModelGenerateOptions> = { ...TURN_OPTIONS, samples: true, cache: true };
+
+/** Options of `generateBatch`. */
+export const BATCH_OPTIONS: OptionNames<BatchOptions> = { ...GENERATE_OPTIONS, rows: true };
 
 /** Options of Selective Prompt Anchoring. */
 export const ANCHORING_OPTIONS: OptionNames<AnchoringOptions> = {

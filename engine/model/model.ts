@@ -16,7 +16,7 @@ import type { Piece, MakeTextStream } from "../generate/rows.ts";
 import type { WatchableDecoder } from "../generate/decoder.ts";
 import { isTokens } from "../generate/prompt-tokens.ts";
 import { score, type Score } from "../generate/score.ts";
-import { checkOptions } from "../options.ts";
+import { checkOptions, wholeNumbers } from "../options.ts";
 import type { AnchoredMessage } from "../prompt-anchoring/chat-anchors.ts";
 import type { ExactComparison } from "../prompt-anchoring/exact.ts";
 import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/options.ts";
@@ -29,9 +29,11 @@ import type { ForwardOptions, ForwardResult } from "./forward.ts";
 import { withLineAnchors } from "./line-anchors.ts";
 import {
   ANCHORING_OPTIONS,
+  BATCH_OPTIONS,
   GENERATE_OPTIONS,
   SCORE_OPTIONS,
   TURN_OPTIONS,
+  type BatchOptions,
   type ModelGenerateOptions,
   type ScoreOptions,
 } from "./model-options.ts";
@@ -55,6 +57,9 @@ export interface ModelMemory {
   readonly cache: CacheBytes;
   readonly activations: number;
 }
+
+/** Prompts at a time where their number is not known. */
+const DEFAULT_ROWS = 8;
 
 /** Loaded when it is asked for: most pages decode plainly. */
 const promptAnchoring = () => import("./anchored-decoding.ts");
@@ -125,16 +130,24 @@ export class Model implements AsyncDisposable {
     return generation!;
   }
 
-  /** Continues several prompts as rows of one batch; `piece.promptIndex` says whose it is. Each is what it would be alone. */
+  /**
+   * Continues several prompts as rows of one batch; `piece.promptIndex` says whose it is. Each is what it would be alone. With `rows`, or
+   * prompts that come one after the other, so many prompts are rows at a time: when one ends the next takes its place.
+   */
   async *generateBatch(
-    prompts: readonly (Prompt | PromptWithAnchors)[],
-    options: ModelGenerateOptions = {},
+    prompts: Iterable<Prompt | PromptWithAnchors> | AsyncIterable<Prompt | PromptWithAnchors>,
+    options: BatchOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
     this.#steps.turns.throwIfWithin();
-    checkOptions("generate", options, GENERATE_OPTIONS);
-    const { cache, ...rest } = options;
+    checkOptions("generate", options, BATCH_OPTIONS);
+    const { cache, rows, ...rest } = options;
+    wholeNumbers("generate", { rows }, 1);
     const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, options.onNote) });
-    yield* this.#decode(decoder, prompts, rest);
+    if (Array.isArray(prompts) && rows === undefined) return yield* this.#decode(decoder, prompts, rest);
+    const { refill, ofPrompt } = await import("../generate/refill.ts");
+    const start = (prompt: Prompt | PromptWithAnchors, index: number) =>
+      ofPrompt(index, rest, (own) => this.#decode(decoder, [prompt], own));
+    yield* refill(prompts, rows ?? DEFAULT_ROWS, start, rest.signal);
   }
 
   /** Decodes prompts with a decoder; `template` is for prompts that are messages. */

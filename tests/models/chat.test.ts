@@ -60,6 +60,23 @@ describe("a conversation", () => {
     expect(chat.messages).toEqual([...messages, { role: "assistant", content: second }]);
   });
 
+  test("answers beside other conversations, anchored and not, what it answers alone", async () => {
+    const said = ["keep even numbers", "and the largest", "return <anchor>sorted words</anchor>", "sort them"];
+    const turns = [few, few, { ...few, anchoring: { strength: 3 } }, few];
+    const alone: string[] = [];
+    for (const [i, words] of said.entries()) {
+      using chat = model.chat();
+      alone.push(await chat.prompt(words, turns[i]!));
+    }
+    const chats = said.map(() => model.chat());
+    const forks = chats.map((chat) => chat.fork());
+    for (const own of [chats, forks]) {
+      expect(await Promise.all(own.map((chat, i) => chat.prompt(said[i]!, turns[i]!)))).toEqual(alone);
+    }
+    for (const chat of [...chats, ...forks]) chat.dispose();
+    expect(model.memory().cache.live).toBe(0);
+  });
+
   test("keeps what a stopped answer wrote, and takes back a turn of which nothing was written", async () => {
     using chat = model.chat();
     let text = "";

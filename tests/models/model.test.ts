@@ -51,6 +51,34 @@ describe("a model", () => {
     expect(model.memory().cache.live).toBe(0);
   });
 
+  test("writes the same with the rows of a batch filled again, from prompts that come one after the other", async () => {
+    const prompts = [...HEADS, ...HEADS];
+    const alone: string[] = [];
+    for (const head of HEADS) alone.push(await textOf(head, { maxTokens: 12 }));
+    async function* coming() {
+      for (const prompt of prompts) {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        yield prompt;
+      }
+    }
+    const few = { ...options, maxTokens: 12 };
+    for (const rows of [
+      await collect(model.generateBatch(coming(), few)),
+      await collect(model.generateBatch(prompts, { ...few, rows: 2 })),
+    ]) {
+      expect(rows.map(({ promptIndex }) => promptIndex)).toEqual([...prompts.keys()]);
+      expect(rows.map(({ text }) => text)).toEqual([...alone, ...alone]);
+    }
+    const anchored = HEADS.map((prompt) => ({ prompt, anchors: [prompt.slice(4, 12)] }));
+    const anchoring = { strength: 1.2 };
+    const held = await collect(model.generateBatch(anchored, { ...few, rows: 2, anchoring }));
+    expect(held).toEqual(await collect(model.generateBatch(anchored, { ...few, anchoring })));
+    await expect(collect(model.generateBatch(prompts, { rows: 0 }))).rejects.toThrow(
+      "generate: rows must be a whole number",
+    );
+    expect(model.memory().cache.live).toBe(0);
+  });
+
   test("the same seed writes the same text, samples differ, and the first of them is the plain run", async () => {
     const drawn = { temperature: 1, seed: 3 };
     const first = await textOf(HEADS[0]!, drawn);
