@@ -1,9 +1,13 @@
 // The source text that runs in the sandbox before a program, and the form in which values are compared.
 //
-// The prelude takes everything it needs into a closure before the program exists, so nothing that the program redefines
-// changes how it is judged. Tests of HumanEval-X however run in the program's own world and call its builtins; so what
-// exists there is fixed: builtins can be read but not replaced, prototypes can be extended but not changed, and nothing can
-// be given a `toJSON` by way of its prototype, with which all values would look the same to JSON.stringify.
+// A program is never taken at its word. The prelude takes everything it needs into a closure before the program exists, so nothing
+// that the program redefines changes how it is judged. A script of tests is the body of a function whose parameters are the builtins as
+// they were, and a console of its own: the only one whose assertions count, and no name by which a program could find it. Methods of
+// builtins are called in the program's own world all the same; so what exists there is fixed, all that can be reached from the global
+// object and by syntax: builtins can be read but not replaced, prototypes can be extended but not changed, and nothing can be given
+// a `toJSON` by way of its prototype, with which all values would look the same to JSON.stringify.
+//
+// There is no SharedArrayBuffer and no Atomics: with the former the interpreter reads and writes beyond its bounds.
 
 import type { Json } from "./task.ts";
 
@@ -12,17 +16,32 @@ export const MAX_VALUE_LENGTH = 1 << 20;
 /** Deepest nesting of a value: beyond lies a structure that contains itself. */
 const MAX_DEPTH = 256;
 
-/** Begins the message of the error with which `canonical` refuses a value. */
-export const UNWRITABLE = "kedge: ";
+/** Begins what `canonical` gives for a value: its text, or why it has none. Only the prelude writes the mark. */
+export const WRITTEN = "=";
+/** Begins what `describe` gives where the interpreter itself threw for want of memory. */
+export const OUT_OF_MEMORY = "!";
 
 /**
- * A function expression: (report, hash) => { parse, canonical, describe, kindOf }.
- * - report(isTrue): told of every `console.assert`
+ * What a script of tests sees as it was before the program, whatever the program declares under these names. The console comes first.
+ */
+const PRISTINE =
+  "console JSON Math Object Array String Number Boolean Symbol BigInt Map Set Date RegExp Promise Error TypeError RangeError isNaN isFinite parseInt parseFloat";
+
+/** The source of a function of the builtins in `pristine`, whose body is a script of tests on lines of their own numbers. */
+export function testFunction(source: string): string {
+  return `(function (${PRISTINE.replaceAll(" ", ", ")}) { return (function () {${source}\n})(); })`;
+}
+
+/**
+ * A function expression: (report, hash) => { parse, canonical, describe, kindOf, runTests }.
+ * - report(isTrue): told of every `console.assert` of the tests
  * - hash(algorithm, text, encoding): a digest, for `require("js-md5")` and `require("crypto").createHash`
  * - parse(text): JSON.parse
- * - canonical(value): the value in the form of {@link canonicalJson}
- * - describe(error): what was thrown, as a line of text; never throws, whatever was thrown
+ * - canonical(value): {@link WRITTEN} and the value in the form of {@link canonicalJson}, or why it has no such form; throws what
+ *   the value's own getters throw
+ * - describe(error): what was thrown, as a line of text, {@link OUT_OF_MEMORY} before it in that case; never throws, whatever was thrown
  * - kindOf(value): as the messages call it
+ * - runTests(tests): calls a {@link testFunction}
  */
 export const GUEST_PRELUDE = String.raw`(function (report, hash) {
   "use strict";
@@ -33,7 +52,9 @@ export const GUEST_PRELUDE = String.raw`(function (report, hash) {
   const { isFinite } = Number;
   const { fromCharCode } = String;
   const [toText, PlainObject, Failure] = [String, Object.prototype, Error];
+  const OwnError = InternalError.prototype; // of the interpreter
   const call = Function.prototype.call;
+  const apply = Reflect.apply;
   const sort = call.bind(Array.prototype.sort);
   const slice = call.bind(String.prototype.slice);
 
@@ -46,16 +67,22 @@ export const GUEST_PRELUDE = String.raw`(function (report, hash) {
       if ((typeof error !== "object" && typeof error !== "function") || error === null) return "threw " + toText(error);
       const { name, message } = error;
       if (typeof name !== "string" || typeof message !== "string") return "threw " + kindOf(error);
-      return slice(message === "" ? name : name + ": " + message, 0, 300);
+      const mark = message === "out of memory" && getPrototypeOf(error) === OwnError ? "${OUT_OF_MEMORY}" : "";
+      return mark + slice(message === "" ? name : name + ": " + message, 0, 300);
     } catch {
       return "threw an object that cannot be read";
     }
   };
 
   let written = 0;
+  const refusal = { reason: "" }; // thrown, and caught by identity: a program cannot throw it
+  const refuse = (reason) => {
+    refusal.reason = reason;
+    throw refusal;
+  };
   const put = (text) => {
     written += text.length;
-    if (written > ${MAX_VALUE_LENGTH}) throw new Failure("${UNWRITABLE}a value of more than ${MAX_VALUE_LENGTH} characters");
+    if (written > ${MAX_VALUE_LENGTH}) refuse("a value of more than ${MAX_VALUE_LENGTH} characters");
     return text;
   };
   const write = (value, depth) => {
@@ -64,7 +91,7 @@ export const GUEST_PRELUDE = String.raw`(function (report, hash) {
     if (typeof value === "string") return put(stringify(value));
     if (typeof value === "bigint") return put(toText(value) + "n");
     if (typeof value !== "object") return put("(" + kindOf(value) + ")");
-    if (depth > ${MAX_DEPTH}) throw new Failure("${UNWRITABLE}a value nested more than ${MAX_DEPTH} deep");
+    if (depth > ${MAX_DEPTH}) refuse("a value nested more than ${MAX_DEPTH} deep");
     let text = "";
     if (isArray(value)) {
       const { length } = value;
@@ -83,7 +110,12 @@ export const GUEST_PRELUDE = String.raw`(function (report, hash) {
   };
   const canonical = (value) => {
     written = 0;
-    return write(value, 0);
+    try {
+      return "${WRITTEN}" + write(value, 0);
+    } catch (error) {
+      if (error !== refusal) throw error;
+      return refusal.reason;
+    }
   };
 
   const fix = (owner, key, value) => defineProperty(owner, key, { value, writable: false, configurable: false });
@@ -100,20 +132,45 @@ export const GUEST_PRELUDE = String.raw`(function (report, hash) {
       configurable: false,
     });
 
-  const classes = [Object, Function, Array, String, Number, Boolean, Symbol, BigInt, RegExp, Date, Map, Set, Promise,
-    Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError];
-  const prototypes = classes.map((one) => one.prototype);
-  const isPrototype = (value) => {
-    for (let i = 0; i < prototypes.length; i++) if (prototypes[i] === value) return true;
-    return false;
+  delete globalThis.SharedArrayBuffer;
+  delete globalThis.Atomics;
+  delete globalThis.InternalError;
+  delete OwnError.constructor;
+
+  // All that a program can reach: from the global object, and what only syntax gives.
+  const builtins = [];
+  const known = new Set([globalThis]);
+  const prototypes = new Set();
+  const reach = (value) => {
+    if ((typeof value !== "object" && typeof value !== "function") || value === null || known.has(value)) return;
+    known.add(value);
+    if (typeof value === "function" && getOwnPropertyDescriptor(value, "prototype") === undefined) return void freeze(value);
+    builtins.push(value);
+    reach(getPrototypeOf(value));
+    for (const key of ownKeys(value)) {
+      const property = getOwnPropertyDescriptor(value, key);
+      if (key === "prototype") prototypes.add(property.value);
+      for (const part of [property.value, property.get, property.set]) reach(part);
+    }
   };
-  const iterators = [[][Symbol.iterator](), ""[Symbol.iterator](), new Map().keys(), new Set().keys()].map(getPrototypeOf);
-  for (const prototype of [...prototypes, ...iterators, getPrototypeOf(iterators[0])]) {
-    for (const key of ownKeys(prototype)) {
-      const property = getOwnPropertyDescriptor(prototype, key);
+  for (const key of ownKeys(globalThis)) reach(getOwnPropertyDescriptor(globalThis, key).value);
+  reach(OwnError);
+  const hidden = [function* () {}, async () => {}, async function* () {}].map(getPrototypeOf);
+  const iterators = [[][Symbol.iterator](), ""[Symbol.iterator](), new Map().keys(), new Set().keys(), "".matchAll(/a/g),
+    hidden[0].prototype, hidden[2].prototype, Uint8Array].map(getPrototypeOf);
+  for (const one of [...hidden, ...iterators]) reach(one);
+  for (const one of iterators.slice(0, -1)) prototypes.add(one).add(getPrototypeOf(one));
+  const has = call.bind(Set.prototype.has);
+  const isPrototype = (value) => has(prototypes, value);
+
+  const nameless = { __proto__: null, [Symbol.toStringTag]: true };
+  for (const builtin of builtins) {
+    for (const key of ownKeys(builtin)) {
+      const property = getOwnPropertyDescriptor(builtin, key);
       if (!property.configurable) continue;
-      if ("value" in property) fixInherited(prototype, key, property.value, property.enumerable);
-      else defineProperty(prototype, key, { configurable: false });
+      if (!("value" in property)) defineProperty(builtin, key, { configurable: false });
+      else if (isPrototype(builtin) && nameless[key] !== true) fixInherited(builtin, key, property.value, property.enumerable);
+      else fix(builtin, key, property.value);
     }
   }
   for (const one of [Object, Array, String, Number, Boolean, Symbol])
@@ -122,9 +179,17 @@ export const GUEST_PRELUDE = String.raw`(function (report, hash) {
   fixInherited(Function.prototype, "toJSON", undefined, false);
 
   const nothing = () => {};
-  const console = { assert: (condition) => report(condition ? true : false) };
-  for (const name of ["log", "info", "warn", "error", "debug", "trace", "dir", "table", "time", "timeEnd", "group", "groupEnd"])
-    console[name] = nothing;
+  const consoleOf = (assert) => {
+    const console = { assert };
+    for (const name of ["log", "info", "warn", "error", "debug", "trace", "dir", "table", "time", "timeEnd", "group", "groupEnd"])
+      console[name] = nothing;
+    return freeze(console);
+  };
+  const console = consoleOf((condition) => {}); // the program's own, which nobody listens to
+  const pristine = [
+    consoleOf((condition) => report(condition ? true : false)),
+    ...${JSON.stringify(PRISTINE.split(" ").slice(1))}.map((name) => globalThis[name]),
+  ];
 
   const md5 = (text) => hash("md5", toText(text), "hex");
   md5.md5 = md5.hex = md5;
@@ -150,19 +215,15 @@ export const GUEST_PRELUDE = String.raw`(function (report, hash) {
     return found;
   };
 
-  for (const one of [Object, Array, String, Number, Boolean, Function, Symbol, Promise])
-    for (const key of ownKeys(one)) {
-      const property = getOwnPropertyDescriptor(one, key);
-      if (property.configurable && "value" in property) fix(one, key, property.value);
-    }
-  for (const space of [JSON, Math, Reflect, console, md5, crypto]) freeze(space);
+  for (const space of [JSON, Math, Reflect, md5, crypto]) freeze(space);
   for (const [name, value] of [["console", console], ["JSON", JSON], ["Math", Math], ["Reflect", Reflect], ["Object", Object],
     ["Array", Array], ["String", String], ["Number", Number], ["Boolean", Boolean], ["Function", Function]])
     fix(globalThis, name, value);
   globalThis.require = require;
   globalThis.global = globalThis;
 
-  return freeze({ parse: (text) => parse(text), canonical, describe, kindOf });
+  const runTests = (tests) => void apply(tests, undefined, pristine);
+  return freeze({ parse: (text) => parse(text), canonical, describe, kindOf, runTests });
 })`;
 
 /**

@@ -1,8 +1,10 @@
 // Runs one program after the other in QuickJS, an interpreter compiled to WebAssembly. Runs on a worker thread only: an
 // interpreter that is busy in one builtin cannot be interrupted, and its thread must then be ended (see sandbox.ts).
 //
-// Every program gets a runtime of its own. Programs share an instance of the WebAssembly module only as long as each leaves
-// it as it found it: after a timeout, a lack of memory or a fault of the interpreter the next program gets a new one.
+// Every program gets an instance of the WebAssembly module of its own, some milliseconds each: a fault of the interpreter that a program
+// finds and uses can change nothing for the next.
+//
+// The outcome is made here, of what the host counts and compares. What a program throws, returns or prints is text in a message.
 
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -17,14 +19,14 @@ import {
   type QuickJSRuntime,
   type QuickJSWASMModule,
 } from "quickjs-emscripten-core";
-import { canonicalJson, GUEST_PRELUDE, UNWRITABLE } from "./guest.ts";
+import { canonicalJson, GUEST_PRELUDE, OUT_OF_MEMORY, testFunction, WRITTEN } from "./guest.ts";
 import { failure, type Limits, type Outcome } from "./outcome.ts";
 import type { Case, Check, Program } from "./task.ts";
 
 /** Stack of the interpreter: some 12 000 plain calls, about as many as Node has by default. */
 const STACK_BYTES = 2 << 20;
-/** Programs after which an instance is given up in any case, because its memory only grows. */
-const PROGRAMS_PER_INSTANCE = 64;
+/** How long a set's own solution may run whose assertions are counted: within the time that a worker has to answer. */
+const REFERENCE_MS = 500;
 /** Jobs (continuations of promises) between two looks at the clock. */
 const JOBS_AT_ONCE = 1000;
 
@@ -44,56 +46,60 @@ class Ended extends Error {
 /** Runs a program within limits; never throws. */
 export type Runner = (program: Program, limits: Limits) => Promise<Outcome>;
 
-/** Reads the interpreter, and gives the function that runs programs in it, one at a time. */
+/** An outcome, and how many assertions of a script of tests ran up to it. */
+interface Judgement {
+  readonly outcome: Outcome;
+  readonly assertions: number;
+}
+
+/** Compiles the interpreter, and gives the function that runs programs in it, one at a time. */
 export async function createRunner(): Promise<Runner> {
   const path = createRequire(import.meta.url).resolve("@jitl/quickjs-wasmfile-release-sync/wasm");
-  const wasmBinary = new Uint8Array(await readFile(path)).buffer;
+  const { WebAssembly } = globalThis as unknown as { WebAssembly: { compile(bytes: Uint8Array): Promise<object> } };
+  const wasmModule = (await WebAssembly.compile(new Uint8Array(await readFile(path)))) as never;
   const silent: object = { print: () => {}, printErr: () => {} }; // it reports its own faults, which are expected here
-  const custom = newVariant(variant, { wasmBinary, emscriptenModule: silent });
+  const custom = newVariant(variant, { wasmModule, emscriptenModule: silent });
+  const judge = async (program: Program, limits: Limits): Promise<Judgement> =>
+    runOnce(await newQuickJSWASMModuleFromVariant(custom), program, limits);
 
-  let instance: QuickJSWASMModule | undefined;
-  let programs = 0;
+  /** Of the last task: samples of one task come one after the other. */
+  let counted = { key: "", assertions: 0 };
+  /** How many assertions of its tests the set's own solution comes to; a program that passes has come to as many. */
+  async function wantedAssertions({ reference, check }: Program, limits: Limits): Promise<number> {
+    if (reference === undefined || check.kind !== "script") return 0;
+    const key = `${reference}\0${check.source}`;
+    if (counted.key !== key) {
+      const { assertions } = await judge({ source: reference, check }, { ...limits, timeMs: REFERENCE_MS });
+      counted = { key, assertions };
+    }
+    return counted.assertions;
+  }
+
   return async (program, limits) => {
-    instance ??= await newQuickJSWASMModuleFromVariant(custom);
-    programs++;
-    const { outcome, isClean } = runOnce(instance, program, limits);
-    if (!isClean || programs >= PROGRAMS_PER_INSTANCE) [instance, programs] = [undefined, 0];
-    return outcome;
+    const { outcome, assertions } = await judge(program, limits);
+    if (!outcome.passed) return outcome;
+    const wanted = await wantedAssertions(program, limits);
+    return assertions >= wanted
+      ? outcome
+      : failure("assertion", `${assertions} of ${wanted} assertions of the tests were reached`);
   };
 }
 
-/** Runs a program in a new runtime; isClean if the instance can be used again. */
-function runOnce(
-  instance: QuickJSWASMModule,
-  program: Program,
-  limits: Limits,
-): { outcome: Outcome; isClean: boolean } {
-  let outcome: Outcome;
-  let isClean = true;
-  const scope = new Scope();
+/** Runs a program in an instance that nothing has run in. */
+function runOnce(instance: QuickJSWASMModule, program: Program, limits: Limits): Judgement {
+  let run: Run | undefined;
   try {
+    const scope = new Scope();
     const runtime = scope.manage(instance.newRuntime());
     runtime.setMemoryLimit(limits.memoryBytes);
     runtime.setMaxStackSize(STACK_BYTES);
     const context = scope.manage(runtime.newContext());
-    outcome = new Run(scope, instance, runtime, context, limits).judge(program);
-    isClean = outcome.passed || (outcome.kind !== "timeout" && outcome.kind !== "memory");
+    run = new Run(scope, instance, runtime, context, limits);
+    return { outcome: run.judge(program), assertions: run.assertions };
   } catch (error) {
-    if (error instanceof Ended) {
-      outcome = error.outcome;
-      isClean = !outcome.passed && outcome.kind !== "timeout" && outcome.kind !== "memory";
-    } else {
-      outcome = faultOutcome(error);
-      isClean = false;
-    }
+    const outcome = error instanceof Ended ? error.outcome : faultOutcome(error);
+    return { outcome, assertions: run?.assertions ?? 0 };
   }
-  if (!isClean) return { outcome, isClean };
-  try {
-    scope.dispose();
-  } catch {
-    isClean = false; // something that the program left behind keeps the runtime from closing
-  }
-  return { outcome, isClean };
 }
 
 /** The interpreter itself gave up: V8's stack was too small for it, or its own memory could not grow. */
@@ -110,7 +116,7 @@ class Run {
   readonly #runtime: QuickJSRuntime;
   readonly #context: QuickJSContext;
   readonly #limits: Limits;
-  readonly #guest: Readonly<Record<"parse" | "canonical" | "describe" | "kindOf", QuickJSHandle>>;
+  readonly #guest: Readonly<Record<"parse" | "canonical" | "describe" | "kindOf" | "runTests", QuickJSHandle>>;
   readonly #deadline: number;
   #isLate = false;
   #assertions = 0;
@@ -155,20 +161,26 @@ class Run {
       canonical: part("canonical"),
       describe: part("describe"),
       kindOf: part("kindOf"),
+      runTests: part("runTests"),
     };
     this.#deadline = performance.now() + limits.timeMs;
     runtime.setInterruptHandler(() => this.#isOver());
   }
 
+  /** of the tests, so far */
+  get assertions(): number {
+    return this.#assertions;
+  }
+
   judge({ source, check }: Program): Outcome {
+    this.#parse(source, "program.js");
     this.#evaluate(source, "program.js");
     this.#finishJobs();
-    this.#assertions = 0; // the tests' own count, whatever the program asserted
-    this.#failedAssertions = [];
     switch (check.kind) {
       case "cases":
         return this.#judgeCases(check);
       case "script":
+        this.#parse(`${source}\n${check.source}`, "program.js"); // they are one script to HumanEval-X: a name declared twice
         return this.#judgeScript(check.source);
     }
     return check satisfies never;
@@ -176,7 +188,10 @@ class Run {
 
   #judgeScript(source: string): Outcome {
     try {
-      this.#evaluate(source, "tests.js");
+      const wrapped = testFunction(source);
+      this.#parse(wrapped, "tests.js");
+      const tests = this.#evaluate(wrapped, "tests.js");
+      this.#scope.manage(this.#call(this.#guest.runTests, tests));
       this.#finishJobs();
     } catch (error) {
       const isError = error instanceof Ended && !error.outcome.passed && error.outcome.kind === "exception";
@@ -220,19 +235,22 @@ class Run {
       if (state.type === "pending") return "a promise that nothing resolves";
       if (state.type === "rejected") throw this.#thrown(scope.manage(state.error));
       const value = state.notAPromise === true ? returned : scope.manage(state.value);
-      const written = this.#context.callFunction(this.#guest.canonical, this.#context.undefined, value);
-      if (written.error === undefined) return this.#context.getString(scope.manage(written.value));
-      const thrown = this.#thrown(scope.manage(written.error));
-      const { outcome } = thrown;
-      const at = outcome.passed ? -1 : outcome.message.indexOf(UNWRITABLE);
-      if (outcome.passed || at < 0 || outcome.kind !== "exception") throw thrown;
-      return outcome.message.slice(at + UNWRITABLE.length);
+      const written = this.#context.getString(scope.manage(this.#call(this.#guest.canonical, value)));
+      return written.startsWith(WRITTEN) ? written.slice(WRITTEN.length) : written;
     });
+  }
+
+  /** Ends the run for a source that does not parse; what a program throws is never taken for that. */
+  #parse(source: string, name: string): void {
+    const result = this.#context.evalCode(source, name, { type: "global", compileOnly: true });
+    if (result.error !== undefined) throw this.#thrown(this.#scope.manage(result.error), true);
+    this.#scope.manage(result.value);
+    this.#throwIfLate();
   }
 
   #evaluate(source: string, name: string): QuickJSHandle {
     const result = this.#context.evalCode(source, name, { type: "global" });
-    if (result.error !== undefined) throw this.#thrown(this.#scope.manage(result.error), true);
+    if (result.error !== undefined) throw this.#thrown(this.#scope.manage(result.error));
     const value = this.#scope.manage(result.value);
     this.#throwIfLate();
     return value;
@@ -279,7 +297,7 @@ class Run {
   }
 
   /** The outcome of something that the program threw. */
-  #thrown(error: QuickJSHandle, isScript = false): Ended {
+  #thrown(error: QuickJSHandle, isUnparsed = false): Ended {
     if (this.#isOver()) return this.#lateness();
     const described = this.#context.callFunction(this.#guest.describe, this.#context.undefined, error);
     if (this.#isOver()) return this.#lateness();
@@ -288,10 +306,9 @@ class Run {
       return new Ended(failure("memory", "out of memory"));
     }
     const message = described.value.consume((handle) => this.#context.getString(handle));
-    if (message === "InternalError: out of memory" || (message === "threw null" && this.#isLarge()))
+    if (message.startsWith(OUT_OF_MEMORY) || (message === "threw null" && this.#isLarge()))
       return new Ended(failure("memory", "out of memory"));
-    const isSyntax = isScript && message.startsWith("SyntaxError");
-    return new Ended(failure(isSyntax ? "syntax" : "exception", message));
+    return new Ended(failure(isUnparsed ? "syntax" : "exception", message));
   }
 }
 

@@ -54,7 +54,7 @@ describe("a program with a script of tests", () => {
 
   it.each<[string, string, string, object]>([
     ["does not parse", "const f = (", "", failed("syntax", /^SyntaxError/)],
-    ["declares a name twice", "let f = 1", "let f = 2; console.assert(true)", failed("syntax", /redeclaration/)],
+    ["declares a name twice", "let f = 1", "let f = 2; console.assert(true)", failed("syntax", /redefinition/)],
     ["throws", "null.x", "", failed("exception", /^TypeError/)],
     ["throws in its tests", "", "console.assert(true); f()", failed("exception", /^ReferenceError: .*f/)],
     ["throws after a false assertion", "", "console.assert(0); f()", failed("assertion", /^1 of 1/)],

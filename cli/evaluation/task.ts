@@ -30,6 +30,8 @@ export type Check =
 export interface Program {
   readonly source: string;
   readonly check: Check;
+  /** a program that passes: as many assertions of a script as it reaches must be reached */
+  readonly reference?: string | undefined;
 }
 
 /**
@@ -78,5 +80,6 @@ export function cutCompletion(task: Task, text: string): string {
 
 /** The program that a completion of a task makes. */
 export function programOf(task: Task, completion: string): Program {
-  return { source: task.prompt + completion, check: task.check };
+  const reference = task.check.kind === "script" ? task.prompt + task.canonicalSolution : undefined;
+  return { source: task.prompt + completion, check: task.check, ...(reference === undefined ? {} : { reference }) };
 }
