@@ -7,7 +7,9 @@ import { addCacheType, addDevice, addJson, number, UsageError, whole, type Devic
 import type { Decoding } from "./evaluation/completer.ts";
 import { measure, type Measurement } from "./evaluation/measure.ts";
 import { checkReferences, describeReferences } from "./evaluation/references.ts";
+import { passedSamples } from "./evaluation/run.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
+import { chance, mcNemar, type PairedTest } from "./evaluation/scoring.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
 import { lockFile } from "./file-lock.ts";
@@ -123,7 +125,16 @@ function scoreAll({ terminal, source, path, tasks, sandbox, decodings, given }: 
     }
     if (given.json) {
       const { device, cacheType } = model;
-      terminal.printJson({ model: name, device: device.name, cacheType, tasks: path, rows: rows.map(asJson) });
+      terminal.printJson({
+        model: name,
+        device: device.name,
+        cacheType,
+        tasks: path,
+        rows: rows.map((row, i) => ({
+          ...asJson(row),
+          ...(isPaired(rows) && i > 0 ? { againstFirst: againstFirst(rows, i) } : {}),
+        })),
+      });
     } else {
       print(terminal, rows);
     }
@@ -199,20 +210,23 @@ function print(terminal: Terminal, rows: readonly Measurement[]): void {
     "tokens/s",
     "cache mean",
     "peak",
+    ...(isPaired(rows) ? ["McNemar"] : []),
   ];
-  const lines = rows.map(({ decoding, evaluation, tokens, seconds, cache }) => [
+  const lines = rows.map(({ decoding, evaluation, tokens, seconds, cache }, i) => [
     labelOf(decoding),
     ...Object.values(evaluation.passAt).map((rate) => rate.toFixed(3)),
     `${evaluation.interval.low.toFixed(3)}..${evaluation.interval.high.toFixed(3)}`,
     seconds > 0 ? (tokens / seconds).toFixed(0) : "-",
     `${format.bytes(cache.mean)} (${share(cache.mean, cache.denseMean)})`,
     `${format.bytes(cache.peak)} (${share(cache.peak, cache.densePeak)})`,
+    ...(isPaired(rows) && i > 0 ? [`p ${chance(againstFirst(rows, i).pValue)}`] : []),
   ]);
   terminal.print(...format.table([columns, ...lines], columns.map((_, i) => i).slice(1)));
   const [{ evaluation }] = rows as [Measurement];
   const failures = Object.entries(evaluation.failures).filter(([, count]) => count > 0);
+  const paired = isPaired(rows) ? "; p is of McNemar's exact test against the first row" : "";
   terminal.note(
-    `${format.plural(evaluation.tasks, "task")}; shares are of a cache that drops nothing${
+    `${format.plural(evaluation.tasks, "task")}; shares are of a cache that drops nothing${paired}${
       rows.length === 1 && failures.length > 0
         ? `; failed: ${failures.map(([kind, count]) => `${count} ${kind}`).join(", ")}`
         : ""
@@ -220,11 +234,23 @@ function print(terminal: Terminal, rows: readonly Measurement[]): void {
   );
 }
 
+/** Several ways of decoding the same tasks, one sample each: they are compared task by task. */
+function isPaired(rows: readonly Measurement[]): boolean {
+  return rows.length > 1 && rows.every(({ evaluation }) => evaluation.samples === 1);
+}
+
+function againstFirst(rows: readonly Measurement[], row: number): PairedTest {
+  const [first, own] = [rows[0]!, rows[row]!].map(({ evaluation }) =>
+    evaluation.results.map((one) => passedSamples(one) > 0),
+  );
+  return mcNemar(first!, own!);
+}
+
 function share(part: number, dense: number): string {
   return dense > 0 ? `${((100 * part) / dense).toFixed(0)} %` : "-";
 }
 
-function asJson({ decoding, evaluation, ...rest }: Measurement): unknown {
+function asJson({ decoding, evaluation, ...rest }: Measurement): object {
   const { results: _results, ...scores } = evaluation;
   return { decoding: { ...decoding, cache: decoding.cache?.name ?? "model" }, ...scores, ...rest };
 }

@@ -4,13 +4,14 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
-import { FormatError, tuneStrength, type Model, type TuneResult, type TuneState } from "kedge";
+import { FormatError, tuneStrength, type Interval, type Model, type TuneResult, type TuneState } from "kedge";
 import { replaceableFile, writeProblem, writeWholeFile } from "kedge/loaders";
 import { notesOf } from "./anchoring.ts";
 import { addDevice, addJson, number, type DeviceArguments } from "./arguments.ts";
 import { decodingSettings, PLAIN, type Decoding } from "./evaluation/completer.ts";
 import { measure } from "./evaluation/measure.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
+import { chance, mcNemar, type PairedTest } from "./evaluation/scoring.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
 import { lockFile } from "./file-lock.ts";
@@ -33,7 +34,16 @@ interface TuneArguments extends DeviceArguments, TaskDecodingArguments {
 interface TuneFile {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly state: TuneState;
-  readonly result?: Omit<TuneResult, "state">;
+  /** which tasks passed; absent in files of earlier versions */
+  readonly passes?: Passes;
+  readonly result?: Omit<TuneResult, "state"> & { readonly paired: PairedTest | null };
+}
+
+/** The numbers of the tasks that passed, by strength and the first of the tasks that were scored together. */
+type Passes = Readonly<Record<string, readonly number[]>>;
+
+function keyOf(strength: number, [first]: readonly number[]): string {
+  return `${strength}@${first}`;
 }
 
 const real = (name: string) => number(name, "a number", () => true);
@@ -85,12 +95,19 @@ export const tune: Verb = {
       const kept = readKept(given.out, settings);
       if (kept)
         terminal.note(
-          `going on with ${given.out}: ${format.plural(kept.scores.length + kept.held.length, "score")} so far`,
+          `going on with ${given.out}: ${format.plural(kept.state.scores.length + kept.state.held.length, "score")} so far`,
         );
-      const result = await search({ model, name, tasks, sandbox, decoding, given, settings, kept, terminal });
-      const { state: _state, ...rest } = result;
+      const passes: Record<string, readonly number[]> = { ...kept?.passes };
+      const result = await search({
+        ...{ model, name, tasks, sandbox, decoding, given, settings, terminal, passes },
+        kept: kept?.state,
+      });
+      const { state, ...found } = result;
+      const paired = pairedTest(result, passes);
+      const rest = { ...found, paired: paired ?? null };
+      keep(given.out, { settings, state, passes, result: rest });
       if (given.json) terminal.printJson(rest);
-      else print(terminal, result, given.out);
+      else print(terminal, result, paired, given.out);
       return 0;
     });
     return searched.finally(() => {
@@ -109,6 +126,8 @@ interface Search {
   readonly given: TuneArguments;
   readonly settings: TuneFile["settings"];
   readonly kept: TuneState | undefined;
+  /** of this search; grows */
+  readonly passes: Record<string, readonly number[]>;
   readonly terminal: Terminal;
 }
 
@@ -121,6 +140,7 @@ function search({
   given,
   settings,
   kept,
+  passes,
   terminal,
 }: Search): Promise<TuneResult> {
   const { share, low, high, step, seed, out, batch } = given;
@@ -135,7 +155,7 @@ function search({
       seed,
       state: kept,
       signal: terminal.signal,
-      onScore: (state) => keep(out, { settings, state }),
+      onScore: (state) => keep(out, { settings, state, passes }),
       score: async (strength, indices, signal) => {
         const { evaluation } = await measure({
           model,
@@ -149,11 +169,11 @@ function search({
           onProgress: ({ done, total, passed }) =>
             bar.update(done, total, `strength ${strength}: ${passed} of ${done} passed`),
         });
-        return evaluation.results.filter(({ samples }) => samples[0]!.outcome.passed).length;
+        const passed = indices.filter((_, i) => evaluation.results[i]!.samples[0]!.outcome.passed);
+        passes[keyOf(strength, indices)] = passed;
+        return passed.length;
       },
     });
-    const { state, ...rest } = result;
-    keep(out, { settings, state, result: rest });
     return result;
   });
   return searching.catch((error: unknown) => {
@@ -176,7 +196,7 @@ function refuseUnwritable(path: string): void {
 }
 
 /** The search in a file, if there is one; another search's file is refused. */
-function readKept(path: string, settings: TuneFile["settings"]): TuneState | undefined {
+function readKept(path: string, settings: TuneFile["settings"]): TuneFile | undefined {
   if (!existsSync(path)) return undefined;
   const advice = "choose another --out file, or remove it";
   let file: unknown;
@@ -192,19 +212,30 @@ function readKept(path: string, settings: TuneFile["settings"]): TuneState | und
     const both = Array.isArray(wanted) ? `other ${key}` : `${key} ${other}, not ${own}`;
     throw new FormatError(path, `holds a search with ${both}: ${advice}`);
   }
-  return file.state;
+  return file;
 }
 
 function isTuneFile(file: unknown): file is TuneFile {
   if (typeof file !== "object" || file === null || !("settings" in file) || !("state" in file)) return false;
-  const { settings, state } = file as { readonly settings: unknown; readonly state: Partial<TuneState> | null };
+  const { settings, state, passes } = file as {
+    readonly settings: unknown;
+    readonly state: Partial<TuneState> | null;
+    readonly passes?: unknown;
+  };
   return (
+    isPasses(passes) &&
     typeof settings === "object" &&
     settings !== null &&
     isScores(state?.scores) &&
     isScores(state?.held) &&
     typeof state?.settings === "object"
   );
+}
+
+function isPasses(passes: unknown): boolean {
+  if (passes === undefined) return true;
+  if (typeof passes !== "object" || passes === null) return false;
+  return Object.values(passes).every((tasks) => Array.isArray(tasks) && tasks.every(Number.isSafeInteger));
 }
 
 function isScores(scores: unknown): boolean {
@@ -220,8 +251,16 @@ function keep(path: string, file: TuneFile): void {
   writeWholeFile(path, `${JSON.stringify(file, null, 2)}\n`, { isRegularOnly: true });
 }
 
-function print(terminal: Terminal, result: TuneResult, path: string): void {
-  const { curve, strength, tuned, held, heldPlain, gain, gainError } = result;
+/** The tuned strength against the plain model, task by task; undefined where they are the same, or a score is of an earlier version's file. */
+function pairedTest({ strength, heldTasks }: TuneResult, passes: Passes): PairedTest | undefined {
+  const [plain, tuned] = [1, strength].map((one) => passes[keyOf(one, heldTasks)]);
+  if (strength === 1 || !plain || !tuned) return undefined;
+  const [first, second] = [plain, tuned].map((passed) => heldTasks.map((task) => passed.includes(task)));
+  return mcNemar(first!, second!);
+}
+
+function print(terminal: Terminal, result: TuneResult, paired: PairedTest | undefined, path: string): void {
+  const { curve, strength, tuned, held, heldPlain, gain, gainInterval } = result;
   const best = Math.max(...curve.map(({ rate }) => rate), 1e-9);
   const rows = curve.map((point) => [
     point.strength.toFixed(3),
@@ -232,13 +271,22 @@ function print(terminal: Terminal, result: TuneResult, path: string): void {
   terminal.print(...format.table([["strength", "passed", "", ""], ...rows], [0, 1]));
   terminal.print(
     "",
-    `best strength: ${strength}`,
-    `on the tasks not used for tuning: ${rateText(held)}; the plain model: ${rateText(heldPlain)}`,
-    `gain: ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} ± ${gainError.toFixed(3)} (standard error)`,
+    strength === 1 ? "best strength: 1, the plain model" : `best strength: ${strength}`,
+    `on the tasks not used for tuning: ${rateText(held)}${strength === 1 ? "" : `; the plain model: ${rateText(heldPlain)}`}`,
   );
+  if (strength !== 1)
+    terminal.print(`gain: ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} (95 %: ${intervalText(gainInterval)})`);
+  if (paired) {
+    const { onlyFirst, onlySecond, pValue } = paired;
+    terminal.print(`${onlySecond} gained, ${onlyFirst} lost (McNemar, exact: p ${chance(pValue)})`);
+  }
   terminal.note(`kept in ${path}`);
 }
 
-function rateText({ passed, tasks }: { readonly passed: number; readonly tasks: number }): string {
-  return `${passed} of ${tasks} (${(passed / tasks).toFixed(3)})`;
+function rateText({ passed, tasks, rate, interval }: TuneResult["held"]): string {
+  return `${passed} of ${tasks} (${rate.toFixed(3)}; 95 %: ${intervalText(interval)})`;
+}
+
+function intervalText({ low, high }: Interval): string {
+  return `${low.toFixed(3)}..${high.toFixed(3)}`;
 }

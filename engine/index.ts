@@ -45,6 +45,7 @@ export type { FinishReason, StopState } from "./generate/stop.ts";
 export type { Score } from "./generate/score.ts";
 export type { AnchoredMessage } from "./prompt-anchoring/chat-anchors.ts";
 export type { Schedule } from "./prompt-anchoring/contrast.ts";
+export { wilsonInterval, type Interval } from "./prompt-anchoring/interval.ts";
 export type { ExactComparison } from "./prompt-anchoring/exact.ts";
 export type { StandIn } from "./prompt-anchoring/mask.ts";
 export { DEFAULT_STRENGTH, type AnchoringOptions, type ContrastOptions } from "./prompt-anchoring/options.ts";

@@ -38,7 +38,9 @@ const result = await tuneStrength({ tasks: tasks.length, share: 0.5, low: 0, hig
 for (const { strength, passed } of result.curve) {
   console.log(`strength ${strength.toFixed(2)}: ${passed} of ${result.tuned.tasks} ${"█".repeat(passed)}`);
 }
-const { strength, held, heldPlain, gain, gainError } = result;
+const { strength, held, heldPlain, gain, gainInterval } = result;
 console.log(`\nbest: ${strength}; on the other tasks it passes ${held.passed} of ${held.tasks},`);
-console.log(`the plain model ${heldPlain.passed}: a gain of ${gain.toFixed(2)} ± ${gainError.toFixed(2)}`);
+console.log(
+  `the plain model ${heldPlain.passed}: a gain of ${gain.toFixed(2)} (95 %: ${gainInterval.low.toFixed(2)} to ${gainInterval.high.toFixed(2)})`,
+);
 await model.dispose();

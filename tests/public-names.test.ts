@@ -66,6 +66,7 @@ it("kedge exports these names", () => {
     type Generation
     type Hook
     type HookedTensor
+    type Interval
     type KernelCall
     type KeyView
     type LineAnchorChooser
@@ -102,6 +103,7 @@ it("kedge exports these names", () => {
     type TuneResult
     type TuneState
     type TurnOptions
+    wilsonInterval
     "
   `);
 });

@@ -4,10 +4,11 @@
 // judging what is decoded, so that resuming it decodes again only the tasks that were being decoded.
 
 import { createHash } from "node:crypto";
+import { wilsonInterval, type Interval } from "kedge";
 import type { FailureKind } from "./outcome.ts";
 import { openResults, type ResultsFile, type Sample, type Settings, type TaskResult } from "./results.ts";
 import type { Sandbox } from "./sandbox.ts";
-import { bootstrapInterval, meanPassAtK, passAtK, type Interval } from "./scoring.ts";
+import { meanPassAtK } from "./scoring.ts";
 import { cutCompletion, programOf, type Task } from "./task.ts";
 
 /** How far a run is. */
@@ -63,7 +64,7 @@ export interface Evaluation {
   readonly samples: number;
   /** pass@k for k = 1 and for the powers of ten and the sample count that lie above, as far as there are samples */
   readonly passAt: Readonly<Record<string, number>>;
-  /** 95 % of pass@1, by the bootstrap over tasks */
+  /** 95 % of pass@1, Wilson's: a task counts once, however many samples it has */
   readonly interval: Interval;
   /** completions that failed, by kind */
   readonly failures: Readonly<Record<FailureKind, number>>;
@@ -141,6 +142,7 @@ export async function evaluate(options: EvaluationOptions): Promise<Evaluation> 
 /** The score of results: one or more tasks, with `samples` completions each. */
 export function score(results: readonly TaskResult[], samples: number): Evaluation {
   const tallies = results.map((result) => ({ samples: result.samples.length, passed: passedSamples(result) }));
+  const passAt1 = meanPassAtK(tallies, 1);
   const failures = { assertion: 0, exception: 0, syntax: 0, timeout: 0, memory: 0 };
   for (const { outcome } of results.flatMap((result) => result.samples)) if (!outcome.passed) failures[outcome.kind]++;
   const ks = [...new Set([1, 10, 100, 1000, samples])].filter((k) => k <= samples);
@@ -148,7 +150,7 @@ export function score(results: readonly TaskResult[], samples: number): Evaluati
     tasks: results.length,
     samples,
     passAt: Object.fromEntries(ks.map((k) => [k, meanPassAtK(tallies, k)])),
-    interval: bootstrapInterval(tallies.map((tally) => passAtK(tally.samples, tally.passed, 1))),
+    interval: wilsonInterval(Math.min(tallies.length, passAt1 * tallies.length), tallies.length),
     failures,
     results,
   };

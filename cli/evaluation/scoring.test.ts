@@ -1,6 +1,6 @@
 import { assert as check, integer, nat, property } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bootstrapInterval, mcNemar, meanPassAtK, passAtK } from "./scoring.ts";
+import { mcNemar, meanPassAtK, passAtK } from "./scoring.ts";
 
 /** C(n, k), exactly. */
 function choose(n: number, k: number): number {
@@ -51,36 +51,6 @@ describe("pass@k", () => {
     [2.5, 1, 1, "of 2.5 samples"],
   ])("of %d samples with %d passed, k = %d, is refused", (n, c, k, message) => {
     expect(() => passAtK(n, c, k)).toThrow(message);
-  });
-});
-
-describe("the bootstrap", () => {
-  const half = Array.from({ length: 100 }, (_, i) => i % 2);
-
-  it("agrees with the normal approximation where that holds", () => {
-    const { low, high } = bootstrapInterval(half); // 0.5 -+ 1.96 * sqrt(0.25 / 100)
-    expect(Math.abs(low - 0.402)).toBeLessThan(0.015);
-    expect(Math.abs(high - 0.598)).toBeLessThan(0.015);
-    const narrow = bootstrapInterval(half, { confidence: 0.5 }); // -+ 0.674 * 0.05
-    expect(Math.abs(narrow.low - 0.466)).toBeLessThan(0.015);
-    expect(Math.abs(narrow.high - 0.534)).toBeLessThan(0.015);
-  });
-
-  it("has no width where all values are alike", () => {
-    expect(bootstrapInterval([1, 1, 1])).toEqual({ low: 1, high: 1 });
-  });
-
-  it("is decided by its seed", () => {
-    const values = [0.1, 0.7, 0.25, 1, 0];
-    const draw = (seed: number): unknown => bootstrapInterval(values, { seed, resamples: 50 });
-    expect(draw(3)).toEqual(draw(3));
-    expect(draw(3)).not.toEqual(draw(4));
-  });
-
-  it("refuses what has no answer", () => {
-    expect(() => bootstrapInterval([])).toThrow("0 values");
-    expect(() => bootstrapInterval([1], { confidence: 1 })).toThrow("confidence is 1");
-    expect(() => bootstrapInterval([1], { resamples: 0 })).toThrow("resamples is 0");
   });
 });
 

@@ -1,6 +1,4 @@
-// Statistics of a set of outcomes: unbiased pass@k, its confidence interval, and whether two systems differ.
-//
-// All random numbers come from a seed, so that a score can be made again from its results file.
+// Statistics of a set of outcomes: unbiased pass@k, and whether two systems differ. Intervals are `wilsonInterval` of kedge.
 
 /** The outcome of one task's samples. */
 export interface TaskTally {
@@ -31,51 +29,6 @@ export function passAtK(n: number, c: number, k: number): number {
 export function meanPassAtK(tasks: readonly TaskTally[], k: number): number {
   if (tasks.length === 0) throw new RangeError("pass@k of 0 tasks: wanted 1 or more");
   return tasks.reduce((sum, { samples, passed }) => sum + passAtK(samples, passed, k), 0) / tasks.length;
-}
-
-/** An interval: low <= high. */
-export interface Interval {
-  readonly low: number;
-  readonly high: number;
-}
-
-/** How {@link bootstrapInterval} draws. */
-export interface BootstrapOptions {
-  /** above 0 and below 1; 0.95 by default */
-  readonly confidence?: number | undefined;
-  /** how many times the set is drawn anew; 10000 by default */
-  readonly resamples?: number | undefined;
-  /** a whole number; 0 by default */
-  readonly seed?: number | undefined;
-}
-
-/**
- * A confidence interval of the mean by the percentile bootstrap: the set is drawn anew with replacement many times, and the
- * interval holds the middle of the means. Resampling tasks says how far the score would move on other tasks of the kind.
- */
-export function bootstrapInterval(values: readonly number[], options: BootstrapOptions = {}): Interval {
-  const { confidence = 0.95, resamples = 10_000, seed = 0 } = options;
-  if (values.length === 0) throw new RangeError("an interval of 0 values: wanted 1 or more");
-  if (!(confidence > 0 && confidence < 1)) throw new RangeError(`confidence is ${confidence}, wanted between 0 and 1`);
-  if (!Number.isInteger(resamples) || resamples < 1)
-    throw new RangeError(`resamples is ${resamples}, wanted 1 or more`);
-  const random = createRandom(seed);
-  const means = new Float64Array(resamples);
-  for (let round = 0; round < resamples; round++) {
-    let sum = 0;
-    for (let i = 0; i < values.length; i++) sum += values[Math.floor(random() * values.length)] ?? 0;
-    means[round] = sum / values.length;
-  }
-  means.sort();
-  const tail = (1 - confidence) / 2;
-  return { low: quantile(means, tail), high: quantile(means, 1 - tail) };
-}
-
-/** Between order statistics, linearly. */
-function quantile(sorted: Float64Array, share: number): number {
-  const at = share * (sorted.length - 1);
-  const [below, above] = [sorted[Math.floor(at)] ?? 0, sorted[Math.ceil(at)] ?? 0];
-  return below + (above - below) * (at - Math.floor(at));
 }
 
 /** The result of McNemar's test of two systems on the same tasks. */
@@ -112,14 +65,7 @@ export function mcNemar(first: readonly boolean[], second: readonly boolean[]): 
   return { onlyFirst, onlySecond, pValue: Math.min(1, 2 * tail) };
 }
 
-/** Numbers in [0, 1) from a seed: the splitmix32 generator, enough to draw tasks with. */
-function createRandom(seed: number): () => number {
-  let state = (seed ^ 0x9e3779b9) >>> 0;
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32;
-  };
+/** A chance as it is usually given: `< 0.001`, `= 0.143`. */
+export function chance(pValue: number): string {
+  return pValue < 0.001 ? "< 0.001" : `= ${pValue.toFixed(3)}`;
 }

@@ -3,16 +3,15 @@
 import { policies, type CachePolicy } from "kedge";
 import type { Measurement } from "../evaluation/measure.ts";
 import { BATCH, compared, MODELS, SETS, type ReportContext, type SetName } from "./context.ts";
-import { bytes, chance, command, percent, table } from "./markdown.ts";
+import { bytes, command, intervalText, percent, pText, table } from "./markdown.ts";
 
 const HEAD = ["", "pass@1", "95 %", "cache, mean", "of dense", "cache, peak", "of dense"];
 
 function row(label: string, { evaluation, cache }: Measurement): string[] {
-  const { low, high } = evaluation.interval;
   return [
     label,
     evaluation.passAt["1"]!.toFixed(3),
-    `${low.toFixed(3)} to ${high.toFixed(3)}`,
+    intervalText(evaluation.interval),
     bytes(cache.mean),
     percent(cache.mean / cache.denseMean),
     bytes(cache.peak),
@@ -35,7 +34,7 @@ export async function anchorAttention(context: ReportContext): Promise<string> {
     );
     const { onlyFirst, onlySecond, pValue } = compared(dense, anchored);
     tests.push(
-      `On ${set}, ${onlyFirst} tasks are passed by the dense model alone and ${onlySecond} by the anchored one alone (McNemar, exact: ${chance(pValue)}).`,
+      `On ${set}, ${onlyFirst} tasks are passed by the dense model alone and ${onlySecond} by the anchored one alone (McNemar, exact: ${pText(pValue)}).`,
     );
   }
   return `## Anchor attention: passes and bytes

@@ -6,7 +6,7 @@ import { PLAIN } from "../evaluation/completer.ts";
 import { measure } from "../evaluation/measure.ts";
 import { readTasks } from "../evaluation/tasks.ts";
 import { BATCH, MODELS, SETS, type ReportContext } from "./context.ts";
-import { bytes, command, percent, table } from "./markdown.ts";
+import { bytes, command, intervalText, percent, table } from "./markdown.ts";
 import type { SmolLm2 } from "./smollm2.ts";
 
 /** A way of keeping numbers, by the options of loading it. The first is what the others are compared with. */
@@ -104,8 +104,8 @@ async function shippedPart(context: ReportContext, name: keyof typeof MODELS): P
     const cells: string[] = [];
     for (const set of ["std", "long"] as const) {
       const measured = i === 0 ? await context.measure(name, set) : await passes(context, name, set, options, variant);
-      const { low, high } = measured.evaluation.interval;
-      cells.push(`${measured.evaluation.passAt["1"]!.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`);
+      const { passAt, interval } = measured.evaluation;
+      cells.push(`${passAt["1"]!.toFixed(3)} (${intervalText(interval)})`);
     }
     passed.push([...rowOf(likenesses[i]!, i, likenesses), ...cells]);
   }

@@ -1,5 +1,8 @@
 // A report in Markdown, piece by piece.
 
+import type { Interval, TuneResult } from "kedge";
+import { chance } from "../evaluation/scoring.ts";
+
 function line(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
@@ -26,7 +29,24 @@ export function bytes(count: number): string {
   return `${(count / (1 << 20)).toFixed(2)} MiB`;
 }
 
-/** A chance as it is usually given. */
-export function chance(pValue: number): string {
-  return pValue < 0.001 ? "p < 0.001" : `p = ${pValue.toFixed(3)}`;
+/** A chance as it is usually given: `p = 0.143`. */
+export function pText(pValue: number): string {
+  return `p ${chance(pValue)}`;
+}
+
+/** An interval: `0.972 to 0.999`. */
+export function intervalText({ low, high }: Interval): string {
+  return `${low.toFixed(3)} to ${high.toFixed(3)}`;
+}
+
+/** What the search for a strength came to on the tasks that it did not use. */
+export function heldText({ strength, held, heldPlain, gain, gainInterval }: TuneResult): string {
+  const plain = `${heldPlain.passed} passed (${heldPlain.rate.toFixed(3)}; 95 %: ${intervalText(heldPlain.interval)})`;
+  if (strength === 1) return `It is the plain model: on the ${held.tasks} tasks not used for tuning, ${plain}.`;
+  const verdict =
+    gainInterval.low <= 0 && gainInterval.high >= 0
+      ? "The interval holds 0: the tuned strength does not measurably help this model on these tasks."
+      : `The gain is ${gain > 0 ? "above" : "below"} zero.`;
+  return `On the ${held.tasks} tasks not used for tuning: ${held.passed} passed (${held.rate.toFixed(3)}; 95 %: ${intervalText(held.interval)}); of the plain model, ${plain}.
+The gain is ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} (95 %: ${intervalText(gainInterval)}). ${verdict}`;
 }

@@ -6,7 +6,7 @@ import { studyAttention } from "kedge/attention";
 import { PLAIN } from "../evaluation/completer.ts";
 import { measure } from "../evaluation/measure.ts";
 import { compared, MODELS, SETS, type ReportContext } from "./context.ts";
-import { chance, command, percent, table } from "./markdown.ts";
+import { command, heldText, percent, pText, table } from "./markdown.ts";
 
 /** The tuned strength, and the section on finding it. */
 export async function tuning(context: ReportContext): Promise<{ readonly strength: number; readonly text: string }> {
@@ -26,14 +26,10 @@ export async function tuning(context: ReportContext): Promise<{ readonly strengt
       return evaluation.results.filter(({ samples }) => samples[0]!.outcome.passed).length;
     },
   });
-  const { curve, strength, tuned, held, heldPlain, gain, gainError } = result;
+  const { curve, strength, tuned, held } = result;
   const plain = await context.measure("dense", "long");
   const anchored = await context.measure("dense", "long", { strength });
   const { onlyFirst, onlySecond, pValue } = compared(plain, anchored);
-  const verdict =
-    Math.abs(gain) <= 2 * gainError
-      ? "The gain is within two standard errors: the tuned strength does not measurably help this model on these tasks."
-      : `The gain is ${gain > 0 ? "above" : "below"} zero by more than two standard errors.`;
   const larger: string[][] = [];
   for (const beyond of [2, 3, 4]) {
     const measured = await context.measure("dense", "long", { strength: beyond });
@@ -59,9 +55,8 @@ ${tuned.tasks} tasks and scored on the other ${held.tasks}.
 
 ${table([["strength", "passed", "rate", "smoothed"], ...rows])}
 
-Best: **${strength}**. On the ${held.tasks} tasks not used for tuning: ${held.passed} passed (${held.rate.toFixed(3)}) against ${heldPlain.passed} (${heldPlain.rate.toFixed(3)}) for the plain model:
-${gain >= 0 ? "+" : ""}${gain.toFixed(3)} ± ${gainError.toFixed(3)} (standard error). ${verdict}
-On all ${tasks.length} tasks, ${onlyFirst} are passed only without anchors and ${onlySecond} only with anchors (McNemar, exact: ${chance(pValue)}; the tuning tasks are among them).
+Best: **${strength}**. ${heldText(result)}
+On all ${tasks.length} tasks, ${onlyFirst} are passed only without anchors and ${onlySecond} only with anchors (McNemar, exact: ${pText(pValue)}; the tuning tasks are among them).
 
 Beyond the searched range, on all ${tasks.length} tasks (plain: ${plain.evaluation.passAt["1"]!.toFixed(3)}):
 
@@ -94,7 +89,7 @@ export async function groupsAndNeglect(context: ReportContext, tuned: number): P
       measured.evaluation.passAt["1"]!.toFixed(3),
       String(onlySecond),
       String(onlyFirst),
-      chance(pValue),
+      pText(pValue),
     ]);
   }
   return `## One group or several, a constant strength or byNeglect

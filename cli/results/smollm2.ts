@@ -2,12 +2,12 @@
 
 import { loadModel, policies, tuneStrength, type CachePolicy, type Model } from "kedge";
 import { PLAIN } from "../evaluation/completer.ts";
-import { measure } from "../evaluation/measure.ts";
+import { measure, type Measurement } from "../evaluation/measure.ts";
 import { mcNemar } from "../evaluation/scoring.ts";
 import type { Task } from "../evaluation/task.ts";
 import { readTasks } from "../evaluation/tasks.ts";
 import { passes, type ReportContext } from "./context.ts";
-import { chance, command, percent, table } from "./markdown.ts";
+import { command, heldText, intervalText, percent, pText, table } from "./markdown.ts";
 
 /** Where the model and the tasks are, and how many of the tasks are run. */
 export interface SmolLm2 {
@@ -57,7 +57,7 @@ async function humanEval(
         ),
       ).filter(Boolean).length,
   });
-  const { curve, strength, tuned, held, heldPlain, gain, gainError } = result;
+  const { curve, strength, tuned } = result;
   const fixed = strength === 1 ? 1.25 : strength;
   const [plain, anchored] = [await run(1, tasks), await run(fixed, tasks)];
   const { onlyFirst, onlySecond, pValue } = mcNemar(passes(plain), passes(anchored));
@@ -68,8 +68,9 @@ The first ${tasks.length} tasks, greedy, at most ${MAX_TOKENS} tokens, bf16 weig
 
 ${table([["strength", "passed"], ...rows])}
 
-Best: ${strength}. On the other ${held.tasks} tasks: ${held.passed} passed with it, ${heldPlain.passed} plainly (gain ${gain.toFixed(3)} ± ${gainError.toFixed(3)}). On all ${tasks.length}: plain ${plain.evaluation.passAt["1"]!.toFixed(3)},
-SPA ${fixed} ${anchored.evaluation.passAt["1"]!.toFixed(3)}; ${onlyFirst} tasks only without anchors, ${onlySecond} only with anchors (McNemar, exact: ${chance(pValue)}).
+Best: ${strength}. ${heldText(result)}
+On all ${tasks.length}: plain ${rateText(plain)},
+SPA ${fixed} ${rateText(anchored)}; ${onlyFirst} tasks only without anchors, ${onlySecond} only with anchors (McNemar, exact: ${pText(pValue)}).
 A model of this size passes so few of these tasks that a gain of a few points is indistinguishable from chance: this shows that the method runs, not whether it helps.
 
 ${command(`npx kedge tune ${shown(folder)} ${shown(humaneval)} --limit ${tasks.length} --max-tokens ${MAX_TOKENS} --step 0.2`, `npx kedge eval ${shown(folder)} ${shown(humaneval)} --limit ${tasks.length} --max-tokens ${MAX_TOKENS} --anchoring 1 --anchoring ${fixed}`)}`;
@@ -111,6 +112,10 @@ The model was trained for none of them. Bytes: the cache's mean over the steps, 
 ${table([["policy", "perplexity", "bytes"], ...rows])}
 
 ${command(`npm run results -- --smollm2 ${shown(folder)} --humaneval ${shown(humaneval)}`)}`;
+}
+
+function rateText({ evaluation }: Measurement): string {
+  return `${evaluation.passAt["1"]!.toFixed(3)} (95 %: ${intervalText(evaluation.interval)})`;
 }
 
 /** A path's last part: where a reader has the file is the reader's to say. */

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { differenceInterval, wilsonInterval } from "./interval.ts";
 import { splitTasks, tuneStrength, type TuneOptions, type TuneState } from "./tune.ts";
 
 /** A score that is a function of the strength: rate · tasks, without noise. */
@@ -82,7 +83,7 @@ describe("tuneStrength", () => {
     const flat = await tuneStrength({ tasks: 100, score: scoreOf(() => 0.5), low: 0.5, high: 1.5 });
     expect(flat.strength).toBe(1);
     expect(flat.curve).toHaveLength(11);
-    expect(flat).toMatchObject({ gain: 0, gainError: 0 });
+    expect(flat).toMatchObject({ gain: 0, gainInterval: { low: 0, high: 0 } });
     const below = await tuneStrength({ tasks: 100, score: scoreOf((w) => (w < 1 ? 0.6 : 0.5)), low: 0, high: 1.5 });
     expect(below.strength).toBeLessThan(1);
   });
@@ -105,9 +106,9 @@ describe("tuneStrength", () => {
     for (const { tasks } of calls.slice(0, -2)) expect(tasks).toEqual(result.tuningTasks);
     expect(new Set(calls.map(({ strength, tasks }) => `${strength} ${tasks.length}`)).size).toBe(calls.length);
     expect(result.heldPlain).toMatchObject({ strength: 1, passed: 20.5, rate: 0.25 });
-    expect(result.heldPlain.standardError).toBeCloseTo(Math.sqrt((0.25 * 0.75) / 82), 12);
+    expect(result.heldPlain.interval).toEqual(wilsonInterval(20.5, 82));
     expect(result.gain).toBeCloseTo(result.held.rate - 0.25, 12);
-    expect(result.gainError).toBeCloseTo(Math.hypot(result.held.standardError, result.heldPlain.standardError), 12);
+    expect(result.gainInterval).toEqual(differenceInterval(result.held, result.heldPlain));
   });
 
   it("goes on where it was interrupted, through JSON, to the same result", async () => {

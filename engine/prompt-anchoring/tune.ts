@@ -6,6 +6,7 @@
 // says how large the noise is. The search is a function of the scores alone: given the scores of an interrupted search, it continues where that stopped.
 
 import { checkOptions, type OptionNames } from "../options.ts";
+import { differenceInterval, wilsonInterval, type Interval } from "./interval.ts";
 
 /** Passes at one strength. */
 export interface TuneScore {
@@ -87,8 +88,8 @@ const TUNE_OPTIONS: OptionNames<TuneOptions> = {
 export interface TuneRate extends TuneScore {
   readonly tasks: number;
   readonly rate: number;
-  /** of the rate, were each task a coin with that chance: sqrt(rate (1 - rate) / tasks) */
-  readonly standardError: number;
+  /** 95 % of the rate: see {@link wilsonInterval} */
+  readonly interval: Interval;
 }
 
 /** The result of a search. */
@@ -106,8 +107,8 @@ export interface TuneResult {
   readonly heldPlain: TuneRate;
   /** held.rate - heldPlain.rate */
   readonly gain: number;
-  /** standard error of the gain, were both runs independent; as they share their tasks, it is rather less */
-  readonly gainError: number;
+  /** 95 % of the gain, were both runs independent; as they share their tasks, it is rather narrower. At strength 1 there is no gain: 0 to 0 */
+  readonly gainInterval: Interval;
   readonly state: TuneState;
 }
 
@@ -182,7 +183,7 @@ export async function tuneStrength(options: TuneOptions): Promise<TuneResult> {
     held: heldBest,
     heldPlain,
     gain: heldBest.rate - heldPlain.rate,
-    gainError: best.strength === 1 ? 0 : Math.hypot(heldBest.standardError, heldPlain.standardError),
+    gainInterval: best.strength === 1 ? { low: 0, high: 0 } : differenceInterval(heldBest, heldPlain),
     state: snapshot(),
   };
 }
@@ -251,7 +252,7 @@ function round(strength: number): number {
 
 function rateOf(strength: number, passed: number, tasks: number): TuneRate {
   const rate = passed / tasks;
-  return { strength, passed, tasks, rate, standardError: Math.sqrt((rate * (1 - rate)) / tasks) };
+  return { strength, passed, tasks, rate, interval: wilsonInterval(passed, tasks) };
 }
 
 /**

@@ -81,12 +81,13 @@ async function load(): Promise<void> {
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const rate = (value: number) => (Number.isFinite(value) ? `${Math.round(value)} tokens/s` : "–");
 
-function showFacts({ promptTokens, newTokens, promptTokensPerSecond, tokensPerSecond, memory }: RunFacts): void {
+function showFacts(figures: RunFacts): void {
+  const { promptTokens, newTokens, promptTokensPerSecond, tokensPerSecond, weights, cachePeak } = figures;
   const rows = {
     Prompt: `${promptTokens} tokens, ${rate(promptTokensPerSecond)}`,
     Text: `${newTokens} tokens, ${rate(tokensPerSecond)}`,
-    Weights: megabytes(memory.weights),
-    Cache: `${megabytes(memory.cache.peak)} at its peak`,
+    Weights: megabytes(weights),
+    Cache: `${megabytes(cachePeak)} at its peak`,
   };
   facts.replaceChildren(
     ...Object.entries(rows).map(([name, value]) => {

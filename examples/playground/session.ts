@@ -1,6 +1,6 @@
 // One loaded model and what was generated with it last: everything of the page that is not about elements.
 
-import { loadModel, type DeviceChoice, type LoadProgress, type Model, type ModelMemory } from "kedge";
+import { loadModel, type DeviceChoice, type LoadProgress, type Model } from "kedge";
 
 /** What a run has come to so far. */
 export interface RunFacts {
@@ -10,7 +10,10 @@ export interface RunFacts {
   readonly promptTokensPerSecond: number;
   /** of the tokens after the first piece; NaN before there are any */
   readonly tokensPerSecond: number;
-  readonly memory: ModelMemory;
+  /** bytes of the model's weights */
+  readonly weights: number;
+  /** most bytes of keys and values in this run, exact */
+  readonly cachePeak: number;
 }
 
 /** How to generate. */
@@ -66,6 +69,7 @@ export class Session {
     const { model } = this;
     const promptTokens = model.tokenize(prompt);
     this.#tokens = [...promptTokens];
+    model.resetCacheStatistics();
     const begin = performance.now();
     let first = { at: 0, tokens: 0 };
     for await (const piece of model.generate(promptTokens, { temperature, maxTokens, stopWhen, signal })) {
@@ -78,7 +82,8 @@ export class Session {
         newTokens,
         promptTokensPerSecond: (promptTokens.length * 1000) / (first.at - begin),
         tokensPerSecond: newTokens > first.tokens ? ((newTokens - first.tokens) * 1000) / (now - first.at) : NaN,
-        memory: model.memory(),
+        weights: model.memory().weights,
+        cachePeak: model.cacheStatistics().peak,
       });
     }
   }

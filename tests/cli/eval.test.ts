@@ -3,6 +3,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { wilsonInterval } from "kedge";
 import { afterAll, describe, expect, test } from "vitest";
 import { kedge, type Outcome } from "../support/command.ts";
 import { shared, WITHOUT_SHARED } from "../support/shared.ts";
@@ -66,7 +67,7 @@ describe("one command", () => {
     const { code, stdout, stderr } = await evaluate(...args);
     expect(code, stderr).toBe(0);
     const [head, ...lines] = stdout.trimEnd().split("\n");
-    expect(head).toMatch(/^decoding +pass@1 +95 % +tokens\/s +cache mean +peak$/);
+    expect(head).toMatch(/^decoding +pass@1 +95 % +tokens\/s +cache mean +peak +McNemar$/);
     expect(lines.map((line) => line.split(/ {2,}/)[0])).toEqual([
       "full",
       "full, SPA 1.4",
@@ -75,9 +76,10 @@ describe("one command", () => {
     ]);
     for (const line of lines)
       expect(line).toMatch(/[01]\.\d{3} +[01]\.\d{3}\.\.[01]\.\d{3} +\d+ +[\d.]+ [kM]B \(\d+ %\)/);
+    expect(lines.map((line) => / {2}p [=<] \d\.\d{3}$/.test(line))).toEqual([false, true, true, true]);
     expect(stderr).toContain('note: masked tokens are replaced by token 1 "<|mask|>"');
     expect(stderr.match(/^note: /gm)).toHaveLength(1);
-    expect(stderr).toContain("6 tasks; shares are of a cache that drops nothing");
+    expect(stderr).toContain("6 tasks; shares are of a cache that drops nothing; p is of McNemar's exact test");
   });
 
   test("prints the same as JSON: what was asked for, the score and what it cost", async () => {
@@ -96,6 +98,7 @@ describe("one command", () => {
       expect(tasks).toBe(6);
       expect(interval.low).toBeLessThanOrEqual(passAt["1"]!);
       expect(interval.high).toBeGreaterThanOrEqual(passAt["1"]!);
+      expect(interval).toEqual(wilsonInterval(Math.round(passAt["1"]! * 6), 6)); // not 1 to 1 where all 6 pass
       expect(tokens).toBeGreaterThan(6 * 10);
       expect(seconds).toBeGreaterThan(0);
     }

@@ -51,10 +51,18 @@ test("prints the curve as a plot, and the score on the tasks that were not used"
   const passedAt = (strength: string) => Number(points.find(([, at_]) => at_ === strength)![2]);
   expect(passedAt("1.000")).toBeGreaterThan(passedAt("-1.000"));
   expect(points.filter((point) => point[4] !== undefined)).toHaveLength(1);
-  const [, best] = /^best strength: (\S+)$/m.exec(stdout)!;
+  const [, best] = /^best strength: ([-\d.]+)/m.exec(stdout)!;
   expect(Number(best)).toBeGreaterThan(-1);
-  expect(stdout).toMatch(/^on the tasks not used for tuning: \d of 6 \([01]\.\d{3}\); the plain model: \d of 6/m);
-  expect(stdout).toMatch(/^gain: [+-]\d\.\d{3} ± \d\.\d{3} \(standard error\)$/m);
+  const rate = String.raw`\d of 6 \([01]\.\d{3}; 95 %: [01]\.\d{3}\.\.[01]\.\d{3}\)`;
+  if (best === "1") {
+    expect(stdout).toContain("best strength: 1, the plain model\n");
+    expect(stdout).toMatch(new RegExp(`^on the tasks not used for tuning: ${rate}$`, "m"));
+    expect(stdout).not.toContain("gain");
+  } else {
+    expect(stdout).toMatch(new RegExp(`^on the tasks not used for tuning: ${rate}; the plain model: ${rate}$`, "m"));
+    expect(stdout).toMatch(/^gain: [+-]\d\.\d{3} \(95 %: -?\d\.\d{3}\.\.-?\d\.\d{3}\)$/m);
+    expect(stdout).toMatch(/^\d gained, \d lost \(McNemar, exact: p [=<] \d\.\d{3}\)$/m);
+  }
   expect(stderr).toContain(`kept in ${at("whole.json")}`);
 });
 
