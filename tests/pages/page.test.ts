@@ -98,18 +98,22 @@ describe.each(DEVICES)("the page on %s", (device, description) => {
     await page.close();
   }, 60_000);
 
-  test.runIf(device === "wasm")("shows the figures of a run, and not of the runs before it", async () => {
-    const page = await open(`${isolated.url}?device=${device}`);
-    const cacheAfter = async (prompt: string): Promise<number> => {
-      await generate(page, prompt);
-      return Number(/Cache([\d.]+) MB at its peak/.exec((await page.textContent("#facts")) ?? "")?.[1]);
-    };
-    await page.fill("#max-tokens", "8");
-    const [long, short] = [await cacheAfter(PROMPT.repeat(3)), await cacheAfter("function")];
-    expect(short).toBeGreaterThan(0);
-    expect(long).toBeGreaterThan(3 * short);
-    await page.close();
-  }, 60_000);
+  test.runIf(device === "wasm")(
+    "shows the figures of a run, and not of the runs before it",
+    async () => {
+      const page = await open(`${isolated.url}?device=${device}`);
+      const cacheAfter = async (prompt: string): Promise<number> => {
+        await generate(page, prompt);
+        return Number(/Cache([\d.]+) MB at its peak/.exec((await page.textContent("#facts")) ?? "")?.[1]);
+      };
+      await page.fill("#max-tokens", "8");
+      const [long, short] = [await cacheAfter(PROMPT.repeat(3)), await cacheAfter("function")];
+      expect(short).toBeGreaterThan(0);
+      expect(long).toBeGreaterThan(3 * short);
+      await page.close();
+    },
+    60_000,
+  );
 
   test(`stays free while ${promptTokens(device)} tokens go through`, async () => {
     const page = await open(`${isolated.url}?device=${device}`);
