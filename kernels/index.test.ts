@@ -6,10 +6,12 @@ import { describe, expect, test } from "vitest";
 import {
   add,
   cacheMove,
+  embed,
   gpuImplementations,
   implementationsOf,
   kernels,
   selectRows,
+  tokenLogProb,
   topK,
   webglImplementations,
 } from "./every-device.ts";
@@ -24,11 +26,12 @@ describe.each(kernels.map((kernel) => ({ name: kernel.name, kernel })))("$name",
     }
   });
 
-  test("gives finite numbers, and the same twice", () => {
+  test("gives finite numbers, NaN only by its definition, and the same twice", () => {
     for (const sample of kernel.samples) {
       const [once, twice] = [makeTrial(kernel, sample, seededRandom(1)), makeTrial(kernel, sample, seededRandom(1))];
       expect(once.wanted).toEqual(twice.wanted);
-      for (const values of Object.values(once.wanted)) expect(values.every((value) => !Number.isNaN(value))).toBe(true);
+      const hasNaN = Object.values(once.wanted).some((values) => values.some(Number.isNaN));
+      if (hasNaN) expect([embed, tokenLogProb]).toContain(kernel);
     }
   });
 

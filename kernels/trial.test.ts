@@ -74,6 +74,8 @@ describe("a trial", () => {
   });
 });
 
+const NOT_FINITE = ["attend-pattern -Infinity", "token-log-prob NaN", "token-log-prob -Infinity", "embed NaN"];
+
 describe("the test tables", () => {
   it("cover every kernel of the registry once", () => {
     expect(kernelShapes.map(({ kernel }) => kernel.name).sort()).toEqual(kernels.map(({ name }) => name).sort());
@@ -94,12 +96,12 @@ describe("the test tables", () => {
     },
   );
 
-  it("give finite answers everywhere but where scores say -Infinity", () => {
+  it("give finite answers but for hidden scores, rows without a largest number, and tokens that are none", () => {
     for (const { kernel, shapes } of kernelShapes) {
       for (const sample of shapes) {
         for (const values of Object.values(makeTrial(kernel, sample, seededRandom(5)).wanted)) {
           for (const value of values)
-            if (!Number.isFinite(value)) expect(`${kernel.name} ${value}`).toBe("attend-pattern -Infinity");
+            if (!Number.isFinite(value)) expect(NOT_FINITE).toContain(`${kernel.name} ${value}`);
         }
       }
     }

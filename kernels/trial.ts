@@ -145,7 +145,7 @@ export function makeTrial(
 }
 
 /**
- * Null if every output lies within `bound` of the reference, and all that the reference left alone is as it was;
+ * Null if every output lies within `bound` of the reference, NaN and infinities where it has them, and all that it left alone is as it was;
  * otherwise the first number that is not. `got` holds the outputs, with or without their slack.
  */
 export function compare(
@@ -164,14 +164,19 @@ export function compare(
     }
     const length = Math.max(gots.length, wants.length - SLACK);
     for (let index = 0; index < length; index++) {
-      const [value, want] = [gots[index] ?? Number.NaN, wants[index]!];
-      if (value === want) continue;
+      const [value, want] = [gots[index], wants[index]!];
+      if (isSame(value, want)) continue;
       const isLeftAlone = want === before[index];
-      const isNear = Math.abs(value - want) <= bound.absolute + bound.relative * Math.abs(want);
-      if (isLeftAlone || !isNear) return { buffer, index, got: value, want };
+      const isNear = Math.abs(value! - want) <= bound.absolute + bound.relative * Math.abs(want);
+      if (isLeftAlone || !isNear || !Number.isFinite(want)) return { buffer, index, got: value ?? Number.NaN, want };
     }
   }
   return null;
+}
+
+/** Whether two numbers are equal, or both NaN. */
+function isSame(got: number | undefined, want: number): boolean {
+  return got === want || (Number.isNaN(got) && Number.isNaN(want));
 }
 
 /**
@@ -240,7 +245,7 @@ export function errorOf(
     }) as [Floats, Floats];
     for (let i = 0; i < numbers.length; i++) {
       const want = numbers[i]!;
-      const error = gots[i] === want ? 0 : Math.abs((gots[i] ?? Number.NaN) - want);
+      const error = isSame(gots[i], want) ? 0 : Math.abs((gots[i] ?? Number.NaN) - want);
       if (error === 0) continue;
       if (Number.isNaN(error)) return { largest: Number.NaN, ofBound: Number.POSITIVE_INFINITY };
       const head = isPacked ? i - (i % packing.headDim) : 0;

@@ -19,7 +19,7 @@ export interface Feed {
 export interface TopLogits {
   readonly tokens: Uint32Array;
   readonly logits: Float32Array;
-  /** about Σ exp((logit - largest) / temperature) over the whole row; NaN or Infinity if a logit is no number */
+  /** about Σ exp((logit - largest) / temperature) over the whole row; NaN if a logit is NaN or Infinity or all are -Infinity */
   readonly total: number;
 }
 
@@ -61,7 +61,10 @@ export interface Decoder {
    * feed. Rejects with the signal's reason within one chunk of an abort; the sequences can then only be closed.
    */
   logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]>;
-  /** As `logits`, but the device takes the argmax of each feed's logits, and only tokens are read back. */
+  /**
+   * As `logits`, but the device takes the argmax of each feed's logits, and only tokens are read back; vocabSize, which is no token,
+   * for logits of which one is NaN or Infinity or all are -Infinity.
+   */
   greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array>;
   /**
    * As `greedy`, 1 to `steps` times: the device feeds the tokens of a step to the next one before the caller sees them. Ending the

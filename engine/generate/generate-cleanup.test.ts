@@ -193,19 +193,26 @@ describe("an error", () => {
   it("is named when the model or a hook makes NaN", async () => {
     const decoder = new FakeDecoder((history) => hashed(history).fill(NaN, 100, 101));
     for (const options of [{ logProbs: 1 }, { temperature: 1 }, { temperature: 1, topK: 4 }]) {
-      await expect(generateText(decoder, utf8, LIST, options)).rejects.toThrow("the logit of token 100 of 257 is NaN");
+      await expect(generateText(decoder, utf8, LIST, options)).rejects.toThrow(
+        "no token has a probability: of 257 logits that of token 100 is NaN",
+      );
     }
     const sound = new FakeDecoder(hashed);
     await expect(generateText(sound, utf8, LIST, { logitsHook: spoil })).rejects.toThrow(
-      "the logit of token 3 of 257 is NaN",
+      "no token has a probability: of 257 logits that of token 3 is NaN",
     );
   });
 
   it("is named when the decoder breaks its word", async () => {
     const decoder = new FakeDecoder(hashed);
+    decoder.greedy = async (feeds) => new Uint32Array(feeds.length).fill(VOCAB + 1);
+    await expect(generateText(decoder, utf8, LIST)).rejects.toThrow(
+      "the decoder chose token 258: the vocabulary has 257",
+    );
+    // vocabSize itself is how a device says that there is no token
     decoder.greedy = async (feeds) => new Uint32Array(feeds.length).fill(VOCAB);
     await expect(generateText(decoder, utf8, LIST)).rejects.toThrow(
-      "the decoder chose token 257: the vocabulary has 257",
+      "no token has a probability: of 257 logits one is NaN or Infinity, or all are -Infinity",
     );
     decoder.greedy = async () => new Uint32Array(1);
     await expect(generateText(decoder, utf8, LIST)).rejects.toThrow("the decoder gave 1 answers to 3 feeds");

@@ -5,6 +5,7 @@
 import type { Decoder, DecoderSequence, Feed, TopLogits } from "./decoder.ts";
 import { checkAlternatives, logProbOf, type ChosenLogProb } from "./log-probs.ts";
 import { anySeed, createRandom, rowSeed } from "./random.ts";
+import { noToken } from "./ranking.ts";
 import { Row, type Piece, type MakeTextStream } from "./rows.ts";
 import { Sampler, type SamplingOptions } from "./sampler.ts";
 import { StopRules, type FinishReason, type StopOptions } from "./stop.ts";
@@ -74,8 +75,8 @@ const MAX_MISSES = 8;
  * together have at most `contextLength` tokens.
  *
  * Throws RangeError, before the first step, on an option out of range, an empty prompt, a prompt that leaves no room in the
- * context, or a token outside the vocabulary. The iterator throws the signal's reason on an abort, an Error on logits that are
- * NaN, and what decoder, hook or predicate throw.
+ * context, or a token outside the vocabulary. The iterator throws the signal's reason on an abort, a RangeError on logits of which one
+ * is NaN or Infinity or all are -Infinity, and what decoder, hook or predicate throw.
  */
 export function generate(
   decoder: Decoder,
@@ -249,6 +250,7 @@ async function choose(run: Run, row: Row, answer: Answer | undefined): Promise<[
   const { sampler, logitsHook, logProbs, scratch, samples } = run;
   if (answer === undefined || typeof answer === "number") {
     if (answer !== undefined && answer < sampler.vocabSize) return [answer];
+    if (answer === sampler.vocabSize) throw noToken(answer);
     throw new Error(`the decoder chose token ${answer}: the vocabulary has ${sampler.vocabSize} tokens`);
   }
   if (!(answer instanceof Float32Array)) return [sampler.pickFromTopLogits(answer, row.random)];

@@ -54,7 +54,9 @@ describe("logProbOf", () => {
     expect(() => logProbOf(logits, 0, 3)).toThrow(
       "logProbs is 3: it must be a whole number of alternatives from 0 to 2",
     );
-    expect(() => logProbOf(Float32Array.of(0, NaN), 0)).toThrow("token 1 of 2 is NaN");
+    expect(() => logProbOf(Float32Array.of(0, NaN), 0)).toThrow(
+      "no token has a probability: of 2 logits that of token 1 is NaN",
+    );
   });
 });
 
@@ -83,7 +85,7 @@ describe("score", () => {
   it("takes the rounding of an f32 log-softmax and nothing more", () => {
     expect(score([1e-7]).tokens).toBe(1);
     expect(() => score([-1, 0.5])).toThrow("log-probability 1 of 2 is 0.5: it must be at most 0");
-    expect(() => score([NaN])).toThrow("log-probability 0 of 1 is NaN");
+    expect(() => score([NaN])).toThrow("no token has a probability after 1 of 2 tokens");
     expect(() => score([])).toThrow("there are 0 log-probabilities to score");
   });
 });

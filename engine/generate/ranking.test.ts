@@ -32,10 +32,16 @@ describe("argmax", () => {
   });
 
   it("names a logit that is no number, wherever it stands, and an empty choice", () => {
-    expect(() => argmax(Float32Array.of(NaN, 1))).toThrow("the logit of token 0 of 2 is NaN");
-    expect(() => argmax(Float32Array.of(5, 1, NaN))).toThrow("the logit of token 2 of 3 is NaN");
-    expect(() => argmax(Float32Array.of(5, Infinity))).toThrow("the logit of token 1 of 2 is Infinity");
-    expect(() => argmax(Float32Array.of(-Infinity, -Infinity))).toThrow("all 2 logits are -Infinity");
+    expect(() => argmax(Float32Array.of(NaN, 1))).toThrow(
+      "no token has a probability: of 2 logits that of token 0 is NaN",
+    );
+    expect(() => argmax(Float32Array.of(5, 1, NaN))).toThrow(
+      "no token has a probability: of 3 logits that of token 2 is NaN",
+    );
+    expect(() => argmax(Float32Array.of(5, Infinity))).toThrow(
+      "no token has a probability: of 2 logits that of token 1 is Infinity",
+    );
+    expect(() => argmax(Float32Array.of(-Infinity, -Infinity))).toThrow("of 2 logits all are -Infinity");
   });
 });
 
@@ -53,8 +59,12 @@ describe("selectTopK", () => {
   });
 
   it("names NaN even where the heap is full of larger ones, and refuses a k that does not fit", () => {
-    expect(() => selectTopK(Float32Array.of(9, 8, NaN), 2, new Uint32Array(2))).toThrow("token 2 of 3 is NaN");
-    expect(() => selectTopK(Float32Array.of(9, Infinity), 1, new Uint32Array(1))).toThrow("token 1 of 2 is Infinity");
+    expect(() => selectTopK(Float32Array.of(9, 8, NaN), 2, new Uint32Array(2))).toThrow(
+      "no token has a probability: of 3 logits that of token 2 is NaN",
+    );
+    expect(() => selectTopK(Float32Array.of(9, Infinity), 1, new Uint32Array(1))).toThrow(
+      "no token has a probability: of 2 logits that of token 1 is Infinity",
+    );
     expect(() => selectTopK(Float32Array.of(9), 2, new Uint32Array(1))).toThrow("2 tokens into an array of 1");
     expect(() => selectTopK(Float32Array.of(9), 0, new Uint32Array(1))).toThrow(RangeError);
   });

@@ -2,13 +2,16 @@
 //
 // One order holds everywhere: the larger logit comes first; of equal logits, the lower token. The order is total, so every selection
 // is unique. A logit must be finite or -Infinity (a token that cannot be chosen; no selection returns it). NaN and +Infinity are
-// refused by name, because a sampler that accepts them turns a broken model into fluent nonsense.
+// refused, and so is a row of nothing but -Infinity, because a sampler that accepts them turns a broken model into fluent nonsense.
 
-/** Throws the error for a logit that is no number; `logit` is NaN or +Infinity. */
-function refuse(logits: ArrayLike<number>, token: number): never {
-  throw new Error(
-    `the logit of token ${token} of ${logits.length} is ${logits[token]}: logits must be numbers or -Infinity`,
-  );
+/** The error for a row of `count` logits from which no token can be chosen; devices, which look at the row, do not say why. */
+export function noToken(count: number, why = "one is NaN or Infinity, or all are -Infinity"): RangeError {
+  return new RangeError(`no token has a probability: of ${count} logits ${why}`);
+}
+
+/** The same error for a logit that is NaN or +Infinity. */
+export function noTokenFor(logits: ArrayLike<number>, token: number): RangeError {
+  return noToken(logits.length, `that of token ${token} is ${logits[token]}`);
 }
 
 function isBefore(logits: Float32Array, a: number, b: number): boolean {
@@ -17,25 +20,25 @@ function isBefore(logits: Float32Array, a: number, b: number): boolean {
   return x > y || (x === y && a < b);
 }
 
-/** Returns the token with the largest logit of [vocabSize], the lowest of equal ones. Throws if a logit is NaN or +Infinity, or all are -Infinity. */
+/** Returns the token with the largest logit of [vocabSize], the lowest of equal ones. Throws a RangeError if a logit is NaN or +Infinity, or all are -Infinity. */
 export function argmax(logits: ArrayLike<number>): number {
   let best = -1;
   let largest = -Infinity;
   for (let token = 0; token < logits.length; token++) {
     const x = logits[token] as number;
     if (x <= largest) continue;
-    if (!(x < Infinity)) refuse(logits, token);
+    if (!(x < Infinity)) throw noTokenFor(logits, token);
     largest = x;
     best = token;
   }
-  if (best < 0) throw new Error(`all ${logits.length} logits are -Infinity: no token is left to choose`);
+  if (best < 0) throw noToken(logits.length, "all are -Infinity");
   return best;
 }
 
 /**
  * Writes the `k` tokens with the largest logits to `out`, in order, and returns how many there are: fewer than `k` if fewer
  * are above -Infinity. One pass with a heap of k: O(V + k log k log(V/k)) on logits in random order. `out` holds `k` >= 1 or
- * more, else RangeError. Throws if a logit is NaN or +Infinity.
+ * more. Throws a RangeError otherwise, and if a logit is NaN or +Infinity.
  */
 export function selectTopK(logits: Float32Array, k: number, out: Uint32Array): number {
   if (k < 1 || out.length < k) throw new RangeError(`cannot select ${k} tokens into an array of ${out.length}`);
@@ -45,7 +48,7 @@ export function selectTopK(logits: Float32Array, k: number, out: Uint32Array): n
   for (let token = 0; token < logits.length; token++) {
     const x = logits[token] as number;
     if (x <= floor) continue;
-    if (!(x < Infinity)) refuse(logits, token);
+    if (!(x < Infinity)) throw noTokenFor(logits, token);
     if (count < k) {
       out[count] = token;
       siftUp(logits, out, count++);

@@ -330,8 +330,10 @@ describe("errors", () => {
     "names a logit that is no number with %j",
     (options) => {
       const sampler = new Sampler(3, options);
-      expect(() => sampler.pick(Float32Array.of(1, 0, NaN), () => 0)).toThrow("the logit of token 2 of 3 is NaN");
-      expect(() => sampler.pick(new Float32Array(3).fill(-Infinity), () => 0)).toThrow("all 3 logits are -Infinity");
+      expect(() => sampler.pick(Float32Array.of(1, 0, NaN), () => 0)).toThrow(
+        "no token has a probability: of 3 logits that of token 2 is NaN",
+      );
+      expect(() => sampler.pick(new Float32Array(3).fill(-Infinity), () => 0)).toThrow("of 3 logits all are -Infinity");
       expect(() => sampler.pick(new Float32Array(4), () => 0)).toThrow("4 logits for a vocabulary of 3");
     },
   );

@@ -25,6 +25,11 @@ export function score(logProbs: ArrayLike<number>): Score {
   const list = Array.from(logProbs);
   let total = 0;
   for (const [i, logProb] of list.entries()) {
+    if (Number.isNaN(logProb)) {
+      throw new RangeError(
+        `no token has a probability after ${i + 1} of ${tokens + 1} tokens: of the logits one is NaN or Infinity, or all are -Infinity`,
+      );
+    }
     if (!(logProb <= ROUNDING))
       throw new RangeError(`log-probability ${i} of ${tokens} is ${logProb}: it must be at most 0`);
     total += logProb;

@@ -24,7 +24,23 @@ describe("combinedArgmax", () => {
     }
   });
 
-  test("refuses NaN", () => {
+  test("refuses rows in which nothing can be chosen, and sums that no f32 holds", () => {
+    const none = Number.NEGATIVE_INFINITY;
+    for (const [plain, masked, strength] of [
+      [[1, NaN], [0, 0], 2],
+      [[1, Infinity], [0, 0], 2],
+      [[none, none], [0, 0], 2],
+      [[none, 1], [NaN, 0], 2],
+      [[1, 2], [0, Infinity], 2],
+      [[1, 2], [0, 0], 1e39],
+    ] as const) {
+      const combined = () => argmax(combine(Float32Array.from(plain), [masked], [strength]));
+      expect(combined).toThrow("no token has a probability: of 2 logits");
+      expect(() => combinedArgmax(plain, [masked], [strength])).toThrow("no token has a probability: of 2 logits");
+    }
+  });
+
+  test("says which row has NaN", () => {
     expect(() => combinedArgmax([1, Number.NaN], [[0, 0]], [2])).toThrow("the plain row");
     expect(() => combinedArgmax([1, 2], [[0, Number.NaN]], [2])).toThrow("the masked row of group 0");
   });

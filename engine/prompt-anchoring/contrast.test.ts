@@ -201,7 +201,7 @@ describe("what combine refuses, leaving the logits as they were", () => {
       [row(0, 0)],
       [2],
       {},
-      "the plain row: the logit of token 1 of 2 is NaN; logits must be numbers or -Infinity",
+      "the plain row: no token has a probability: of 2 logits that of token 1 is NaN",
     ],
     [
       "+Infinity",
@@ -209,9 +209,16 @@ describe("what combine refuses, leaving the logits as they were", () => {
       [row(0, 1), row(Infinity, 0)],
       [2, 2],
       {},
-      "the masked row of group 1: the logit of token 0 of 2 is Infinity; logits must be numbers or -Infinity",
+      "the masked row of group 1: no token has a probability: of 2 logits that of token 0 is Infinity",
     ],
-    ["nothing but -Infinity", row(-Infinity, -Infinity), [], [], {}, "the plain row: all 2 logits are -Infinity"],
+    [
+      "nothing but -Infinity",
+      row(-Infinity, -Infinity),
+      [],
+      [],
+      {},
+      "the plain row: no token has a probability: of 2 logits all are -Infinity",
+    ],
     ["a missing row", row(0, 0), [null], [2], {}, "group 0 has strength 2 but no masked row"],
     [
       "a row of another length",

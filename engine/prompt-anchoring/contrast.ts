@@ -8,7 +8,7 @@
 // Invariant: where every factor w_k - 1 is 0 the result is the log-softmax of l, bit for bit. Sums are in double precision;
 // nothing is allocated.
 
-import { argmax } from "../generate/ranking.ts";
+import { argmax, noToken, noTokenFor } from "../generate/ranking.ts";
 
 /**
  * How the factor f = w - 1 of each group depends on the step. p are the plain row's probabilities:
@@ -38,17 +38,17 @@ export function logSumExp(logits: ArrayLike<number>, row: string): number {
   let max = -Infinity;
   for (let token = 0; token < logits.length; token++) {
     const logit = logits[token]!;
-    if (!(logit < Infinity)) {
-      throw new RangeError(
-        `${row}: the logit of token ${token} of ${logits.length} is ${logit}; logits must be numbers or -Infinity`,
-      );
-    }
+    if (!(logit < Infinity)) throw named(row, noTokenFor(logits, token));
     if (logit > max) max = logit;
   }
-  if (max === -Infinity) throw new RangeError(`${row}: all ${logits.length} logits are -Infinity`);
+  if (max === -Infinity) throw named(row, noToken(logits.length, "all are -Infinity"));
   let sum = 0;
   for (let token = 0; token < logits.length; token++) sum += Math.exp(logits[token]! - max);
   return max + Math.log(sum);
+}
+
+function named(row: string, { message }: RangeError): RangeError {
+  return new RangeError(`${row}: ${message}`);
 }
 
 /** Writes the probabilities of logits [vocabSize] to `out`, for strength functions. Throws like {@link logSumExp}. */
@@ -120,36 +120,32 @@ export function combine(
   return logits;
 }
 
+const LARGEST = 3.4028234663852886e38;
+
 /**
  * Returns the argmax of what {@link combine} computes at constant strengths, the lowest of equal tokens. It needs no log-softmax, which
- * shifts all tokens of a row alike. The inputs are those of `combine`; nothing is written.
+ * shifts all tokens of a row alike. The inputs are those of `combine`, and so are the errors; nothing is written.
  */
 export function combinedArgmax(
   logits: ArrayLike<number>,
   masked: readonly ArrayLike<number>[],
   strengths: readonly number[],
 ): number {
-  const { length } = logits;
-  let [best, largest] = [0, -Infinity];
-  for (let token = 0; token < length; token++) {
+  let [best, largest] = [-1, -Infinity];
+  for (let token = 0; token < logits.length; token++) {
     const plain = logits[token]!;
-    if (!(plain < Infinity))
-      throw new RangeError(`the plain row: the logit of token ${token} of ${length} is ${plain}`);
-    if (plain === -Infinity) continue;
     let sum = plain;
     for (let group = 0; group < masked.length; group++) {
       const other = masked[group]![token]!;
-      const factor = strengths[group]! - 1;
-      if (Number.isNaN(other)) {
-        throw new RangeError(`the masked row of group ${group}: the logit of token ${token} of ${length} is NaN`);
-      }
-      // As in `combine`: a token that only the masked row excludes follows the limit, or leaves that group out.
-      if (other === -Infinity) return argmax(combine(Float32Array.from(logits), masked, strengths));
-      sum += factor * (plain - other);
+      // as in `combine`: a token that only the masked row excludes follows the limit, or leaves that group out
+      if (!(other < Infinity) || (other === -Infinity && plain > -Infinity)) sum = Number.NaN;
+      else if (plain > -Infinity) sum += (strengths[group]! - 1) * (plain - other);
     }
+    // NaN, and what no f32 holds: `combine` says what is wrong, if anything is
+    if (!(sum <= LARGEST)) return argmax(combine(Float32Array.from(logits), masked, strengths));
     if (sum > largest) [best, largest] = [token, sum];
   }
-  return best;
+  return best < 0 ? argmax(combine(Float32Array.from(logits), masked, strengths)) : best;
 }
 
 interface Scratch {

@@ -1,5 +1,5 @@
 // The activations by their codes (kernels/activation.ts). Arguments of exp and tanh are clamped, because some drivers overflow to
-// NaN where the limit is 0 or 1. erf is good to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
+// NaN where the limit is 0 or 1; NaN itself stays NaN. erf is good to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
 
 function activation(code, x) {
   let y = x;
@@ -20,7 +20,7 @@ function activation(code, x) {
     const inner = 0.7978845608028654 * (x + 0.044715 * x * x * x);
     y = 0.5 * x * (1.0 + Math.tanh(Math.max(Math.min(inner, 10.0), -10.0)));
   } else if (code === 4) {
-    y = Math.max(x, 0.0);
+    if (x <= 0.0) y = 0.0;
   }
   return y;
 }

@@ -1,8 +1,10 @@
 // The activations by their codes (kernels/activation.ts), prepended to shaders that end in one.
-// Arguments of exp and tanh are clamped, because some adapters overflow to NaN where the limit is 0 or 1.
+// Arguments of exp and tanh are clamped, because some adapters overflow to NaN where the limit is 0 or 1. NaN stays NaN; it is found
+// by its bits where a clamp would lose it.
 
 fn tanh_clamped(v: f32) -> f32 {
-  return tanh(clamp(v, -10.0, 10.0));
+  let is_nan = (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+  return select(tanh(clamp(v, -10.0, 10.0)), v, is_nan);
 }
 
 /// erf to 1.5e-7 (Abramowitz and Stegun, 7.1.26).
@@ -18,7 +20,7 @@ fn activate(code: u32, v: f32) -> f32 {
     case 1u: { return v / (1.0 + exp(min(-v, 80.0))); }                                              // silu
     case 2u: { return 0.5 * v * (1.0 + erf(v * 0.70710678)); }                                       // gelu
     case 3u: { return 0.5 * v * (1.0 + tanh_clamped(0.79788456 * (v + 0.044715 * v * v * v))); }     // gelu-tanh
-    case 4u: { return max(0.0, v); }                                                                 // relu
+    case 4u: { return select(v, 0.0, v <= 0.0); }                                                    // relu
     default: { return v; }
   }
 }

@@ -3,26 +3,34 @@
 import { shareBegin } from "../call.as";
 import { ArgmaxCall } from "../calls/argmax.as";
 
-/** The largest of n numbers; NaN is never the largest, and -Infinity is what nothing has. */
+/** The largest of n numbers; NaN if one is NaN or Infinity. */
 export function largestOf(x: usize, n: u32): f32 {
   const bytes = <usize>n << 2;
   const whole = bytes & ~15;
+  const infinity = f32x4.splat(Infinity);
   let most = f32x4.splat(-Infinity);
-  // pmax(a, b) is a < b ? b : a, which a NaN in b never passes
-  for (let i: usize = 0; i < whole; i += 16) most = f32x4.pmax(most, v128.load(x + i));
+  let isSound = i32x4.splat(-1);
+  for (let i: usize = 0; i < whole; i += 16) {
+    const four = v128.load(x + i);
+    most = f32x4.pmax(most, four); // a < b ? b : a, one instruction where max is several
+    isSound = v128.and(isSound, f32x4.lt(four, infinity));
+  }
+  if (!i32x4.all_true(isSound)) return NaN;
   let largest = max(
     max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
     max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
   );
   for (let i = whole; i < bytes; i += 4) {
     const value = load<f32>(x + i);
+    if (!(value < Infinity)) return NaN;
     if (value > largest) largest = value;
   }
   return largest;
 }
 
+/** The first place of a value among n numbers that has it; n for NaN and -Infinity. */
 function firstPlaceOf(x: usize, n: u32, value: f32): u32 {
-  if (value == -Infinity) return 0;
+  if (!(value > -Infinity)) return n;
   const bytes = <usize>n << 2;
   const value4 = f32x4.splat(value);
   let i: usize = 0;

@@ -1,10 +1,11 @@
 import { numberBytes } from "../cost.ts";
 import { defineKernel, exact } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
+import { rowsToChooseFrom } from "./rows.ts";
 
 /**
- * The column of the largest number of each row, the first one of equal numbers; NaN is never the largest.
- * x [rows, columns], best [rows].
+ * The column of the largest number of each row, the first one of equal numbers; `columns`, which is no column, for a row in which a
+ * number is NaN or Infinity or none is above -Infinity, as f32. x [rows, columns], best [rows].
  */
 export const argmax = defineKernel({
   name: "argmax",
@@ -14,24 +15,23 @@ export const argmax = defineKernel({
   reference({ x, best }, { rows, columns }) {
     for (let row = 0; row < rows; row++) {
       let largest = Number.NEGATIVE_INFINITY;
-      let index = 0;
+      let index = columns;
+      let isBroken = false;
       for (let i = 0; i < columns; i++) {
         const value = x[row * columns + i]!;
+        if (!(Math.fround(value) < Infinity)) isBroken = true;
         if (value > largest) {
           largest = value;
           index = i;
         }
       }
-      best[row] = index;
+      best[row] = isBroken ? columns : index;
     }
   },
   bound: () => exact,
   // A comparison a number.
   cost: ({ rows, columns }) => ({ flops: rows * columns, bytes: numberBytes(rows * (columns + 1)) }),
-  // Few distinct values, so that ties are common.
-  inputs: ({ rows, columns }, random) => ({
-    x: Float64Array.from({ length: rows * columns }, () => random.integer(9) - 12),
-  }),
-  samples: [{ params: { rows: 3, columns: 261 } }, { params: { rows: 1, columns: 1 } }],
+  inputs: ({ rows, columns }, random) => ({ x: rowsToChooseFrom(rows, columns, () => random.integer(9) - 12, random) }),
+  samples: [{ params: { rows: 9, columns: 261 } }, { params: { rows: 1, columns: 1 } }],
   implementations: [...wasm],
 });

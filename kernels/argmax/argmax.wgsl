@@ -1,12 +1,21 @@
 // best[row] = the first column with the largest x: a workgroup per row. Each lane finds the best of its columns; after one barrier
-// the first lane finds the best of all lanes.
+// the first lane finds the best of all lanes. Numbers are compared by their bits, because a compiler may take comparisons with NaN for
+// what it likes.
 //
-// Prepended by the device: `params`, x [rows, columns], best [rows].
+// Prepended by the device: `params`, x [rows, columns] as bits, best [rows].
 
-const LOWEST = -3.4e38;
 const LANES = 256u;
+/// The key of NaN and Infinity.
+const BROKEN = 0xffffffffu;
 
-var<workgroup> peaks: array<f32, LANES>;
+/// Ordered as the numbers are; 0 for -Infinity.
+fn key_of(bits: u32) -> u32 {
+  let key = select(bits | 0x80000000u, ~bits, bits > 0x80000000u); // -0 is 0
+  let is_number = (bits & 0x7f800000u) != 0x7f800000u;
+  return select(select(BROKEN, 0u, bits == 0xff800000u), key, is_number);
+}
+
+var<workgroup> peaks: array<u32, LANES>;
 var<workgroup> indices: array<u32, LANES>;
 
 @compute @workgroup_size(LANES)
@@ -17,12 +26,12 @@ fn main(
 ) {
   let row = workgroup_id.x + workgroup_id.y * num_workgroups.x;
   if (row >= params.rows) { return; }
-  var peak = LOWEST;
+  var peak = 0u;
   var index = params.columns;
   for (var i = lane; i < params.columns; i += LANES) {
-    let value = x[row * params.columns + i];
-    if (value > peak) {
-      peak = value;
+    let key = key_of(x[row * params.columns + i]);
+    if (key > peak) {
+      peak = key;
       index = i;
     }
   }
@@ -36,5 +45,5 @@ fn main(
       index = indices[i];
     }
   }
-  best[row] = select(0u, index, index < params.columns);
+  best[row] = select(index, params.columns, peak == BROKEN);
 }

@@ -4,5 +4,11 @@ import wgsl from "./argmax.wgsl?raw";
 
 /** A workgroup per row. */
 export const gpu: readonly WgslImplementation[] = [
-  { name: "argmax", wgsl, requires: [], workgroups: ({ params }) => spread(params["rows"]!) },
+  {
+    name: "argmax",
+    wgsl,
+    elements: { x: "u32" },
+    requires: [],
+    workgroups: ({ params }) => spread(params["rows"]!),
+  },
 ];

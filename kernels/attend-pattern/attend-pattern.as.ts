@@ -41,6 +41,7 @@ function patternOf<T>(call: AttendPatternCall, row: u32, head: u32): void {
     }
   }
   if (call.kind == 0) return;
+  if (largest == Infinity) largest = NaN;
   let total: f32 = 0;
   for (let i: usize = 0; i < width; i++) {
     const score = load<f32>(line + (i << 2));
@@ -48,7 +49,7 @@ function patternOf<T>(call: AttendPatternCall, row: u32, head: u32): void {
     store<f32>(line + (i << 2), share);
     total += share;
   }
-  if (total == 0) return;
+  if (total == 0 || isNaN(total)) return;
   for (let i: usize = 0; i < width; i++) store<f32>(line + (i << 2), load<f32>(line + (i << 2)) / total);
 }
 

@@ -13,7 +13,7 @@ export const PATTERN_KINDS = { scores: 0, pattern: 1 } as const;
  * The scores of attention, or their softmax, which `attend` does not store.
  * Buffers as in `attend`, and pattern [rows, heads, columns + sourceColumns]: column e is the e-th key of the row's range, column
  * columns + e the same key in the second source. `kind` is a value of PATTERN_KINDS; a key that is not visible has the score
- * -Infinity and the share 0.
+ * -Infinity and the share 0. Where a score is NaN or Infinity, the shares of all visible keys are NaN.
  */
 export const attendPattern = defineKernel({
   name: "attend-pattern",
@@ -46,6 +46,7 @@ export const attendPattern = defineKernel({
         if (kind === PATTERN_KINDS.scores) continue;
         let largest = Number.NEGATIVE_INFINITY;
         for (let i = 0; i < width; i++) largest = Math.max(largest, line[i]!);
+        if (largest === Infinity) largest = Number.NaN;
         let total = 0;
         for (let i = 0; i < width; i++) total += line[i] = line[i] === -Infinity ? 0 : Math.exp(line[i]! - largest);
         if (total > 0) for (let i = 0; i < width; i++) line[i]! /= total;

@@ -46,7 +46,7 @@ fn main(
       for (var i = 0u; i < params.head_dim; i++) { dot += q[from_q + i] * cached(key, i, is_source); }
       let score = score_of(dot, entry, head, is_source);
       let new_peak = max(peak, score);
-      total = total * exp(peak - new_peak) + exp(score - new_peak);
+      total = total * exp(peak - new_peak) + weight_of(score, new_peak);
       peak = new_peak;
       bits = bitcast<u32>(score);
     }
@@ -62,6 +62,6 @@ fn main(
   for (var i = 0u; i < LANES; i++) { total += totals[i] * exp(peaks[i] - peak); }
   for (var column = lane; column < width; column += LANES) {
     let bits = pattern[line + column];
-    pattern[line + column] = select(bitcast<u32>(exp(bitcast<f32>(bits) - peak) / total), 0u, bits == MINUS_INFINITY);
+    pattern[line + column] = select(bitcast<u32>(weight_of(bitcast<f32>(bits), peak) / total), 0u, bits == MINUS_INFINITY);
   }
 }

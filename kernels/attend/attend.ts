@@ -20,7 +20,8 @@ import { attendedWork, listBytes, SCORE_FLOPS } from "./work.ts";
 /**
  * Attention (arXiv 1706.03762): z = softmax(softcap(scale · q·k) + bias) · v over the keys that a row sees.
  * q, z [rows, heads, headDim]; cache, sourceCache [slotCount, 2, kvHeads, headDim]; ranges [list + 1, rows, 4];
- * entries [entryCount, 4]; headBiases [heads, 2]. Which keys are visible: visible.ts. A row that sees none gets zeros.
+ * entries [entryCount, 4]; headBiases [heads, 2]. Which keys are visible: visible.ts. A row that sees none gets zeros, and so does one
+ * that sees scores of -Infinity only. A score of NaN or Infinity makes NaN.
  */
 export const attend = defineKernel({
   name: "attend",
@@ -48,14 +49,14 @@ export const attend = defineKernel({
         const sums = new Float64Array(headDim);
         let total = 0;
         forEachScore(buffers, params, row, head, (_place, isSource, slot, score) => {
-          const share = Math.exp(score - largest);
+          const share = score === -Infinity ? 0 : Math.exp(score - largest);
           const values = isSource ? sourceCache! : cache;
           total += share;
           for (let i = 0; i < headDim; i++) {
             sums[i]! += share * values[((slot * 2 + 1) * kvHeads + kvHead) * headDim + i]!;
           }
         });
-        for (let i = 0; i < headDim; i++) z[(row * heads + head) * headDim + i] = total > 0 ? sums[i]! / total : 0;
+        for (let i = 0; i < headDim; i++) z[(row * heads + head) * headDim + i] = total === 0 ? 0 : sums[i]! / total;
       }
     }
   },

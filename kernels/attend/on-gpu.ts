@@ -2,6 +2,7 @@ import { cacheFormats } from "../cache/cache.ts";
 import { attentionElements, attentionRead, foursPreludes, singlesPreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
 import type { Setting, WgslImplementation } from "../kernel.ts";
+import weight from "../softmax/weight.wgsl?raw";
 import chunkF16 from "./webgpu/chunk.f16.wgsl?raw";
 import chunkF32 from "./webgpu/chunk.f32.wgsl?raw";
 import rowsOfFour from "./webgpu/rows.subgroups.wgsl?raw";
@@ -41,7 +42,7 @@ const hasWholeGroups = ({ params }: Setting) => params["headDim"]! % 4 === 0;
  * where there are many, or a workgroup per row and head: each for every format of the cache.
  */
 export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format): readonly WgslImplementation[] => {
-  const fours = visible + foursPreludes[format] + attentionRead;
+  const fours = weight + visible + foursPreludes[format] + attentionRead;
   const inTiles: WgslImplementation = {
     name: `attend.tiles.${format}`,
     wgsl: fours + chunkF32 + tileMemory + tiles,
@@ -110,7 +111,7 @@ export const gpu: readonly WgslImplementation[] = cacheFormats.flatMap((format):
     },
     {
       name: `attend.${format}`,
-      wgsl: visible + singlesPreludes[format] + attentionRead + plain,
+      wgsl: weight + visible + singlesPreludes[format] + attentionRead + plain,
       elements: attentionElements,
       requires: [],
       formats: [format],

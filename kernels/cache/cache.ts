@@ -6,6 +6,8 @@
 //
 // A scale is max / 127 rounded to bf16, the upper half of an f32. It has 8 bits, so that scale · code is exact in f32, and the code of
 // the largest number is always ±127. Numbers that were read and are stored again give the same words.
+//
+// f16 and int8 keep NaN and infinities as NaN: an int8 group with one is NaN, and a device may make the whole head of either NaN.
 
 import { f16ToF32, f32ToF16 } from "../matrix/float16.ts";
 
@@ -23,7 +25,7 @@ export interface CachePacking {
 
 /** Numbers of a head that share a scale in int8. */
 export const SCALE_NUMBERS = 32;
-/** The largest half; what is larger is kept as this. */
+/** The largest half; finite numbers beyond it are kept as this. */
 export const LARGEST_HALF = 65504;
 const LARGEST_CODE = 127;
 /** Scales below this, the smallest normal f32, are zeros. */
@@ -123,7 +125,9 @@ function codeWords(headDim: number): number {
   return Math.ceil(headDim / 4);
 }
 
+/** The half next to a number, at most the largest one; NaN for NaN and infinities. */
 function halfOf(value: number): number {
+  if (!(Math.abs(Math.fround(value)) < Infinity)) return f32ToF16(Number.NaN);
   return f32ToF16(Math.max(-LARGEST_HALF, Math.min(LARGEST_HALF, value)));
 }
 
@@ -150,7 +154,8 @@ function bf16(bits: number): number {
 /** max / 127 of numbers begin..end, rounded to the nearest bf16, of two equally near the even one. */
 function scaleOf(numbers: ArrayLike<number>, begin: number, end: number): number {
   float[0] = largestOf(numbers, begin, end) / LARGEST_CODE;
-  if (!(float[0] >= SMALLEST_SCALE)) return float[0] < SMALLEST_SCALE ? 0 : Number.NaN;
+  if (float[0] < SMALLEST_SCALE) return 0;
+  if (!(float[0] < Infinity)) return Number.NaN;
   word[0] = (word[0]! + 0x7fff + ((word[0]! >>> 16) & 1)) & 0xffff0000;
   return float[0];
 }

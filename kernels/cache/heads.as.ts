@@ -20,7 +20,7 @@ export function headBytes<T>(headDim: u32): usize {
 
 /**
  * Four halves as f32, from their bits extended by sign; `mask` is 0x8fffe000 and `larger` 2^112 in each lane, held in variables
- * as engines make constants anew each time. Halves are never infinite here.
+ * as engines make constants anew each time. Halves are finite here: a head that is not is NaN as a whole (`isNone`).
  */
 @inline
 function fromHalves(bits: v128, mask: v128, larger: v128): v128 {
@@ -33,6 +33,12 @@ function scaleOf(head: usize, headDim: u32, i: usize): f32 {
   return reinterpret<f32>(<u32>load<u16>(head + codeBytes(headDim) + (i >> 5 << 1)) << 16);
 }
 
+/** True if the numbers of a head of f16 are NaN: packHead makes all of them NaN where one is no number. */
+@inline
+function isNone(head: usize): bool {
+  return (load<u16>(head) & 0x7c00) == 0x7c00;
+}
+
 /** to [headDim] = the numbers of a head. Up to three numbers more may be written. */
 export function expandHead<T>(head: usize, headDim: u32, to: usize): void {
   const n = <usize>headDim;
@@ -42,6 +48,10 @@ export function expandHead<T>(head: usize, headDim: u32, to: usize): void {
     return;
   }
   if (sizeof<T>() == 2) {
+    if (isNone(head)) {
+      for (; i < n; i++) store<f32>(to + (i << 2), NaN);
+      return;
+    }
     const zero = headDim >> 31;
     const mask = i32x4.splat(0x8fffe000 | zero), larger = i32x4.splat(0x77800000 | zero);
     for (; i + 16 <= n; i += 16) {
@@ -84,6 +94,15 @@ export function headNumbers<T>(head: usize, headDim: u32, room: usize): usize {
   return room;
 }
 
+/** Whether a number of `from` [n], zeros behind it, is NaN or infinite. */
+function hasNone(from: usize, n: usize): bool {
+  let isSound = i32x4.splat(-1);
+  for (let i: usize = 0; i < n; i += 4) {
+    isSound = v128.and(isSound, f32x4.lt(f32x4.abs(v128.load(from + (i << 2))), f32x4.splat(Infinity)));
+  }
+  return !i32x4.all_true(isSound);
+}
+
 /** Four numbers as halves in the low 16 bits of each lane, to the nearest, of two the even one; 65504 at most. */
 @inline
 function toHalves(numbers: v128): v128 {
@@ -100,6 +119,7 @@ function scaleFor(from: usize, count: usize): f32 {
   const pairs = f32x4.max(largest, i32x4.shuffle(largest, largest, 2, 3, 0, 1));
   const bits = reinterpret<u32>(max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1)) / 127);
   if (bits < 0x800000) return 0;
+  if (bits >= 0x7f800000) return NaN;
   return reinterpret<f32>((bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000);
 }
 
@@ -112,6 +132,10 @@ export function packHead<T>(from: usize, headDim: u32, head: usize): void {
   }
   for (let i = n; i < n + 3; i++) store<f32>(from + (i << 2), 0);
   if (sizeof<T>() == 2) {
+    if (hasNone(from, n)) {
+      for (const end = head + headBytes<T>(headDim); head < end; head += 4) store<u32>(head, 0x7e007e00);
+      return;
+    }
     for (let i: usize = 0; i < n; i += 4) {
       const halves = toHalves(v128.load(from + (i << 2)));
       const packed = i16x8.narrow_i32x4_u(halves, halves);

@@ -1,8 +1,10 @@
-/// Bits of the scale of the slice's first or second 32 numbers: max / 127 rounded to bf16, or 0 where it would be subnormal.
+/// Bits of the scale of the slice's first or second 32 numbers: max / 127 rounded to bf16, 0 where it would be subnormal, or NaN where
+/// a number is NaN or infinite. Magnitudes are compared by their bits: the largest are those of NaN, then Infinity.
 fn scale_bits(group: u32) -> u32 {
-  var largest = 0.0;
-  for (var i = 0u; i < 32u; i++) { largest = max(largest, abs(slice[group * 32u + i])); }
-  let bits = bitcast<u32>(largest / 127.0);
+  var largest = 0u;
+  for (var i = 0u; i < 32u; i++) { largest = max(largest, bitcast<u32>(slice[group * 32u + i]) & 0x7fffffffu); }
+  if (largest >= 0x7f800000u) { return 0x7fc00000u; }
+  let bits = bitcast<u32>(bitcast<f32>(largest) / 127.0);
   if (bits < 0x800000u) { return 0u; }
   return (bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u;
 }

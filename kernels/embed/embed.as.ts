@@ -14,6 +14,10 @@ function embedRow<W>(call: EmbedCall, row: u32): void {
   if (isVector ? tableBegin > 0 : token < tableBegin || token >= call.tableEnd) return;
   const scale = call.scale;
   const y = call.y + <usize>row * bytes;
+  if (token >= vocabSize + call.vectorCount) {
+    for (let i: usize = 0; i < bytes; i += 4) store<f32>(y + i, NaN);
+    return;
+  }
   if (isVector) {
     const from = call.vectors + <usize>(token - vocabSize) * bytes;
     for (let i: usize = 0; i < bytes; i += 4) store<f32>(y + i, scale * load<f32>(from + i));

@@ -1,6 +1,7 @@
-// y[row] = scale · table[token] (+ positionTable[position]); tokens from vocabSize on are rows of `vectors`.
+// y[row] = scale · table[token] (+ positionTable[position]); tokens from vocabSize on are rows of `vectors`, those behind them
+// `none`, which is NaN.
 
-function embed(tokens, positions, table, positionTable, vectors, tableBegin) {
+function embed(tokens, positions, table, positionTable, vectors, tableBegin, vectorCount, none) {
   const word = Math.floor(this.thread.y / 4);
   const fourTokens = tokens[word];
   const token = fourTokens[this.thread.y - word * 4];
@@ -8,7 +9,12 @@ function embed(tokens, positions, table, positionTable, vectors, tableBegin) {
   let b = 0.0;
   let c = 0.0;
   let d = 0.0;
-  if (token >= this.constants.vocabSize) {
+  if (token >= this.constants.vocabSize + vectorCount) {
+    a = none;
+    b = none;
+    c = none;
+    d = none;
+  } else if (token >= this.constants.vocabSize) {
     const v = vectors[(token - this.constants.vocabSize) * this.constants.texels + this.thread.x];
     a = v[0];
     b = v[1];

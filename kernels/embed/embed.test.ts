@@ -30,3 +30,9 @@ test("of a part of the table touches only its own tokens' rows", () => {
   embed.reference({ ...buffers, table: buffers.table.slice(4), y }, { ...params, tableBegin: 2 });
   expect([...y]).toEqual([10.25, 12.5, -1, -1, -1, -1]);
 });
+
+test("of a token beyond the vectors is NaN", () => {
+  const y = new Float64Array(6);
+  embed.reference({ ...buffers, tokens: Uint32Array.of(4, 3, 0), y }, params);
+  expect([...y]).toEqual([NaN, NaN, 210, 420, 12, 24]);
+});

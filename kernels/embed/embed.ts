@@ -6,7 +6,7 @@ import { wasm } from "./on-wasm.ts";
  * Vectors of tokens: y[row] = scale · table[token] (+ positionTable[position]).
  * tokens, positions [rows]; table [tableEnd - tableBegin, dim], rows tableBegin..tableEnd of the whole table;
  * positionTable [contextLength, dim]; vectors [vectorCount, dim]; y [rows, dim]. A token number from vocabSize on stands for
- * vectors[token - vocabSize]. Rows of y whose token is not in this piece of the table stay as they are.
+ * vectors[token - vocabSize]; one beyond them, such as `argmax` gives where there is no token, for a row of NaN. Rows of y whose token is not in this piece of the table stay as they are.
  */
 export const embed = defineKernel({
   name: "embed",
@@ -41,11 +41,15 @@ export const embed = defineKernel({
   matrices: ({ dim, tableBegin, tableEnd }) => ({ table: [tableEnd - tableBegin, dim] }),
   piece: (params, begin, end) => ({ ...params, tableBegin: begin, tableEnd: end }),
   reference({ tokens, positions, table, positionTable, vectors, y }, params) {
-    const { rows, dim, vocabSize, tableBegin, tableEnd, scale } = params;
+    const { rows, dim, vocabSize, tableBegin, tableEnd, vectorCount, scale } = params;
     for (let row = 0; row < rows; row++) {
       const token = tokens[row]!;
       const isVector = token >= vocabSize;
       if (isVector ? tableBegin > 0 : token < tableBegin || token >= tableEnd) continue;
+      if (token >= vocabSize + vectorCount) {
+        y.fill(Number.NaN, row * dim, (row + 1) * dim);
+        continue;
+      }
       const source = isVector ? vectors! : table;
       const from = (isVector ? token - vocabSize : token - tableBegin) * dim;
       for (let i = 0; i < dim; i++) {
@@ -62,7 +66,10 @@ export const embed = defineKernel({
     return { flops: rows * dim * (1 + positions), bytes: lines + numberBytes(rows * (1 + positions)) };
   },
   inputs: ({ rows, vocabSize, contextLength, vectorCount }, random) => ({
-    tokens: Uint32Array.from({ length: rows }, () => random.integer(vocabSize + vectorCount)),
+    // the fourth row's token is none
+    tokens: Uint32Array.from({ length: rows }, (_, row) =>
+      row === 3 ? vocabSize + vectorCount : random.integer(vocabSize + vectorCount),
+    ),
     positions: Uint32Array.from({ length: rows }, () => random.integer(Math.max(1, contextLength))),
   }),
   samples: [

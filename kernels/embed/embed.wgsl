@@ -33,7 +33,12 @@ fn main(
   let token = tokens[row];
   var values = vec4<f32>();
   if (token >= params.vocab_size) {
-    if (!HAS_VECTORS || params.table_begin > 0u) { return; }
+    if (params.table_begin > 0u) { return; }
+    if (!HAS_VECTORS || token >= params.vocab_size + params.vector_count) {
+      let none = bitcast<f32>(token | 0xffc00000u); // NaN
+      for (var i = 0u; i < min(4u, params.dim - column); i++) { y[row * params.dim + column + i] = none; }
+      return;
+    }
     let from_vector = (token - params.vocab_size) * params.dim + column;
     values = vec4<f32>(
       vectors[from_vector], vectors[from_vector + 1u], vectors[from_vector + 2u], vectors[from_vector + 3u]);

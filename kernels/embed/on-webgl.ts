@@ -15,8 +15,10 @@ export const webgl: readonly WebGlImplementation[] = [
       tableTexels: matrixTexels(params["dim"]!),
       hasPositions: Number(present.has("positionTable")),
     }),
+    numbers: { none: "Float" },
     plan: ({ rows, dim, vocabSize, tableBegin, tableEnd }, words) => {
-      if (tableBegin === 0 && tableEnd! >= vocabSize!) return {};
+      const numbers = { none: Number.NaN };
+      if (tableBegin === 0 && tableEnd! >= vocabSize!) return { numbers };
       const tokens = words("tokens");
       const isHere = (row: number) => {
         const token = tokens[row]!;
@@ -26,7 +28,7 @@ export const webgl: readonly WebGlImplementation[] = [
       for (let row = 0; row < rows!; row++) {
         if (isHere(row)) regions.push({ begin: row * dim!, end: (row + 1) * dim! });
       }
-      return { regions: { y: regions } };
+      return { numbers, regions: { y: regions } };
     },
     webgl: [{ writes: "y", source, line: ({ dim }) => dim! / TEXEL }],
   },

@@ -8,7 +8,8 @@ export const webgl: readonly WebGlImplementation[] = [
   {
     name: "softmax.webgl",
     requires: [],
-    plan: ({ rows }) => ({ temporaries: { sums: rows! } }),
+    numbers: { none: "Float" },
+    plan: ({ rows }) => ({ numbers: { none: Number.NaN }, temporaries: { sums: rows! } }),
     webgl: [
       { writes: "sums", source: sums, line: () => 1, numbered: ["x"] },
       { writes: "y", source, functions: [quotientFunction], numbered: ["x"] },

@@ -5,6 +5,11 @@ import { shareBegin } from "../call.as";
 import { SoftmaxCall } from "../calls/softmax.as";
 import { exp1, exp4 } from "../math.as";
 
+/** y = 0 for -Infinity, NaN for all else. */
+function fillNaN(x: usize, y: usize, columns: u32): void {
+  for (const end = x + (<usize>columns << 2); x < end; x += 4, y += 4) store<f32>(y, load<f32>(x) == -Infinity ? 0 : NaN);
+}
+
 function softmaxRow(x: usize, y: usize, columns: u32): void {
   const bytes = <usize>columns << 2;
   const whole = bytes & ~15;
@@ -13,6 +18,7 @@ function softmaxRow(x: usize, y: usize, columns: u32): void {
     memory.fill(y, 0, bytes);
     return;
   }
+  if (isNaN(largest)) return fillNaN(x, y, columns);
   const largest4 = f32x4.splat(largest);
   let total: f64 = 0;
   let i: usize = 0;

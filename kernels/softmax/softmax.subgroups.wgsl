@@ -1,11 +1,12 @@
 // y = exp(x - max x) / sum: a subgroup per row, without barriers. LOWEST stands for -Infinity, which WGSL cannot write. Where the
 // adapter makes smaller subgroups than WORKGROUP, all but the first of a workgroup are idle.
 //
-// Prepended by the device: `params`, x [rows, columns], y [rows, columns].
+// Prepended by the device: `params`, x [rows, columns], y [rows, columns]; before them weight.wgsl.
 
 override WORKGROUP: u32;
 
 const LOWEST = -3.4e38;
+const MINUS_INFINITY = 0xff800000u;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -22,10 +23,10 @@ fn main(
   for (var i = lane; i < params.columns; i += lanes) { peak = max(peak, x[base + i]); }
   peak = subgroupMax(peak);
   var total = 0.0;
-  for (var i = lane; i < params.columns; i += lanes) { total += select(0.0, exp(x[base + i] - peak), x[base + i] > LOWEST); }
+  for (var i = lane; i < params.columns; i += lanes) { total += weight_of(x[base + i], peak); }
   total = subgroupAdd(total);
-  let scale = select(0.0, 1.0 / total, total > 0.0);
+  let scale = select(1.0 / total, 0.0, total == 0.0);
   for (var i = lane; i < params.columns; i += lanes) {
-    y[base + i] = select(0.0, exp(x[base + i] - peak) * scale, x[base + i] > LOWEST);
+    y[base + i] = select(weight_of(x[base + i], peak) * scale, 0.0, bitcast<u32>(x[base + i]) == MINUS_INFINITY);
   }
 }

@@ -3,8 +3,8 @@ import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
 /**
- * Softmax of each row: y = exp(x - max x) / sum, x and y [rows, columns].
- * A row of nothing but -Infinity gets zeros.
+ * Softmax of each row: y = exp(x - max x) / sum, x and y [rows, columns]. -Infinity gets 0, also in a row of nothing else; all else
+ * of a row with NaN or Infinity gets NaN.
  */
 export const softmax = defineKernel({
   name: "softmax",
@@ -17,8 +17,9 @@ export const softmax = defineKernel({
       let largest = Number.NEGATIVE_INFINITY;
       for (let i = 0; i < columns; i++) largest = Math.max(largest, x[base + i]!);
       let total = 0;
-      for (let i = 0; i < columns; i++) total += largest === -Infinity ? 0 : Math.exp(x[base + i]! - largest);
-      for (let i = 0; i < columns; i++) y[base + i] = total > 0 ? Math.exp(x[base + i]! - largest) / total : 0;
+      const weight = (value: number) => (value === -Infinity ? 0 : Math.exp(value - largest));
+      for (let i = 0; i < columns; i++) total += weight(x[base + i]!);
+      for (let i = 0; i < columns; i++) y[base + i] = x[base + i] === -Infinity ? 0 : weight(x[base + i]!) / total;
     }
   },
   bound: () => ({ absolute: 1e-6, relative: 1e-5 }),

@@ -9,8 +9,9 @@ export const webgl: readonly WebGlImplementation[] = [
     name: "token-log-prob.webgl",
     requires: [],
     constants: ({ params }) => partsOf(params["columns"]!),
+    numbers: { none: "Float" },
     plan: ({ rows, columns }) => ({
-      numbers: { partCount: partsOf(columns!).partCount },
+      numbers: { partCount: partsOf(columns!).partCount, none: Number.NaN },
       temporaries: { parts: rows! * partsOf(columns!).partCount },
     }),
     webgl: [

@@ -12,7 +12,7 @@ export function tokenLogProb(call: TokenLogProbCall, thread: i32, threads: i32):
     const logits = call.logits + ((<usize>row * <usize>columns) << 2);
     const target = load<u32>(call.targets + (<usize>row << 2));
     const largest = largestOf(logits, columns);
-    const total = sumOfPowers(logits, columns, largest);
+    const total = sumOfPowers(logits, columns, largest); // NaN where the largest is, or is -Infinity
     const difference = <f64>load<f32>(logits + (<usize>target << 2)) - <f64>largest;
     store<f32>(call.y + (<usize>row << 2), <f32>(difference - Math.log(total)));
   }

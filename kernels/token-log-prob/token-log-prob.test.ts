@@ -8,3 +8,13 @@ test("of equal logits is -log of their number, whatever is added to all", () => 
   expect(y[0]).toBeCloseTo(-Math.log(4), 12);
   expect(y[1]).toBeCloseTo(Math.log(0.75), 12);
 });
+
+test("is NaN where no token can be chosen, and -Infinity for a token that cannot", () => {
+  const y = new Float64Array(4);
+  const [none, targets] = [-Infinity, Uint32Array.of(1, 1, 1, 1)];
+  tokenLogProb.reference(
+    { logits: Float64Array.of(NaN, 1, Infinity, 1, none, none, 1, none), targets, y },
+    { rows: 4, columns: 2 },
+  );
+  expect([...y]).toEqual([NaN, NaN, NaN, -Infinity]);
+});

@@ -1,10 +1,12 @@
+import { rowsToChooseFrom } from "../argmax/rows.ts";
 import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
 /**
  * The log-probability of a given next token: y[row] = log softmax(logits[row])[targets[row]].
- * logits [rows, columns], targets [rows], y [rows]. So a score needs no logits on the host.
+ * logits [rows, columns], targets [rows], y [rows]. So a score needs no logits on the host. NaN for a row in which a number is NaN
+ * or Infinity or none is above -Infinity.
  */
 export const tokenLogProb = defineKernel({
   name: "token-log-prob",
@@ -25,7 +27,8 @@ export const tokenLogProb = defineKernel({
   cost: ({ rows, columns }) => ({ flops: 4 * rows * columns, bytes: numberBytes(rows * (columns + 2)) }),
   inputs: ({ rows, columns }, random) => ({
     targets: Uint32Array.from({ length: rows }, () => random.integer(columns)),
+    logits: rowsToChooseFrom(rows, columns, () => random.normal(), random),
   }),
-  samples: [{ params: { rows: 3, columns: 261 } }, { params: { rows: 1, columns: 2 } }],
+  samples: [{ params: { rows: 9, columns: 261 } }, { params: { rows: 1, columns: 2 } }],
   implementations: [...wasm],
 });

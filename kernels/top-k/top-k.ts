@@ -4,7 +4,8 @@ import { wasm } from "./on-wasm.ts";
 
 /**
  * The k largest numbers of each row with their columns, the largest first, of equal numbers the lower column first.
- * x [rows, columns] without NaN; values, columnOf [rows, k]; total [rows], the sum of exp(scale · (x - largest)) over the whole row.
+ * x [rows, columns]; values, columnOf [rows, k]; total [rows], the sum of exp(scale · (x - largest)) over the whole row. In a row in
+ * which a number is NaN or Infinity, or none is above -Infinity, total is NaN and the others say nothing.
  * k is at most `columns` and 256. With scale = 1 / temperature these are enough to sample from most rows without reading them.
  * Numbers are compared as f32.
  */
@@ -22,7 +23,8 @@ export const topK = defineKernel({
         values[row * k + i] = line[order[i]!]!;
       }
       let sum = 0;
-      for (const value of line) sum += Math.exp((value - line[order[0]!]!) * scale);
+      for (const value of line) sum += value === -Infinity ? 0 : Math.exp((value - line[order[0]!]!) * scale);
+      if (line.some(Number.isNaN) || !(line[order[0]!]! > -Infinity)) sum = Number.NaN;
       total[row] = sum;
     }
   },

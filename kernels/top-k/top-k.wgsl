@@ -1,7 +1,8 @@
 // The k largest of a row in order: a lane per row. It keeps the list in the outputs, sorts the first k columns into it, then every
 // later number that is larger than the last of the list.
 //
-// Prepended by the device: `params`, x [rows, columns], values [rows, k], column_of [rows, k], total [rows].
+// Prepended by the device: `params`, x [rows, columns], values [rows, k], column_of [rows, k], total [rows]; before them
+// softmax/weight.wgsl.
 
 @compute @workgroup_size(64)
 fn main(
@@ -31,8 +32,8 @@ fn main(
   var sum = 0.0;
   for (var i = 0u; i < params.columns; ) {
     var part = 0.0;
-    for (let end = min(params.columns, i + 1024u); i < end; i++) { part += exp((x[base + i] - largest) * params.scale); }
+    for (let end = min(params.columns, i + 1024u); i < end; i++) { part += scaled_weight(x[base + i], largest); }
     sum += part;
   }
-  total[row] = sum;
+  total[row] = total_of(sum, largest);
 }

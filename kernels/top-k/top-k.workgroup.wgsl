@@ -4,7 +4,8 @@
 // columns. Each turn counts, for one digit, the columns that agree in all digits before it, and takes the digit in whose count the k-th
 // lies. Then the k are gathered in any order, and each is moved to the place given by the number of keys above it.
 //
-// Prepended by the device: `params`, x [rows, columns], values [rows, k], column_of [rows, k], total [rows].
+// Prepended by the device: `params`, x [rows, columns], values [rows, k], column_of [rows, k], total [rows]; before them
+// softmax/weight.wgsl.
 
 const LANES = 256u;
 
@@ -89,10 +90,10 @@ fn main(
   for (var i = 1u; i < params.k; i++) { if (keys[i] > keys[largest]) { largest = i; } }
   let peak = x[base + columns[largest]];
   var sum = 0.0;
-  for (var i = lane; i < params.columns; i += LANES) { sum += exp((x[base + i] - peak) * params.scale); }
+  for (var i = lane; i < params.columns; i += LANES) { sum += scaled_weight(x[base + i], peak); }
   sums[lane] = sum;
   workgroupBarrier();
   if (lane > 0u) { return; }
   for (var i = 1u; i < LANES; i++) { sum += sums[i]; }
-  total[row] = sum;
+  total[row] = total_of(sum, peak);
 }

@@ -1,6 +1,7 @@
-// Four dimensions of z for one row and head: the softmax of the scores, taken on the way, times the values.
+// Four dimensions of z for one row and head: the softmax of the scores, taken on the way, times the values. `none` is
+// NaN, for rows with a score of NaN or Infinity.
 
-function attend(scores, cache, ranges, entries, sourceCache, rows, columnTexels) {
+function attend(scores, cache, ranges, entries, sourceCache, rows, columnTexels, none) {
   const texels = this.constants.headTexels;
   const head = quotient(this.thread.x, texels);
   const inHead = this.thread.x - head * texels;
@@ -13,6 +14,7 @@ function attend(scores, cache, ranges, entries, sourceCache, rows, columnTexels)
   const inSlot = (this.constants.kvHeads + kvHead) * texels + inHead;
   let largest = -3.4e38;
   let total = 0.0;
+  let broken = 0.0;
   let a = 0.0;
   let b = 0.0;
   let c = 0.0;
@@ -24,7 +26,10 @@ function attend(scores, cache, ranges, entries, sourceCache, rows, columnTexels)
       const four = scores[line + side * columnTexels + column];
       for (let j = 0; j < 4; j++) {
         const score = four[j];
-        if (score > -3.3e38) {
+        let isSound = 0.0;
+        if (score <= 3.4028234e38) isSound = 1.0;
+        broken = broken + 1.0 - isSound;
+        if (score > -3.3e38 && isSound > 0.0) {
           const key = entries[range[0] + column * 4 + j];
           const at = key[0] * slotTexels + inSlot;
           let kept = 1.0;
@@ -54,7 +59,12 @@ function attend(scores, cache, ranges, entries, sourceCache, rows, columnTexels)
       }
     }
   }
-  if (total > 0.0) {
+  if (broken > 0.0) {
+    a = none;
+    b = none;
+    c = none;
+    d = none;
+  } else if (total > 0.0) {
     a = a / total;
     b = b / total;
     c = c / total;

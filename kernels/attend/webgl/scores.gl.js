@@ -68,7 +68,14 @@ function scores(
         let score = dot * this.constants.scale;
         if (this.constants.softcap > 0.0) {
           const cap = this.constants.softcap;
-          score = cap * Math.tanh(Math.max(Math.min(score / cap, 10.0), -10.0));
+          const share = score / cap;
+          if (share > 10.0) {
+            score = cap;
+          } else if (share < -10.0) {
+            score = 0.0 - cap;
+          } else if (share >= -10.0) {
+            score = cap * Math.tanh(share);
+          }
         }
         const four = entriesBits[entry];
         let bias = four[3];

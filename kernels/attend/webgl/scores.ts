@@ -33,11 +33,14 @@ export const scorePlan = (
   for (let row = 0; row < rows!; row++) longest = Math.max(longest, ranges[row * 4 + 1]! - ranges[row * 4]!);
   const columnTexels = Math.ceil(longest / TEXEL);
   const scoreTexels = columnTexels * (present.has("sourceCache") ? 2 : 1);
-  return { numbers: { columnTexels, scoreTexels }, temporaries: { scores: rows! * heads! * scoreTexels } };
+  return {
+    numbers: { columnTexels, scoreTexels, none: Number.NaN },
+    temporaries: { scores: rows! * heads! * scoreTexels },
+  };
 };
 
 /** The plan's numbers. */
-export const SCORE_NUMBERS = { columnTexels: "Integer", scoreTexels: "Integer" } as const;
+export const SCORE_NUMBERS = { columnTexels: "Integer", scoreTexels: "Integer", none: "Float" } as const;
 
 /** The pass. */
 export const scorePass: WebGlPass = {

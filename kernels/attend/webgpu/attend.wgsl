@@ -56,7 +56,7 @@ fn main(
       workgroupBarrier();
       var new_peak = peak;
       for (var i = 0u; i < LANES; i++) { new_peak = max(new_peak, scores[i]); }
-      shares[lane] = select(0.0, exp(score - new_peak), is_seen);
+      shares[lane] = select(0.0, weight_of(score, new_peak), is_seen);
       values[lane] = value_begin(entry.x, kv_head);
       workgroupBarrier();
       let shrink = exp(peak - new_peak);
@@ -76,6 +76,6 @@ fn main(
   }
   for (var i = 0u; i < 4u; i++) {
     let dim = first_dim + i * LANES;
-    if (dim < params.head_dim) { z[from_q + dim] = select(0.0, sums[i] / total, total > 0.0); }
+    if (dim < params.head_dim) { z[from_q + dim] = select(sums[i] / total, 0.0, total == 0.0); }
   }
 }

@@ -30,6 +30,11 @@ fn store(row: u32, head: u32, g: u32, sums: mat4x4<f32>, scale: vec4<f32>) {
   }
 }
 
+/// The weight of each row's score.
+fn weights_of(scores: vec4<f32>, peak: vec4<f32>) -> vec4<f32> {
+  return vec4<f32>(weight_of(scores.x, peak.x), weight_of(scores.y, peak.y), weight_of(scores.z, peak.z), weight_of(scores.w, peak.w));
+}
+
 /// What one value adds to the four rows: column r is value · shares[r].
 fn added_by(value: vec4<f32>, shares: vec4<f32>) -> mat4x4<f32> {
   return mat4x4<f32>(value * shares.x, value * shares.y, value * shares.z, value * shares.w);
@@ -90,7 +95,7 @@ fn main(
           if (seen[r]) { scores[r] = score_of(dots[r], entry, head, is_source); }
         }
         let new_peak = max(peak, subgroupMax(scores));
-        let shares = select(vec4<f32>(), exp(scores - new_peak), seen);
+        let shares = select(vec4<f32>(), weights_of(scores, new_peak), seen);
         let shrink = exp(peak - new_peak);
         peak = new_peak;
         total = total * shrink + shares;
@@ -110,7 +115,7 @@ fn main(
       }
     }
     total = subgroupAdd(total);
-    let scale = select(vec4<f32>(), 1.0 / total, total > vec4<f32>());
+    let scale = select(1.0 / total, vec4<f32>(), total == vec4<f32>());
     store(row, head, g, s0, scale);
     store(row, head, g + lanes, s1, scale);
     store(row, head, g + lanes * 2u, s2, scale);

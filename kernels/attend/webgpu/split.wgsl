@@ -73,6 +73,6 @@ fn merge(
       total += share * scratch[place].y;
       sums += share * scratch[place + 1u + g];
     }
-    z[row_head * groups + g] = sums * select(0.0, 1.0 / total, total > 0.0);
+    z[row_head * groups + g] = sums * select(1.0 / total, 0.0, total == 0.0);
   }
 }

@@ -22,7 +22,7 @@ fn main(
   for (var first = workgroup_id.z * 4u * lanes; first < groups; first += num_workgroups.z * 4u * lanes) {
     let walked = walk(range, from_q, row_head % params.heads, first + lane, lane, lanes);
     let total = subgroupAdd(walked.total);
-    let sums = walked.sums * select(0.0, 1.0 / total, total > 0.0);
+    let sums = walked.sums * select(1.0 / total, 0.0, total == 0.0);
     for (var i = 0u; i < 4u; i++) {
       let g = first + lane + i * lanes;
       if (g < groups) { z[from_q + g] = sums[i]; }

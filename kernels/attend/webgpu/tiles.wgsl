@@ -73,7 +73,7 @@ fn main(
         peak = new_peak;
         total *= shrink;
         for (var k = 0u; k < SIDE; k++) {
-          let share = select(0.0, exp(shares[lane * 33u + k] - peak), (keys & (1u << k)) != 0u);
+          let share = select(0.0, weight_of(shares[lane * 33u + k], peak), (keys & (1u << k)) != 0u);
           shares[lane * 33u + k] = share;
           total += share;
         }
@@ -91,7 +91,7 @@ fn main(
       }
     }
   }
-  if (lane < SIDE) { factors[lane] = select(0.0, 1.0 / total, total > 0.0); }
+  if (lane < SIDE) { factors[lane] = select(1.0 / total, 0.0, total == 0.0); }
   workgroupBarrier();
   for (var c = 0u; c < CHUNKS; c++) {
     let g = c * EIGHT + eighth;

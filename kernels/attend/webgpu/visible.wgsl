@@ -1,4 +1,4 @@
-// Which key a row sees, and how its score is made, prepended to the attention shaders. kernels/attend/visible.ts is the definition.
+// Which key a row sees, and how its score is made, prepended to the attention shaders, behind softmax/weight.wgsl. kernels/attend/visible.ts is the definition.
 // A range is (begin, end, position, mark), an entry (slot, position, mark, bits of its bias).
 
 override HAS_SOURCE: bool;
@@ -24,7 +24,7 @@ fn is_source_visible(range: vec4<u32>, entry: vec4<u32>) -> bool {
 /// The score of a key: scaled, softcapped, and with the biases that the entry, the head and the source give it.
 fn score_of(dot: f32, entry: vec4<u32>, head: u32, is_source: bool) -> f32 {
   var score = dot * params.scale;
-  if (params.softcap > 0.0) { score = params.softcap * tanh(clamp(score / params.softcap, -10.0, 10.0)); }
+  if (params.softcap > 0.0 && !is_nan(score)) { score = params.softcap * tanh(clamp(score / params.softcap, -10.0, 10.0)); }
   var bias = bitcast<f32>(entry.w);
   if (HAS_HEAD_BIASES) {
     bias *= head_biases[head].y;

@@ -33,7 +33,7 @@ fn walk(range: vec4<u32>, from_q: u32, head: u32, g: u32, lane: u32, lanes: u32)
       for (var i = 0u; i < groups; i++) { products += q[from_q + i] * cached(key, i, is_source); }
       let score = select(LOWEST, score_of(dot(products, vec4<f32>(1.0)), entry, head, is_source), is_seen);
       let new_peak = max(peak, subgroupMax(score));
-      let share = select(0.0, exp(score - new_peak), is_seen);
+      let share = select(0.0, weight_of(score, new_peak), is_seen);
       let shrink = exp(peak - new_peak);
       peak = new_peak;
       total = total * shrink + share;

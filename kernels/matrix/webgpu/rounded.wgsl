@@ -1,4 +1,5 @@
-// 32 neighboring numbers of x, rounded to int8: x = step · q with step = max|x| / 127.
+// 32 neighboring numbers of x, rounded to int8: x = step · q with step = max|x| / 127. Magnitudes are compared by their bits, so that the
+// step is NaN or Infinity where a number is.
 
 struct Rounded {
   low: vec4<u32>,
@@ -11,6 +12,11 @@ struct Rounded {
 /// Whole numbers in the lowest bits: at 1.5 · 2^23 the last bit of an f32 is worth 1, so that the addition rounds.
 fn whole(v: vec4<f32>) -> vec4<i32> {
   return bitcast<vec4<i32>>(v + 12582912.0);
+}
+
+/// Magnitudes as bits, which are ordered as the numbers are.
+fn size(v: vec4<f32>) -> vec4<u32> {
+  return bitcast<vec4<u32>>(v) & vec4<u32>(0x7fffffffu);
 }
 
 fn sum4(words: vec4<u32>) -> i32 {
@@ -28,8 +34,8 @@ fn rounded(at: u32) -> Rounded {
   let f = x[at + 5u];
   let g = x[at + 6u];
   let h = x[at + 7u];
-  let four = max(max(max(abs(a), abs(b)), max(abs(c), abs(d))), max(max(abs(e), abs(f)), max(abs(g), abs(h))));
-  let largest = max(max(four.x, four.y), max(four.z, four.w));
+  let four = max(max(max(size(a), size(b)), max(size(c), size(d))), max(max(size(e), size(f)), max(size(g), size(h))));
+  let largest = bitcast<f32>(max(max(four.x, four.y), max(four.z, four.w)));
   let inverse = select(127.0 / largest, 0.0, largest < 1e-30);
   let step = largest / 127.0;
   let low = vec4<u32>(packed8(whole(a * inverse), whole(b * inverse)), packed8(whole(c * inverse), whole(d * inverse)));
