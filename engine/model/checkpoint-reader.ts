@@ -4,6 +4,7 @@
 import { planesOf, storedByteLength, type MatrixFormat, type StoredFormat } from "../../kernels/index.ts";
 import { checkHalves, findQuantized, FormatError, UnsupportedError, type Checkpoint } from "../../loaders/index.ts";
 import type { MatrixSource } from "../devices/device.ts";
+import { placeOfNotFinite, weightAt } from "../devices/not-finite.ts";
 import type { RowRun } from "./families/index.ts";
 import type { MatrixTensor, VectorSpec } from "./weight-list.ts";
 
@@ -81,12 +82,15 @@ export class CheckpointReader {
     return { read };
   }
 
-  /** Finds a matrix [rows, columns], whose rows are read when they are asked for. */
-  matrix(label: string, tensors: readonly MatrixTensor[]): MatrixSource {
+  /**
+   * Finds a matrix [rows, columns], whose rows are read when they are asked for. With `isFinite` reading throws a FormatError for
+   * weights that are NaN or infinite, which cannot be quantized.
+   */
+  matrix(label: string, tensors: readonly MatrixTensor[], { isFinite = false } = {}): MatrixSource {
     const [first] = tensors;
     return tensors.length === 1 && first!.isTransposed && !this.#holdsCodes(first!.name)
-      ? this.#transposed(label, first!)
-      : this.#rows(label, tensors);
+      ? this.#transposed(label, first!, isFinite)
+      : this.#rows(label, tensors, isFinite);
   }
 
   /** Whether a tensor is the codes of a matrix that is quantized already. */
@@ -96,7 +100,7 @@ export class CheckpointReader {
   }
 
   /** Rows of one or several [*, columns] matrices, one run after the other. */
-  #rows(label: string, tensors: readonly MatrixTensor[]): MatrixSource {
+  #rows(label: string, tensors: readonly MatrixTensor[], isFinite: boolean): MatrixSource {
     const { columns } = tensors[0]!;
     const runs = tensors.flatMap(({ name, rows, runs: own = [{ begin: 0, count: rows }] }): Run[] => {
       const quantized = this.#isQuantized ? findQuantized(this.#checkpoint, name, rows, columns) : null;
@@ -125,7 +129,8 @@ export class CheckpointReader {
           else {
             const rowBytes = storedByteLength(format, 1, columns);
             const room = bytes.subarray(place.at * rowBytes, (place.at + place.count) * rowBytes);
-            reads.push(this.#read(run.name, place.row * rowBytes, room, signal));
+            const done = this.#read(run.name, place.row * rowBytes, room, signal);
+            reads.push(isFinite ? done.then(() => checkFinite(run.name, format, room, place.row, columns)) : done);
           }
         }
         first += run.count;
@@ -139,7 +144,7 @@ export class CheckpointReader {
   }
 
   /** A matrix that is stored [columns, rows]: it is transposed into memory, a few stored rows at a time, on its first read. */
-  #transposed(label: string, { name, rows, columns, runs }: MatrixTensor): MatrixSource {
+  #transposed(label: string, { name, rows, columns, runs }: MatrixTensor, isFinite: boolean): MatrixSource {
     const format = this.check(name, [columns, rows]);
     const Cells = format === "f32" ? Uint32Array : Uint16Array;
     const size = Cells.BYTES_PER_ELEMENT;
@@ -170,7 +175,9 @@ export class CheckpointReader {
     let transposed: Promise<Uint8Array> | undefined;
     const read = async (begin: number, end: number, signal?: AbortSignal) => {
       transposed ??= transpose(signal);
-      return (await transposed).subarray(begin * columns * size, end * columns * size);
+      const bytes = (await transposed).subarray(begin * columns * size, end * columns * size);
+      if (isFinite) checkFinite(name, format, bytes, begin, columns);
+      return bytes;
     };
     return { label, rows, columns, format, read };
   }
@@ -215,6 +222,15 @@ export class CheckpointReader {
         .then(check),
     ];
   }
+}
+
+/** Throws a FormatError for a weight that is NaN or infinite in rows `row`.. of a tensor that is to be quantized. */
+function checkFinite(name: string, format: StoredFormat, bytes: Uint8Array, row: number, columns: number): void {
+  const at = placeOfNotFinite(format, bytes);
+  if (at < 0) return;
+  const place = `row ${row + Math.floor(at / columns)}, column ${at % columns}`;
+  const weight = weightAt(format, bytes, at);
+  throw new FormatError(name, `has ${weight} in ${place}: only finite weights can be quantized`, { tensor: name });
 }
 
 /** The numbers of these runs, one run after the other. */

@@ -141,7 +141,7 @@ export function findWeights(
   const reader = new CheckpointReader(checkpoint, file, quantizationOf(checkpoint) !== null);
   const weights = weightsOf(config, namesIn(checkpoint, config, file)).map((spec): FoundWeight => {
     if (spec.kind === "vector") return { kind: "vector", spec, source: reader.vector(spec) };
-    const source = reader.matrix(spec.label, spec.tensors);
+    const source = reader.matrix(spec.label, spec.tensors, { isFinite: quantize !== undefined });
     const format = isQuantized(source.format) ? undefined : quantizedFormatOf(quantize, isOuter(spec));
     return { kind: "matrix", spec, source: format ? { ...source, quantize: format } : source };
   });

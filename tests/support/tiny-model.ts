@@ -20,15 +20,21 @@ export const TINY = {
   hidden_act: "silu",
 } as const;
 
+/** Changes a tensor before it is written. */
+export type EditTensor = (tensor: TensorToWrite & { readonly values: Float32Array }) => TensorToWrite;
+
 /** The files of a tiny Llama; `changes` go into its config.json. */
-export function tinyFiles(changes: Readonly<Record<string, unknown>> = {}): Map<string, Blob> {
+export function tinyFiles(
+  changes: Readonly<Record<string, unknown>> = {},
+  edit: EditTensor = (tensor) => tensor,
+): Map<string, Blob> {
   const config = { ...TINY, ...changes };
   const random = seededRandom(7);
   const tensors: TensorToWrite[] = [];
   const add = (name: string, shape: readonly number[], scale: number, center = 0) => {
     const length = shape.reduce((product, size) => product * size, 1);
     const values = Float32Array.from({ length }, () => center + random.normal() * scale);
-    tensors.push({ name, dtype: "F32", shape, values });
+    tensors.push(edit({ name, dtype: "F32", shape, values }));
   };
   const { hidden_size: dim, head_dim, intermediate_size: hidden, vocab_size: vocab } = config;
   const [q, kv] = [config.num_attention_heads * head_dim, config.num_key_value_heads * head_dim];
@@ -54,8 +60,8 @@ export function tinyFiles(changes: Readonly<Record<string, unknown>> = {}): Map<
 }
 
 /** A tiny Llama in memory. */
-export function tinyFolder(changes: Readonly<Record<string, unknown>> = {}): ModelFolder {
-  return filesFolder(tinyFiles(changes), "tiny");
+export function tinyFolder(changes: Readonly<Record<string, unknown>> = {}, edit?: EditTensor): ModelFolder {
+  return filesFolder(tinyFiles(changes, edit), "tiny");
 }
 
 /** Tokens below `vocabulary` that repeat for a seed. */

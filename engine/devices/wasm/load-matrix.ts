@@ -3,9 +3,12 @@
 //
 // A shared memory is written by the caller's thread, straight into the staging area, which no worker touches until it is told to
 // pack. A memory that only the leader has gets its pieces by message, in a buffer that comes back and is used again.
+//
+// The kernels' way from f16 to f32 knows no infinities and NaNs: a matrix that has one is kept as f32.
 
 import {
   bytesPerWeight,
+  decodeWeights,
   isQuantized,
   matrixByteLength,
   type MatrixFormat,
@@ -15,6 +18,7 @@ import {
   wordsOf,
 } from "../../../kernels/index.ts";
 import { DeviceError, type MatrixSource } from "../device.ts";
+import { placeOfNotFinite } from "../not-finite.ts";
 import type { WorkerPool } from "./worker-pool.ts";
 import type { Memories } from "./memories.ts";
 import type { Place } from "./messages.ts";
@@ -45,8 +49,31 @@ function roomsFor({ rows, columns, format }: MatrixSource): Rooms {
   return { step, count: rows > step ? 2 : 1, byteLength };
 }
 
+/** A matrix of f16 has a weight that is NaN or infinite. */
+class NotFinite extends Error {}
+
 /** Reads the source and packs it, quantized if the source says so, into panels at a newly allocated place. */
 export async function loadMatrix(
+  host: LoadHost,
+  source: MatrixSource,
+  signal: AbortSignal | undefined,
+): Promise<Place & { readonly byteLength: number; readonly format: MatrixFormat }> {
+  try {
+    return await loadAsItIs(host, source, signal);
+  } catch (error) {
+    if (!(error instanceof NotFinite)) throw error;
+    return loadAsItIs(host, asF32(source), signal);
+  }
+}
+
+/** A source of f16 as one of f32. */
+function asF32(source: MatrixSource): MatrixSource {
+  const read: MatrixSource["read"] = async (begin, end, signal) =>
+    new Uint8Array(decodeWeights("f16", await source.read(begin, end, signal)).buffer);
+  return { ...source, format: "f32", read };
+}
+
+async function loadAsItIs(
   host: LoadHost,
   source: MatrixSource,
   signal: AbortSignal | undefined,
@@ -100,6 +127,7 @@ async function fillPanels(
       const bytes = await source.read(begin, end, signal, into);
       signal?.throwIfAborted();
       throwUnlessWhole(label, begin, end, bytes.byteLength, byteLength);
+      if (format === "f16" && placeOfNotFinite(format, bytes) >= 0) throw new NotFinite();
       if (bytes.buffer !== into.buffer) into.set(bytes);
       const to = address + matrixByteLength({ rows: begin, columns, format, layout: "panels" });
       const words = wordsOf(packCall, { from: room.address, to, rows: end - begin, columns, kind });

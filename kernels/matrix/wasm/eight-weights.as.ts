@@ -1,7 +1,7 @@
 // Eight stored weights of one column of a panel as f32, in two vectors of four. The format is a type, as in weights.as.ts.
 //
 // f16 becomes f32 by shifts: sign and 15 bits move to their place, and a product with 2^112 puts the exponent right, subnormals
-// included. (Infinities and NaNs of f16 are not expected of weights; they become numbers of 2^16 and more.)
+// included. Infinities and NaNs would become numbers of 2^16 and more: a device keeps a matrix that has them as f32.
 
 /** The 16 bytes from which the first four of eight weights are made. */
 @inline
