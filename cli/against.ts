@@ -11,7 +11,7 @@ import { tapNames, type CapturedTensor, type ForwardResult, type KernelCall, typ
 export interface ComparedTensor {
   /** a tap, or "logits" */
   readonly name: string;
-  /** largest difference; NaN where one of the two has NaN and the other has not */
+  /** largest difference; NaN where one of the two has NaN */
   readonly largest: number;
   /** what is allowed: a share of the largest magnitude on the other device */
   readonly bound: number;
@@ -111,13 +111,13 @@ function keyOf({ kernel, label }: KernelCall): string {
   return `${kernel} ${label}`;
 }
 
-/** Infinities of scores that are hidden agree with themselves. */
+/** Infinities of scores that are hidden agree with themselves; NaN agrees with nothing. */
 function compare(name: string, got: CapturedTensor, want: CapturedTensor, share: number): ComparedTensor {
   let largest = 0;
   let magnitude = 0;
   for (const [i, wanted] of want.data.entries()) {
     const value = got.data[i]!;
-    const difference = Object.is(value, wanted) || value === wanted ? 0 : Math.abs(value - wanted);
+    const difference = value === wanted ? 0 : Math.abs(value - wanted);
     if (difference > largest || Number.isNaN(difference)) largest = difference;
     if (Number.isNaN(largest)) break;
     if (Number.isFinite(wanted)) magnitude = Math.max(magnitude, Math.abs(wanted));

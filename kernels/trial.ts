@@ -71,6 +71,14 @@ export function seededRandom(seed: number): Random {
   };
 }
 
+/** A number in one place of a buffer, such as NaN. */
+export interface Planted {
+  readonly buffer: string;
+  /** counted round from the end where it is beyond */
+  readonly index: number;
+  readonly value: number;
+}
+
 /** How a trial is made. */
 export interface TrialOptions {
   /** of its matrices and caches */
@@ -79,6 +87,8 @@ export interface TrialOptions {
   readonly isAnswered?: boolean;
   /** contents of buffers, in place of the kernel's own inputs or random numbers */
   readonly inputs?: Inputs;
+  /** a number that is put into a buffer; of a matrix only where it is stored as f32 */
+  readonly planted?: Planted;
 }
 
 /** Inputs for `kernel` at a sample, and its reference's outputs. Matrices and caches hold numbers that `format` holds exactly. */
@@ -86,7 +96,7 @@ export function makeTrial(
   kernel: Kernel,
   sample: Sample,
   random: Random,
-  { format = "f32", isAnswered = true, inputs = {} }: TrialOptions = {},
+  { format = "f32", isAnswered = true, inputs = {}, planted }: TrialOptions = {},
 ): Trial {
   const params = Object.fromEntries(
     Object.entries(sample.params).map(([name, value]) => [
@@ -107,10 +117,14 @@ export function makeTrial(
   for (const [name, use] of Object.entries(kernel.buffers)) {
     if (sample.absent?.includes(name)) continue;
     const size = sizes[name]!;
+    const plant = (numbers: Floats | Uint32Array) => {
+      if (planted?.buffer === name) numbers[planted.index % size] = planted.value;
+    };
     if (use.startsWith("matrix")) {
       const [rows, columns] = shapes[name]!;
       const stored = isQuantized(format) ? "f32" : format;
       const bytes = randomWeights(stored, size, random);
+      if (stored === "f32") plant(new Float32Array(bytes.buffer, bytes.byteOffset, size));
       const weights = decodeWeights(stored, bytes);
       matrices[name] = { rows, columns, format: stored, bytes, ...(isQuantized(format) ? { quantize: format } : {}) };
       reads[name] = Float64Array.from(isQuantized(format) ? roundToFormat(format, weights, columns) : weights);
@@ -119,7 +133,9 @@ export function makeTrial(
     if (use.startsWith("cache")) packings[name] = { format: format as CacheFormat, headDim: params["headDim"]! };
     const packing = packings[name];
     if (packing && packing.format !== "f32") {
-      const words = packHeads(packing, randomNumbers(size, random));
+      const numbers = randomNumbers(size, random);
+      plant(numbers);
+      const words = packHeads(packing, numbers);
       reads[name] = Float64Array.from(unpackHeads(packing, words));
       arrays[name] = withSlack(words);
       if (use.includes("write")) packed[name] = arrays[name];
@@ -132,6 +148,7 @@ export function makeTrial(
     const known = given[name];
     if (known) array.set(known.subarray(0, size));
     else if (!isWord && !use.startsWith("write")) for (let i = 0; i < size; i++) array[i] = random.normal();
+    plant(array);
     arrays[name] = array;
     const exact = array instanceof Uint32Array ? array.slice() : Float64Array.from(array);
     reads[name] = exact.subarray(0, size);

@@ -32,6 +32,9 @@ export interface StepMaker {
   check(sequence: CachedSequence, tokens: readonly number[]): void;
 }
 
+/** The largest f32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
 /** What a request came to: an answer for each of its parts, or the steps that ran ahead. */
 interface Served {
   readonly answers: readonly unknown[];
@@ -325,7 +328,8 @@ export class Scheduler {
     const isTop = temperature !== undefined;
     const isGreedy = ending.some(({ answers }) => answers.stage === "greedy");
     const until = ending.length === 0 ? "body" : isTop ? "topLogits" : isGreedy ? "greedy" : "logits";
-    const variables = isTop ? { inverseTemperature: 1 / temperature } : undefined;
+    // an f32: the largest logit's weight must stay e^(0 · it)
+    const variables = isTop ? { inverseTemperature: Math.min(1 / temperature, LARGEST) } : undefined;
     const outcome = await this.#maker.make({ parts, outputs: rows, until, variables }, reads);
     const further = outcome.data.slice(outcome.data.length - counts.reduce((sum, count) => sum + count, 0));
     for (const [i, { answers, begin, end, i: of }] of ending.entries()) {

@@ -29,7 +29,7 @@ describe("a head", () => {
     expect(slotBytes({ format: "int8", headDim: 64 }, 3)).toBe(2 * 3 * 68);
   });
 
-  test("keeps zeros, holds what is too large for a half at the largest, and drops what int8 cannot scale", () => {
+  test("keeps zeros, holds what is too large for a half at the largest, makes NaN of what is no number, and drops what int8 cannot scale", () => {
     expect([
       ...unpackHeads({ format: "f16", headDim: 2 }, packHeads({ format: "f16", headDim: 2 }, [1e6, -1e6])),
     ]).toEqual([65504, -65504]);
@@ -37,6 +37,14 @@ describe("a head", () => {
       expect([...unpackHeads({ format, headDim: 5 }, packHeads({ format, headDim: 5 }, [0, 0, 0, 0, 0]))]).toEqual([
         0, 0, 0, 0, 0,
       ]);
+    }
+    for (const none of [NaN, Infinity, -Infinity, 1e39]) {
+      const half = { format: "f16", headDim: 3 } as const;
+      expect([...unpackHeads(half, packHeads(half, [1, none, 2, 1, 2, 3]))]).toEqual([NaN, NaN, NaN, 1, 2, 3]);
+      const int8 = { format: "int8", headDim: 34 } as const;
+      const numbers = [none, ...Array.from({ length: 33 }, () => 127)];
+      const wanted = Array.from({ length: 34 }, (_, i) => (i < 32 ? NaN : 127));
+      expect([...unpackHeads(int8, packHeads(int8, numbers))]).toEqual(wanted);
     }
     const tiny = packHeads({ format: "int8", headDim: 2 }, [1e-37, -1e-37]);
     expect([...unpackHeads({ format: "int8", headDim: 2 }, tiny)]).toEqual([0, 0]);

@@ -7,7 +7,8 @@
 // A scale is max / 127 rounded to bf16, the upper half of an f32. It has 8 bits, so that scale · code is exact in f32, and the code of
 // the largest number is always ±127. Numbers that were read and are stored again give the same words.
 //
-// f16 and int8 keep NaN and infinities as NaN: an int8 group with one is NaN, and a device may make the whole head of either NaN.
+// NaN and infinities are kept as NaN: all of a head of f16 that has one, or of a group of int8. A device may leave the other numbers of
+// a head of f16 as they are.
 
 import { f16ToF32, f32ToF16 } from "../matrix/float16.ts";
 
@@ -28,6 +29,7 @@ export const SCALE_NUMBERS = 32;
 /** The largest half; finite numbers beyond it are kept as this. */
 export const LARGEST_HALF = 65504;
 const LARGEST_CODE = 127;
+const NAN_HALF = 0x7e00;
 /** Scales below this, the smallest normal f32, are zeros. */
 const SMALLEST_SCALE = 2 ** -126;
 
@@ -61,7 +63,11 @@ export function packHeads(packing: CachePacking, numbers: ArrayLike<number>): Ui
   }
   for (let begin = 0, at = 0; begin < numbers.length; begin += headDim, at += perHead) {
     if (format === "f16") {
-      for (let i = 0; i < headDim; i++) words[at + (i >> 1)]! |= halfOf(numbers[begin + i]!) << ((i & 1) * 16);
+      const isFinite = hasFinite(numbers, begin, begin + headDim);
+      for (let i = 0; i < headDim; i++) {
+        const half = isFinite ? halfOf(numbers[begin + i]!) : NAN_HALF;
+        words[at + (i >> 1)]! |= half << ((i & 1) * 16);
+      }
       continue;
     }
     for (let first = 0; first < headDim; first += SCALE_NUMBERS) {
@@ -125,9 +131,13 @@ function codeWords(headDim: number): number {
   return Math.ceil(headDim / 4);
 }
 
-/** The half next to a number, at most the largest one; NaN for NaN and infinities. */
+/** Whether numbers begin..end are all finite as f32. */
+function hasFinite(numbers: ArrayLike<number>, begin: number, end: number): boolean {
+  for (let i = begin; i < end; i++) if (!Number.isFinite(Math.fround(numbers[i]!))) return false;
+  return true;
+}
+
 function halfOf(value: number): number {
-  if (!(Math.abs(Math.fround(value)) < Infinity)) return f32ToF16(Number.NaN);
   return f32ToF16(Math.max(-LARGEST_HALF, Math.min(LARGEST_HALF, value)));
 }
 
@@ -153,9 +163,10 @@ function bf16(bits: number): number {
 
 /** max / 127 of numbers begin..end, rounded to the nearest bf16, of two equally near the even one. */
 function scaleOf(numbers: ArrayLike<number>, begin: number, end: number): number {
-  float[0] = largestOf(numbers, begin, end) / LARGEST_CODE;
+  const largest = largestOf(numbers, begin, end);
+  if (!Number.isFinite(Math.fround(largest))) return Number.NaN;
+  float[0] = largest / LARGEST_CODE;
   if (float[0] < SMALLEST_SCALE) return 0;
-  if (!(float[0] < Infinity)) return Number.NaN;
   word[0] = (word[0]! + 0x7fff + ((word[0]! >>> 16) & 1)) & 0xffff0000;
   return float[0];
 }

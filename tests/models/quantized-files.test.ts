@@ -164,9 +164,12 @@ test("what goes wrong on the way leaves nothing behind", async () => {
   const { begin } = file.tensors.get("model.layers.2.mlp.up_proj.weight")!;
   new DataView(bytes.buffer).setFloat32(begin + 4 * (48 * 7 + 3), Number.NaN, true);
   const broken = filesFolder(new Map<string, Blob | Uint8Array>([...files, ["model.safetensors", bytes]]), "broken");
-  await expect(quantizeModel(broken, out, { format: "int8" })).rejects.toThrow(
-    "model.layers.2.mlp.up_proj.weight: has NaN in row 7, column 3: only finite weights can be quantized",
-  );
+  const sentence =
+    "model.layers.2.mlp.up_proj.weight: has NaN in row 7, column 3: only finite weights can be quantized";
+  await expect(quantizeModel(broken, out, { format: "int8" })).rejects.toThrow(sentence);
+  for (const device of ["reference", "wasm"] as const) {
+    await expect(loadModel(broken, { device, threads: 1, quantize: "int4" })).rejects.toThrow(sentence);
+  }
   const controller = new AbortController();
   const onProgress = () => controller.abort(new Error("enough"));
   const aborted = quantizeModel(tinyFolder(), out, { format: "int4", signal: controller.signal, onProgress });

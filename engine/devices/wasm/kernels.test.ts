@@ -14,6 +14,7 @@ import {
 import { matrixByteLength, packRows, type MatrixFormat } from "../../../kernels/matrix/matrix.ts";
 import { cacheFormats } from "../../../kernels/cache/cache.ts";
 import { linear } from "../../../kernels/linear/linear.ts";
+import { madeUp, trialsWithNone } from "../../../kernels/not-numbers.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
 import { compare, makeTrial, seededRandom, type Trial, type TrialMatrix } from "../../../kernels/trial.ts";
 import { STATIC_BYTES } from "./instance.ts";
@@ -167,6 +168,25 @@ describe.each(kernelShapes.map((entry) => [entry.kernel.name, entry] as const))(
   const hasCache = uses.some((use) => use.startsWith("cache"));
   const tried = uses.some((use) => use.startsWith("matrix")) ? formats : hasCache ? cacheFormats : formats.slice(0, 1);
   const implementations = kernel.implementations.filter(isWasm);
+
+  it.each(tried)("makes no numbers of NaN and Infinity: %s", (format) => {
+    for (const sample of kernel.samples) {
+      for (const one of trialsWithNone(kernel, sample, format)) {
+        const { trial } = one;
+        for (const implementation of implementations.filter((own) => isMeant(kernel, own, sample, format))) {
+          for (const [file, module] of opened) {
+            const wrong = madeUp(
+              one,
+              module.run(trial, implementation, 1),
+              boundOf(kernel, implementation, trial.params),
+            );
+            if (wrong)
+              expect.fail(`${file}, ${implementation.name}, ${JSON.stringify(sample)}: ${JSON.stringify(wrong)}`);
+          }
+        }
+      }
+    }
+  });
 
   it.each(tried)("agrees with its reference: %s", (format) => {
     const used = new Set<string>();

@@ -1,6 +1,6 @@
 // Every WebGL implementation of every kernel, in every shape of its table and every format that it reads, against the f64
 // reference in headless Chromium (SwiftShader). The page is minified, as users' pages are. Nothing beyond the outputs may be
-// written. Short of the full extent an implementation takes one shape in three, and the next implementation the next ones.
+// written, and NaN must come out. Short of the full extent an implementation takes one shape in three, and the next implementation the next ones.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { webglImplementations } from "../../../kernels/every-on-webgl.ts";
@@ -11,6 +11,7 @@ import { PLAIN_TRAITS, trialsFor } from "../choose.ts";
 const script = /* js */ `
   import { webglImplementations } from "/kernels/every-on-webgl.ts";
   import { kernelShapes } from "/kernels/shapes.ts";
+  import { trialsWithNaN } from "/kernels/not-numbers.ts";
   import { makeTrial, multiplyAdd, readThrough, seededRandom } from "/kernels/index.ts";
   import { runTrial } from "/engine/devices/self-test.ts";
   import { openWebGl } from "/engine/devices/webgl/webgl-device.ts";
@@ -39,6 +40,10 @@ const script = /* js */ `
       }
     }
     if (right === 0 && stride > 1) return runShapes(kernelName, name, 1, 0); // it fits few shapes
+    for (const trial of trialsWithNaN(kernel, { ...implementation, formats: ["f32"] })) {
+      const outcome = await runTrial(device, trial, implementation);
+      if (outcome !== null && outcome !== "not made for this") wrong.push(JSON.stringify(["NaN", outcome]));
+    }
     return { right, wrong, demotions: device.demotions.filter(({ implementation }) => implementation === name) };
   };`;
 

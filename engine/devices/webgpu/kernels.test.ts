@@ -1,10 +1,11 @@
 // Every WGSL implementation of every kernel, in every shape of its table that it is meant for, against the f64 reference on the
-// software adapter that KEDGE_TEST_ADAPTER names. Nothing beyond the outputs may be written. Short of the full extent an
-// implementation takes one shape in four, or in eight where a kernel has many, and the next implementation the next ones.
+// software adapter that KEDGE_TEST_ADAPTER names. Nothing beyond the outputs may be written, and NaN must come out. Short of the full
+// extent an implementation takes one shape in four, or in eight where a kernel has many, and the next implementation the next ones.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import type { Kernel, Sample, WgslImplementation } from "../../../kernels/index.ts";
+import { trialsWithNaN } from "../../../kernels/not-numbers.ts";
 import { kernelShapes } from "../../../kernels/shapes.ts";
 import { makeTrial, seededRandom, type Trial } from "../../../kernels/trial.ts";
 import { softwareGpu, testAdapterName } from "../../../tests/support/adapters.ts";
@@ -87,6 +88,10 @@ describe("on the GPU", () => {
     if (right < 3) ({ right, wrong } = await runAll(kernel, implementation, meant));
     expect(wrong).toEqual([]);
     expect(right).toBeGreaterThan(2);
+    const outcomes = trialsWithNaN(kernel, implementation).map((trial) => runTrial(device, trial, implementation));
+    expect((await Promise.all(outcomes)).filter((outcome) => outcome !== "not made for this" && outcome !== null)).toEqual(
+      [],
+    );
     expect(device.demotions.filter((one) => one.implementation === implementation.name)).toEqual([]);
   });
 

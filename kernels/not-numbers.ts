@@ -1,0 +1,69 @@
+// Trials with a number that is none in one of their inputs: what the reference makes NaN or infinite, no implementation may make a
+// number of, and what the reference keeps finite must be right. Only tests import this file.
+
+import type { Bound, Implementation, Kernel, Sample } from "./kernel.ts";
+import type { MatrixFormat } from "./matrix/matrix.ts";
+import { isQuantized } from "./matrix/quantize.ts";
+import { makeTrial, seededRandom, SLACK, type Trial, type Violation } from "./trial.ts";
+
+/** Outputs that say nothing where there is no largest number: `total` says so. */
+const VAGUE = new Set(["top-k values", "top-k columnOf"]);
+
+/** A trial, and whether all else must be right: Infinity may become NaN, and a head's bias may reach keys that it is not for. */
+export interface TrialWithNone {
+  readonly trial: Trial;
+  readonly isStrict: boolean;
+}
+
+/** A trial for NaN and for Infinity in each buffer of numbers that a sample has. */
+export function trialsWithNone(kernel: Kernel, sample: Sample, format: MatrixFormat = "f32"): TrialWithNone[] {
+  const buffers = Object.entries(kernel.buffers).filter(([name, use]) => {
+    const isMatrix = use.startsWith("matrix");
+    if (sample.absent?.includes(name) || use.startsWith("write") || use.endsWith("u32")) return false;
+    return isMatrix ? format === "f32" && !isQuantized(format) : use !== "cache read-write";
+  });
+  return buffers.flatMap(([buffer], place) =>
+    [NaN, Infinity].map((value) => {
+      const planted = { buffer, index: 7 * place + 5, value };
+      const trial = makeTrial(kernel, sample, seededRandom(place + 1), { format, planted });
+      return { trial, isStrict: Number.isNaN(value) && buffer !== "headBiases" };
+    }),
+  );
+}
+
+/** The first output that is a number where the reference has none, or a wrong one where it has one; null if there is none. */
+export function madeUp(
+  { trial: { kernel, wanted, packings }, isStrict }: TrialWithNone,
+  got: Readonly<Record<string, Float32Array | Uint32Array>>,
+  { absolute, relative }: Bound,
+): Violation | null {
+  for (const [buffer, wants] of Object.entries(wanted)) {
+    const isPacked = packings[buffer] !== undefined && packings[buffer].format !== "f32";
+    if (isPacked || VAGUE.has(`${kernel.name} ${buffer}`)) continue;
+    for (let index = 0; index < wants.length - SLACK; index++) {
+      const [value, want] = [got[buffer]![index]!, wants[index]!];
+      const isRight = Number.isFinite(want)
+        ? Math.abs(value - want) <= absolute + relative * Math.abs(want) || (!isStrict && Number.isNaN(value))
+        : !Number.isFinite(value);
+      if (!isRight) return { buffer, index, got: value, want };
+    }
+  }
+  return null;
+}
+
+/**
+ * Trials of an implementation's first known-answer setting with NaN in one input each, to be compared as other trials are: outputs
+ * that say nothing of NaN, and packed ones, are left out.
+ */
+export function trialsWithNaN(kernel: Kernel, { rows, formats }: Implementation): Trial[] {
+  const [sample] = kernel.samples;
+  const count = Math.min(rows?.max ?? Infinity, Math.max(rows?.min ?? 1, sample!.params["rows"] ?? 1));
+  const params = { ...sample!.params, ...("rows" in sample!.params && { rows: count }) };
+  const trials = trialsWithNone(kernel, { ...sample!, params }, formats?.[0] as MatrixFormat | undefined);
+  return trials.flatMap(({ trial, isStrict }) => {
+    const wanted = Object.entries(trial.wanted).filter(
+      ([name]) => (trial.packings[name]?.format ?? "f32") === "f32" && !VAGUE.has(`${kernel.name} ${name}`),
+    );
+    return isStrict ? [{ ...trial, wanted: Object.fromEntries(wanted) }] : [];
+  });
+}
