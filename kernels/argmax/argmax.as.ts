@@ -10,17 +10,26 @@ export function largestOf(x: usize, n: u32): f32 {
   const infinity = f32x4.splat(Infinity);
   let most = f32x4.splat(-Infinity);
   let isSound = i32x4.splat(-1);
-  for (let i: usize = 0; i < whole; i += 16) {
+  let most1 = most, isSound1 = isSound;
+  let i: usize = 0;
+  // pmax(a, b) is a < b ? b : a, one instruction where max is several
+  for (; i + 32 <= whole; i += 32) {
+    const four = v128.load(x + i), next = v128.load(x + i, 16);
+    most = f32x4.pmax(most, four), most1 = f32x4.pmax(most1, next);
+    isSound = v128.and(isSound, f32x4.lt(four, infinity)), isSound1 = v128.and(isSound1, f32x4.lt(next, infinity));
+  }
+  if (i < whole) {
     const four = v128.load(x + i);
-    most = f32x4.pmax(most, four); // a < b ? b : a, one instruction where max is several
+    most = f32x4.pmax(most, four);
     isSound = v128.and(isSound, f32x4.lt(four, infinity));
   }
-  if (!i32x4.all_true(isSound)) return NaN;
+  if (!i32x4.all_true(v128.and(isSound, isSound1))) return NaN;
+  most = f32x4.pmax(most, most1);
   let largest = max(
     max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
     max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
   );
-  for (let i = whole; i < bytes; i += 4) {
+  for (i = whole; i < bytes; i += 4) {
     const value = load<f32>(x + i);
     if (!(value < Infinity)) return NaN;
     if (value > largest) largest = value;

@@ -151,12 +151,9 @@ describe("the command line", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test.each([[], ["--temperature", "1", "--top-k", "5"], ["--samples", "2"]])(
-    "run %s ends with 1",
-    async (...args) => {
-      const { code, stdout, stderr } = await kedge(["run", broken, "function", "--device", "wasm", "--quiet", ...args]);
-      expect(stderr).toMatch(/^kedge: no token has a probability: of \d+ logits (one is NaN|that of token)[^\n]*\n$/);
-      expect([code, stdout.trim()]).toEqual([1, ""]);
-    },
-  );
+  test.each([[], ["--temperature", "1", "--top-k", "5"], ["--samples", "2"]])("run %s ends with 1", async (...args) => {
+    const { code, stdout, stderr } = await kedge(["run", broken, "function", "--device", "wasm", "--quiet", ...args]);
+    expect(stderr).toMatch(/^kedge: no token has a probability: of \d+ logits (one is NaN|that of token)[^\n]*\n$/);
+    expect([code, stdout.trim()]).toEqual([1, ""]);
+  });
 });
