@@ -43,17 +43,22 @@ export const wholeLogits: Answers<Float32Array> = {
   },
 };
 
-/** Reads the token of the largest logit, which is also the first of the top-K. */
+/** Reads the token of the largest logit, which is also the first of the top-K; vocabSize, which is no token, where there is none. */
 export const greedyTokens: Answers<number> = {
   stage: "greedy",
   reads({ begin, end, activations, vocabSize, temperature }) {
     if (temperature === undefined) return [{ tensor: activations.ports.best, begin, end }];
-    const { k, columnOf } = topKTensors(activations, vocabSize);
-    return [{ tensor: columnOf, begin: begin * k, end: end * k }];
+    const { k, columnOf, total } = topKTensors(activations, vocabSize);
+    return [
+      { tensor: columnOf, begin: begin * k, end: end * k },
+      { tensor: total, begin, end },
+    ];
   },
-  take([tokens], outputs) {
-    const each = outputs.temperature === undefined ? 1 : Math.min(TOP_LOGITS, outputs.vocabSize);
-    return indicesOf(outputs).map((i) => tokens![i * each]!);
+  take([tokens, totals], outputs) {
+    const { vocabSize } = outputs;
+    if (!totals) return indicesOf(outputs).map((i) => tokens![i]!);
+    const k = Math.min(TOP_LOGITS, vocabSize);
+    return indicesOf(outputs).map((i) => (Number.isNaN(totals[i]) ? vocabSize : tokens![i * k]!));
   },
 };
 

@@ -54,6 +54,11 @@ const WAYS: Readonly<Record<string, (model: Model) => Promise<unknown>>> = {
   "a batch": (model) => collect(model.generateBatch([PROMPT, [9, 10]], { maxTokens: 4 })),
   complete: (model) => model.complete(PROMPT, { maxTokens: 4 }),
   score: (model) => model.score(PROMPT),
+  "greedy, in the steps of a run that samples from the top-K": async (model) => {
+    const sampled = messageOf(WAYS["sampled from the top-K"]!(model));
+    const greedy = await model.complete(PROMPT, { maxTokens: 4 });
+    return [greedy, await sampled];
+  },
   contrast: generate({ contrast: { method: "negative-prompt", scale: 2, prompt: [3, 4] } }),
 };
 
