@@ -89,9 +89,9 @@ describe("on the GPU", () => {
     expect(wrong).toEqual([]);
     expect(right).toBeGreaterThan(2);
     const outcomes = trialsWithNaN(kernel, implementation).map((trial) => runTrial(device, trial, implementation));
-    expect((await Promise.all(outcomes)).filter((outcome) => outcome !== "not made for this" && outcome !== null)).toEqual(
-      [],
-    );
+    expect(
+      (await Promise.all(outcomes)).filter((outcome) => outcome !== "not made for this" && outcome !== null),
+    ).toEqual([]);
     expect(device.demotions.filter((one) => one.implementation === implementation.name)).toEqual([]);
   });
 
