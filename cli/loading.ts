@@ -1,10 +1,10 @@
 // Loads a model with a progress bar, and prints one line about it when it is loaded.
 
 import { loadModel, type LoadOptions, type Model } from "kedge";
-import type { FoundFolder, ModelFolder } from "kedge/loaders";
+import type { ModelFolder } from "kedge/loaders";
 import { UsageError, type DeviceArguments } from "./arguments.ts";
 import * as format from "./format.ts";
-import { findModel } from "./model-source.ts";
+import { findModel, type FoundModel } from "./model-source.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A model that is ready, and how long that took. */
@@ -33,13 +33,13 @@ export function loadOptions(given: DeviceArguments & { readonly context?: number
 
 /** Finds (unless that is done) and loads a model, says on stderr what was loaded and where it runs, and frees it when `work` is done. */
 export async function withModel<T>(
-  source: string | FoundFolder,
+  source: string | FoundModel,
   options: LoadOptions,
   terminal: Terminal,
   work: (loaded: Loaded) => Promise<T>,
 ): Promise<T> {
-  const { folder } = typeof source === "string" ? await findModel(source, terminal) : source;
-  const loaded = await load(folder, options, terminal);
+  const found = typeof source === "string" ? await findModel(source, terminal) : source;
+  const loaded = await load(found.bare ?? found.folder, options, terminal);
   try {
     const { contextLength } = loaded.model.config;
     if (options.contextLength !== undefined && options.contextLength > contextLength) {
@@ -57,9 +57,9 @@ async function load(folder: ModelFolder, options: LoadOptions, terminal: Termina
     loadModel(folder, {
       ...options,
       signal: terminal.signal,
-      onProgress: ({ stage, done, of }) => {
-        const label = stage === "weights" ? `weights, ${format.bytes(done)} of ${format.bytes(of)}` : stage;
-        bar.update(done, of, label);
+      onProgress: ({ stage, done, of, detail, fraction }) => {
+        const inBytes = stage === "download" ? detail : stage === "weights" ? stage : undefined;
+        bar.update(fraction, 1, inBytes ? `${inBytes}, ${format.bytes(done)} of ${format.bytes(of)}` : stage);
       },
     }),
   );

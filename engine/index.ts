@@ -32,7 +32,8 @@ export { configAsStored } from "./model/config-as-stored.ts";
 export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
 export type { ForwardOptions, ForwardResult, Hook, HookedTensor } from "./model/forward.ts";
 export type { KernelCall } from "./model/pass.ts";
-export { loadModel, type LoadOptions, type LoadProgress, type ModelSource } from "./model/load-model.ts";
+export { loadModel, type LoadOptions, type ModelSource } from "./model/load-model.ts";
+export type { LoadProgress } from "./model/load-progress.ts";
 export type { CheckedGeneration, Model, ModelMemory, Prompt } from "./model/model.ts";
 export type { BatchOptions, ModelGenerateOptions, ScoreOptions, TurnOptions } from "./model/model-options.ts";
 export { quantizeModel, type QuantizedModel, type QuantizeModelOptions } from "./model/quantize-model.ts";
@@ -60,4 +61,11 @@ export {
 } from "./prompt-anchoring/strength.ts";
 export { escapeAnchorTags, hasAnchorTags, parseAnchorTags } from "./prompt-anchoring/tags.ts";
 export { tuneStrength, type TuneOptions, type TuneResult, type TuneState } from "./prompt-anchoring/tune.ts";
-export { FormatError, UnsupportedError } from "../loaders/index.ts";
+export {
+  FormatError,
+  removeStoredModel,
+  storedModels,
+  UnsupportedError,
+  type StoreChoice,
+  type StoredModel,
+} from "../loaders/index.ts";

@@ -11,7 +11,13 @@ export function abortableFolder(folder: ModelFolder, signal: AbortSignal | undef
   const within = <T>(work: () => Promise<T>): Promise<T> =>
     signal.aborted ? Promise.reject(signal.reason as Error) : untilAborted(work(), signal);
   return {
-    name: folder.name,
+    get name() {
+      return folder.name;
+    },
+    get notes() {
+      return folder.notes ?? [];
+    },
+    onDownload: (listener) => folder.onDownload?.(listener),
     has: (file) => within(() => folder.has(file)),
     ...(folder.list && { list: () => within(() => folder.list!()) }),
     async open(file, options) {

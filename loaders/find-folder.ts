@@ -4,7 +4,8 @@
 import { abortableFolder } from "./abortable-folder.ts";
 import { FormatError } from "./errors.ts";
 import type { HubOptions } from "./hub.ts";
-import { httpFolder, openFolder, type FolderFiles, type ModelFolder } from "./model-folder.ts";
+import { openFolder, type FolderFiles, type ModelFolder } from "./model-folder.ts";
+import type { StoreChoice } from "./stored/model-place.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** A model's files, and where they are. */
@@ -14,6 +15,15 @@ export interface FoundFolder {
   readonly where: "disk" | "web" | "hub" | "files";
 }
 
+/** Options of {@link findFolder}: those of a Hub, and where a page keeps what it loads. */
+export interface FindOptions extends HubOptions {
+  /**
+   * In a page: where files are kept between page loads, so that they are fetched once. `"opfs"` is the origin private file system,
+   * `"cache"` the Cache API; by default the first of them that there is; `false` keeps nothing. Node keeps nothing of a URL.
+   */
+  readonly store?: StoreChoice;
+}
+
 const REPOSITORY = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 const HUB_URL = "https://huggingface.co";
 
@@ -21,40 +31,57 @@ const HUB_URL = "https://huggingface.co";
  * Finds a model by its name. An `http(s)` or `file` URL is taken as it is. In Node, a path that exists wins, then the name of a model
  * that is installed with this package (`kedge-js-5m`), then `owner/name` is a repository of the Hub ({@link HubOptions}); where there
  * is a folder `owner/` it is a path. In a page, a name is an address relative to the page; where that has no config.json, `owner/name`
- * is a repository of the Hub, whose files are then read by ranges and kept by the browser's cache alone. The signal ends the search,
- * and everything that is read from the folder.
+ * is a repository of the Hub. What comes from a server is read in large ranges, and kept between page loads ({@link FindOptions}). The
+ * signal ends the search, and everything that is read from the folder.
  *
  * Throws a {@link FormatError} that says where it was looked for.
  */
 export async function findFolder(
   source: string | URL | FolderFiles | ModelFolder,
-  options: HubOptions = {},
+  options: FindOptions = {},
 ): Promise<FoundFolder> {
   options.signal?.throwIfAborted();
   const found = await untilAborted(find(source, options), options.signal);
   return { ...found, folder: abortableFolder(found.folder, options.signal) };
 }
 
-async function find(source: string | URL | FolderFiles | ModelFolder, options: HubOptions): Promise<FoundFolder> {
+async function find(source: string | URL | FolderFiles | ModelFolder, options: FindOptions): Promise<FoundFolder> {
   if (typeof source !== "string" && !(source instanceof URL)) return { folder: openFolder(source), where: "files" };
-  const { fetch, signal } = options;
   const scheme = /^(https?|file):\/\//i.exec(String(source))?.[1]?.toLowerCase();
-  if (scheme !== undefined) {
-    return { folder: openFolder(source, { fetch, signal }), where: scheme === "file" ? "disk" : "web" };
-  }
+  if (scheme === "file") return { folder: openFolder(source), where: "disk" };
+  if (scheme !== undefined) return { folder: await folderAt(source, options), where: "web" };
   const { location: page } = globalThis as { readonly location?: { readonly href: string } };
   if (page !== undefined) return findInPage(String(source), page.href, options);
   const { findInNode } = await import("./find-in-node.ts");
   return findInNode(String(source), options);
 }
 
-async function findInPage(source: string, page: string, options: HubOptions): Promise<FoundFolder> {
-  const { fetch, signal, token, hubUrl = HUB_URL, revision = "main" } = options;
-  const near = httpFolder(new URL(source, page), { fetch, signal });
-  if (!REPOSITORY.test(source) || (await near.has("config.json"))) return { folder: near, where: "web" };
+/** A folder on a server. */
+async function folderAt(
+  url: string | URL,
+  { fetch, signal, store, onProgress }: FindOptions,
+  more: { readonly name?: string; readonly headers?: Readonly<Record<string, string>> | undefined } = {},
+): Promise<ModelFolder> {
+  const { storedFolder } = await import("./stored/stored-folder.ts");
+  return storedFolder(url, { fetch, signal, store, onProgress, ...more });
+}
+
+async function findInPage(source: string, page: string, options: FindOptions): Promise<FoundFolder> {
+  const { token, hubUrl = HUB_URL, revision = "main" } = options;
+  const near = await folderAt(new URL(source, page), options);
+  if (!REPOSITORY.test(source)) return { folder: near, where: "web" };
+  // The page's own server may be out of reach when what is kept of the Hub is all that is needed.
+  const nearby = await near.has("config.json").catch((error: unknown) => {
+    options.signal?.throwIfAborted();
+    if (!(error instanceof FormatError)) throw error;
+    return error;
+  });
+  if (nearby === true) return { folder: near, where: "web" };
   const address = `${hubUrl.replace(/\/+$/, "")}/${source}/resolve/${encodeURIComponent(revision)}`;
   const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
-  const folder = httpFolder(address, { fetch, signal, headers });
+  const name = revision === "main" ? source : `${source}@${revision}`;
+  const folder = await folderAt(address, options, { name, headers });
   if (await folder.has("config.json")) return { folder, where: "hub" };
+  if (nearby !== false) throw nearby;
   throw new FormatError(source, `there is no config.json at ${near.name}, and none at ${folder.name}`);
 }

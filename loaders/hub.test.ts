@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FormatError } from "./errors.ts";
-import { hubFolder, type DownloadProgress, type HubOptions } from "./hub.ts";
-import { readText } from "./model-folder.ts";
+import { hubFolder, type HubOptions } from "./hub.ts";
+import { readText, type DownloadProgress } from "./model-folder.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import { openWeights } from "./shards.ts";
 

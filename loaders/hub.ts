@@ -7,15 +7,8 @@ import type { FileHandle } from "node:fs/promises";
 import { errorCode, fileSource } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { tooLong } from "./http-answer.ts";
-import { checkFileName, missingFile, type ModelFolder } from "./model-folder.ts";
+import { checkFileName, missingFile, type DownloadProgress, type ModelFolder } from "./model-folder.ts";
 import { eitherSignal, pause, untilAborted } from "./until-aborted.ts";
-
-/** How far a download has come. */
-export interface DownloadProgress {
-  readonly file: string;
-  readonly bytesLoaded: number;
-  readonly bytesTotal: number;
-}
 
 /** Where to download from and to. */
 export interface HubOptions {
@@ -77,6 +70,7 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
     ...(hubUrl === undefined || hubUrl === "" ? {} : { hubUrl }),
   };
 
+  const listeners = options.onProgress ? [options.onProgress] : [];
   const refFile = join(storage, "refs", ...revision.split("/"));
   if (revision.split("/").some((part) => part === "" || part === "." || part === "..")) {
     throw new FormatError(repository, `${JSON.stringify(revision)} is no revision`);
@@ -165,7 +159,7 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
             for await (const chunk of withSignal(chunks, signal)) {
               await writeAll(handle, chunk, loaded);
               loaded += chunk.byteLength;
-              options.onProgress?.({ file, bytesLoaded: loaded, bytesTotal: byteLength });
+              for (const listener of listeners) listener({ file, bytesLoaded: loaded, bytesTotal: byteLength });
             }
           }
           await handle.sync();
@@ -200,6 +194,9 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
 
   return {
     name,
+    onDownload(listener) {
+      listeners.push(listener);
+    },
     async list() {
       return [...(await entries()).keys()];
     },

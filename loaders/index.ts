@@ -10,6 +10,7 @@ export {
   openFolder,
   readJson,
   readText,
+  type DownloadProgress,
   type FolderFiles,
   type ModelFolder,
   type OpenFileOptions,
@@ -56,5 +57,8 @@ export { loadTokenizer } from "./load-tokenizer.ts";
 export type { EncodeOptions, PlacedTokens, Tokenizer } from "./tokenizer.ts";
 export type { ChatMessage, ChatOptions } from "./chat-template/chat-template.ts";
 export { StreamDecoder, type DecodeOptions, type TextRun, type TokenBytes } from "./token-decoder.ts";
-export { findFolder, type FoundFolder } from "./find-folder.ts";
-export { hubFolder, type DownloadProgress, type HubOptions } from "./hub.ts";
+export { findFolder, type FindOptions, type FoundFolder } from "./find-folder.ts";
+export { removeStoredModel, storedModels } from "./stored-models.ts";
+export type { StoredModel } from "./stored/listing.ts";
+export type { StoreChoice } from "./stored/model-place.ts";
+export { hubFolder, type HubOptions } from "./hub.ts";

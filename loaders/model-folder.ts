@@ -4,7 +4,7 @@
 import { blobSource, bufferSource, errorCode, fileSource, type ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
 import { tooLong } from "./http-answer.ts";
-import { AnswerError, findHttpSource, probe, type HttpOptions } from "./http-source.ts";
+import { AnswerError, findHttpSource, probe, shownUrl, type HttpOptions } from "./http-source.ts";
 
 /** How a file is opened. */
 export interface OpenFileOptions {
@@ -21,6 +21,17 @@ export interface ModelFolder {
   has(file: string): Promise<boolean>;
   /** All file names, where they can be known. */
   list?(): Promise<string[]>;
+  /** What is to be told about where its files come from, one sentence each; more may come while files are read and closed. */
+  readonly notes?: readonly string[];
+  /** Has this listener told, too, how far downloads of its files have come. */
+  onDownload?(listener: (progress: DownloadProgress) => void): void;
+}
+
+/** How far a download has come. */
+export interface DownloadProgress {
+  readonly file: string;
+  readonly bytesLoaded: number;
+  readonly bytesTotal: number;
 }
 
 /** Files by name, as {@link filesFolder} takes them. */
@@ -95,19 +106,24 @@ export function localFolder(path: string): ModelFolder {
 /** What `has` receives of a file at most, from a server without ranges. */
 const MOST_TO_KNOW = 1 << 20;
 
+/** The address of a file below a URL, whose query (a signature) is that of every file. */
+export function fileAddress(baseUrl: string | URL, file: string): string {
+  const [, path = "", query = ""] = /^([^?#]*)(\?[^#]*)?/.exec(String(baseUrl)) ?? [];
+  return `${path.replace(/\/+$/, "")}/${file.split("/").map(encodeURIComponent).join("/")}${query}`;
+}
+
 /**
  * Files below a URL; a query of it (a signature) is put to the address of every file. What is in it cannot be listed; `has` asks the
  * server. An HTML page in place of a file (as development servers send for whatever they do not know) counts as "not there", and
  * so does 403 (as object stores answer for what is not there to those who may not list their files).
  */
 export function httpFolder(baseUrl: string | URL, options: HttpOptions = {}): ModelFolder {
-  const [, path = "", query = ""] = /^([^?#]*)(\?[^#]*)?/.exec(String(baseUrl)) ?? [];
-  const base = path.replace(/\/+$/, "");
+  const base = shownUrl(baseUrl).replace(/\/+$/, "");
   /** Opened by `has`, waiting for `open`. */
   const found = new Map<string, ByteSource>();
   const urlOf = (file: string): string => {
     checkFileName(base, file);
-    return `${base}/${file.split("/").map(encodeURIComponent).join("/")}${query}`;
+    return fileAddress(baseUrl, file);
   };
   return {
     name: base,

@@ -11,6 +11,7 @@ import {
   type FolderFiles,
   type ModelConfig,
   type ModelFolder,
+  type StoreChoice,
   type Tokenizer,
 } from "../../loaders/index.ts";
 import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "../../kernels/index.ts";
@@ -18,20 +19,11 @@ import type { Device } from "../devices/device.ts";
 import { DEVICE_OPTIONS, openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
 import type { TuneMode } from "../tuning/measured.ts";
+import { progressReporter, type LoadProgress, type ProgressReport } from "./load-progress.ts";
 import { Model } from "./model.ts";
 import { notesOn, quantizationFor, type Quantization } from "./notes.ts";
 import { Steps, type StepsOptions } from "./steps.ts";
 import { loadWeights, type ModelWeights } from "./weights.ts";
-
-/** The progress of loading a model. */
-export interface LoadProgress {
-  readonly stage: "download" | "files" | "weights" | "tuning" | "kernels";
-  /** bytes of "download" and "weights", a count otherwise */
-  readonly done: number;
-  readonly of: number;
-  /** the current tensor or file */
-  readonly detail: string;
-}
 
 /** Options of {@link loadModel}: the device and its options, formats of weights and cache, sizes, and where to get files. */
 export interface LoadOptions extends DeviceOptions {
@@ -54,6 +46,11 @@ export interface LoadOptions extends DeviceOptions {
   readonly tune?: TuneMode | undefined | undefined;
   /** measured choice may take variants that round what others do not; false by default */
   readonly allowApproximate?: boolean | undefined | undefined;
+  /**
+   * In a page, for a URL or a name on the Hub: where the files are kept, so that the next load fetches none of them that has not changed.
+   * `"opfs"` (the origin private file system) or `"cache"` (the Cache API); by default the first of them that there is; `false` keeps nothing
+   */
+  readonly store?: StoreChoice;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined | undefined;
 }
@@ -68,6 +65,7 @@ const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   chunkRows: true,
   tune: true,
   allowApproximate: true,
+  store: true,
   onProgress: true,
   signal: true,
 };
@@ -123,12 +121,9 @@ async function endingSoon(loading: Promise<Model>, signal: AbortSignal | undefin
 
 async function load(source: ModelSource, options: LoadOptions): Promise<Model> {
   const { signal, onProgress, contextLength, chunkRows, cacheType } = options;
-  const report = (stage: LoadProgress["stage"], done: number, of: number, detail: string) =>
-    onProgress?.({ stage, done, of, detail });
-  const { folder } = await findFolder(source, {
-    signal,
-    onProgress: ({ file, bytesLoaded, bytesTotal }) => report("download", bytesLoaded, bytesTotal, file),
-  });
+  const report = progressReporter(onProgress);
+  const { folder } = await findFolder(source, { signal, store: options.store });
+  folder.onDownload?.(({ file, bytesLoaded, bytesTotal }) => report("download", bytesLoaded, bytesTotal, file));
   report("files", 0, 3, "config.json");
   const declared = await loadConfig(folder, signal);
   report("files", 1, 3, "weights");
@@ -178,7 +173,7 @@ interface LoadParts {
   readonly checkpoint: Checkpoint;
   readonly quantized: Quantization;
   readonly stepsOptions: StepsOptions;
-  readonly report: (stage: LoadProgress["stage"], done: number, of: number, detail: string) => void;
+  readonly report: ProgressReport;
 }
 
 /** Loads the weights onto a device and prepares the kernels. After a failure nothing of it is left there. */
@@ -218,7 +213,9 @@ async function loadOnto(
       signal,
       onProgress: (done, of) => report("kernels", done, of, "kernels"),
     });
-    const notes = notesOn({ declared, config, tokenizer, unused, quantized });
+    report("kernels", 1, 1, "kernels");
+    await checkpoint.close(); // all that is to be kept of the weights is written, or a note says why not
+    const notes = [...notesOn({ declared, config, tokenizer, unused, quantized }), ...(folder.notes ?? [])];
     const { format } = quantized;
     return new Model({ device, steps, weights, tokenizer, ownsDevice: ownsDevice(options), quantized: format, notes });
   } catch (error) {

@@ -227,6 +227,21 @@ function biasesAndScales(biases: Float32Array): Float32Array {
   return Float32Array.from({ length: 2 * biases.length }, (_, i) => (i % 2 === 0 ? biases[i / 2]! : 1));
 }
 
+/** Weights in the order of their files, which is read from its beginning to its end: a download needs no more than a few parts at a time. */
+function inFileOrder(weights: readonly FoundWeight[], { files, tensors }: Checkpoint): readonly FoundWeight[] {
+  const places = new Map(
+    weights.map((weight) => {
+      const { file, begin } = tensors.get(weight.spec.tensors[0]!.name)!;
+      return [weight, { file: files.indexOf(file), begin }] as const;
+    }),
+  );
+  const compare = (a: FoundWeight, b: FoundWeight): number => {
+    const [x, y] = [places.get(a)!, places.get(b)!];
+    return x.file - y.file || x.begin - y.begin;
+  };
+  return [...weights].sort(compare);
+}
+
 /** Puts a model's weights on the device. Throws as {@link findWeights} does, before anything is read. */
 export async function loadWeights(
   device: Pick<Device, "createTensor" | "createMatrix" | "write" | "destroy">,
@@ -269,7 +284,7 @@ export async function loadWeights(
   };
 
   try {
-    await inOrder(found, WEIGHTS_AT_ONCE, place);
+    await inOrder(inFileOrder(found, checkpoint), WEIGHTS_AT_ONCE, place);
     return { weights: placed.assemble(config), unused };
   } catch (error) {
     for (const thing of made) device.destroy(thing);

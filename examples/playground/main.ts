@@ -49,8 +49,8 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function showProgress({ stage, done, of }: LoadProgress): void {
-  const percent = of === 0 ? 0 : Math.round((done / of) * 100);
+function showProgress({ stage, fraction }: LoadProgress): void {
+  const percent = Math.round(fraction * 100);
   status.textContent = `Loading ${stage} … ${percent} %`;
   progress.setAttribute("aria-valuenow", String(percent));
   (progress.firstElementChild as HTMLElement).style.width = `${percent}%`;
