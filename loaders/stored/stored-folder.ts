@@ -4,7 +4,7 @@
 
 import type { ByteSource } from "../byte-source.ts";
 import { FormatError } from "../errors.ts";
-import type { HttpOptions } from "../http-source.ts";
+import { shownUrl, type HttpOptions } from "../http-source.ts";
 import {
   checkFileName,
   fileAddress,
@@ -137,12 +137,12 @@ export class StoredFolder implements ModelFolder {
     return this.#stored(record, this.#place!.parts(record), async () => {
       if (this.#offline !== undefined) {
         const reason = `is kept only in part, and its server cannot be reached: ${this.#offline}`;
-        throw new FormatError(address, reason);
+        throw new FormatError(shownUrl(address), reason);
       }
       const source = await this.#folder.open(file);
       if (isSameVersion(record, this.#versionOf(address, source))) return source;
       await source.close();
-      throw new FormatError(address, "was changed on the server while it was read; load it again");
+      throw new FormatError(shownUrl(address), "was changed on the server while it was read: load it again");
     });
   }
 
@@ -185,7 +185,7 @@ export class StoredFolder implements ModelFolder {
       return bytes;
     };
     const { signal, partBytes } = this.#options;
-    const name = fileAddress(this.#baseUrl, file);
+    const name = shownUrl(fileAddress(this.#baseUrl, file));
     const parted = partedSource({ name, byteLength, signal, partBytes, store: { ...store, read }, open });
     const close = async (): Promise<void> => {
       await closeAll(parted, opened);

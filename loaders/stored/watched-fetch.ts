@@ -1,6 +1,7 @@
 // `fetch` that remembers which version of each file was answered, refuses a change in the middle, and counts bytes as they come.
 
 import { FormatError } from "../errors.ts";
+import { shownUrl } from "../http-source.ts";
 import type { PageRequest } from "./browser-storage.ts";
 import { isSameVersion, isTold, versionIn, type FileVersion } from "./file-version.ts";
 
@@ -32,15 +33,9 @@ export function watchedFetch(
       const version = versionIn(answer);
       const before = versions.get(address);
       versions.set(address, before ?? version);
-
-      if (
-        before &&
-        isTold(before) &&
-        isTold(version) &&
-        !isSameVersion({ ...before, byteLength: undefined }, version)
-      ) {
+      if (before && isChanged(before, version)) {
         await answer.body?.cancel();
-        throw new FormatError(address, "was changed on the server while it was read; load it again");
+        throw new FormatError(shownUrl(address), "was changed on the server while it was read: load it again");
       }
       if (answer.body === null) return answer;
       const counted = answer.body.pipeThrough(
@@ -57,4 +52,10 @@ export function watchedFetch(
       return watched;
     },
   };
+}
+
+/** Whether parts of the two must not be put together. Weak ETags alone may differ between the servers of one site. */
+function isChanged(before: FileVersion, now: FileVersion): boolean {
+  const hasSameDate = before.lastModified !== null && before.lastModified === now.lastModified;
+  return isTold(before) && isTold(now) && !hasSameDate && !isSameVersion({ ...before, byteLength: undefined }, now);
 }

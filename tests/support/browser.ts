@@ -171,6 +171,8 @@ function answer(root: string, options: ServeOptions, request: IncomingMessage, r
   const refuse = (status: number): void => {
     response.writeHead(status, { "content-type": "text/plain" }).end(`${status} ${request.method} ${request.url}\n`);
   };
+  response.setHeader("access-control-allow-origin", "*");
+  response.setHeader("access-control-expose-headers", "content-length, content-range, etag");
   if (request.method !== "GET" && request.method !== "HEAD") return refuse(405);
   let path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
   if (path.endsWith("/")) path += "index.html";
@@ -183,8 +185,6 @@ function answer(root: string, options: ServeOptions, request: IncomingMessage, r
 
   response.setHeader("content-type", mediaTypes[extname(path)] ?? "application/octet-stream");
   response.setHeader("accept-ranges", "bytes");
-  response.setHeader("access-control-allow-origin", "*");
-  response.setHeader("access-control-expose-headers", "content-length, content-range, etag");
   response.setHeader("etag", `"${byteLength.toString(16)}-${(found?.mtimeMs ?? 0).toString(16)}"`);
   response.setHeader("cache-control", "no-cache");
   if (options.isolated === true) {
