@@ -17,6 +17,8 @@ export class FakeStorage {
   /** what `estimate` says is free, where it is to be wrong */
   claimedQuota: number | undefined;
   persistCalls = 0;
+  /** how long a write takes */
+  writeMilliseconds = 0;
   readonly #locks = new Map<string, Promise<unknown>>();
 
   /** Bytes that are stored. */
@@ -46,7 +48,8 @@ export class FakeStorage {
     });
   }
 
-  #checkRoom(byteLength: number): void {
+  async #checkRoom(byteLength: number): Promise<void> {
+    if (this.writeMilliseconds > 0) await new Promise((resolve) => setTimeout(resolve, this.writeMilliseconds));
     if (this.usage + byteLength > this.quota) throw new DOMException("no room", "QuotaExceededError");
   }
 
@@ -77,7 +80,7 @@ export class FakeStorage {
             return {
               write: async (data: Uint8Array<ArrayBuffer> | string) => {
                 const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data.slice();
-                this.#checkRoom(bytes.byteLength);
+                await this.#checkRoom(bytes.byteLength);
                 written.push(bytes);
               },
               close: async () => {
@@ -106,7 +109,7 @@ export class FakeStorage {
           },
           put: async (address: string, response: Response) => {
             const bytes = new Uint8Array(await response.arrayBuffer());
-            this.#checkRoom(bytes.byteLength);
+            await this.#checkRoom(bytes.byteLength);
             cache.set(address, bytes);
           },
           delete: async (address: string) => cache.delete(address),
