@@ -68,8 +68,9 @@ export class StoredFolder implements ModelFolder {
     this.#options = options;
     this.#place = typeof place === "string" ? null : place;
     if (typeof place === "string") this.#notes.add(place);
-    // The browser's own cache would keep everything twice, and lets one range of a file wait for another.
-    const init: PageRequest = this.#place ? { cache: "no-store" } : {};
+    // The browser's own cache would keep everything twice, lets one range of a file wait for another, and splits ranges. It is used
+    // where there is no other.
+    const init: PageRequest = typeof place === "string" ? {} : { cache: "no-store" };
     this.#watch = watchedFetch(send, (address, count) => this.#downloads.get(address)?.add(count), init);
     this.#folder = httpFolder(baseUrl, { fetch: this.#watch.fetch, headers, signal });
   }
