@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FakeStorage } from "../tests/support/fake-storage.ts";
 import { findFolder } from "./find-folder.ts";
 import { readText } from "./model-folder.ts";
 
@@ -24,7 +25,7 @@ beforeEach(async () => {
     asked.push(path);
     const text = files[path];
     if (text === undefined) response.writeHead(404).end("Not Found");
-    else response.writeHead(200, { "content-length": Buffer.byteLength(text) }).end(text);
+    else response.writeHead(200, { "content-length": Buffer.byteLength(text), etag: '"1"' }).end(text);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -52,6 +53,15 @@ describe("in Node", () => {
     } finally {
       process.chdir(cwd);
     }
+  });
+
+  it("a store that there is not is refused, whatever the source", async () => {
+    await expect(findFolder(disk, { store: "disk" as "opfs" })).rejects.toThrow(
+      'store is "disk": use "opfs", "cache" or false',
+    );
+    await expect(findFolder(`${origin}/m`, { store: "opfs" })).rejects.toThrow(
+      'store is "opfs", but this is no page: use store: false',
+    );
   });
 
   it("a path that is a file is refused", async () => {
@@ -106,6 +116,19 @@ describe("in a page", () => {
     files["/hub/owner/name/resolve/v2/config.json"] = "far";
     const { folder, where } = await findFolder("owner/name", { hubUrl: `${origin}/hub/`, revision: "v2" });
     expect([where, await readText(folder, "config.json", 4)]).toEqual(["hub", "far"]);
+  });
+
+  it("owner/name that is stored is found where no server can be reached", async () => {
+    new FakeStorage().install(`${origin}/app/index.html`);
+    files["/hub/owner/name/resolve/main/config.json"] = "far";
+    const options = { hubUrl: `${origin}/hub` };
+    expect(await readText((await findFolder("owner/name", options)).folder, "config.json", 4)).toBe("far");
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    const { folder, where } = await findFolder("owner/name", options);
+    expect([where, await readText(folder, "config.json", 4)]).toEqual(["hub", "far"]);
+    expect(folder.notes).toEqual([expect.stringContaining("the copy in this browser is used")]);
+    await expect(findFolder("owner/other", options)).rejects.toThrow("could not be read after 4 attempts");
   });
 
   it("an error names both places", async () => {

@@ -2,7 +2,7 @@
 // Hub. The rule is the same for `loadModel` and for the command line.
 
 import { abortableFolder } from "./abortable-folder.ts";
-import { FormatError } from "./errors.ts";
+import { FormatError, UnsupportedError } from "./errors.ts";
 import type { HubOptions } from "./hub.ts";
 import { openFolder, type FolderFiles, type ModelFolder } from "./model-folder.ts";
 import type { StoreChoice } from "./stored/model-place.ts";
@@ -34,15 +34,21 @@ const HUB_URL = "https://huggingface.co";
  * is a repository of the Hub. What comes from a server is read in large ranges, and kept between page loads ({@link FindOptions}). The
  * signal ends the search, and everything that is read from the folder.
  *
- * Throws a {@link FormatError} that says where it was looked for.
+ * Throws a {@link FormatError} that says where it was looked for, and an {@link UnsupportedError} for a store that there is not.
  */
 export async function findFolder(
   source: string | URL | FolderFiles | ModelFolder,
   options: FindOptions = {},
 ): Promise<FoundFolder> {
   options.signal?.throwIfAborted();
+  checkStoreChoice(options.store);
   const found = await untilAborted(find(source, options), options.signal);
   return { ...found, folder: abortableFolder(found.folder, options.signal) };
+}
+
+function checkStoreChoice(store: StoreChoice): void {
+  if (store === undefined || store === false || store === "opfs" || store === "cache") return;
+  throw new UnsupportedError(`store is ${JSON.stringify(store)}: use "opfs", "cache" or false`);
 }
 
 async function find(source: string | URL | FolderFiles | ModelFolder, options: FindOptions): Promise<FoundFolder> {

@@ -13,12 +13,6 @@ export type StoreChoice = StoreKind | false | undefined;
 /** How long a load waits for the browser to make storage persistent: it may ask its user. */
 const PERSIST_MILLISECONDS = 1000;
 
-/** Throws an UnsupportedError unless this is a {@link StoreChoice}. */
-export function checkStoreChoice(choice: unknown): asserts choice is StoreChoice {
-  if (choice === undefined || choice === false || choice === "opfs" || choice === "cache") return;
-  throw new UnsupportedError(`store is ${JSON.stringify(choice)}: use "opfs", "cache" or false`);
-}
-
 /** Where one model is kept. */
 export class ModelPlace {
   /** why something was not kept, one sentence each */

@@ -157,8 +157,7 @@ export function partedSource(options: PartedOptions): ByteSource {
       closing.abort(new Error(`${name}: was closed; open it again to read from it`));
       await Promise.allSettled(writing);
       inMemory.clear();
-      const opened = await opening?.catch(() => undefined);
-      await opened?.close();
+      opening?.then((opened) => opened.close()).catch(() => undefined); // it may still be waiting for its server
     },
   };
 }

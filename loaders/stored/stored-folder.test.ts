@@ -256,7 +256,6 @@ describe("where nothing is kept", () => {
     storage.install(`${url}/`, { opfs: false, cache: false });
     expect((await load()).notes).toEqual([`${url}: is not kept between page loads: this page may not store files`]);
     await expect(load({ store: "opfs" })).rejects.toThrow('store is "opfs", but this page has no such store');
-    await expect(load({ store: "disk" as "opfs" })).rejects.toThrow('store is "disk": use "opfs", "cache" or false');
   });
 
   it("but the Cache API is taken where OPFS is missing, and locks need not be there", async () => {

@@ -16,7 +16,7 @@ import {
 } from "../model-folder.ts";
 import type { PageRequest } from "./browser-storage.ts";
 import { askVersion, isSameVersion, isTold } from "./file-version.ts";
-import { checkStoreChoice, ModelPlace, type StoreChoice } from "./model-place.ts";
+import { ModelPlace, type StoreChoice } from "./model-place.ts";
 import { partedSource, type PartStore } from "./parted-source.ts";
 import { fileKey, lastingUrl, readFile, type FileRecord } from "./records.ts";
 import { watchedFetch, type WatchedFetch } from "./watched-fetch.ts";
@@ -39,7 +39,6 @@ const STEPS = 200;
 
 /** Opens a folder. Throws an UnsupportedError for a store that was asked for and is not there. */
 export async function storedFolder(baseUrl: string | URL, options: StoredFolderOptions = {}): Promise<StoredFolder> {
-  checkStoreChoice(options.store);
   const url = lastingUrl(String(baseUrl));
   const place = await ModelPlace.open(options.name ?? url, url, options.store);
   return new StoredFolder(baseUrl, options, place);
