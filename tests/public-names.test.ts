@@ -310,6 +310,7 @@ it("kedge/kernels exports these names", () => {
   `);
 });
 
+it("names are read from declarations and lists, values and types apart, and refused where they are not written out", () => {
   const text = `export { a, type B, c as d } from "./x.ts"; export type { E } from "./y.ts"; export const f = 1, g = 2;
     export function h() {} export interface I {} export class J {}`;
   expect(exportedNames("x.ts", text)).toEqual(["J", "a", "d", "f", "g", "h", "type B", "type E", "type I"]);

@@ -32,8 +32,9 @@ test("the fraction is that of the weights where nothing is downloaded, and is 1 
   expect(fractionsOf(tuned)).toEqual([0, 2, 46, 90, 95, 97.5, 100]);
 });
 
+const shard = (i: number, done: number): Step => ["download", done, 100, `model-0000${i}-of-00002.safetensors`];
+
 test("a download counts for most of it, all shards together, and the fraction never falls", () => {
-  const shard = (i: number, done: number): Step => ["download", done, 100, `model-0000${i}-of-00002.safetensors`];
   const steps: Step[] = [
     ["files", 2, 2, ""],
     ["download", 10, 10, "tokenizer.json"],
