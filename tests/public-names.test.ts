@@ -1,6 +1,7 @@
 /**
  * Everything that users can import, by name: a name that comes, goes or turns from value to type shows up here. After a
- * wanted change, `npx vitest run tests/public-names.test.ts -u` writes the list anew (that of `kedge/loaders` is in public-loader-names.test.ts); the CHANGELOG says what it means.
+ * wanted change, `npx vitest run tests/public-names.test.ts -u` writes the list anew; the CHANGELOG says what it means.
+ * `kedge/loaders` has its list in public-loader-names.test.ts.
  */
 
 import { readFileSync } from "node:fs";
