@@ -1,17 +1,18 @@
 // `npm run bench [-- MODEL_DIR …]`: prefill and decode tokens/s of the shipped model and of any others, on every device at
 // hand, and the most memory that each took. Each pair of model and device has a process of its own; rounds are interleaved
 // over all of them, so that a machine that slows down slows all alike. `npm run bench cost`: see cost.ts;
-// `npm run bench kernels` and `npm run bench check`: see kernels/.
+// `npm run bench kernels`, `check` and `compare`: see kernels/.
 
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
-import { basename, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chooseDevice, type DeviceName } from "kedge/devices";
 import { isQuantized, type QuantizedFormat } from "kedge/kernels";
 import manifest from "../package.json" with { type: "json" };
+import { commitOf } from "./commit.ts";
 import { cost } from "./cost.ts";
 import { benchKernels } from "./kernels/index.ts";
 import { summary, table, type Measured } from "./report.ts";
@@ -105,6 +106,7 @@ async function bench(): Promise<void> {
   const { devices, note } = asked ? { devices: asked, note: "" } : await devicesAtHand();
   const machine = {
     kedge: manifest.version,
+    commit: commitOf(dirname(fileURLToPath(import.meta.url))),
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     cpu: cpus()[0]?.model.trim() ?? "unknown",
@@ -155,7 +157,8 @@ const [, , first, assignment] = process.argv;
 guardOutput("bench");
 if (first === "--work" && assignment !== undefined) await work(JSON.parse(assignment) as Assignment);
 else if (first === "cost") await cost(process.argv.slice(3));
-else if (first === "kernels" || first === "check") await benchKernels(first, process.argv.slice(3));
+else if (first === "kernels" || first === "check" || first === "compare")
+  await benchKernels(first, process.argv.slice(3));
 else {
   try {
     await bench();

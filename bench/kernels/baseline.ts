@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeWholeFile } from "kedge/loaders";
 import type { Spread } from "kedge/timing";
-import type { KernelResults, KernelRow } from "./results.ts";
+import { isTooFast, type KernelResults, type KernelRow } from "./results.ts";
 
 /** A row that takes longer than it did. */
 export interface Regression {
@@ -77,15 +77,25 @@ export function kept(folder: string): KernelResults[] {
 const keyOf = ({ kernel, implementation, format, list, label, size, isStreamed }: KernelRow): string =>
   JSON.stringify([kernel, implementation, format, list, label, size, isStreamed]);
 
+/** How results are compared. */
+export interface ComparisonOptions {
+  /** devices are the same by their id alone, whatever the machine; false by default */
+  readonly anyMachine?: boolean;
+}
+
 /** The newest earlier row of the same kind for each that can be compared. */
-function earlierRows(results: KernelResults, earlier: readonly KernelResults[]): Map<KernelRow, KernelRow> {
+function earlierRows(
+  results: KernelResults,
+  earlier: readonly KernelResults[],
+  { anyMachine = false }: ComparisonOptions,
+): Map<KernelRow, KernelRow> {
   const found = new Map<KernelRow, KernelRow>();
   for (const { id, description } of results.devices) {
     const kind = machineKind(results, description);
     const known = new Map<string, KernelRow>();
     for (const one of earlier) {
       const ids = one.devices
-        .filter((device) => machineKind(one, device.description) === kind)
+        .filter((device) => (anyMachine ? device.id === id : machineKind(one, device.description) === kind))
         .map((device) => device.id);
       for (const row of one.rows) {
         if (ids.includes(row.device) && row.seconds && !known.has(keyOf(row))) known.set(keyOf(row), row);
@@ -102,16 +112,42 @@ function earlierRows(results: KernelResults, earlier: readonly KernelResults[]):
 /** Half the distance of the ends, over the median. */
 const noiseOf = ({ median, least, most }: Spread): number => (most - least) / 2 / median;
 
+/** A row with its time before and after. */
+export interface Ratio {
+  readonly row: KernelRow;
+  readonly before: Spread;
+  readonly after: Spread;
+  /** new median over old */
+  readonly ratio: number;
+  /** the medians differ by no more than the noise of both runs */
+  readonly isNoise: boolean;
+}
+
+/** Every row that two results have both, whatever their machines; rows that are too fast to time are left out. */
+export function ratiosOf(results: KernelResults, earlier: KernelResults): Ratio[] {
+  return [...earlierRows(results, [earlier], { anyMachine: true })].flatMap(([row, other]): Ratio[] => {
+    const [before, after] = [other.seconds, row.seconds];
+    if (!before || !after || isTooFast(row) || isTooFast(other)) return [];
+    const ratio = after.median / before.median;
+    const isNoise = Math.abs(ratio - 1) <= Math.max(LEAST_NOISE, noiseOf(before) + noiseOf(after));
+    return [{ row, before, after, ratio, isNoise }];
+  });
+}
+
 /**
  * Compares results with earlier ones, the newest first. A row is worse when its fastest sample is slower than the slowest
  * before, and its median by more than the noise of both runs, a tenth at least. Null where none is of this kind of machine.
  */
-export function compareResults(results: KernelResults, earlier: readonly KernelResults[]): Comparison | null {
-  const pairs = [...earlierRows(results, earlier)].filter(([row]) => !row.isRival);
+export function compareResults(
+  results: KernelResults,
+  earlier: readonly KernelResults[],
+  options: ComparisonOptions = {},
+): Comparison | null {
+  const pairs = [...earlierRows(results, earlier, options)].filter(([row]) => !row.isRival);
   if (pairs.length === 0) return null;
   const regressions = pairs.flatMap(([row, { seconds: before }]): Regression[] => {
     const after = row.seconds;
-    if (!after || !before) return [];
+    if (!after || !before || before.median <= 0) return [];
     const ratio = after.median / before.median;
     const allowed = 1 + Math.max(LEAST_NOISE, noiseOf(before) + noiseOf(after));
     return after.least > before.most && ratio > allowed ? [{ row, before, after, ratio, allowed }] : [];

@@ -1,22 +1,40 @@
 // Results as a table in Markdown: the implementations for each call, the fastest first.
 
-import { errorText, figuresOf, gigaText } from "./text.ts";
-import { groupsOf, ratesOf, type KernelResults, type KernelRow, type MeasuredDevice } from "./results.ts";
+import { errorText, figuresOf, gigaText, NOISE_NOTE, withoutRates } from "./text.ts";
+import {
+  groupsOf,
+  isTooFast,
+  isWithinNoise,
+  ratesOf,
+  type KernelResults,
+  type KernelRow,
+  type MeasuredDevice,
+} from "./results.ts";
 
 function line(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-const HEAD = ["call", "format", "implementation", "time", "±", "GFLOP/s", "GB/s", "of peak", "largest error"];
+const HEAD = ["call", "format", "implementation", "time", "±", "clock", "GFLOP/s", "GB/s", "of peak", "largest error"];
 
-function cellsOf(row: KernelRow, device: MeasuredDevice, isFirst: boolean): string[] {
+const CLOCK = HEAD.indexOf("clock");
+/** Columns between the name and the largest error. */
+const FIGURES = HEAD.length - 4;
+
+const empty = (count: number) => Array.from({ length: count }, () => "");
+
+function cellsOf(row: KernelRow, device: MeasuredDevice, group: readonly KernelRow[]): string[] {
+  const isFirst = row === group[0];
   const call = isFirst ? `${row.kernel}, ${row.label} ${row.size}${row.isStreamed ? ", cold" : ""}` : "";
   const name = `${row.implementation}${row.isRival ? " (rival)" : ""}`;
   const rates = ratesOf(row, device);
-  if (row.cannot !== undefined) return [call, row.format ?? "", `cannot: ${row.cannot}`, "", "", "", "", "", ""];
-  if (!rates)
-    return [call, row.format ?? "", name, `**wrong**: ${row.failure ?? "no time"}`, "", "", "", "", errorText(row)];
-  return [call, row.format ?? "", name, ...figuresOf(row, rates)];
+  if (row.cannot !== undefined) return [call, row.format ?? "", `cannot: ${row.cannot}`, ...empty(FIGURES + 1)];
+  if (!rates) {
+    const why = withoutRates(row);
+    const marked = isTooFast(row) ? why : why.replace(/^wrong/, "**wrong**");
+    return [call, row.format ?? "", name, marked, ...empty(FIGURES - 1), errorText(row)];
+  }
+  return [call, row.format ?? "", name, ...figuresOf(row, rates, isWithinNoise(row, group))];
 }
 
 /** One device: what it is and can do, then its rows. */
@@ -40,21 +58,21 @@ function deviceSection(device: MeasuredDevice, rows: readonly KernelRow[]): stri
     [`${device.description}.`, ...notes].join(" "),
     "",
     line(HEAD),
-    line(HEAD.map((_, column) => (column < 3 || column === HEAD.length - 1 ? "---" : "---:"))),
-    ...groupsOf(rows).flatMap((group) => group.map((row, i) => line(cellsOf(row, device, i === 0)))),
+    line(HEAD.map((_, column) => (column < 3 || column === CLOCK || column === HEAD.length - 1 ? "---" : "---:"))),
+    ...groupsOf(rows).flatMap((group) => group.map((row) => line(cellsOf(row, device, group)))),
     "",
   ];
 }
 
 /** The whole bench. */
-export function markdownOf({ kedge, date, machine, devices, rounds, rows }: KernelResults): string {
+export function markdownOf({ kedge, commit, date, machine, devices, rounds, rows }: KernelResults): string {
   const script = machine.scriptGzipBytes;
   const lines = [
     "# Kernels",
     "",
-    `kedge ${kedge}, ${date.slice(0, 10)}; ${machine.name}, ${machine.cores} cores; ${machine.host}. ` +
+    `kedge ${kedge}${commit ? ` (${commit})` : ""}, ${date.slice(0, 10)}; ${machine.name}, ${machine.cores} cores; ${machine.host}. ` +
       `${rounds} samples of each, taking turns: the median, and half the distance of fastest and slowest. ` +
-      `"cold": weights come from memory, not from a cache. A share of the peak above 100 % is a cache's doing.`,
+      `"cold": weights come from memory, not from a cache. A share of the peak above 100 % is a cache's doing. ${NOISE_NOTE}`,
     ...(script === undefined
       ? []
       : ["", `A page's script is ${(script / 1000).toFixed(1)} kB gzipped, without WebAssembly.`]),

@@ -15,6 +15,7 @@ import {
 import type { KernelRow, MeasuredDevice } from "./results.ts";
 import type { Rival } from "./rival.ts";
 import type { KernelCase } from "./shapes.ts";
+import { sweptBy, type Sweep } from "./sweep.ts";
 
 /** Formats of matrices, all of them. */
 export const FORMATS: readonly MatrixFormat[] = ["f32", "f16", "bf16", "int8", "int4"];
@@ -32,6 +33,8 @@ export interface MeasureOptions {
   /** keeps implementations by their name */
   readonly isWanted: (implementation: string) => boolean;
   readonly rivals: readonly Rival[];
+  /** values of overrides to try beside those that implementations set themselves */
+  readonly sweeps?: readonly Sweep[];
   readonly rounds: number;
   readonly secondsPerRun: number;
   /** hot: weights may stay in a cache; cold: they come from memory; auto: cold for few rows, as in a model */
@@ -76,6 +79,8 @@ export class Trials {
 export interface OpenedDevice {
   readonly id: string;
   readonly device: Device;
+  /** computes on the CPU what is meant for a GPU: its peak is measured with little work, and its matrices stay in a cache */
+  readonly isSlow?: boolean;
 }
 
 /** The peaks of devices. */
@@ -84,9 +89,9 @@ export async function measureDevices(
   { rounds, peak, signal, onProgress }: MeasureOptions,
 ): Promise<MeasuredDevice[]> {
   const measured: MeasuredDevice[] = [];
-  for (const { id, device } of opened) {
+  for (const { id, device, isSlow } of opened) {
     onProgress?.(`${id}: measuring what it can do at most`);
-    const sizes = peak ?? (device.name === "reference" ? SLOW_PEAK : {});
+    const sizes = peak ?? (device.name === "reference" || isSlow ? SLOW_PEAK : {});
     const found = await measurePeak(device, { rounds, ...sizes, signal });
     measured.push({ id, description: device.description, peak: found });
   }
@@ -95,14 +100,15 @@ export async function measureDevices(
 
 /** Times all that is asked for on all devices, call by call. What a device cannot run is a row that says why. */
 export async function measureKernels(opened: readonly OpenedDevice[], options: MeasureOptions): Promise<KernelRow[]> {
-  const { isWanted, signal, onProgress, onRow } = options;
+  const { isWanted, sweeps = [], signal, onProgress, onRow } = options;
   const rows: KernelRow[] = [];
   const trials = new Trials();
   for (const { one, format } of formattedCases(options)) {
-    for (const { id, device } of opened) {
+    for (const { id, device, isSlow } of opened) {
       signal?.throwIfAborted();
       const known = implementationsOn(device, one.kernel);
-      const own = known.filter((it) => isWanted(it?.name ?? "reference"));
+      const wanted = known.filter((it) => isWanted(it?.name ?? "reference"));
+      const own = [...wanted, ...wanted.flatMap((it) => (it ? sweptBy(it, sweeps) : []))];
       const others = options.rivals
         .filter(({ kernel, implementation }) => kernel === one.kernel.name && isOn(device, implementation))
         .map(({ implementation }) => implementation);
@@ -110,10 +116,10 @@ export async function measureKernels(opened: readonly OpenedDevice[], options: M
       const found: KernelRow[] = [];
       if (own.length + others.length > 0) {
         onProgress?.(`${id}: ${one.kernel.name} ${one.size}${format ? ` ${format}` : ""}`);
-        found.push(...(await rowsOf(device, one, { ...place, trials, own, others }, options)));
+        found.push(...(await rowsOf(device, one, { ...place, trials, own, others, isSlow }, options)));
       }
       // only where nothing was left out by its name does "nothing" say something of the device
-      if (found.length === 0 && own.length === known.length) {
+      if (found.length === 0 && wanted.length === known.length) {
         const isForFormat = ({ formats }: Implementation) => !formats || !format || formats.includes(format);
         const why =
           known.length === 0
@@ -147,12 +153,13 @@ async function rowsOf(
     readonly trials: Trials;
     readonly own: readonly (Implementation | undefined)[];
     readonly others: readonly Implementation[];
+    readonly isSlow: boolean | undefined;
   },
   { rounds, secondsPerRun, cache, streamBytes = STREAM_BYTES, signal }: MeasureOptions,
 ): Promise<KernelRow[]> {
   const { format, own, others } = asked;
   const trial = asked.trials.of(one, format);
-  const isStreamed = isCold(cache, trial);
+  const isStreamed = !asked.isSlow && isCold(cache, trial);
   try {
     const timings = await timeKernel(device, one.kernel, one.sample, {
       trial,
@@ -164,8 +171,10 @@ async function rowsOf(
       signal,
     });
     return timings.map((timing) => {
-      const isRival = others.some(({ name }) => name === timing.implementation);
-      return rowOf(timing, one, { id: asked.id, isRival, isStreamed });
+      const { implementation } = timing;
+      const isRival = others.some(({ name }) => name === implementation);
+      const isSwept = !isRival && implementation.includes("=");
+      return rowOf(timing, one, { id: asked.id, isRival, isSwept, isStreamed });
     });
   } catch (error) {
     const isOfDevice = error instanceof UnsupportedError || error instanceof DeviceError;
@@ -200,20 +209,32 @@ function finite(value: number): number | null {
 function rowOf(
   { kernel, implementation, format, cost, timed, error, failure }: KernelTiming,
   { list, label, size }: KernelCase,
-  { id, isRival, isStreamed }: { readonly id: string; readonly isRival: boolean; readonly isStreamed: boolean },
+  {
+    id,
+    isRival,
+    isSwept,
+    isStreamed,
+  }: Omit<Place, "format"> & { readonly isRival: boolean; readonly isSwept: boolean },
 ): KernelRow {
   return {
     device: id,
     kernel,
     implementation,
     isRival,
+    ...(isSwept ? { isSwept } : {}),
     ...(format ? { format } : {}),
     ...{ list, label, size },
     flops: cost?.flops ?? 0,
     bytes: cost?.bytes ?? 0,
     isStreamed,
     ...(timed
-      ? { clock: timed.clock, callsPerRun: timed.callsPerRun, seconds: timed.seconds, samples: timed.samples }
+      ? {
+          clock: timed.clock,
+          callsPerRun: timed.callsPerRun,
+          seconds: timed.seconds,
+          samples: timed.samples,
+          resolution: timed.resolution,
+        }
       : {}),
     ...(error ? { largestError: finite(error.largest), errorOfBound: finite(error.ofBound) } : {}),
     ...(failure === undefined ? {} : { failure }),

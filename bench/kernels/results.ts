@@ -19,6 +19,8 @@ export interface KernelRow {
   readonly kernel: string;
   readonly implementation: string;
   readonly isRival: boolean;
+  /** an implementation of kedge's with values of `--set`, which may be wrong */
+  readonly isSwept?: boolean;
   /** of its matrices or caches */
   readonly format?: string;
   readonly list: string;
@@ -33,6 +35,8 @@ export interface KernelRow {
   /** per call */
   readonly seconds?: Spread;
   readonly samples?: readonly number[];
+  /** seconds per call that the clock cannot tell from none */
+  readonly resolution?: number;
   /** largest distance from the reference; null where a result is not a number */
   readonly largestError?: number | null;
   /** as a share of what is allowed; null where nothing is, and it differs */
@@ -52,6 +56,8 @@ export interface AbsentDevice {
 /** A whole bench. */
 export interface KernelResults {
   readonly kedge: string;
+  /** the commit that was measured, with "+changes" where files differed from it; absent outside a clone */
+  readonly commit?: string;
   /** ISO date and time */
   readonly date: string;
   readonly machine: {
@@ -70,6 +76,18 @@ export interface KernelResults {
   readonly rows: readonly KernelRow[];
 }
 
+/** Reads what `--json` wrote. Throws an Error that names the file where it is something else. */
+export function readResults(path: string, text: string): KernelResults {
+  let found: Partial<KernelResults> | null = null;
+  try {
+    found = JSON.parse(text) as Partial<KernelResults> | null;
+  } catch {
+    // no JSON: refused below
+  }
+  if (Array.isArray(found?.rows) && Array.isArray(found.devices) && found.machine) return found as KernelResults;
+  throw new Error(`${path}: this is no result of the kernel bench: use a file that --json wrote`);
+}
+
 /** Operations a second, bytes a second, and how much of what is possible that is. */
 export interface Rates {
   readonly flopsPerSecond: number;
@@ -82,10 +100,15 @@ export interface Rates {
   readonly spread: number;
 }
 
+/** True for a row whose calls are so short that the clock cannot tell their time from none. */
+export function isTooFast({ seconds, resolution = 0 }: KernelRow): boolean {
+  return seconds !== undefined && seconds.median <= resolution;
+}
+
 /** The rates of a row; undefined where it has no time. */
 export function ratesOf(row: KernelRow, { peak }: Pick<MeasuredDevice, "peak">): Rates | undefined {
   const { seconds, flops, bytes } = row;
-  if (!seconds || seconds.median <= 0) return undefined;
+  if (!seconds || isTooFast(row)) return undefined;
   const { flopsPerSecond, bytesPerSecond } = peak;
   const rates = {
     flopsPerSecond: flops / seconds.median,
@@ -99,6 +122,24 @@ export function ratesOf(row: KernelRow, { peak }: Pick<MeasuredDevice, "peak">):
     shareOfPeak: Math.max(computing, moving) / seconds.median,
     limit: computing > moving ? "compute" : "memory",
   };
+}
+
+/** Half the distance of the fastest and the slowest sample. */
+const halfRange = ({ least, most }: Spread): number => (most - least) / 2;
+/** A row that stands alone is unsteady if its samples spread by more than this share of the median. */
+const STEADY = 0.25;
+
+/**
+ * True for a row whose samples spread by more than it shows: by more than its distance from the fastest row of its group (for the
+ * fastest itself, from the next), or by a quarter of its median where it stands alone.
+ */
+export function isWithinNoise(row: KernelRow, group: readonly KernelRow[]): boolean {
+  const { seconds } = row;
+  if (!seconds) return false;
+  const others = group.flatMap((one) => (one !== row && one.seconds ? [one.seconds] : []));
+  if (others.length === 0) return halfRange(seconds) > STEADY * seconds.median;
+  const rival = others.reduce((best, one) => (one.median < best.median ? one : best));
+  return Math.abs(rival.median - seconds.median) <= halfRange(rival) + halfRange(seconds);
 }
 
 /** Rows of one call and device side by side, the fastest first and those without a time last. */

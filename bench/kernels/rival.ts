@@ -2,9 +2,13 @@
 //
 //   export default { kernel: "linear", implementation: { name: "my-linear", requires: [], wgsl: "…", workgroups: … } };
 //   export default { kernel: "add", implementation: { name: "my-add", requires: [], wasm: "myAdd" }, module: bytes };
+//   export default { kernel: "add", parameters: { LANES: 64 }, implementation: ({ LANES }) => ({ … }) };
+//
+// The last is made anew for each value that `--set LANES=32,64,128` names.
 
 import type { Implementation } from "kedge/kernels";
 import { implementationsOf, kernels } from "kedge/kernels";
+import { combinationsOf, valuesText, type Sweep, type Values } from "./sweep.ts";
 
 /** An implementation of one of kedge's kernels from elsewhere. */
 export interface Rival {
@@ -15,28 +19,56 @@ export interface Rival {
   readonly module?: Uint8Array;
 }
 
-/** What a module exports, if it is a rival. Throws an Error that says what is missing. */
-export function rivalOf(exports: unknown, path: string): Rival {
-  const found = (exports as { default?: Partial<Rival> } | null)?.default;
-  const { kernel, implementation, module } = found ?? {};
-  if (typeof kernel !== "string" || typeof implementation !== "object") {
+/** The default export of a rival's module. */
+export interface RivalExport {
+  readonly kernel: string;
+  /** values of the parameters of `implementation` where no `--set` names others */
+  readonly parameters?: Values;
+  readonly implementation: Implementation | ((values: Values) => Implementation);
+  readonly module?: Uint8Array;
+}
+
+/** What a module exports, if it is a rival: one for each combination of swept parameters. Throws an Error that says what is missing. */
+export function rivalsOf(exports: unknown, path: string, sweeps: readonly Sweep[] = []): Rival[] {
+  const found = (exports as { default?: Partial<RivalExport> } | null)?.default;
+  const { kernel, implementation, parameters = {}, module } = found ?? {};
+  const isMade = typeof implementation === "function";
+  if (typeof kernel !== "string" || !(isMade || (typeof implementation === "object" && implementation !== null))) {
     throw new Error(`${path}: its default export must be { kernel, implementation }`);
   }
-  const known = kernels.find(({ name }) => name === kernel);
-  if (!known) {
+  if (!kernels.some(({ name }) => name === kernel)) {
     throw new Error(`${path}: there is no kernel "${kernel}": use ${kernels.map(({ name }) => name).join(", ")}`);
   }
-  const isImplementation = "wgsl" in implementation || "wasm" in implementation;
-  if (!isImplementation || typeof implementation.name !== "string" || !Array.isArray(implementation.requires)) {
+  const rivalOf = (made: Implementation) => {
+    checkImplementation(made, kernel, path, module);
+    return { kernel, implementation: made, ...(module ? { module } : {}) };
+  };
+  if (!isMade) return [rivalOf(implementation)];
+  const own = sweeps.filter(({ name }) => name in parameters);
+  return combinationsOf(own).map((values) => {
+    const made = implementation({ ...parameters, ...values });
+    const text = valuesText(values);
+    return rivalOf(text === "" ? made : { ...made, name: `${made.name} ${text}` });
+  });
+}
+
+function checkImplementation(
+  made: Partial<Implementation> | null,
+  kernel: string,
+  path: string,
+  module: unknown,
+): void {
+  const isImplementation = typeof made === "object" && made !== null && ("wgsl" in made || "wasm" in made);
+  if (!isImplementation || typeof made.name !== "string" || !Array.isArray(made.requires)) {
     throw new Error(`${path}: the implementation needs a name, requires, and either wgsl and workgroups or wasm`);
   }
-  if (implementationsOf(known).some(({ name }) => name === implementation.name)) {
-    throw new Error(`${path}: kedge has an implementation ${implementation.name} of its own: give yours another name`);
+  const known = kernels.find(({ name }) => name === kernel)!;
+  if (implementationsOf(known).some(({ name }) => name === made.name)) {
+    throw new Error(`${path}: kedge has an implementation ${made.name} of its own: give yours another name`);
   }
-  if ("wasm" in implementation && !(module instanceof Uint8Array)) {
-    throw new Error(
-      `${path}: a wasm implementation needs \`module\`, the bytes of the module with ${implementation.wasm}`,
-    );
+  if (!("wasm" in made)) return;
+  const name = String(made.wasm);
+  if (!(module instanceof Uint8Array)) {
+    throw new Error(`${path}: a wasm implementation needs \`module\`, the bytes of the module with ${name}`);
   }
-  return { kernel, implementation, ...(module ? { module } : {}) };
 }

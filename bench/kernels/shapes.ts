@@ -55,8 +55,15 @@ interface Dimensions {
   readonly vocabSize: number;
 }
 
+/** What a shape of the caller's may name, and what it is otherwise: a step of SmolLM2-135M that sees 512 keys. */
+export const SIZES: Readonly<Record<string, number>> = {
+  ...{ rows: 1, keys: 512, dim: 576, hidden: 1536, heads: 9, kvHeads: 3, headDim: 64, vocabSize: 49152 },
+};
+
 const SMOLLM2: Dimensions = { dim: 576, hidden: 1536, heads: 9, kvHeads: 3, headDim: 64, vocabSize: 49152 };
 const SHIPPED: Dimensions = { dim: 256, hidden: 704, heads: 4, kvHeads: 2, headDim: 64, vocabSize: 1024 };
+/** Largest size of a shape: more is a slip of the finger, and fills the memory. */
+const MOST = 1 << 20;
 const TINY: Dimensions = { dim: 32, hidden: 48, heads: 2, kvHeads: 1, headDim: 16, vocabSize: 61 };
 
 type Bare = Omit<KernelCase, "list">;
@@ -218,6 +225,44 @@ const lists: Readonly<Record<string, () => Bare[]>> = {
   square: () => [product("one row", 1, 1024, 1024), product("many rows", 256, 1024, 1024)],
   tiny: () => modelCases(TINY, 3, 7),
 };
+
+/**
+ * The calls of a shape of the caller's: a product `ROWSxINPUTSxOUTPUTS`, or `NAME=VALUE,…` with names of {@link SIZES}, for all calls
+ * of a model of these sizes; `more` goes before both. Throws a RangeError that says what is wrong with it.
+ */
+export function casesOfShape(text: string, more: Readonly<Record<string, number>> = {}): KernelCase[] {
+  const triple = /^(\d+)x(\d+)x(\d+)$/.exec(text)?.slice(1).map(Number);
+  if (triple) {
+    const [rows, inputs, outputs] = triple as [number, number, number];
+    checkSizes(text, { rows, inputs, outputs });
+    return [{ list: "own", ...product("a product", more["rows"] ?? rows, inputs, outputs) }];
+  }
+  const given = Object.fromEntries(
+    (text === "" ? [] : text.split(",")).map((part) => {
+      const [, name, value] = /^([a-zA-Z]+)=(\d+)$/.exec(part) ?? [];
+      if (name !== undefined && name in SIZES) return [name, Number(value)];
+      throw new RangeError(
+        `the shape "${text}" has "${part}": use ROWSxINPUTSxOUTPUTS, or NAME=VALUE of ${Object.keys(SIZES).join(", ")}`,
+      );
+    }),
+  );
+  const sizes = { ...SIZES, ...given, ...more } as typeof SIZES & Dimensions & { rows: number; keys: number };
+  checkSizes(text, sizes);
+  const { rows, keys, heads, kvHeads } = sizes;
+  if (keys < rows)
+    throw new RangeError(`the shape "${text}" has ${keys} keys and ${rows} rows: a row sees its own key`);
+  if (heads % kvHeads !== 0) {
+    throw new RangeError(`the shape "${text}" has ${heads} heads and ${kvHeads} kvHeads: the first must be a multiple`);
+  }
+  return modelCases(sizes, rows, keys).map((one) => ({ list: "own", ...one }));
+}
+
+function checkSizes(text: string, sizes: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(sizes)) {
+    if (Number.isInteger(value) && value > 0 && value <= MOST) continue;
+    throw new RangeError(`the shape "${text}" has ${name} = ${value}: it must be a whole number from 1 to ${MOST}`);
+  }
+}
 
 /** Names of the lists. */
 export const SHAPE_LISTS: readonly string[] = Object.keys(lists);

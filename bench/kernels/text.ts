@@ -1,10 +1,11 @@
 // Formats numbers of a kernel bench for people.
 
-import type { KernelRow, Rates } from "./results.ts";
+import { isTooFast, type KernelRow, type Rates } from "./results.ts";
 
 /** A time in the unit that suits it. */
 export function timeText(seconds: number): string {
-  const [unit, factor] = seconds < 1e-3 ? ["µs", 1e6] : seconds < 1 ? ["ms", 1e3] : ["s", 1];
+  const [unit, factor] =
+    seconds < 1e-6 ? ["ns", 1e9] : seconds < 1e-3 ? ["µs", 1e6] : seconds < 1 ? ["ms", 1e3] : ["s", 1];
   const value = seconds * (factor as number);
   return `${value < 100 ? value.toPrecision(3) : value.toFixed(0)} ${unit as string}`;
 }
@@ -34,11 +35,22 @@ export function errorText({ largestError, errorOfBound }: KernelRow): string {
   return `${largestError.toExponential(1)} (${share})`;
 }
 
-/** A row's figures in the order of tables: time, spread, operations and bytes a second, share of the peak, largest error. */
-export function figuresOf(row: KernelRow, rates: Rates): string[] {
+/** Why a row has no rates. */
+export function withoutRates(row: KernelRow): string {
+  if (isTooFast(row)) return `too fast to time: under ${timeText(row.resolution!)}`;
+  return `wrong: ${row.failure ?? "no time"}`;
+}
+
+/** What the mark of {@link figuresOf} says. */
+export const NOISE_NOTE =
+  "≈: the samples spread by more than the distance to the fastest of the call, or by a quarter of the time; the order is a matter of chance.";
+
+/** A row's figures in the order of tables: time, spread, clock, operations and bytes a second, share of the peak, largest error. */
+export function figuresOf(row: KernelRow, rates: Rates, isNoise: boolean): string[] {
   return [
-    timeText(row.seconds!.median),
+    `${isNoise ? "≈ " : ""}${timeText(row.seconds!.median)}`,
     percentText(rates.spread),
+    row.clock ?? "",
     row.flops > 0 ? gigaText(rates.flopsPerSecond) : "",
     gigaText(rates.bytesPerSecond),
     rates.shareOfPeak === undefined ? "" : `${percentText(rates.shareOfPeak)} ${rates.limit}`,

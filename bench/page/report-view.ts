@@ -1,7 +1,15 @@
 // A kernel bench to look at: what was measured, plots, and the table, of the rows that the reader chooses.
 
-import { ratesOf, groupsOf, type KernelResults, type KernelRow, type MeasuredDevice } from "../kernels/results.ts";
-import { errorText, figuresOf, gigaText } from "../kernels/text.ts";
+import {
+  groupsOf,
+  isTooFast,
+  isWithinNoise,
+  ratesOf,
+  type KernelResults,
+  type KernelRow,
+  type MeasuredDevice,
+} from "../kernels/results.ts";
+import { errorText, figuresOf, gigaText, NOISE_NOTE, withoutRates } from "../kernels/text.ts";
 import { element, section, table } from "./elements.ts";
 import { barPlot, errorPlot, isEmpty, pointsOf, rooflinePlot } from "./plots.ts";
 import { sideBySideSection } from "./side-by-side.ts";
@@ -36,7 +44,19 @@ function filterBar(rows: readonly KernelRow[], onChange: (isChosen: (row: Kernel
   return element("form", selects, "filters");
 }
 
-const HEAD = ["device", "call", "format", "implementation", "time", "±", "GFLOP/s", "GB/s", "of peak", "largest error"];
+const HEAD = [
+  "device",
+  "call",
+  "format",
+  "implementation",
+  "time",
+  "±",
+  "clock",
+  "GFLOP/s",
+  "GB/s",
+  "of peak",
+  "largest error",
+];
 
 /** All rows, of each call and device the fastest first. */
 function rowTable(rows: readonly KernelRow[], { devices }: KernelResults): HTMLElement {
@@ -51,7 +71,11 @@ function rowTable(rows: readonly KernelRow[], { devices }: KernelResults): HTMLE
         cell.colSpan = HEAD.length - begin.length;
         return { cells: [...begin, cell], className: first };
       }
-      const cells = [...begin, `${row.implementation}${row.isRival ? " (rival)" : ""}`, ...numbersOf(row, device)];
+      const cells = [
+        ...begin,
+        `${row.implementation}${row.isRival ? " (rival)" : ""}`,
+        ...numbersOf(row, device, group),
+      ];
       if (row.failure !== undefined) return { cells, className: "wrong", title: row.failure };
       return { cells, className: first };
     }),
@@ -60,10 +84,10 @@ function rowTable(rows: readonly KernelRow[], { devices }: KernelResults): HTMLE
 }
 
 /** Cells behind the name. */
-function numbersOf(row: KernelRow, device: MeasuredDevice): string[] {
+function numbersOf(row: KernelRow, device: MeasuredDevice, group: readonly KernelRow[]): string[] {
   const rates = ratesOf(row, device);
-  if (!rates) return ["wrong", "", "", "", "", errorText(row)];
-  return figuresOf(row, rates);
+  if (!rates) return [isTooFast(row) ? withoutRates(row) : "wrong", "", "", "", "", "", errorText(row)];
+  return figuresOf(row, rates, isWithinNoise(row, group));
 }
 
 function peakText({ id, description, peak: { flopsPerSecond, bytesPerSecond } }: MeasuredDevice): string {
@@ -108,7 +132,7 @@ export function showReport(root: HTMLElement, results: KernelResults): void {
         barPlot(points, width),
       ),
       section("How near to the reference", "1: as far off as a right implementation may be.", errorPlot(chosen, width)),
-      section("All of it", "Of each call and device the fastest first.", rowTable(chosen, results)),
+      section("All of it", `Of each call and device the fastest first. ${NOISE_NOTE}`, rowTable(chosen, results)),
     );
   };
   root.replaceChildren(

@@ -82,6 +82,11 @@ export class KernelRun {
     return this.#repeated!.clock;
   }
 
+  /** Seconds per call that cannot be told from none. */
+  get resolution(): number {
+    return this.#repeated!.resolution;
+  }
+
   /** Copies of the matrices that calls walk over. */
   get copies(): number {
     return this.#calls.length;

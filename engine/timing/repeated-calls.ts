@@ -36,6 +36,8 @@ const NEAR = 0.6;
 /** How much longer a run may become from one try to the next: first calls are slow. */
 const GROWTH = 16;
 const EMPTY_RUNS = 5;
+/** Least difference of two times, in seconds, that each clock can be believed in: browsers round to 0.1 ms. */
+const GRAIN: Readonly<Record<Clock, number>> = { device: 1e-4, wall: 1e-5 };
 
 /** Calls without variables, to be sampled as often as one likes. Their buffers stay the caller's. */
 export class RepeatedCalls {
@@ -45,6 +47,8 @@ export class RepeatedCalls {
   #executable: Executable | undefined;
   #count = 0;
   #emptySeconds = 0;
+  /** slowest of the empty runs less the fastest */
+  #emptySpread = 0;
   clock: Clock;
 
   private constructor(device: Device, calls: readonly Call[], options: RepeatedCallsOptions) {
@@ -70,6 +74,12 @@ export class RepeatedCalls {
     return this.#count;
   }
 
+  /** Seconds per call that cannot be told from none: a shorter time says only that the call is too fast to time. */
+  get resolution(): number {
+    const grain = GRAIN[this.clock];
+    return (this.clock === "device" ? grain : Math.max(grain, this.#emptySpread)) / this.#count;
+  }
+
   /** What the device made of them; another after `calibrate`. */
   get executable(): Executable {
     return this.#executable!;
@@ -80,7 +90,9 @@ export class RepeatedCalls {
     const { secondsPerRun = SECONDS_PER_RUN, signal } = this.#options;
     const empty: number[] = [];
     for (let i = 0; i < EMPTY_RUNS; i++) empty.push(await this.#wall(0));
-    this.#emptySeconds = empty.sort((a, b) => a - b)[EMPTY_RUNS >> 1]!;
+    empty.sort((a, b) => a - b);
+    this.#emptySeconds = empty[EMPTY_RUNS >> 1]!;
+    this.#emptySpread = empty[EMPTY_RUNS - 1]! - empty[0]!;
     const once = this.#calls.length;
     const most = Math.max(MOST_CALLS, once);
     let count = once;

@@ -66,6 +66,8 @@ export interface KernelTiming {
     readonly samples: readonly number[];
     /** of the samples */
     readonly seconds: Spread;
+    /** seconds per call that the clock cannot tell from none; a median up to it says that the call is too fast to time */
+    readonly resolution: number;
   };
 }
 
@@ -185,6 +187,7 @@ function resultOf(about: About, { name, run, samples, error, violation, failure 
             copies: run.copies,
             samples,
             seconds: spreadOf(samples),
+            resolution: run.resolution,
           },
         }
       : {}),

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { spawned } from "../support/command.ts";
-import { unpackedFolder } from "../support/unpacked.ts";
+import { unpackedFolder } from "../../bench/software-gpu/unpacked.ts";
 
 const swiftshader = await unpackedFolder("swiftshader", ["swiftshader"]);
 const driver = (file: string) => ({ VK_ICD_FILENAMES: file, VK_DRIVER_FILES: file });

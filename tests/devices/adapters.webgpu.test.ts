@@ -2,7 +2,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { lavapipeManifest, softwareGpu, testAdapterName } from "../support/adapters.ts";
-import { unpackedFolder } from "../support/unpacked.ts";
+import { unpackedFolder } from "../../bench/software-gpu/unpacked.ts";
 
 /** A shader that writes an expression of `own`, the lane's own value. */
 const shader = (expression: string, prelude = ""): string => /* wgsl */ `${prelude}

@@ -11,7 +11,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { extname, join, normalize } from "node:path";
 import { pipeline } from "node:stream";
 import { type Browser, chromium } from "playwright-core";
-import { unpackedFolder } from "./unpacked.ts";
+import { unpackedFolder } from "../../bench/software-gpu/unpacked.ts";
 
 /** What the folder of the browser is made of, and the font settings it cannot run without. */
 function browserFolder(): Promise<string> {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { unpackedFolder } from "../../../tests/support/unpacked.ts";
+import { unpackedFolder } from "../../../bench/software-gpu/unpacked.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 let folder: string;

@@ -9,12 +9,9 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliDecompress } from "node:zlib";
-import { parseTar } from "nanotar";
 
-const cacheFolder = fileURLToPath(new URL("../../node_modules/.cache/kedge/", import.meta.url));
 const decompress = promisify(brotliDecompress);
 
 /** The archives of the package; `chromium` is one executable, the others are tar files. */
@@ -42,6 +39,7 @@ export async function unpackedFolder(
   const unsupported = unsupportedMachine();
   if (unsupported !== undefined) throw new Error(unsupported);
   const packageFolder = join(dirname(createRequire(import.meta.url).resolve("@sparticuz/chromium")), "..", "..");
+  const cacheFolder = join(packageFolder, "..", "..", ".cache", "kedge");
   const manifest = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as { version: string };
   const finalFolder = join(cacheFolder, `${folderName}-${manifest.version}`);
   if (existsSync(finalFolder)) return finalFolder;
@@ -66,6 +64,7 @@ async function unpack(binFolder: string, name: ArchiveName, folder: string): Pro
     });
     return;
   }
+  const { parseTar } = await import("nanotar");
   const tar = await decompress(readFileSync(join(binFolder, `${name}.tar.br`)));
   for (const entry of parseTar(tar)) {
     if (entry.type !== "file" || entry.data === undefined) continue;
