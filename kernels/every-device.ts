@@ -8,6 +8,18 @@ import type { Implementation, Kernel } from "./kernel.ts";
 export * from "./index.ts";
 export { gpuImplementations, webglImplementations };
 
+/**
+ * Adds implementations to those of some kernels, in front. The result is for `implementations` of a device's options:
+ * `openDevice("wasm", { wasm: { implementations: addImplementations([[linear, [mine]]]), modules: [bytes] } })`. A device uses an
+ * implementation only where it fits and passes its known-answer test.
+ */
+export function addImplementations(
+  added: Iterable<readonly [Kernel, readonly Implementation[]]>,
+): (kernel: Kernel) => readonly Implementation[] {
+  const byKernel = new Map(added);
+  return (kernel) => [...(byKernel.get(kernel) ?? []), ...implementationsOf(kernel)];
+}
+
 /** All implementations of a kernel, for every device: those of its definition, then those for WebGPU, then those for WebGL. */
 export function implementationsOf(kernel: Kernel): readonly Implementation[] {
   return [

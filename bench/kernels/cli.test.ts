@@ -16,7 +16,16 @@ const bench = (...args: readonly string[]) =>
 const QUICK = ["--shapes", "tiny", "--rounds", "2", "--milliseconds", "1", "--cache", "hot"];
 
 test("times kernels on two devices, and writes JSON, Markdown and a page", { timeout: 120_000 }, () => {
-  const outputs = ["--json", file("a.json"), "--markdown", file("a.md"), "--html", file("a.html")];
+  const outputs = [
+    "--json",
+    file("a.json"),
+    "--csv",
+    file("a.csv"),
+    "--markdown",
+    file("a.md"),
+    "--html",
+    file("a.html"),
+  ];
   const filters = ["--device", "wasm:1,reference", "--kernel", "linear,add", "--format", "f32,int8"];
   const { status, stdout, stderr } = bench("kernels", ...QUICK, ...filters, ...outputs);
   expect(status, stderr).toBe(0);
@@ -31,6 +40,10 @@ test("times kernels on two devices, and writes JSON, Markdown and a page", { tim
     expect(samples).toHaveLength(2);
     expect(seconds!.least).toBeLessThanOrEqual(seconds!.most);
   }
+  expect(results.commit).toMatch(/^[0-9a-f]{12}(\+changes)?$/);
+  expect(readFileSync(file("a.csv"), "utf8").split("\r\n")).toHaveLength(results.rows.length + 2);
+  const compared = bench("compare", file("a.json"), file("a.json"));
+  expect([compared.status, compared.stdout]).toEqual([0, expect.stringContaining("none is worse")]);
   expect(stdout).toContain("| linear, feed-forward down 3x48x32");
   expect(readFileSync(file("a.md"), "utf8").trim()).toBe(stdout.trim());
   const page = readFileSync(file("a.html"), "utf8");
@@ -50,7 +63,8 @@ test("times a rival beside ours, and never ranks one that is wrong", { timeout: 
     const filters = ["--device", "wasm:2", "--kernel", "add", "--json", file("b.json")];
     const rivals = ["--rival", "bench/rivals/scalar-add.ts", "--rival", path];
     const { status, stdout, stderr } = bench("kernels", ...QUICK, ...filters, ...rivals);
-    expect(status, stderr).toBe(0);
+    expect(status, stderr).toBe(1);
+    expect(stderr).toMatch(/^bench: add\.wrong is wrong: y\[0\] is .*, not .*$/m);
     const { rows } = JSON.parse(readFileSync(file("b.json"), "utf8")) as KernelResults;
     const found = Object.fromEntries(rows.map((row) => [row.implementation, row]));
     expect(Object.keys(found).sort()).toEqual(["add", "add.scalar", "add.wrong"]);

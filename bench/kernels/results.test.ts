@@ -3,9 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { compareResults, kept, save } from "./baseline.ts";
+import { compareFiles } from "./comparison.ts";
+import { csvOf } from "./csv.ts";
 import { markdownOf } from "./markdown.ts";
 import { globMatcher, readOptions } from "./options.ts";
-import { groupsOf, ratesOf, sideBySide, type KernelResults, type KernelRow } from "./results.ts";
+import {
+  groupsOf,
+  isTooFast,
+  isWithinNoise,
+  ratesOf,
+  readResults,
+  sideBySide,
+  type KernelResults,
+  type KernelRow,
+} from "./results.ts";
 
 const device = { id: "wasm:2", description: "wasm, 2 threads", peak: { flopsPerSecond: 100e9, bytesPerSecond: 20e9 } };
 
@@ -90,6 +101,64 @@ describe("rates", () => {
   });
 });
 
+describe("what the samples do not show", () => {
+  it("is too fast to time, which is not wrong", () => {
+    const fast = row("a", [0, 0, 1e-7], { resolution: 1e-8 });
+    expect([isTooFast(fast), isTooFast(row("a", [1], { resolution: 1e-8 }))]).toEqual([true, false]);
+    expect(ratesOf(fast, device)).toBeUndefined();
+    const text = markdownOf(results([fast]));
+    expect(text).toContain("| a | too fast to time: under 10.0 ns |");
+    expect(text).not.toContain("wrong");
+  });
+
+  it("is an order within the spread of the samples, or one row that is unsteady", () => {
+    const group = [row("a", [1, 0.9, 1.1]), row("b", [1.15, 1.1, 1.2]), row("c", [2, 1.9, 2.1]), wrongRow("d")];
+    expect(group.map((one) => isWithinNoise(one, group))).toEqual([true, true, false, false]);
+    const [steady, unsteady] = [row("a", [1, 0.9, 1.1]), row("a", [1, 0.6, 1.4])];
+    expect([isWithinNoise(steady, [steady]), isWithinNoise(unsteady, [unsteady])]).toEqual([false, true]);
+  });
+});
+
+describe("comma-separated values", () => {
+  it("have a line for each row, with numbers as they are", () => {
+    const [head, one, two, end] = csvOf(results([row("a", [1]), { ...wrongRow("b"), label: 'q, k and "v"' }])).split(
+      "\r\n",
+    );
+    const names = head!.split(",");
+    const values = Object.fromEntries(one!.split(",").map((cell, i) => [names[i], cell]));
+    expect(values).toMatchObject({ implementation: "a", median_seconds: "0.001", state: "timed" });
+    expect(two).toContain('"q, k and ""v"""');
+    expect(two).toContain('"wrong: y[3] is 7, not 4"');
+    expect(end).toBe("");
+  });
+});
+
+describe("two files of results", () => {
+  it("are set side by side, the largest change first, and one that is worse is told", () => {
+    const before = results([row("a", [1]), row("b", [1, 0.9, 1.1]), row("c", [2])]);
+    const after = { ...results([row("a", [1.5]), row("b", [1.05, 1, 1.1]), row("c", [0.5])]), commit: "abc" };
+    const { text, isWorse } = compareFiles(before, after);
+    expect(isWorse).toBe(true);
+    expect(text).toContain("B: kedge 0.1.0 (abc)");
+    expect(text.split("\n").filter((line) => line.startsWith("| wasm:2"))).toEqual([
+      "| wasm:2: c f32, one row 1x1024x1024 | 2.00 ms | 500 µs | 0.25 |",
+      "| wasm:2: a f32, one row 1x1024x1024 | 1.00 ms | 1.50 ms | 1.50 |",
+      "| wasm:2: b f32, one row 1x1024x1024 | 1.00 ms | 1.05 ms | 1.05 ≈ |",
+    ]);
+    expect(text).toMatch(
+      /a f32, .* takes 1.50 ms, 1.50 times the 1.00 ms before; 10 % is noise\n3 compared, 1 are worse$/,
+    );
+    expect(compareFiles(before, before).isWorse).toBe(false);
+  });
+
+  it("may be of different machines, which is said, and are refused if they are something else", () => {
+    const other = { ...results([row("a", [1])]), machine: { name: "Another", cores: 8, host: "Node v20" } };
+    expect(compareFiles(results([row("a", [1])]), other).text).toContain("The machines differ");
+    expect(() => readResults("a.json", "{}")).toThrow("a.json: this is no result of the kernel bench");
+    expect(() => readResults("a.json", "no")).toThrow("a.json: this is no result of the kernel bench");
+  });
+});
+
 describe("the table", () => {
   const text = markdownOf(results([wrongRow("mine"), row("linear.few-rows.f32", [0.4, 0.3, 0.6])]));
 
@@ -97,7 +166,7 @@ describe("the table", () => {
     expect(text).toContain("A processor, 2 cores; Node v20. 3 samples");
     expect(text).toContain("At most 100 GFLOP/s and 20.0 GB/s, measured. Clock: wall time around a read-back.");
     expect(text).toContain(
-      "| linear, one row 1x1024x1024, cold | f32 | linear.few-rows.f32 | 400 µs | 37 % | 5.00 | 10.0 | 50 % memory | 1.0e-5 (25 % of bound) |",
+      "| linear, one row 1x1024x1024, cold | f32 | linear.few-rows.f32 | ≈ 400 µs | 37 % | wall | 5.00 | 10.0 | 50 % memory | 1.0e-5 (25 % of bound) |",
     );
   });
 
@@ -155,6 +224,12 @@ describe("a folder of results", () => {
   });
 });
 
+/** Sizes of the products that a command line asks for. */
+const productsOf = (...args: readonly string[]) =>
+  readOptions(args)!
+    .cases.filter(({ kernel }) => kernel.name === "linear")
+    .map(({ size }) => size);
+
 describe("the command line", () => {
   it("filters by name, globs too", () => {
     const matches = globMatcher("linear.*.f32");
@@ -173,6 +248,18 @@ describe("the command line", () => {
     ]);
   });
 
+  it("takes shapes of one's own, and sweeps of their sizes", () => {
+    expect(productsOf("--shape", "1x2x3", "--set", "rows=1,4")).toEqual(["1x2x3", "4x2x3"]);
+    expect(productsOf("--set", "hidden=10,20").filter((size) => size.includes("x576"))).toEqual([
+      "1x576x960",
+      "1x576x576",
+      "1x10x576",
+      "1x576x49152",
+      "1x20x576",
+    ]);
+    expect(readOptions(["--set", "WORKGROUP=32"])!.sweeps).toEqual([{ name: "WORKGROUP", values: [32] }]);
+  });
+
   it.each([
     [["--kernel", "lineal"], /there is no "lineal", use .*linear/],
     [["--device", "cuda"], /no device "cuda"/],
@@ -180,6 +267,9 @@ describe("the command line", () => {
     [["--rounds", "0"], /at least 1/],
     [["--shapes", "round"], /use smollm2-decode/],
     [["a", "b"], /one GLOB/],
+    [["--shape", "3x"], /use ROWSxINPUTSxOUTPUTS/],
+    [["--set", "LANES"], /--set is "LANES"/],
+    [["--adapter", "fast"], /there is no "fast", use software/],
   ])("refuses %j", (args, message) => {
     expect(() => readOptions(args)).toThrow(message);
   });

@@ -42,8 +42,11 @@ export function devicesAsked(value: string, { ids }: DevicesHere): readonly Page
 /** What an error says. */
 export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Opens them; those that do not open are told with the reason. Throws an Error where none does. */
-export async function openAll(ids: readonly PageDevice[]): Promise<{
+/** Opens them, `wasm` with modules of rivals; those that do not open are told with the reason. Throws an Error where none does. */
+export async function openAll(
+  ids: readonly PageDevice[],
+  modules: readonly Uint8Array[] = [],
+): Promise<{
   readonly opened: readonly { id: PageDevice; device: Device }[];
   readonly absent: readonly AbsentDevice[];
 }> {
@@ -51,7 +54,7 @@ export async function openAll(ids: readonly PageDevice[]): Promise<{
   const absent: AbsentDevice[] = [];
   for (const id of ids) {
     try {
-      opened.push({ id, device: await openDevice(id) });
+      opened.push({ id, device: await openDevice(id, { wasm: { modules } }) });
     } catch (error) {
       absent.push({ id, reason: reasonOf(error) });
     }

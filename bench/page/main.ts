@@ -3,7 +3,9 @@
 import { kernels, type MatrixFormat } from "kedge/kernels";
 import manifest from "../../package.json" with { type: "json" };
 import { FORMATS, measureDevices, measureKernels, SLOW_PEAK, type MeasureOptions } from "../kernels/measure.ts";
+import { csvOf } from "../kernels/csv.ts";
 import type { KernelResults, KernelRow } from "../kernels/results.ts";
+import { rivalsOf, type Rival } from "../kernels/rival.ts";
 import type { ModelRow } from "../model-speed.ts";
 import { casesOf, SHAPE_LISTS } from "../kernels/shapes.ts";
 import { deviceChoices, devicesAsked, devicesHere, openAll } from "./devices.ts";
@@ -12,6 +14,9 @@ import { measureModel } from "./models.ts";
 import { showModels } from "./model-view.ts";
 import { showReport } from "./report-view.ts";
 import { runOnSubmit, type TaskHandle } from "./task.ts";
+
+/** The commit that the page was built from, set by vite.config.ts; empty outside a clone. */
+declare const KEDGE_COMMIT: string;
 
 const ALL = "all";
 const SECONDS_PER_RUN = 0.02;
@@ -22,6 +27,7 @@ const modelOutput = found("#models", HTMLElement);
 const kernelForm = found("#ask", HTMLFormElement);
 const kernelOutput = found("main", HTMLElement);
 const download = found("#download", HTMLButtonElement);
+const downloadCsv = found("#download-csv", HTMLButtonElement);
 const asked = (form: HTMLFormElement, name: string) => String(new FormData(form).get(name));
 
 let results: KernelResults | undefined;
@@ -35,6 +41,20 @@ function machine(): KernelResults["machine"] {
   };
 }
 
+/** The rivals in the files that the form names. */
+async function rivalsAsked(): Promise<Rival[]> {
+  const files = new FormData(kernelForm).getAll("rivals").filter((one) => one instanceof File && one.size > 0);
+  const rivals = (files as File[]).map(async (file) => {
+    const url = URL.createObjectURL(new Blob([file], { type: "text/javascript" }));
+    try {
+      return rivalsOf(await import(/* @vite-ignore */ url), file.name);
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+  });
+  return (await Promise.all(rivals)).flat();
+}
+
 /** Times the kernels that the form asks for, and shows what was found, also where it was stopped. */
 async function runKernels({ signal, say }: TaskHandle): Promise<string> {
   const [kernel, format] = [asked(kernelForm, "kernel"), asked(kernelForm, "format")];
@@ -42,7 +62,9 @@ async function runKernels({ signal, say }: TaskHandle): Promise<string> {
   const shapes = asked(kernelForm, "shapes");
   const cases = casesOf(shapes).filter((one) => kernel === ALL || one.kernel.name === kernel);
   if (cases.length === 0) throw new Error(`these shapes have no ${kernel}: choose others`);
-  const { opened, absent } = await openAll(devicesAsked(asked(kernelForm, "device"), here));
+  const rivals = await rivalsAsked();
+  const modules = rivals.flatMap(({ module }) => (module ? [module] : []));
+  const { opened, absent } = await openAll(devicesAsked(asked(kernelForm, "device"), here), modules);
   const rows: KernelRow[] = [];
   try {
     const date = new Date().toISOString();
@@ -50,7 +72,7 @@ async function runKernels({ signal, say }: TaskHandle): Promise<string> {
       cases,
       formats: format === ALL ? FORMATS : [format as MatrixFormat],
       isWanted: () => true,
-      rivals: [],
+      rivals,
       rounds,
       secondsPerRun: SECONDS_PER_RUN,
       // The tiny calls show that a device works: they come near no peak, and no copies of their weights fill a cache.
@@ -67,10 +89,21 @@ async function runKernels({ signal, say }: TaskHandle): Promise<string> {
         return "; stopped before the rest";
       },
     );
-    results = { kedge: manifest.version, date, machine: machine(), devices, absent, rounds, rows };
+    const commit = KEDGE_COMMIT === "" ? {} : { commit: KEDGE_COMMIT };
+    results = { kedge: manifest.version, ...commit, date, machine: machine(), devices, absent, rounds, rows };
     download.disabled = false;
+    downloadCsv.disabled = false;
     showReport(kernelOutput, results);
     const count = rows.filter(({ cannot }) => cannot === undefined).length;
+    const wrong = rows.filter(({ failure }) => failure !== undefined);
+    const idle = rivals.filter(({ implementation }) => !rows.some((row) => row.implementation === implementation.name));
+    if (wrong.length + idle.length > 0 && stopped === "") {
+      const names = [
+        ...wrong.map(({ implementation }) => `${implementation} is wrong`),
+        ...idle.map(({ implementation }) => `${implementation.name} fits none of the calls`),
+      ];
+      throw new Error([...new Set(names)].join("; "));
+    }
     return `${count} ${count === 1 ? "implementation in its call" : "implementations in their calls"}${stopped}`;
   } finally {
     for (const { device } of opened) await device.dispose();
@@ -95,13 +128,20 @@ async function runModel({ signal, say }: TaskHandle): Promise<string> {
   return `${rows.length} ${rows.length === 1 ? "device" : "devices"}, in turns`;
 }
 
-download.addEventListener("click", () => {
-  const all = { kedge: manifest.version, date: new Date().toISOString(), machine: machine(), ...results, models };
+function save(name: string, type: string, text: string): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(all, null, 1)], { type: "application/json" }));
-  link.download = "kedge-bench.json";
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
+}
+
+download.addEventListener("click", () => {
+  const all = { kedge: manifest.version, date: new Date().toISOString(), machine: machine(), ...results, models };
+  save("kedge-bench.json", "application/json", JSON.stringify(all, null, 1));
+});
+downloadCsv.addEventListener("click", () => {
+  if (results) save("kedge-bench.csv", "text/csv", csvOf(results));
 });
 
 const here = await devicesHere();

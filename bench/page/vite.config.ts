@@ -1,4 +1,5 @@
 import { defineConfig } from "vite";
+import { commitOf } from "../commit.ts";
 
 /** The two headers that give a page shared memory, and so threads on `wasm`; without them it runs on one. */
 const headers = {
@@ -10,6 +11,7 @@ const headers = {
 export default defineConfig({
   root: import.meta.dirname,
   base: "./",
+  define: { KEDGE_COMMIT: JSON.stringify(commitOf(import.meta.dirname) ?? "") },
   publicDir: "../../models",
   server: { headers, fs: { allow: ["../.."] } },
   preview: { headers },

@@ -79,6 +79,37 @@ test.each(DEVICES)("times kernels on %s and gives what it found", { timeout: 180
   }
 });
 
+/** A rival of `add` on webgpu, as a file. */
+function rivalFile(name: string, operator: string) {
+  const wgsl = `@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x < params.rows * params.dim) { y[id.x] = a[id.x] ${operator} b[id.x]; }
+  }`;
+  const source = `export default { kernel: "add", implementation: { name: "${name}", requires: [], wgsl: ${JSON.stringify(wgsl)},
+    workgroups: ({ params }) => [Math.ceil((params.rows * params.dim) / 64)] } };`;
+  return { name: `${name}.js`, mimeType: "text/javascript", buffer: Buffer.from(source) };
+}
+
+test("times a visitor's rival beside ours, and says that a wrong one is wrong", { timeout: 180_000 }, async () => {
+  const { page, errors } = await open();
+  try {
+    await choose(page, { device: "webgpu", kernel: "add", shapes: "tiny" });
+    await page.fill("#ask input[name=rounds]", "1");
+    await page.setInputFiles("#ask input[name=rivals]", rivalFile("add.mine", "+"));
+    const { rows, commit } = await run(page, "#ask", "main");
+    expect(rows.map(({ implementation, isRival }) => [implementation, isRival])).toContainEqual(["add.mine", true]);
+    expect(commit).toMatch(/^[0-9a-f]{12}/);
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#download-csv")]);
+    expect(readFileSync(await download.path(), "utf8")).toContain("webgpu,add,add.mine,true,");
+    await page.setInputFiles("#ask input[name=rivals]", rivalFile("add.wrong", "-"));
+    await page.click("#ask button:not([type])");
+    await page.waitForSelector('main[data-state="failed"]', { state: "attached", timeout: 100_000 });
+    expect(await page.textContent("#ask .status")).toBe("add.wrong is wrong");
+    expect(errors).toEqual([]);
+  } finally {
+    await page.close();
+  }
+});
+
 test("shows the devices of this browser side by side, and says what one cannot run", { timeout: 180_000 }, async () => {
   const { page, errors } = await open();
   try {

@@ -19,6 +19,10 @@ export interface WasmOptions {
   readonly shareMemory?: boolean | undefined;
   /** which implementations of a kernel to consider, best first; the kernel's own by default */
   readonly implementations?: ((kernel: Kernel) => readonly Implementation[]) | undefined;
-  /** modules of somebody else's with functions for `wasm` implementations; see `compileForeign` for what they may be */
+  /**
+   * WebAssembly modules of the caller's, with functions for `wasm` implementations by the conventions of kernels/kernel.ts. A module
+   * imports `env.memory` (shared, of at most 65536 pages, where the device's is) and nothing else but `env.abort`, and has no data
+   * segments: the memory is the device's. Opening the device throws a DeviceError for others.
+   */
   readonly modules?: readonly Uint8Array[] | undefined;
 }
