@@ -144,6 +144,7 @@ it("kedge/devices exports these names", () => {
     implementationsOn
     openDevice
     probeWebGpu
+    runTrial
     selfTest
     type AdapterFacts
     type AdapterOptions
@@ -218,6 +219,7 @@ it("kedge/kernels exports these names", () => {
     activate
     activation
     add
+    addImplementations
     argmax
     attend
     attendPattern
