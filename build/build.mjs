@@ -1,4 +1,4 @@
-// `npm run build` writes dist/: WebAssembly, then JavaScript, then declarations. `npm ci` runs it too (prepare).
+// `npm run build` writes dist/: WebAssembly, then JavaScript, then declarations, then copies of files as JavaScript. `npm ci` runs it too (prepare).
 //
 // A step is skipped if its sources have not changed since it last succeeded. A step that fails ends the build with its message.
 // Outputs are written elsewhere and renamed into place, so that a build can run while something uses dist/.
@@ -17,6 +17,7 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
+import { worker, writeCopies } from "./embedded.mjs";
 import { buildJavaScript, entries } from "./javascript.mjs";
 import { buildTypes } from "./types.mjs";
 import { buildWasm } from "./wasm.mjs";
@@ -62,7 +63,9 @@ try {
     return outcome === "absent" ? "there are no .as.ts kernels yet" : outcome;
   });
   const stamp = sourceHash();
-  const wanted = Object.entries(entries).filter(([, source]) => existsSync(join(root, source)));
+  const wanted = [...Object.entries(entries), [worker.file.slice(0, -3), worker.source]].filter(([, source]) =>
+    existsSync(join(root, source)),
+  );
   const isFresh =
     existsSync(stampFile) &&
     readFileSync(stampFile, "utf8") === stamp &&
@@ -83,6 +86,8 @@ try {
     mkdirSync(dirname(stampFile), { recursive: true });
     writeFileSync(stampFile, stamp);
   }
+  const changed = await writeCopies(root);
+  if (changed > 0) console.log(`copies of WebAssembly and the worker as JavaScript: ${changed} written`);
   linkCommand();
 } catch (error) {
   const message = `build failed: ${error instanceof Error ? error.message : error}`;

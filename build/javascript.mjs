@@ -7,10 +7,11 @@
 // peers stay imports.
 
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { buildWorker, isEmbedded, worker } from "./embedded.mjs";
 import { compactShaders } from "./shader-text.mjs";
 
-/** What dist/ offers, by source. The worker is an entry because it is started by its file name. */
+/** What dist/ offers, by source; the worker of `wasm` is built apart, into one file (embedded.mjs). */
 export const entries = {
   index: "engine/index.ts",
   attention: "engine/attention.ts",
@@ -20,7 +21,6 @@ export const entries = {
   loaders: "loaders/index.ts",
   cli: "cli/index.ts",
   bench: "bench/index.ts",
-  "wasm-worker": "engine/devices/wasm/worker.ts",
   "sandbox-worker": "cli/evaluation/sandbox-worker.ts",
   results: "cli/results/index.ts",
 };
@@ -63,15 +63,33 @@ function chunkGroups(root) {
   }));
 }
 
-/** Rewrites `new URL("<up>/dist/name", import.meta.url)` in a source so that it is right in dist/ itself. */
+/** Rewrites `new URL("<up>/dist/name", import.meta.url)` and `import("<up>/dist/name")` in a source so that they are right in dist/ itself. */
 export function rewriteDistUrls(code, id, distFolder) {
   return code.replace(
-    /(new\s+URL\(\s*)(["'])((?:\.\.?\/)+dist\/[^"']+)\2(?=\s*,\s*import\.meta\.url)/g,
+    /((?:new\s+URL|import)\(\s*)(["'])((?:\.\.?\/)+dist\/[^"']+)\2(?=\s*(?:,\s*import\.meta\.url|\)))/g,
     (whole, open, quote, path) => {
       const target = resolve(dirname(id), path);
       return dirname(target) === distFolder ? `${open}${quote}./${target.slice(distFolder.length + 1)}${quote}` : whole;
     },
   );
+}
+
+/** A plugin that rewrites what sources say of files in dist/, and gives the command its first line. */
+function distUrls(root) {
+  const distFolder = join(root, "dist");
+  return {
+    name: "kedge:dist-urls",
+    enforce: "pre",
+    resolveId: (id) => (isEmbedded(id) ? { id: `./${basename(id)}`, external: true } : null),
+    transform(code, id) {
+      if (!id.startsWith(root) || id.includes("node_modules")) return null;
+      const isBareCommand = id === join(root, entries.cli) && !code.startsWith("#!");
+      return {
+        code: (isBareCommand ? "#!/usr/bin/env node\n" : "") + rewriteDistUrls(code, id, distFolder),
+        map: null,
+      };
+    },
+  };
 }
 
 /** Bundles the entries that exist into `<root>/dist`; returns the names of those that do not exist. */
@@ -83,7 +101,6 @@ export async function buildJavaScript(root) {
 
   const distFolder = join(root, "dist");
   const staging = join(root, ".cache", `javascript-${process.pid}`);
-  const isOwnSource = (id) => id.startsWith(root) && !id.includes("node_modules");
   await build({
     root,
     configFile: false,
@@ -95,21 +112,7 @@ export async function buildJavaScript(root) {
         replacement: join(root, entries[entry]),
       })),
     },
-    plugins: [
-      compactShaders,
-      {
-        name: "kedge:dist-urls",
-        enforce: "pre",
-        transform(code, id) {
-          if (!isOwnSource(id)) return null;
-          const isBareCommand = id === join(root, entries.cli) && !code.startsWith("#!");
-          return {
-            code: (isBareCommand ? "#!/usr/bin/env node\n" : "") + rewriteDistUrls(code, id, distFolder),
-            map: null,
-          };
-        },
-      },
-    ],
+    plugins: [compactShaders, distUrls(root)],
     build: {
       ssr: true, // leaves `new URL(…, import.meta.url)`, workers and dynamic imports as they are written
       target: "es2023",
@@ -140,11 +143,13 @@ export async function buildJavaScript(root) {
     },
   });
 
+  if (existsSync(join(root, worker.source))) await buildWorker(root, staging);
+  else missing.push(worker.source);
   mkdirSync(distFolder, { recursive: true });
   const made = readdirSync(staging);
   if (made.includes("cli.js")) chmodSync(join(staging, "cli.js"), 0o755);
   for (const file of made) renameSync(join(staging, file), join(distFolder, file));
-  const isStale = (file) => /\.js(\.map)?$/.test(file) && !made.includes(file);
+  const isStale = (file) => /\.js(\.map)?$/.test(file) && !made.includes(file) && !isEmbedded(file);
   for (const file of readdirSync(distFolder).filter(isStale)) rmSync(join(distFolder, file), { force: true });
   rmSync(staging, { recursive: true, force: true });
   return missing;

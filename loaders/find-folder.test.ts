@@ -131,6 +131,23 @@ describe("in a page", () => {
     await expect(findFolder("owner/other", options)).rejects.toThrow("could not be read after 4 attempts");
   });
 
+  it("the model in the package is found beside the scripts, and an error says what to copy where", async () => {
+    const beside = new URL("../models/kedge-js-5m", import.meta.url).href;
+    const requested: string[] = [];
+    const answer = (status: number) => async (input: unknown) => {
+      requested.push(String(input));
+      const isBeside = String(input).startsWith(beside);
+      return new Response("{}", { status: isBeside ? status : 404, headers: { "content-length": "2" } });
+    };
+    const { folder, where } = await findFolder("kedge-js-5m", { fetch: answer(200) as typeof fetch });
+    expect([where, folder.name]).toEqual(["web", beside]);
+    expect(requested.at(0)).toBe(`${origin}/app/kedge-js-5m/config.json`);
+    await expect(findFolder("models/kedge-js-5m", { fetch: answer(404) as typeof fetch })).rejects.toThrow(
+      `models/kedge-js-5m: there is no config.json at ${origin}/app/models/kedge-js-5m, and none at ${beside}; ` +
+        "copy node_modules/kedge/models/kedge-js-5m to the former",
+    );
+  });
+
   it("an error names both places", async () => {
     await expect(findFolder("owner/name", { hubUrl: `${origin}/hub` })).rejects.toThrow(
       `owner/name: there is no config.json at ${origin}/app/owner/name, and none at ${origin}/hub/owner/name/resolve/main`,

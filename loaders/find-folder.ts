@@ -5,6 +5,7 @@ import { abortableFolder } from "./abortable-folder.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import type { HubOptions } from "./hub.ts";
 import { openFolder, type FolderFiles, type ModelFolder } from "./model-folder.ts";
+import { shippedFolder, shippedName } from "./shipped-models.ts";
 import type { StoreChoice } from "./stored/model-place.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -30,8 +31,9 @@ const HUB_URL = "https://huggingface.co";
 /**
  * Finds a model by its name. An `http(s)` or `file` URL is taken as it is. In Node, a path that exists wins, then the name of a model
  * that is installed with this package (`kedge-js-5m`), then `owner/name` is a repository of the Hub ({@link HubOptions}); where there
- * is a folder `owner/` it is a path. In a page, a name is an address relative to the page; where that has no config.json, `owner/name`
- * is a repository of the Hub. What comes from a server is read in large ranges, and kept between page loads ({@link FindOptions}). The
+ * is a folder `owner/` it is a path. In a page, a name is an address relative to the page; where that has no config.json, the name
+ * of the model in this package is its folder beside kedge's scripts, if they are served as they are installed, and `owner/name` is a
+ * repository of the Hub. What comes from a server is read in large ranges, and kept between page loads ({@link FindOptions}). The
  * signal ends the search, and everything that is read from the folder.
  *
  * Throws a {@link FormatError} that says where it was looked for, and an {@link UnsupportedError} for a store that there is not.
@@ -75,7 +77,8 @@ async function folderAt(
 async function findInPage(source: string, page: string, options: FindOptions): Promise<FoundFolder> {
   const { token, hubUrl = HUB_URL, revision = "main" } = options;
   const near = await folderAt(new URL(source, page), options);
-  if (!REPOSITORY.test(source)) return { folder: near, where: "web" };
+  const shipped = shippedName(source);
+  if (shipped === undefined && !REPOSITORY.test(source)) return { folder: near, where: "web" };
   // The page's own server may be out of reach when what is kept of the Hub is all that is needed.
   const nearby = await near.has("config.json").catch((error: unknown) => {
     options.signal?.throwIfAborted();
@@ -83,6 +86,13 @@ async function findInPage(source: string, page: string, options: FindOptions): P
     return error;
   });
   if (nearby === true) return { folder: near, where: "web" };
+  const beside = shipped && shippedFolder(shipped);
+  if (beside) {
+    const folder = await folderAt(beside, options);
+    if (await folder.has("config.json")) return { folder, where: "web" };
+    const places = `there is no config.json at ${near.name}, and none at ${folder.name}`;
+    throw new FormatError(source, `${places}; copy node_modules/kedge/models/${shipped} to the former`);
+  }
   const address = `${hubUrl.replace(/\/+$/, "")}/${source}/resolve/${encodeURIComponent(revision)}`;
   const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
   const name = revision === "main" ? source : `${source}@${revision}`;

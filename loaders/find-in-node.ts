@@ -3,6 +3,7 @@
 import { FormatError } from "./errors.ts";
 import type { HubOptions } from "./hub.ts";
 import { openFolder, type ModelFolder } from "./model-folder.ts";
+import { shippedFolder, shippedName } from "./shipped-models.ts";
 
 interface NodeFolder {
   readonly folder: ModelFolder;
@@ -10,7 +11,6 @@ interface NodeFolder {
 }
 
 const REPOSITORY = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
-const INSTALLED = /^(?:models\/)?(kedge-js-5m(?:-anchor)?)$/;
 
 /** Finds a model by its name: see `findFolder`. Throws a FormatError that says where it was looked for. */
 export async function findInNode(source: string, options: HubOptions): Promise<NodeFolder> {
@@ -35,14 +35,21 @@ export async function findInNode(source: string, options: HubOptions): Promise<N
   }
 }
 
-/** The folder of a model that was installed with the package, for a path under which there is none. */
+/** The path of a model that is installed with this package: beside this module or, where it is bundled, in node_modules. */
 function installedFolder(source: string): string | undefined {
-  const name = INSTALLED.exec(source)?.[1];
+  const name = shippedName(source);
   if (name === undefined) return undefined;
   const { existsSync } = process.getBuiltinModule("node:fs");
+  const { createRequire } = process.getBuiltinModule("node:module");
+  const { dirname, join } = process.getBuiltinModule("node:path");
   const { fileURLToPath } = process.getBuiltinModule("node:url");
-  // Bundlers take `new URL(…, import.meta.url)` for a file to put into a page; this one is for Node alone.
-  const here = import.meta.url;
-  const folder = fileURLToPath(new URL(`../models/${name}`, here));
-  return existsSync(folder) ? folder : undefined;
+  const beside = shippedFolder(name);
+  if (beside?.protocol === "file:" && existsSync(beside)) return fileURLToPath(beside);
+  try {
+    const manifest = createRequire(join(process.cwd(), "program.js")).resolve("kedge/package.json");
+    const folder = join(dirname(manifest), "models", name);
+    return existsSync(folder) ? folder : undefined;
+  } catch {
+    return undefined; // it is not installed where this program runs
+  }
 }

@@ -26,9 +26,9 @@ export interface FolderWriter {
  * Throws a {@link FormatError} if there is something at `path` already, or if nothing can be written in its parent folder.
  */
 export async function createFolder(path: string): Promise<FolderWriter> {
-  const { lstat, mkdir, mkdtemp, open, rename, rm } = await import("node:fs/promises");
-  const { rmSync } = await import("node:fs");
-  const { basename, dirname, join, resolve } = await import("node:path");
+  const { lstat, mkdir, mkdtemp, open, rename, rm } = process.getBuiltinModule("node:fs/promises");
+  const { rmSync } = process.getBuiltinModule("node:fs");
+  const { basename, dirname, join, resolve } = process.getBuiltinModule("node:path");
   const target = resolve(path);
   async function throwIfThere(): Promise<void> {
     const found = await lstat(target).catch(() => null);
@@ -73,7 +73,7 @@ export async function createFolder(path: string): Promise<FolderWriter> {
     },
     async commit() {
       await throwIfThere();
-      const { chmod } = await import("node:fs/promises");
+      const { chmod } = process.getBuiltinModule("node:fs/promises");
       try {
         await chmod(staged, 0o777 & ~process.umask()); // mkdtemp makes it its owner's alone
         await rename(staged, target);

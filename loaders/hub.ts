@@ -49,8 +49,8 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
   const { env } = await node();
   const hub = await import("@huggingface/hub");
   const { constants, mkdir, open, readFile, readdir, rename, stat, unlink, writeFile } =
-    await import("node:fs/promises");
-  const { dirname, join } = await import("node:path");
+    process.getBuiltinModule("node:fs/promises");
+  const { dirname, join } = process.getBuiltinModule("node:path");
 
   const revision = options.revision ?? "main";
   const name = revision === "main" ? repository : `${repository}@${revision}`;
@@ -249,8 +249,8 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array, position: number)
 }
 
 async function hashOf(path: string, signal: AbortSignal | undefined): Promise<string> {
-  const { createHash } = await import("node:crypto");
-  const { createReadStream } = await import("node:fs");
+  const { createHash } = process.getBuiltinModule("node:crypto");
+  const { createReadStream } = process.getBuiltinModule("node:fs");
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
     signal?.throwIfAborted();

@@ -80,6 +80,13 @@ describe("the rules", () => {
       `export * from "../loaders/hub.ts";`,
       "kernels/index.ts and",
     ],
+    [
+      "engine imports a bundle",
+      "engine/devices/wasm/a.ts",
+      `await import("../../../dist/index.js");`,
+      "kernels/index.ts and",
+    ],
+    ["engine imports a copy", "engine/a.ts", `await import("../dist/embedded-simd.js");`, "kernels/index.ts and"],
     ["engine imports the command line", "engine/a.ts", `import "../cli/run.ts";`, "kernels/index.ts and"],
     ["engine imports itself by name", "engine/a.ts", `import "kedge";`, "kernels/index.ts and"],
     ["cli reaches into the engine", "cli/a.ts", `import { load } from "../engine/index.ts"; load;`, "by name"],

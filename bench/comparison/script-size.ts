@@ -68,6 +68,7 @@ export async function bundledSize(): Promise<Sizes> {
   const outputs = [result].flat().flatMap((one) => ("output" in one ? one.output : []));
   const scripts = outputs.flatMap((file): Script[] => {
     const { fileName } = file;
+    if (/\bembedded-[\w-]+\.js$/.test(fileName)) return []; // WebAssembly as JavaScript, for programs that lack the files
     if (file.type === "chunk") return [{ fileName, code: file.code, isEntry: file.isEntry, imports: file.imports }];
     if (!/\.m?js$/.test(fileName)) return [];
     return [{ fileName, code: Buffer.from(file.source).toString(), isEntry: false, imports: [] }];

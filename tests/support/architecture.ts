@@ -73,6 +73,9 @@ const ownDoors: Readonly<Record<string, string>> = {
   "engine/devices/webgl": "kernels/every-on-webgl.ts",
 };
 
+/** What the build writes for a folder of the engine, and that folder alone imports. */
+const builtFiles: Readonly<Record<string, RegExp>> = { "engine/devices/wasm": /^dist\/embedded-[a-z-]+\.js$/ };
+
 /** engine/ knows the other two by their index files. */
 const engineRule: Rule = ({ path, folder, imports }) => {
   if (folder !== "engine") return [];
@@ -80,7 +83,8 @@ const engineRule: Rule = ({ path, folder, imports }) => {
     .filter(({ request, target }) => {
       if (target === undefined) return isOwnPackage(request);
       const doors = ["kernels/index.ts", "loaders/index.ts", ownDoors[posix.dirname(path)]];
-      return !isBelow(target, "engine") && !doors.includes(target);
+      const isBuilt = builtFiles[posix.dirname(path)]?.test(target) === true;
+      return !isBelow(target, "engine") && !doors.includes(target) && !isBuilt;
     })
     .map(({ request }) => `${path} imports "${request}": engine/ imports kernels/index.ts and loaders/index.ts only`);
 };

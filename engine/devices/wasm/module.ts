@@ -11,6 +11,23 @@ const urls = {
   "plain alone": () => new URL("../../../dist/kedge-simd.wasm", import.meta.url),
 } as const;
 
+/** What gives the files that are missing. */
+export const importCopies = () => import("./embedded.ts");
+
+/** The module of the file, or of its copy where there is no such file. Rejects with what is wrong with the file. */
+async function compileOwn(name: keyof typeof urls): Promise<WasmModule> {
+  try {
+    return await webAssembly.compile(await readBytes(urls[name]()));
+  } catch (error) {
+    try {
+      const { embeddedBytes } = await importCopies();
+      return await webAssembly.compile(await embeddedBytes(name));
+    } catch {
+      throw error;
+    }
+  }
+}
+
 const compiled = new Map<keyof typeof urls, Promise<WasmModule>>();
 
 /** Loads and compiles the module. Throws a DeviceError when the engine cannot compile it. */
@@ -22,7 +39,7 @@ export async function loadModule(
   const name = `${isRelaxed ? "relaxed" : "plain"} ${isShared ? "shared" : "alone"}` as const;
   let module = compiled.get(name);
   if (!module) {
-    module = readBytes(urls[name]()).then((bytes) => webAssembly.compile(bytes));
+    module = compileOwn(name);
     compiled.set(name, module);
   }
   try {

@@ -1,8 +1,6 @@
 // What the wasm device uses of Node or of a browser, typed here: the DOM's declarations and Node's do not go together.
 // Node's modules come through process.getBuiltinModule, so that bundlers for the browser never see them.
 
-import type { Worker as NodeWorker } from "node:worker_threads";
-
 /** A linear memory; its buffer is a SharedArrayBuffer where it is shared. */
 export interface WasmMemory {
   readonly buffer: ArrayBuffer;
@@ -43,33 +41,43 @@ export interface Port {
   terminate(): Promise<unknown>;
 }
 
-interface BrowserWorker {
+/** What a page calls Worker. */
+export interface PageWorker {
   postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
   addEventListener(kind: string, listener: (event: { data: unknown; message?: string }) => void): void;
   terminate(): void;
 }
-type WorkerConstructor = new (url: URL, options: { type: "module" }) => BrowserWorker;
-interface BrowserGlobal {
+export type WorkerConstructor = new (url: URL, options: { type: "module" }) => PageWorker;
+interface PageGlobal {
   readonly Worker?: WorkerConstructor;
   readonly navigator?: { readonly hardwareConcurrency?: number };
   readonly crossOriginIsolated?: boolean;
   postMessage?(message: unknown, transfer: readonly ArrayBuffer[]): void;
   addEventListener?(kind: "message", listener: (event: { data: unknown }) => void): void;
 }
-const browser = globalThis as unknown as BrowserGlobal;
+/** The global scope of a page or of its worker. */
+export const pageGlobal = globalThis as unknown as PageGlobal;
 
 type NodeProcess = Pick<typeof process, "getBuiltinModule" | "versions">;
 const node = (globalThis as { readonly process?: NodeProcess }).process;
 /** True in Node, and in what offers Node's modules. */
 export const isNode = node?.versions?.node !== undefined;
 
-function builtin<Id extends "node:worker_threads" | "node:fs/promises" | "node:os" | "node:v8">(id: Id) {
-  return node!.getBuiltinModule(id);
+interface Builtins {
+  readonly "node:worker_threads": typeof import("node:worker_threads");
+  readonly "node:fs/promises": typeof import("node:fs/promises");
+  readonly "node:os": typeof import("node:os");
+  readonly "node:v8": typeof import("node:v8");
+}
+
+/** A module of Node's, without an import that bundlers would follow. */
+export function builtin<Id extends keyof Builtins>(id: Id): Builtins[Id] {
+  return node!.getBuiltinModule(id) as Builtins[Id];
 }
 
 /** Whether workers can share a memory here. */
 export function canShareMemory(): boolean {
-  return typeof SharedArrayBuffer !== "undefined" && (isNode || browser.crossOriginIsolated === true);
+  return typeof SharedArrayBuffer !== "undefined" && (isNode || pageGlobal.crossOriginIsolated === true);
 }
 
 /**
@@ -77,7 +85,7 @@ export function canShareMemory(): boolean {
  * core and the slow cores of a mixed processor add little to kernels that wait for memory or for the slowest share.
  */
 export function defaultThreads(): number {
-  const cores = isNode ? builtin("node:os").availableParallelism() : (browser.navigator?.hardwareConcurrency ?? 1);
+  const cores = isNode ? builtin("node:os").availableParallelism() : (pageGlobal.navigator?.hardwareConcurrency ?? 1);
   return cores <= 4 ? Math.max(1, cores) : Math.min(16, Math.max(4, Math.floor(cores / 2)));
 }
 
@@ -116,35 +124,6 @@ export async function readBytes(url: URL): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** One expression for Node and browsers, as bundlers look for it: the class must be called Worker, and stay so when built. */
-function createWorker(Worker: WorkerConstructor): BrowserWorker {
-  return new Worker(new URL("../../../dist/wasm-worker.js", import.meta.url), { type: "module" });
-}
-
-/** Starts a worker of this device. `onEnd` is told why it ended by itself. */
-export function startWorker(onMessage: (message: unknown) => void, onEnd: (reason: string) => void): Port {
-  const worker = createWorker(isNode ? (builtin("node:worker_threads").Worker as never) : browser.Worker!);
-  const port = {
-    post: (message: unknown, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer),
-    terminate: () => Promise.resolve<unknown>(worker.terminate()),
-  };
-  if (isNode) {
-    const thread = worker as unknown as NodeWorker;
-    thread.on("message", onMessage);
-    thread.on("error", (error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
-      const isMissing = message.includes("Cannot find module");
-      onEnd(isMissing ? `${message}: is the package built (npm run build)?` : message);
-    });
-    thread.on("exit", (code) => onEnd(`it exited with code ${code}`));
-    thread.unref();
-    return { ...port, holdProcess: (isHeld) => (isHeld ? thread.ref() : thread.unref()) };
-  }
-  worker.addEventListener("message", ({ data }) => onMessage(data));
-  worker.addEventListener("error", ({ message }) => onEnd(message ?? "its script could not be loaded"));
-  return { ...port, holdProcess: () => undefined };
-}
-
 /** Inside a worker: the way to the thread that started it. */
 export function openParent(onMessage: (message: unknown) => void): Pick<Port, "post"> {
   if (isNode) {
@@ -152,6 +131,6 @@ export function openParent(onMessage: (message: unknown) => void): Pick<Port, "p
     port.on("message", onMessage);
     return { post: (message, transfer = []) => port.postMessage(message, transfer) };
   }
-  browser.addEventListener!("message", ({ data }) => onMessage(data));
-  return { post: (message, transfer = []) => browser.postMessage!(message, transfer) };
+  pageGlobal.addEventListener!("message", ({ data }) => onMessage(data));
+  return { post: (message, transfer = []) => pageGlobal.postMessage!(message, transfer) };
 }

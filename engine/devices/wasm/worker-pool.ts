@@ -5,8 +5,11 @@
 import { DeviceError } from "../device.ts";
 import type { FromWorker, Order, Request, Start } from "./messages.ts";
 import { SCRATCH_BYTES } from "./instance.ts";
-import { type Port, startWorker, type WasmMemory } from "./platform.ts";
+import { importCopies } from "./module.ts";
+import { isNode, type Port, type WasmMemory } from "./platform.ts";
+import { startWorker } from "./start-worker.ts";
 
+type Ready = Extract<FromWorker, { kind: "ready" }>;
 type Arrays = readonly (Float32Array | Uint32Array)[];
 interface Waiting {
   resolve(arrays: Arrays): void;
@@ -91,25 +94,41 @@ export class WorkerPool {
     await Promise.all(this.#ports.map((port) => port.terminate()));
   }
 
-  #startWorker(start: Start): Promise<Extract<FromWorker, { kind: "ready" }>> {
+  /** Starts one from its file or, where that ends before it is ready, from `script`, a copy; resolves when it is ready. */
+  #startWorker(start: Start, script?: URL): Promise<Ready> {
     const { thread } = start;
     return new Promise((resolve, reject) => {
-      const name = thread === 0 ? "kedge leader" : `kedge helper ${thread}`;
-      const port = startWorker(
-        (data) => {
-          const message = data as FromWorker;
-          if (message.kind === "ready") resolve(message);
-          else this.#receive(message);
-        },
-        (reason) => {
+      let stage: "starting" | "ready" | "replaced" = "starting";
+      const onEnd = (reason: string): void => {
+        if (stage === "replaced") return;
+        const fail = (): void => {
+          const name = thread === 0 ? "kedge leader" : `kedge helper ${thread}`;
           const error = new DeviceError("lost", `wasm: ${name} of ${start.threads} threads ended: ${reason}`);
           void this.end(error);
           reject(error);
-        },
-      );
-      if (thread === 0) port.holdProcess(true);
-      this.#ports.push(port);
-      port.post(start);
+        };
+        if (stage === "ready" || script || this.#ended) return fail();
+        stage = "replaced";
+        importCopies()
+          .then(({ workerCopy }) => workerCopy(isNode))
+          .then((copy) => resolve(this.#startWorker(start, copy)), fail);
+      };
+      const onMessage = (data: unknown): void => {
+        const message = data as FromWorker;
+        if (message.kind === "ready") {
+          stage = "ready";
+          resolve(message);
+        } else this.#receive(message);
+      };
+      try {
+        this.throwIfEnded();
+        const port = startWorker(onMessage, onEnd, script);
+        if (thread === 0) port.holdProcess(true);
+        this.#ports[thread] = port;
+        port.post(start);
+      } catch (error) {
+        onEnd(error instanceof Error ? error.message : String(error));
+      }
     });
   }
 

@@ -37,10 +37,12 @@ import(dawn).then(async ({ create }) => {
 export async function createNodeGpu(): Promise<GPU> {
   if (process.platform === "linux" && vulkanHere() === "missing")
     throw noAdapter(`${LOADER}, the Vulkan loader, is missing`);
-  const name = "webgpu"; // a variable, so that bundlers leave the optional package alone
+  const name = "webgpu"; // a variable and marks, so that bundlers leave the optional package alone
   let create: (options: string[]) => GPU;
   try {
-    ({ create } = (await import(/* @vite-ignore */ name)) as { create: typeof create });
+    ({ create } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ name)) as {
+      create: typeof create;
+    });
   } catch (cause) {
     throw noPackage(cause);
   }
