@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests run on the sources; `kedge` and its subpaths resolve to them through the condition "source". */
+/** Tests run on the sources; `kedge` and its subpaths resolve to them through the condition "kedge-source". */
 export default defineConfig({
-  resolve: { conditions: ["source"] },
-  ssr: { resolve: { conditions: ["source"] } },
+  resolve: { conditions: ["kedge-source"] },
+  ssr: { resolve: { conditions: ["kedge-source"] } },
   test: {
     include: ["{engine,kernels,loaders,cli,examples,bench,tests}/**/*.test.ts"],
     exclude: ["bench/peers/**", "**/node_modules/**"],

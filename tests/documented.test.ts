@@ -6,7 +6,7 @@ import manifest from "../package.json" with { type: "json" };
 import { undocumented } from "./support/documented.ts";
 
 const entries = Object.entries(manifest.exports).flatMap(([subpath, target]) =>
-  typeof target === "string" ? [] : [[subpath, target.source.replace("./", "")] as const],
+  typeof target === "string" ? [] : [[subpath, target["kedge-source"].replace("./", "")] as const],
 );
 
 describe("public exports", () => {
