@@ -83,18 +83,28 @@ describe.each(nodes)("$name", ({ path }) => {
   });
 });
 
-describe.runIf(isFullExtent)("other runtimes (full extent)", () => {
-  const program = (name: string) => join(workshop.folder, "node_modules", name);
+const tool = (path: string) => join(workshop.folder, "node_modules", path);
+const typed = (program: string) => program.replace("const model", 'const model: import("kedge").Model');
 
-  test("Bun", () => expectText({ "main.mjs": esm }, program("@oven/bun-linux-x64/bin/bun"), ["main.mjs"]));
-  test("Bun, a CommonJS module", () =>
-    expectText({ "main.cjs": cjs }, program("@oven/bun-linux-x64/bin/bun"), ["main.cjs"]));
-  test("Bun, -e", () => expectText({}, program("@oven/bun-linux-x64/bin/bun"), ["-e", esm]));
-  test("Deno", () => expectText({ "main.mjs": esm }, program("@deno/linux-x64-glibc/deno"), ["run", "-A", "main.mjs"]));
-  test("Deno, a script on stdin", () => expectText({}, program("@deno/linux-x64-glibc/deno"), ["run", "-A", "-"], esm));
-  const typed = (program: string) => program.replace("const model", 'const model: import("kedge").Model');
+describe.runIf(isFullExtent)("other runtimes (full extent)", () => {
+  const bun = (files: Readonly<Record<string, string>>, args: readonly string[]) =>
+    expectText(files, tool("@oven/bun-linux-x64/bin/bun"), args);
+  test("Bun, an ES module", () => bun({ "main.mjs": esm }, ["main.mjs"]));
+  test("Bun, a CommonJS module", () => bun({ "main.cjs": cjs }, ["main.cjs"]));
+  test("Bun, -e", () => bun({}, ["-e", esm]));
+
+  const deno = (files: Readonly<Record<string, string>>, args: readonly string[], input?: string) =>
+    expectText(
+      files,
+      tool("@deno/linux-x64-glibc/deno"),
+      ["run", "--allow-read", "--allow-env", "--allow-sys", ...args],
+      input,
+    );
+  test("Deno", () => deno({ "main.mjs": esm }, ["main.mjs"]));
+  test("Deno, a script on stdin", () => deno({}, ["-"], esm));
+
   const tsx = (files: Readonly<Record<string, string>>, main: string) =>
-    expectText(files, process.execPath, [program("tsx/dist/cli.mjs"), main]);
+    expectText(files, process.execPath, [tool("tsx/dist/cli.mjs"), main]);
   test("tsx, an ES module", () => tsx({ "main.mts": typed(esm) }, "main.mts"));
   test("tsx, a CommonJS module", () => tsx({ "main.cts": typed(cjs) }, "main.cts"));
 });
