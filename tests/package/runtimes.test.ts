@@ -83,28 +83,21 @@ describe.each(nodes)("$name", ({ path }) => {
   });
 });
 
+type Files = Readonly<Record<string, string>>;
 const tool = (path: string) => join(workshop.folder, "node_modules", path);
 const typed = (program: string) => program.replace("const model", 'const model: import("kedge").Model');
+const bun = (files: Files, args: readonly string[]) => expectText(files, tool("@oven/bun-linux-x64/bin/bun"), args);
+const permissions = ["--allow-read", "--allow-env", "--allow-sys"];
+const deno = (files: Files, main: string, input?: string) =>
+  expectText(files, tool("@deno/linux-x64-glibc/deno"), ["run", ...permissions, main], input);
+const tsx = (files: Files, main: string) => expectText(files, process.execPath, [tool("tsx/dist/cli.mjs"), main]);
 
 describe.runIf(isFullExtent)("other runtimes (full extent)", () => {
-  const bun = (files: Readonly<Record<string, string>>, args: readonly string[]) =>
-    expectText(files, tool("@oven/bun-linux-x64/bin/bun"), args);
   test("Bun, an ES module", () => bun({ "main.mjs": esm }, ["main.mjs"]));
   test("Bun, a CommonJS module", () => bun({ "main.cjs": cjs }, ["main.cjs"]));
   test("Bun, -e", () => bun({}, ["-e", esm]));
-
-  const deno = (files: Readonly<Record<string, string>>, args: readonly string[], input?: string) =>
-    expectText(
-      files,
-      tool("@deno/linux-x64-glibc/deno"),
-      ["run", "--allow-read", "--allow-env", "--allow-sys", ...args],
-      input,
-    );
-  test("Deno", () => deno({ "main.mjs": esm }, ["main.mjs"]));
-  test("Deno, a script on stdin", () => deno({}, ["-"], esm));
-
-  const tsx = (files: Readonly<Record<string, string>>, main: string) =>
-    expectText(files, process.execPath, [tool("tsx/dist/cli.mjs"), main]);
+  test("Deno", () => deno({ "main.mjs": esm }, "main.mjs"));
+  test("Deno, a script on stdin", () => deno({}, "-", esm));
   test("tsx, an ES module", () => tsx({ "main.mts": typed(esm) }, "main.mts"));
   test("tsx, a CommonJS module", () => tsx({ "main.cts": typed(cjs) }, "main.cts"));
 });

@@ -168,7 +168,6 @@ export async function servePage(root: string, options: ServeOptions = {}): Promi
 }
 
 function answer(root: string, options: ServeOptions, request: IncomingMessage, response: ServerResponse): void {
-  response.setHeader("access-control-allow-origin", "*");
   const refuse = (status: number): void => {
     response.writeHead(status, { "content-type": "text/plain" }).end(`${status} ${request.method} ${request.url}\n`);
   };
