@@ -14,8 +14,10 @@ import { compactShaders } from "./shader-text.mjs";
 /** What dist/ offers, by source; the worker of `wasm` is built apart, into one file (embedded.mjs). */
 export const entries = {
   index: "engine/index.ts",
+  anchoring: "engine/anchoring.ts",
   attention: "engine/attention.ts",
   devices: "engine/devices.ts",
+  policies: "engine/policies.ts",
   timing: "engine/timing.ts",
   kernels: "kernels/every-device.ts",
   loaders: "loaders/index.ts",
@@ -28,10 +30,12 @@ export const entries = {
 /** The package's own names, so that cli/ and bench/ share modules with the package's entries. */
 const ownNames = {
   kedge: "index",
+  "kedge/anchoring": "anchoring",
   "kedge/attention": "attention",
   "kedge/devices": "devices",
   "kedge/kernels": "kernels",
   "kedge/loaders": "loaders",
+  "kedge/policies": "policies",
   "kedge/timing": "timing",
 };
 
@@ -41,17 +45,21 @@ const ownNames = {
  * Without this rolldown puts what the same entries reach into one chunk, and a page would load it with the engine.
  */
 const chunks = {
-  kernels: /^kernels\/(?!every-|peak\/|.*(on-gpu|on-webgl|preludes|dispatch|webgl-functions|scores)\.ts|.*\?raw)/,
+  kernels:
+    /^kernels\/(?!every-|cost|attend\/work|peak\/|.*(on-gpu|on-webgl|on-demand|preludes|row-shaders|dispatch|webgl-functions|scores)\.ts|.*\?raw)/,
   devices: /^engine\/devices\/(choose|device|measured-choices|program|qualification|tensor|trial-run)\.ts/,
-  tuning: /^engine\/(tuning|timing)\//,
-  hub: /^loaders\/(hub|find-in-node)\.ts/,
+  tuning: /^engine\/(tuning\/(?!file-store)|timing\/)/,
+  loaders:
+    /^loaders\/(abortable-folder|byte-source|config|config-families|config-fields|find-folder|float16|http-answer|http-source|load-tokenizer|model-config|model-folder|quantized|rotary|safetensors|safetensors-header|safetensors-plan|shards|token-decoder|tokenizer)\.ts/,
+  hub: /^loaders\/(hub|find-in-node|local-folder)\.ts/,
+  writing: /^loaders\/(folder-writer|whole-file)\.ts/,
   model:
-    /^engine\/(options\.ts|(model|cache|generate)\/(?!(forward|eviction|token-log-probs|pass|captured|anchored-decoding|embeddings|dry-run|taps|chat-\w+|conversation-cache|fit-messages|config-as-stored|attention-study|quantize-model|estimate|refill)\.ts)|attention\/(anchors|visibility)\.ts)/,
+    /^engine\/(options\.ts|(model|cache|generate)\/(?!(forward|eviction|token-log-probs|pass|captured|anchored-decoding|embeddings|dry-run|taps|chat-\w+|conversation|conversation-cache|fit-messages|config-as-stored|attention-study|quantize-model|estimate|refill)\.ts)|attention\/(anchors|visibility)\.ts)/,
   "prompt-anchoring": /^engine\/(prompt-anchoring\/|model\/(anchored-decoding|embeddings)\.ts)/,
   "chat-template": /^loaders\/chat-template\/(?!chat-template\.ts|template-files\.ts|template-error\.ts)/,
   eviction: /^engine\/cache\/eviction\.ts/,
   "dry-run": /^engine\/model\/dry-run\.ts/,
-  conversation: /^engine\/model\/(conversation-cache|fit-messages)\.ts/,
+  conversation: /^engine\/model\/(conversation|conversation-cache|fit-messages)\.ts/,
   forward: /^engine\/model\/(forward|taps|pass|captured)\.ts/,
 };
 

@@ -5,7 +5,8 @@
 // text is generated: fused. The second looks into the first layer that differs, one tensor a pass, for the same reason: of the
 // device's program nothing but that tensor is parted. What it finds is the call that a wrong number comes from.
 
-import { tapNames, type CapturedTensor, type ForwardResult, type KernelCall, type Model } from "kedge";
+import { tapNames, type CapturedTensor, type ForwardResult, type Model } from "kedge";
+import type { KernelCall } from "kedge/devices";
 
 /** A tensor on both devices. */
 export interface ComparedTensor {

@@ -1,7 +1,8 @@
 // The options of Selective Prompt Anchoring, which several verbs share.
 
 import type { Command } from "commander";
-import { hasAnchorTags, parseAnchorArgument, type PromptAnchor, type AnchoringOptions } from "kedge";
+import type { PromptAnchor, AnchoringOptions } from "kedge";
+import { hasAnchorTags, parseAnchorArgument } from "kedge/anchoring";
 import { number, UsageError } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -2,7 +2,9 @@
 // both what was given and what is wanted.
 
 import type { Command } from "commander";
-import { parsePolicy, POLICY_FORMS, type CachePolicy, type DeviceChoice, type TurnOptions } from "kedge";
+import type { CachePolicy, TurnOptions } from "kedge";
+import type { DeviceChoice } from "kedge/devices";
+import { parsePolicy, POLICY_FORMS } from "kedge/policies";
 import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "kedge/kernels";
 
 /** The command was not called as it is meant: exit code 2. */

@@ -2,7 +2,8 @@
 // Selective Prompt Anchoring is from what it approximates.
 
 import type { Command } from "commander";
-import { collect, hasAnchorTags, parseAnchorTags, type Model } from "kedge";
+import { collect, type Model } from "kedge";
+import { hasAnchorTags, parseAnchorTags } from "kedge/anchoring";
 import { studyAttention, TOKEN_CLASSES, type AttentionStudy, type Summary } from "kedge/attention";
 import { addAnchoring, anchoringOptions, notesOf, type AnchoringArguments } from "./anchoring.ts";
 import {

@@ -1,7 +1,8 @@
 // kedge eval: runs a set of programming tasks and scores it. Several caches and strengths make a table.
 
 import type { Command } from "commander";
-import { parsePolicy, POLICY_FORMS, type CachePolicy } from "kedge";
+import type { CachePolicy } from "kedge";
+import { parsePolicy, POLICY_FORMS } from "kedge/policies";
 import { notesOf } from "./anchoring.ts";
 import { addCacheType, addDevice, addJson, number, UsageError, whole, type DeviceArguments } from "./arguments.ts";
 import type { Decoding } from "./evaluation/completer.ts";

@@ -1,7 +1,8 @@
 // kedge run: continues a prompt. The text goes to stdout as it comes, what there is to say about it to stderr.
 
 import type { Command } from "commander";
-import { parseAnchorTags, type AnchoringOptions, type FinishReason, type Model, type Piece, type Prompt } from "kedge";
+import type { AnchoringOptions, FinishReason, Model, Piece, Prompt } from "kedge";
+import { parseAnchorTags } from "kedge/anchoring";
 import { addAnchoring, anchoringOptions, type AnchoringArguments } from "./anchoring.ts";
 import {
   addDevice,

@@ -4,7 +4,8 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
-import { FormatError, tuneStrength, type Interval, type Model, type TuneResult, type TuneState } from "kedge";
+import { FormatError, type Model } from "kedge";
+import { tuneStrength, type Interval, type TuneResult, type TuneState } from "kedge/anchoring";
 import { replaceableFile, writeProblem, writeWholeFile } from "kedge/loaders";
 import { notesOf } from "./anchoring.ts";
 import { addDevice, addJson, number, type DeviceArguments } from "./arguments.ts";

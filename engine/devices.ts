@@ -24,3 +24,4 @@ export type { WasmOptions } from "./devices/wasm/wasm-options.ts";
 export type { WebGlOptions } from "./devices/webgl/webgl-device.ts";
 export { probeWebGpu, type AdapterFacts, type AdapterOptions, type Probe } from "./devices/webgpu/probe.ts";
 export type { WebGpuOptions } from "./devices/webgpu/webgpu-device.ts";
+export type { KernelCall } from "./model/pass.ts";

@@ -1,7 +1,8 @@
 // Finds the strength of Selective Prompt Anchoring on a share of some tasks, coarsely and then finely, and scores it on the
 // others. Here a task is passed if the text has the right call in it; `kedge tune` runs what was written instead.
 
-import { collect, loadModel, tuneStrength } from "kedge";
+import { collect, loadModel } from "kedge";
+import { tuneStrength } from "kedge/anchoring";
 
 const model = await loadModel("models/kedge-js-5m");
 

@@ -1,12 +1,14 @@
 // `kedge/kernels`: the registry and the implementations for every device. Inside kedge each device imports only its own, so that
 // a page loads no shaders that it does not run.
 
+import { costOf } from "./costs.ts";
 import { gpuImplementations } from "./every-on-gpu.ts";
 import { webglImplementations } from "./every-on-webgl.ts";
 import type { Implementation, Kernel } from "./kernel.ts";
 
 export * from "./index.ts";
-export { gpuImplementations, webglImplementations };
+export { costOf, gpuImplementations, webglImplementations };
+export type { CostOfCall } from "./costs.ts";
 
 /**
  * Adds implementations to those of some kernels, in front. The result is for `implementations` of a device's options:

@@ -97,8 +97,8 @@ interface ImplementationBase {
 
 /** A compute shader; several entries may share one file with different constants. */
 export interface WgslImplementation extends ImplementationBase {
-  /** the shader without its bindings, which the device prepends; its entry point is `main` */
-  readonly wgsl: string;
+  /** the shader without its bindings, which the device prepends; its entry point is `main`. A function loads it on first use */
+  readonly wgsl: string | (() => Promise<string>);
   /** WGSL types of the elements of buffers: u32 for matrices, caches and u32 buffers, f32 for others, unless named here */
   readonly elements?: Readonly<Record<string, string>> | undefined;
   /** values of the shader's `override`s; must not depend on `rows` (a value makes a pipeline) */
@@ -223,7 +223,7 @@ export interface KernelDefinition<B extends Record<string, BufferUse>, P extends
   /** the definition, in plain loops; what it writes to a cache it rounds to `cacheFormat`, f32 by default */
   readonly reference: (buffers: ArraysOf<B>, params: ParamsOf<P>, cacheFormat?: CacheFormat) => void;
   readonly bound: (params: ParamsOf<P>) => Bound;
-  /** operations and bytes of a call (cost.ts); `inputs` are the contents of its lists, where what is computed depends on them */
+  /** operations and bytes of a call (cost.ts); `inputs` are the contents of its lists. costs.ts has those of the registry's kernels */
   readonly cost?: (params: ParamsOf<P>, setting: CostSetting, inputs?: Inputs) => Cost;
   /** inputs that must be more than random numbers (indices, lists); the rest is filled with normal values */
   readonly inputs?: (params: ParamsOf<P>, random: Random) => Partial<Record<keyof B & string, Floats | Uint32Array>>;

@@ -2,7 +2,8 @@ import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { blobSource, bufferSource, fileSource, type ByteSource } from "./byte-source.ts";
+import { blobSource, bufferSource, type ByteSource } from "./byte-source.ts";
+import { fileSource } from "./local-folder.ts";
 import { FormatError } from "./errors.ts";
 
 const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i * 7);

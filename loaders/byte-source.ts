@@ -22,13 +22,16 @@ export interface ByteSource {
 /** Sources whose reads end by themselves soon. */
 const prompt = new WeakSet<ByteSource>();
 
+/** Marks a source whose reads end by themselves soon; returns it. */
+export function promptSource(source: ByteSource): ByteSource {
+  prompt.add(source);
+  return source;
+}
+
 /** True for a file or memory: a read of it ends by itself soon. */
 export function readsPromptly(source: ByteSource): boolean {
   return prompt.has(source);
 }
-
-/** One system call reads at most this much: Node refuses 2 GiB and more, and an abort should not wait for long. */
-const BYTES_PER_READ = 256 * 1024 * 1024;
 
 /**
  * Throws unless `begin..end` lies within the source: `RangeError` for a range that is none, {@link FormatError} for one
@@ -66,7 +69,7 @@ export function allocateBytes(name: string, byteLength: number): Uint8Array {
 export function bufferSource(data: ArrayBuffer | Uint8Array, name: string): ByteSource {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
   let isOpen = true;
-  const source: ByteSource = {
+  return promptSource({
     name,
     byteLength: bytes.byteLength,
     async read(begin, end, signal) {
@@ -78,9 +81,7 @@ export function bufferSource(data: ArrayBuffer | Uint8Array, name: string): Byte
     async close() {
       isOpen = false;
     },
-  };
-  prompt.add(source);
-  return source;
+  });
 }
 
 /**
@@ -124,73 +125,9 @@ function blobName(blob: Blob): string {
   return "name" in blob && typeof blob.name === "string" ? blob.name : "blob";
 }
 
-/**
- * Opens a file (Node). It stays open until `close()`. Positions beyond 2 GiB and 4 GiB are exact.
- *
- * Throws {@link FormatError} if there is no such file, or if it is a folder.
- */
-export async function fileSource(path: string): Promise<ByteSource> {
-  const { open } = process.getBuiltinModule("node:fs/promises");
-  let handle: Awaited<ReturnType<typeof open>>;
-  try {
-    handle = await open(path, "r");
-  } catch (cause) {
-    throw new FormatError(path, openProblem(cause), { cause });
-  }
-  const stat = await handle.stat();
-  if (!stat.isFile()) {
-    await handle.close();
-    throw new FormatError(path, stat.isDirectory() ? "is a folder; wanted a file" : "is not a regular file");
-  }
-  const byteLength = stat.size;
-  let isOpen = true;
-  const source: ByteSource = {
-    name: path,
-    byteLength,
-    async read(begin, end, signal, into) {
-      signal?.throwIfAborted();
-      checkOpen(path, isOpen);
-      checkRange(path, byteLength, begin, end);
-      const bytes = into ?? allocateBytes(path, end - begin);
-      if (bytes.byteLength !== end - begin) {
-        throw new RangeError(
-          `${path}: ${end - begin} bytes were asked for, and room was given for ${bytes.byteLength}`,
-        );
-      }
-      let filled = 0;
-      while (filled < bytes.byteLength) {
-        const wanted = Math.min(bytes.byteLength - filled, BYTES_PER_READ);
-        const { bytesRead } = await handle.read(bytes, filled, wanted, begin + filled);
-        signal?.throwIfAborted();
-        if (bytesRead === 0) {
-          throw new FormatError(
-            path,
-            `ends at byte ${begin + filled}, but bytes ${begin}..${end} were asked for: it was truncated while open`,
-          );
-        }
-        filled += bytesRead;
-      }
-      return bytes;
-    },
-    async close() {
-      if (!isOpen) return;
-      isOpen = false;
-      await handle.close();
-    },
-  };
-  prompt.add(source);
-  return source;
-}
-
-function checkOpen(name: string, isOpen: boolean): void {
+/** Throws an Error for a source that is closed. */
+export function checkOpen(name: string, isOpen: boolean): void {
   if (!isOpen) throw new Error(`${name}: was closed; open it again to read from it`);
-}
-
-function openProblem(cause: unknown): string {
-  const code = errorCode(cause);
-  if (code === "ENOENT" || code === "ENOTDIR") return "no such file";
-  if (code === "EACCES" || code === "EPERM") return "this user may not read it";
-  return `cannot be opened (${code ?? String(cause)})`;
 }
 
 /** The `code` of a Node system error, such as `ENOENT`. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { loadConfig, parseConfig } from "./config.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
-import { filesFolder, localFolder } from "./model-folder.ts";
+import { localFolder } from "./local-folder.ts";
+import { filesFolder } from "./model-folder.ts";
 
 type Json = Record<string, unknown>;
 

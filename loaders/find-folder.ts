@@ -4,7 +4,7 @@
 import { abortableFolder } from "./abortable-folder.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import type { HubOptions } from "./hub.ts";
-import { openFolder, type FolderFiles, type ModelFolder } from "./model-folder.ts";
+import { filesFolder, type FolderFiles, type ModelFolder } from "./model-folder.ts";
 import { shippedFolder, shippedName } from "./shipped-models.ts";
 import type { StoreChoice } from "./stored/model-place.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -54,12 +54,13 @@ function checkStoreChoice(store: StoreChoice): void {
 }
 
 async function find(source: string | URL | FolderFiles | ModelFolder, options: FindOptions): Promise<FoundFolder> {
-  if (typeof source !== "string" && !(source instanceof URL)) return { folder: openFolder(source), where: "files" };
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    return { folder: "open" in source ? source : filesFolder(source), where: "files" };
+  }
   const scheme = /^(https?|file):\/\//i.exec(String(source))?.[1]?.toLowerCase();
-  if (scheme === "file") return { folder: openFolder(source), where: "disk" };
-  if (scheme !== undefined) return { folder: await folderAt(source, options), where: "web" };
+  if (scheme?.startsWith("http")) return { folder: await folderAt(source, options), where: "web" };
   const { location: page } = globalThis as { readonly location?: { readonly href: string } };
-  if (page !== undefined) return findInPage(String(source), page.href, options);
+  if (page !== undefined && scheme === undefined) return findInPage(String(source), page.href, options);
   const { findInNode } = await import("./find-in-node.ts");
   return findInNode(String(source), options);
 }

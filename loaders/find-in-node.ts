@@ -2,7 +2,8 @@
 
 import { FormatError } from "./errors.ts";
 import type { HubOptions } from "./hub.ts";
-import { openFolder, type ModelFolder } from "./model-folder.ts";
+import { openFolder } from "./local-folder.ts";
+import type { ModelFolder } from "./model-folder.ts";
 import { shippedFolder, shippedName } from "./shipped-models.ts";
 
 interface NodeFolder {
@@ -14,6 +15,7 @@ const REPOSITORY = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
 /** Finds a model by its name: see `findFolder`. Throws a FormatError that says where it was looked for. */
 export async function findInNode(source: string, options: HubOptions): Promise<NodeFolder> {
+  if (/^file:/i.test(source)) return { folder: openFolder(new URL(source)), where: "disk" };
   const { existsSync, statSync } = process.getBuiltinModule("node:fs");
   const path = existsSync(source) ? source : installedFolder(source);
   if (path !== undefined) {

@@ -4,9 +4,10 @@
 // whole file, and an interrupted download continues where it stopped.
 
 import type { FileHandle } from "node:fs/promises";
-import { errorCode, fileSource } from "./byte-source.ts";
+import { errorCode } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { tooLong } from "./http-answer.ts";
+import { fileSource } from "./local-folder.ts";
 import { checkFileName, missingFile, type DownloadProgress, type ModelFolder } from "./model-folder.ts";
 import { eitherSignal, pause, untilAborted } from "./until-aborted.ts";
 

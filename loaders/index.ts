@@ -1,13 +1,12 @@
 // `kedge/loaders`: bytes to tensors, text to tokens. Imports nothing else of kedge and can be used alone.
 
 export { FormatError, UnsupportedError } from "./errors.ts";
-export { blobSource, bufferSource, fileSource, type ByteSource } from "./byte-source.ts";
+export { blobSource, bufferSource, type ByteSource } from "./byte-source.ts";
+export { fileSource, localFolder, openFolder } from "./local-folder.ts";
 export { httpSource, type HttpOptions } from "./http-source.ts";
 export {
   filesFolder,
   httpFolder,
-  localFolder,
-  openFolder,
   readJson,
   readText,
   type DownloadProgress,

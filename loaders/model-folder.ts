@@ -1,7 +1,7 @@
 // A model folder is a flat set of named files: a directory, a URL with files below it, or files a page was given.
 // Readers open `config.json` or `model.safetensors` in it and do not depend on which kind it is.
 
-import { blobSource, bufferSource, errorCode, fileSource, type ByteSource } from "./byte-source.ts";
+import { blobSource, bufferSource, type ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
 import { tooLong } from "./http-answer.ts";
 import { AnswerError, findHttpSource, probe, shownUrl, type HttpOptions } from "./http-source.ts";
@@ -37,8 +37,6 @@ export interface DownloadProgress {
 /** Files by name, as {@link filesFolder} takes them. */
 export type FolderFiles = ReadonlyMap<string, Blob | ArrayBuffer | Uint8Array> | readonly File[];
 
-/** The one folder in a model's folder whose files are part of the model. */
-const TEMPLATE_FOLDER = "additional_chat_templates";
 /** Most file names that a message lists. */
 const MAX_NAMES_TOLD = 12;
 
@@ -63,44 +61,6 @@ export function missingFile(folder: string, file: string, names: readonly string
   const told = [...names].sort().slice(0, MAX_NAMES_TOLD).join(", ");
   const rest = names.length > MAX_NAMES_TOLD ? ` and ${names.length - MAX_NAMES_TOLD} more` : "";
   return new FormatError(folder, `there is no ${file}; the folder has ${told}${rest}`);
-}
-
-/** A directory (Node). Nothing is read before a file is opened. */
-export function localFolder(path: string): ModelFolder {
-  const name = path.length > 1 ? path.replace(/[/\\]+$/, "") : path;
-  async function list(): Promise<string[]> {
-    const { readdir } = process.getBuiltinModule("node:fs/promises");
-    try {
-      const entries = await readdir(name, { withFileTypes: true });
-      const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name);
-      for (const folder of entries) {
-        if (!folder.isDirectory() || folder.name !== TEMPLATE_FOLDER) continue;
-        const inside = await readdir(`${name}/${folder.name}`, { withFileTypes: true });
-        files.push(...inside.filter((entry) => entry.isFile()).map((entry) => `${folder.name}/${entry.name}`));
-      }
-      return files;
-    } catch (cause) {
-      const code = errorCode(cause);
-      if (code === "ENOENT") throw new FormatError(name, "no such folder", { cause });
-      if (code === "ENOTDIR")
-        throw new FormatError(name, "is a file; wanted a folder with config.json in it", { cause });
-      throw new FormatError(name, `the folder cannot be read (${code ?? String(cause)})`, { cause });
-    }
-  }
-  return {
-    name,
-    list,
-    async has(file) {
-      checkFileName(name, file);
-      const { stat } = process.getBuiltinModule("node:fs/promises");
-      const found = await stat(`${name}/${file}`).catch(() => null);
-      return found?.isFile() ?? false;
-    },
-    async open(file) {
-      if (!(await this.has(file))) throw missingFile(name, file, await list());
-      return fileSource(`${name}/${file}`);
-    },
-  };
 }
 
 /** What `has` receives of a file at most, from a server without ranges. */
@@ -191,28 +151,6 @@ function relativeNames(files: readonly File[]): [string, File][] {
   const top = paths[0]?.split("/")[0];
   const hasTop = paths.every((path) => path.startsWith(`${top}/`));
   return files.map((file, i) => [hasTop ? (paths[i] ?? "").slice((top ?? "").length + 1) : (paths[i] ?? ""), file]);
-}
-
-/**
- * The folder that a caller means: an `http(s)` URL, a path (in Node; in a page, an address relative to it), files at
- * hand, or a folder as it is.
- */
-export function openFolder(where: string | URL | FolderFiles | ModelFolder, options: HttpOptions = {}): ModelFolder {
-  if (where instanceof URL) {
-    return where.protocol === "file:" ? localFolder(filePath(where)) : httpFolder(where, options);
-  }
-  if (typeof where === "string") {
-    if (/^https?:\/\//i.test(where)) return httpFolder(where, options);
-    if (/^file:\/\//i.test(where)) return openFolder(new URL(where));
-    const page = (globalThis as { readonly location?: { readonly href: string } }).location;
-    return page === undefined ? localFolder(where) : httpFolder(new URL(where, page.href), options);
-  }
-  return "open" in where ? where : filesFolder(where);
-}
-
-/** The path of a `file:` URL; on Windows without the slash before the drive. */
-function filePath(url: URL): string {
-  return decodeURIComponent(url.pathname).replace(/^\/(?=[a-zA-Z]:)/, "");
 }
 
 /**

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadTokenizer } from "./load-tokenizer.ts";
-import { localFolder } from "./model-folder.ts";
+import { localFolder } from "./local-folder.ts";
 import { StreamDecoder } from "./token-decoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 

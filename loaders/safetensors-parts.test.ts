@@ -4,7 +4,8 @@ import { open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bufferSource, fileSource, type ByteSource } from "./byte-source.ts";
+import { bufferSource, type ByteSource } from "./byte-source.ts";
+import { fileSource } from "./local-folder.ts";
 import { openSafetensors, writeSafetensors, type TensorToWrite } from "./safetensors.ts";
 
 describe("reading a part", () => {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bufferSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
-import { filesFolder, httpFolder, localFolder, openFolder, readText, type ModelFolder } from "./model-folder.ts";
+import { localFolder, openFolder } from "./local-folder.ts";
+import { filesFolder, httpFolder, readText, type ModelFolder } from "./model-folder.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import { openWeights } from "./shards.ts";
 

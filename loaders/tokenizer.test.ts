@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { loadTokenizer } from "./load-tokenizer.ts";
-import { filesFolder, localFolder } from "./model-folder.ts";
+import { localFolder } from "./local-folder.ts";
+import { filesFolder } from "./model-folder.ts";
 import { StreamDecoder } from "./token-decoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 

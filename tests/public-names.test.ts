@@ -1,7 +1,7 @@
 /**
  * Everything that users can import, by name: a name that comes, goes or turns from value to type shows up here. After a
  * wanted change, `npx vitest run tests/public-names.test.ts -u` writes the list anew; the CHANGELOG says what it means.
- * `kedge/loaders` has its list in public-loader-names.test.ts.
+ * `kedge/kernels` and `kedge/loaders` have their lists in public-kernel-names.test.ts and public-loader-names.test.ts.
  */
 
 import { readFileSync } from "node:fs";
@@ -15,53 +15,34 @@ it("kedge exports these names", () => {
   expect(namesOf("engine/index.ts")).toMatchInlineSnapshot(`
     "
     ChatSession
-    DEFAULT_STRENGTH
     DeviceError
     FormatError
-    POLICY_FORMS
     UnsupportedError
-    anchorsAtLineBreaks
-    anchorsEvery
-    anchorsWhere
-    anchorsWithIds
     byNeglect
     collect
     configAsStored
     countParameters
     escapeAnchorTags
     estimate
-    hasAnchorTags
-    lineBreakTokenIds
     loadModel
-    parseAnchorArgument
-    parseAnchorTags
-    parsePolicy
     policies
     quantizeModel
     removeStoredModel
     storedModels
     tapNames
-    tuneStrength
     type AnchoredMessage
     type AnchoringOptions
-    type AttentionStatistic
     type BatchOptions
-    type Budget
     type CacheBytes
     type CachePolicy
     type CacheStatistics
     type CapturedTensor
     type ChatSessionOptions
     type CheckedGeneration
-    type ChooserPolicy
     type ChosenLogProb
     type ContrastOptions
     type Device
-    type DeviceChoice
-    type DeviceOptions
     type Estimate
-    type EvictionOptions
-    type ExactComparison
     type FinishReason
     type ForwardOptions
     type ForwardResult
@@ -69,11 +50,6 @@ it("kedge exports these names", () => {
     type Generation
     type Hook
     type HookedTensor
-    type Interval
-    type KernelCall
-    type KeyView
-    type LineAnchorChooser
-    type LineAnchorOptions
     type LoadOptions
     type LoadProgress
     type LogitsContext
@@ -82,7 +58,6 @@ it("kedge exports these names", () => {
     type ModelGenerateOptions
     type ModelMemory
     type ModelSource
-    type NeglectOptions
     type ParameterCount
     type Piece
     type Prompt
@@ -90,24 +65,41 @@ it("kedge exports these names", () => {
     type PromptWithAnchors
     type QuantizeModelOptions
     type QuantizedModel
-    type RulePolicy
-    type Schedule
     type Score
     type ScoreOptions
-    type SnapKvOptions
-    type Span
-    type StandIn
     type StopState
     type StoreChoice
     type StoredModel
     type Strength
+    type TokenLogProb
+    type TurnOptions
+    "
+  `);
+});
+
+it("kedge/anchoring exports these names", () => {
+  expect(namesOf("engine/anchoring.ts")).toMatchInlineSnapshot(`
+    "
+    DEFAULT_STRENGTH
+    byNeglect
+    escapeAnchorTags
+    hasAnchorTags
+    parseAnchorArgument
+    parseAnchorTags
+    tuneStrength
+    type ExactComparison
+    type Interval
+    type LogitDifference
+    type NeglectOptions
+    type Schedule
+    type Span
+    type StandIn
+    type Strength
     type StrengthFunction
     type StrengthStep
-    type TokenLogProb
     type TuneOptions
     type TuneResult
     type TuneState
-    type TurnOptions
     wilsonInterval
     "
   `);
@@ -158,6 +150,7 @@ it("kedge/devices exports these names", () => {
     type DeviceOptions
     type DevicePick
     type Executable
+    type KernelCall
     type Matrix
     type MatrixSource
     type MeasuredChoice
@@ -176,6 +169,36 @@ it("kedge/devices exports these names", () => {
     type WebGpuOptions
     type Write
     variable
+    "
+  `);
+});
+
+it("kedge/policies exports these names", () => {
+  expect(namesOf("engine/policies.ts")).toMatchInlineSnapshot(`
+    "
+    POLICY_FORMS
+    anchorsAtLineBreaks
+    anchorsEvery
+    anchorsWhere
+    anchorsWithIds
+    lineBreakTokenIds
+    parsePolicy
+    policies
+    type AttentionStatistic
+    type Budget
+    type CachePolicy
+    type ChooserPolicy
+    type EvictionOptions
+    type KeyNormOptions
+    type KeyView
+    type LineAnchorChooser
+    type LineAnchorOptions
+    type PyramidKvOptions
+    type RulePolicy
+    type SinksOptions
+    type SnapKvOptions
+    type VisibilityRule
+    type WindowOptions
     "
   `);
 });
@@ -206,114 +229,7 @@ it("kedge/timing exports these names", () => {
   `);
 });
 
-it("kedge/kernels exports these names", () => {
-  expect(namesOf("kernels/every-device.ts")).toMatchInlineSnapshot(`
-    "
-    ACTIVATIONS
-    DENSE
-    GROUP_COLUMNS
-    PATTERN_KINDS
-    POISON
-    SLACK
-    STORED_CODES
-    activate
-    activation
-    add
-    addImplementations
-    argmax
-    attend
-    attendPattern
-    attendWithPattern
-    boundOf
-    bytesPerWeight
-    cacheFormats
-    cacheMove
-    compare
-    decodeQuantizedRows
-    decodeWeights
-    defineKernel
-    embed
-    erf
-    errorOf
-    f16ToF32
-    gatedLinear
-    gpuImplementations
-    headWords
-    implementationsOf
-    isQuantized
-    isVisible
-    kernels
-    keyNorm
-    layerNorm
-    linear
-    makeTrial
-    matrixByteLength
-    multiplyAdd
-    normalize
-    packCall
-    packHeads
-    packRows
-    paddedColumns
-    planesOf
-    quantizeRows
-    quantizeRowsCall
-    readThrough
-    rmsNorm
-    rotate
-    rotateStore
-    roundToFormat
-    scaleShift
-    seededRandom
-    selectRows
-    slotBytes
-    softmax
-    storedByteLength
-    sumHeads
-    tokenLogProb
-    topK
-    type ActivationName
-    type Bound
-    type BufferUse
-    type CacheFormat
-    type CachePacking
-    type Cost
-    type CostSetting
-    type Floats
-    type Implementation
-    type Inputs
-    type Kernel
-    type MatrixFormat
-    type MatrixLayout
-    type MatrixShape
-    type ParamType
-    type Planes
-    type QuantizedFormat
-    type Random
-    type Sample
-    type SecondPass
-    type Setting
-    type StoredFormat
-    type Trial
-    type TrialError
-    type TrialMatrix
-    type TypedKernel
-    type Violation
-    type VisibilityParams
-    type WasmImplementation
-    type WebGlFunction
-    type WebGlImplementation
-    type WebGlPass
-    type WebGlPlan
-    type WebGlRegion
-    type WgslImplementation
-    unpackHeads
-    webglImplementations
-    wordsOf
-    "
-  `);
-});
-
-it("names are read from declarations and lists, values and types apart, and refused where they are not written out", () => {
+it("names are read from declarations and lists, values and types apart", () => {
   const text = `export { a, type B, c as d } from "./x.ts"; export type { E } from "./y.ts"; export const f = 1, g = 2;
     export function h() {} export interface I {} export class J {}`;
   expect(exportedNames("x.ts", text)).toEqual(["J", "a", "d", "f", "g", "h", "type B", "type E", "type I"]);

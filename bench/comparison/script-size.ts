@@ -11,9 +11,9 @@ const SOURCE = `import { loadModel } from "kedge"; globalThis.loadModel = loadMo
 
 /** The chunks that are loaded for a device, besides those that every page loads, by their names. */
 const OWN_CHUNKS = {
-  wasm: /-(wasm-device|probe|wasm-worker)-/,
-  webgpu: /-(webgpu-device|probe|measured|measured-choices)-/, // on a GPU kernels are timed at the first load
-  webgl: /-(webgl-device|probe)-/,
+  wasm: /-(wasm-device|probe|webgl-probe|wasm-worker)-/,
+  webgpu: /-(webgpu-device|(?<!webgl-)probe|measured|measured-choices)-/, // on a GPU kernels are timed at the first load
+  webgl: /-(webgl-device|probe|webgl-probe)-/,
 };
 
 export interface Sizes {

@@ -79,8 +79,9 @@ async function openAll(
 }
 
 /** Throws a UsageError for a name of `--set` that nothing here has. */
-function checkSweeps(sweeps: readonly Sweep[], rivals: readonly Rival[]): void {
-  const known = new Set([...gpuImplementations.values()].flat().flatMap(overrideNames));
+async function checkSweeps(sweeps: readonly Sweep[], rivals: readonly Rival[]): Promise<void> {
+  const names = await Promise.all([...gpuImplementations.values()].flat().map(overrideNames));
+  const known = new Set(names.flat());
   for (const { name } of sweeps) {
     const isOfRival = rivals.some(({ implementation }) => implementation.name.includes(`${name}=`));
     if (known.has(name) || isOfRival) continue;
@@ -99,7 +100,7 @@ async function measure(options: KernelBenchOptions): Promise<KernelResults> {
     if (path !== undefined) replaceableFile(path);
   }
   const rivals = await loadRivals(options);
-  checkSweeps(options.sweeps, rivals);
+  await checkSweeps(options.sweeps, rivals);
   const cases = options.cases.filter(({ kernel }) => options.kernels.includes(kernel.name));
   const opened = await openAll(options.devices ?? (await devicesAtHand(options)), rivals, options);
   try {

@@ -108,7 +108,8 @@ export async function measureKernels(opened: readonly OpenedDevice[], options: M
       signal?.throwIfAborted();
       const known = implementationsOn(device, one.kernel);
       const wanted = known.filter((it) => isWanted(it?.name ?? "reference"));
-      const own = [...wanted, ...wanted.flatMap((it) => (it ? sweptBy(it, sweeps) : []))];
+      const swept = await Promise.all(wanted.map((it) => (it ? sweptBy(it, sweeps) : [])));
+      const own = [...wanted, ...swept.flat()];
       const others = options.rivals
         .filter(({ kernel, implementation }) => kernel === one.kernel.name && isOn(device, implementation))
         .map(({ implementation }) => implementation);

@@ -27,17 +27,17 @@ describe("--set", () => {
     expect(() => readSweep(text)).toThrow(`--set is "${text}": it must be a name and numbers`);
   });
 
-  it("replaces overrides of shaders that have them, and keeps the others", () => {
+  it("replaces overrides of shaders that have them, and keeps the others", async () => {
     const split = gpuImplementations.get(linear)!.find(({ name }) => name === "linear.row.split.f32")!;
-    expect(overrideNames(split)).toContain("WORKGROUP");
-    const swept = sweptBy(split, [readSweep("WORKGROUP=32,64"), readSweep("NOTHING=1")]);
+    expect(await overrideNames(split)).toContain("WORKGROUP");
+    const swept = await sweptBy(split, [readSweep("WORKGROUP=32,64"), readSweep("NOTHING=1")]);
     expect(swept.map(({ name }) => name)).toEqual([
       "linear.row.split.f32 WORKGROUP=32",
       "linear.row.split.f32 WORKGROUP=64",
     ]);
     expect(swept[1]!.constants!(setting)).toEqual({ ...split.constants!(setting), WORKGROUP: 64 });
-    expect(sweptBy(split, [readSweep("NOTHING=1")])).toEqual([]);
-    expect(sweptBy({ name: "a", wasm: "a", requires: [] }, [readSweep("WORKGROUP=1")])).toEqual([]);
+    expect(await sweptBy(split, [readSweep("NOTHING=1")])).toEqual([]);
+    expect(await sweptBy({ name: "a", wasm: "a", requires: [] }, [readSweep("WORKGROUP=1")])).toEqual([]);
   });
 });
 

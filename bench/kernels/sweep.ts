@@ -39,8 +39,9 @@ export function valuesText(values: Values): string {
 const isWgsl = (one: Implementation): one is WgslImplementation => "wgsl" in one;
 
 /** Names of the numeric overrides of a shader. */
-export function overrideNames({ wgsl }: WgslImplementation): string[] {
-  return [...wgsl.matchAll(/\boverride\s+(\w+)\s*:\s*(?:u32|i32|f32)/g)].map(([, name]) => name!);
+export async function overrideNames({ wgsl }: WgslImplementation): Promise<string[]> {
+  const text = typeof wgsl === "string" ? wgsl : await wgsl();
+  return [...text.matchAll(/\boverride\s+(\w+)\s*:\s*(?:u32|i32|f32)/g)].map(([, name]) => name!);
 }
 
 /**
@@ -48,9 +49,9 @@ export function overrideNames({ wgsl }: WgslImplementation): string[] {
  * no override of these names. How many workgroups are dispatched does not change: where it depends on an override, other values
  * give wrong results, which the bench finds.
  */
-export function sweptBy(implementation: Implementation, sweeps: readonly Sweep[]): WgslImplementation[] {
+export async function sweptBy(implementation: Implementation, sweeps: readonly Sweep[]): Promise<WgslImplementation[]> {
   if (!isWgsl(implementation)) return [];
-  const names = overrideNames(implementation);
+  const names = await overrideNames(implementation);
   const own = sweeps.filter(({ name }) => names.includes(name));
   if (own.length === 0) return [];
   return combinationsOf(own).map((values) => ({

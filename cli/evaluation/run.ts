@@ -4,7 +4,7 @@
 // judging what is decoded, so that resuming it decodes again only the tasks that were being decoded.
 
 import { createHash } from "node:crypto";
-import { wilsonInterval, type Interval } from "kedge";
+import { wilsonInterval, type Interval } from "kedge/anchoring";
 import type { FailureKind } from "./outcome.ts";
 import { openResults, type ResultsFile, type Sample, type Settings, type TaskResult } from "./results.ts";
 import type { Sandbox } from "./sandbox.ts";

@@ -1,6 +1,6 @@
 // A report in Markdown, piece by piece.
 
-import type { Interval, TuneResult } from "kedge";
+import type { Interval, TuneResult } from "kedge/anchoring";
 import { chance } from "../evaluation/scoring.ts";
 
 function line(cells: readonly string[]): string {

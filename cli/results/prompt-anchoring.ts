@@ -1,7 +1,8 @@
 // Sections on Selective Prompt Anchoring: the strength's curve and its gain on other tasks, groups and strengths that change, how
 // attention dilutes, and how far SPA is from what it approximates.
 
-import { collect, tuneStrength } from "kedge";
+import { collect } from "kedge";
+import { tuneStrength } from "kedge/anchoring";
 import { studyAttention } from "kedge/attention";
 import { PLAIN } from "../evaluation/completer.ts";
 import { measure } from "../evaluation/measure.ts";

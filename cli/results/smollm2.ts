@@ -1,6 +1,7 @@
 // Sections on SmolLM2-135M-Instruct, made when its folder and HumanEval-X are given.
 
-import { loadModel, policies, tuneStrength, type CachePolicy, type Model } from "kedge";
+import { loadModel, policies, type CachePolicy, type Model } from "kedge";
+import { tuneStrength } from "kedge/anchoring";
 import { PLAIN } from "../evaluation/completer.ts";
 import { measure, type Measurement } from "../evaluation/measure.ts";
 import { mcNemar } from "../evaluation/scoring.ts";

@@ -5,7 +5,7 @@ import { UnsupportedError } from "../../loaders/index.ts";
 import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
 import type { Device, DeviceName } from "./device.ts";
 import type { WasmOptions } from "./wasm/wasm-options.ts";
-import type { WebGlProbe } from "./webgl/probe.ts";
+import type { WebGlProbe } from "./webgl/webgl-probe.ts";
 import type { WebGlOptions } from "./webgl/webgl-device.ts";
 import type { WebGpuOptions } from "./webgpu/webgpu-device.ts";
 
@@ -38,7 +38,7 @@ export async function chooseDevice(options: DeviceOptions = {}): Promise<DeviceP
   if (probe.isAvailable && !probe.isSoftware) return { name: "webgpu", reason: `there is a GPU: ${probe.description}` };
   const lack = probe.isAvailable ? `the only GPU adapter, ${probe.description}, is a software one` : probe.reason;
   if (!("OffscreenCanvas" in globalThis || "document" in globalThis)) return { name: "wasm", reason: lack };
-  const { probeWebGl } = await import("./webgl/probe.ts");
+  const { probeWebGl } = await import("./webgl/webgl-probe.ts");
   return chooseWithoutWebGpu(lack, probeWebGl());
 }
 

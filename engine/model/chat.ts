@@ -1,13 +1,11 @@
 // A conversation. Each turn renders all messages with the chat template; tokens that the cache holds from earlier turns are not
-// computed again (see conversation-cache.ts).
+// computed again (see conversation.ts).
 //
 // Turns run one at a time: a turn that starts while another is running waits for it.
 
-import type { ChatMessage, ChatOptions, Tokenizer } from "../../loaders/index.ts";
-import type { WatchableDecoder } from "../generate/decoder.ts";
+import type { ChatMessage, ChatOptions } from "../../loaders/index.ts";
 import type { Piece } from "../generate/rows.ts";
-import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
-import type { ConversationCache } from "./conversation-cache.ts";
+import type { ChatHost, Conversation, ConversationParts } from "./conversation.ts";
 import type { FullContext } from "./fit-messages.ts";
 import type { TurnOptions } from "./model-options.ts";
 import { Turns } from "./turns.ts";
@@ -22,59 +20,46 @@ export interface ChatSessionOptions extends ChatOptions {
   readonly whenFull?: FullContext | undefined;
 }
 
-/** The parts of a model that a conversation needs. */
-export interface ChatHost {
-  readonly tokenizer: Tokenizer;
-  readonly decoder: WatchableDecoder;
-  generate(
-    decoder: WatchableDecoder,
-    prompt: PromptWithAnchors,
-    options: TurnOptions,
-    template: ChatOptions,
-  ): AsyncGenerator<Piece, void, undefined>;
-}
-
 /** A conversation with a model. Dispose of it to free its keys and values. */
 export class ChatSession implements Disposable {
-  readonly #host: ChatHost;
-  readonly #template: ChatOptions;
-  readonly #whenFull: FullContext;
-  readonly #messages: ChatMessage[];
+  readonly #parts: ConversationParts;
   /** made by the first turn */
-  #cache: ConversationCache | undefined;
-  readonly #turns = new Turns("conversation");
-  #readTokens = 0;
+  #conversation: Conversation | undefined;
   #isDisposed = false;
 
   /** Use `model.chat()`. */
   constructor(
     host: ChatHost,
     { system, messages = [], whenFull = "refuse", ...template }: ChatSessionOptions,
-    cache?: ConversationCache,
+    past?: Conversation,
   ) {
     if (system !== undefined && messages[0]?.role === "system") {
       throw new RangeError("the system's message was given twice: as `system` and as the first of `messages`");
     }
-    this.#host = host;
-    this.#template = template;
-    this.#whenFull = whenFull;
-    this.#cache = cache;
-    this.#messages = [...(system === undefined ? [] : [{ role: "system", content: system }]), ...messages];
+    this.#parts = {
+      host,
+      template,
+      whenFull,
+      messages: [...(system === undefined ? [] : [{ role: "system", content: system }]), ...messages],
+      turns: new Turns("conversation"),
+      throwIfDisposed: () => this.#throwIfDisposed(),
+    };
+    this.#conversation = past?.fork(this.#parts);
   }
 
   /** The messages so far; a stopped answer is included up to where it stopped. */
   get messages(): readonly ChatMessage[] {
-    return this.#messages;
+    return this.#parts.messages;
   }
 
   /** Tokens of the conversation that are in the cache. */
   get cachedTokens(): number {
-    return this.#cache?.length ?? 0;
+    return this.#conversation?.cachedTokens ?? 0;
   }
 
   /** Tokens of the last turn's prompt that were not in the cache; 0 before the first. */
   get readTokens(): number {
-    return this.#readTokens;
+    return this.#conversation?.readTokens ?? 0;
   }
 
   /** Sends a user message and resolves with the whole answer. Throws as {@link stream} does. */
@@ -93,10 +78,14 @@ export class ChatSession implements Disposable {
    * of a turn asks for another or if an earlier answer has been left unread for 10 s, and what `generate` throws.
    */
   async *stream(content: string, options: TurnOptions = {}): AsyncGenerator<Piece, void, undefined> {
-    const end = await this.#turns.enter(options.signal);
+    const end = await this.#parts.turns.enter(options.signal);
     try {
       options.signal?.throwIfAborted();
-      yield* this.#answer(content, options);
+      this.#throwIfDisposed();
+      const { Conversation } = await import("./conversation.ts");
+      this.#throwIfDisposed();
+      this.#conversation ??= new Conversation(this.#parts);
+      yield* this.#conversation.answer(content, options);
     } finally {
       end();
     }
@@ -104,78 +93,23 @@ export class ChatSession implements Disposable {
 
   /** Opens a second conversation with the same past. Keys are shared until one of the two changes. */
   fork(): ChatSession {
-    this.#checkAlive();
-    const options = { ...this.#template, messages: this.#messages, whenFull: this.#whenFull };
-    return new ChatSession(this.#host, options, this.#cache?.fork());
+    this.#throwIfDisposed();
+    const { host, template, messages, whenFull } = this.#parts;
+    return new ChatSession(host, { ...template, messages, whenFull }, this.#conversation);
   }
 
   /** Frees the conversation's keys and values. A later turn throws a TypeError. */
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.#cache?.dispose();
+    this.#conversation?.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  async *#answer(content: string, options: TurnOptions): AsyncGenerator<Piece, void, undefined> {
-    this.#checkAlive();
-    const isPlain = !options.anchoring && !options.contrast;
-    const said = isPlain ? content : (await import("../prompt-anchoring/tags.ts")).parseAnchorTags(content).text;
-    const turn: ChatMessage = { role: "user", content: said };
-    const [{ ConversationCache }, { fitMessages }] = await Promise.all([
-      import("./conversation-cache.ts"),
-      import("./fit-messages.ts"),
-    ]);
-    this.#checkAlive();
-    const { messages, tokens } = fitMessages(this.#host, [...this.#messages, turn], {
-      template: this.#template,
-      whenFull: this.#whenFull,
-      maxTokens: options.maxTokens,
-    });
-    const cache = (this.#cache ??= new ConversationCache(this.#host.decoder));
-    const prompt = isPlain ? tokens : [...messages.slice(0, -1), { role: "user", content }];
-    const decoder = isPlain ? cache.continuing() : cache.forking();
-    this.#readTokens = tokens.length - (isPlain ? cache.sharedWith(tokens) : 0);
-    const answer: Piece[] = [];
-    let hasFailed = false;
-    try {
-      for await (const piece of this.#host.generate(decoder, { prompt }, this.#guarded(options), this.#template)) {
-        answer.push(piece);
-        const resume = this.#turns.paused("the reader of the answer before");
-        try {
-          yield piece;
-        } finally {
-          resume();
-        }
-        this.#checkAlive();
-      }
-    } catch (error) {
-      // An abort comes between steps: the tokens that were fed are in the cache. After another error they may not be.
-      hasFailed = !(options.signal?.aborted === true && error === options.signal.reason);
-      throw error;
-    } finally {
-      if (!this.#isDisposed) {
-        if (isPlain && hasFailed) cache.restart();
-        else if (isPlain) cache.remember([...tokens, ...answer.flatMap((piece) => piece.tokens)]);
-        if (!hasFailed && answer.length > 0) {
-          this.#messages.push(turn, { role: "assistant", content: answer.map(({ text }) => text).join("") });
-        }
-      }
-    }
-  }
-
-  /** The options with a hook that is refused this conversation's turns. */
-  #guarded(options: TurnOptions): TurnOptions {
-    const { logitsHook } = options;
-    if (!logitsHook) return options;
-    const guarded: typeof logitsHook = (...args) => this.#turns.call("the logits hook", () => logitsHook(...args));
-    return { ...options, logitsHook: guarded };
-  }
-
-  #checkAlive(): void {
+  #throwIfDisposed(): void {
     if (this.#isDisposed) throw new TypeError("this conversation was disposed of: begin another with model.chat()");
   }
 }

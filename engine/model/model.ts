@@ -17,18 +17,17 @@ import type { WatchableDecoder } from "../generate/decoder.ts";
 import { isTokens } from "../generate/prompt-tokens.ts";
 import { score, type Score } from "../generate/score.ts";
 import { checkOptions, wholeNumbers } from "../options.ts";
-import type { AnchoredMessage } from "../prompt-anchoring/chat-anchors.ts";
 import type { ExactComparison } from "../prompt-anchoring/exact.ts";
-import type { AnchoringOptions, ContrastOptions } from "../prompt-anchoring/options.ts";
-import type { PromptWithAnchors, PlannedPrompt } from "../prompt-anchoring/plan.ts";
+import type { AnchoringOptions } from "../prompt-anchoring/options.ts";
+import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
-import { ChatSession, type ChatHost, type ChatSessionOptions } from "./chat.ts";
-import type { EmbeddingTable } from "./embeddings.ts";
+import type { AnchoredDecoding } from "./anchored-decoding.ts";
+import { ChatSession, type ChatSessionOptions } from "./chat.ts";
+import type { ChatHost } from "./conversation.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
 import type { ForwardOptions, ForwardResult } from "./forward.ts";
 import { withLineAnchors } from "./line-anchors.ts";
 import {
-  ANCHORING_OPTIONS,
   BATCH_OPTIONS,
   GENERATE_OPTIONS,
   SCORE_OPTIONS,
@@ -37,11 +36,9 @@ import {
   type ModelGenerateOptions,
   type ScoreOptions,
 } from "./model-options.ts";
+import { promptOf, type Prompt } from "./prompts.ts";
 import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
-
-/** A prompt: text, tokens, or the messages of a chat. */
-export type Prompt = string | readonly number[] | readonly AnchoredMessage[];
 
 /** The result of {@link Model.generateUntilPassed}. */
 export interface CheckedGeneration extends Generation {
@@ -61,9 +58,6 @@ export interface ModelMemory {
 /** Prompts at a time where their number is not known. */
 const DEFAULT_ROWS = 8;
 
-/** Loaded when it is asked for: most pages decode plainly. */
-const promptAnchoring = () => import("./anchored-decoding.ts");
-
 /** A loaded model. Dispose of it when done: `using model = await loadModel(…)` or `model.dispose()`. */
 export class Model implements AsyncDisposable {
   readonly config: ModelConfig;
@@ -80,8 +74,8 @@ export class Model implements AsyncDisposable {
   readonly contextLength: number;
   readonly #steps: Steps;
   readonly #weights: ModelWeights;
-  /** made when a prompt is first anchored */
-  #embeddings: EmbeddingTable | undefined;
+  /** made when a prompt is first anchored or contrasted */
+  #anchored: AnchoredDecoding | undefined;
   readonly #ownsDevice: boolean;
 
   /** Use `loadModel`. */
@@ -165,13 +159,9 @@ export class Model implements AsyncDisposable {
       yield* generate(decoder, text, tokens, generateOptions);
       return;
     }
-    const planned = await this.#plan(prompts, anchoring && { onNote, ...anchoring }, contrast, template);
-    const { contrastDecoder } = await promptAnchoring();
-    // A decoder of plans for nothing but plain rows would only stand in the way of the device's own greedy choice.
-    const isPlain = planned.every(({ ids, plan }) => plan.rows.length === 0 && plan.prompt === ids);
-    const plans = planned.map(({ plan }) => plan);
-    const tokens = planned.map(({ ids }) => ids);
-    yield* generate(isPlain ? decoder : contrastDecoder(decoder, plans), text, tokens, generateOptions);
+    const anchored = await this.#anchoredDecoding();
+    const prepared = await anchored.prepare(decoder, prompts, { anchoring, contrast, onNote }, template);
+    yield* generate(prepared.decoder, text, prepared.tokens, generateOptions);
   }
 
   /**
@@ -183,6 +173,7 @@ export class Model implements AsyncDisposable {
     check: (text: string) => boolean | Promise<boolean>,
     options: ModelGenerateOptions & { readonly anchoring: AnchoringOptions },
   ): Promise<CheckedGeneration> {
+    const { withoutStrengths } = await import("./anchored-decoding.ts");
     const plainly = { ...options, anchoring: { ...options.anchoring, strength: 1 } };
     const plain = await this.complete(withoutStrengths(prompt), plainly);
     if (await check(plain.text)) return { ...plain, passed: true, isAnchored: false };
@@ -202,18 +193,7 @@ export class Model implements AsyncDisposable {
     } = {},
   ): Promise<ExactComparison[]> {
     this.#steps.turns.throwIfWithin();
-    const { signal, ...anchoring } = options;
-    const { compareExact } = await promptAnchoring();
-    const comparisons: ExactComparison[] = [];
-    for (const strength of strengths) {
-      const logits: Float32Array[] = [];
-      for (const mode of ["first-order", "exact"] as const) {
-        const [planned] = await this.#plan([withoutStrengths(prompt)], { ...anchoring, strength, mode }, undefined);
-        logits.push(await this.#nextLogits(planned!, signal));
-      }
-      comparisons.push(compareExact(logits[0]!, logits[1]!, strength));
-    }
-    return comparisons;
+    return (await this.#anchoredDecoding()).compareWithExact(prompt, strengths, options);
   }
 
   /** A conversation that keeps its keys and values from turn to turn, those that `cache` says. */
@@ -264,38 +244,10 @@ export class Model implements AsyncDisposable {
     return this.tokenizer.encode(text, { addSpecialTokens: false });
   }
 
-  async #plan(
-    prompts: readonly (Prompt | PromptWithAnchors)[],
-    anchoring: AnchoringOptions | undefined,
-    contrast: ContrastOptions | undefined,
-    template: ChatOptions = {},
-  ): Promise<PlannedPrompt[]> {
-    if (anchoring) checkOptions("anchoring", anchoring, ANCHORING_OPTIONS);
-    if (anchoring && contrast) throw new RangeError("anchoring and contrast were both asked for: choose 1 of the 2");
-    const { EmbeddingTable, planAnchoring, planContrast } = await promptAnchoring();
-    this.#embeddings ??= new EmbeddingTable(this.#steps, this.#weights);
-    const parts = { tokenizer: this.tokenizer, embeddings: this.#embeddings, template };
-    const planned: PlannedPrompt[] = [];
-    for (const prompt of prompts) {
-      const anchored = promptOf(prompt);
-      planned.push(
-        anchoring ? await planAnchoring(parts, anchored, anchoring) : planContrast(parts, anchored, contrast!),
-      );
-    }
-    return planned;
-  }
-
-  /** Logits after a planned prompt. */
-  async #nextLogits({ ids, plan }: PlannedPrompt, signal: AbortSignal | undefined): Promise<Float32Array> {
-    const { contrastDecoder } = await promptAnchoring();
-    const decoder = contrastDecoder(new EngineDecoder(this.#steps), [plan]);
-    const sequence = decoder.open();
-    try {
-      const [logits] = await decoder.logits([{ sequence, tokens: ids }], signal);
-      return logits!;
-    } finally {
-      decoder.close(sequence);
-    }
+  /** Loaded when it is asked for: most pages decode plainly. */
+  async #anchoredDecoding(): Promise<AnchoredDecoding> {
+    const { AnchoredDecoding } = await import("./anchored-decoding.ts");
+    return (this.#anchored ??= new AnchoredDecoding(this.#steps, this.#weights, this.tokenizer));
   }
 
   /**
@@ -328,7 +280,7 @@ export class Model implements AsyncDisposable {
 
   /** Frees the weights, the cache and the activations; and the device, unless it is the caller's. */
   async dispose(): Promise<void> {
-    this.#embeddings?.dispose();
+    this.#anchored?.dispose();
     this.#steps.dispose();
     if (this.#ownsDevice) await this.device.dispose();
   }
@@ -346,18 +298,4 @@ export function textStreams(tokenizer: Tokenizer | null): MakeTextStream {
     for (const token of prompt) decoder.push(token);
     return decoder;
   };
-}
-
-/** A prompt with its own anchors, if it comes with any. */
-function promptOf(prompt: Prompt | PromptWithAnchors): PromptWithAnchors & { readonly prompt: Prompt } {
-  return typeof prompt === "object" && "prompt" in prompt ? prompt : { prompt };
-}
-
-/** The prompt, all of whose anchors have the run's strength. */
-function withoutStrengths(prompt: Prompt | PromptWithAnchors): PromptWithAnchors {
-  const { prompt: own, anchors = [] } = promptOf(prompt);
-  const plain = anchors.map((anchor) =>
-    typeof anchor === "string" ? anchor : { ...anchor, strength: undefined, group: undefined },
-  );
-  return { prompt: own, anchors: plain };
 }

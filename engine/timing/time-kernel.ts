@@ -1,6 +1,7 @@
 // How long a kernel takes: every implementation that fits a call, each checked against the reference before it is timed, in
 // rounds that take turns, so that a machine that slows down slows all alike.
 
+import { costOf } from "../../kernels/costs.ts";
 import {
   makeTrial,
   seededRandom,
@@ -161,7 +162,7 @@ function describe(device: Device, trial: Trial, { absent = [] }: Sample, format:
   const names = [...Object.keys(matrices), ...Object.keys(packings)];
   const present = new Set([...Object.keys(arrays), ...names]);
   const formats = Object.fromEntries(names.map((name) => [name, format]));
-  const cost = kernel.cost?.(params, { formats, present }, arrays);
+  const cost = costOf(kernel)?.(params, { formats, present }, arrays);
   return {
     kernel: kernel.name,
     device: device.name,

@@ -1,7 +1,8 @@
 // The page: loads a model, generates from the prompt, shows how fast and in how much memory, and what attention did.
 // `?model=…&device=…` in the address choose what is loaded.
 
-import type { DeviceChoice, LoadProgress } from "kedge";
+import type { LoadProgress } from "kedge";
+import type { DeviceChoice } from "kedge/devices";
 import { AttentionView, element } from "./attention-view.ts";
 import { Session, type RunFacts } from "./session.ts";
 

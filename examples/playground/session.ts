@@ -1,6 +1,7 @@
 // One loaded model and what was generated with it last: everything of the page that is not about elements.
 
-import { loadModel, type DeviceChoice, type LoadProgress, type Model } from "kedge";
+import { loadModel, type LoadProgress, type Model } from "kedge";
+import type { DeviceChoice } from "kedge/devices";
 
 /** What a run has come to so far. */
 export interface RunFacts {

@@ -1,5 +1,4 @@
 import { ACTIVATIONS, activate as act } from "../activation.ts";
-import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -17,10 +16,6 @@ export const activate = defineKernel({
     for (let i = 0; i < rows * dim; i++) y[i] = act(activation, x[i]!) * (up ? up[i]! : 1);
   },
   bound: () => ({ absolute: 2e-6, relative: 1e-5 }),
-  cost: ({ rows, dim }, { present }) => {
-    const up = present.has("up") ? 1 : 0;
-    return { flops: rows * dim * (1 + up), bytes: numberBytes(rows * dim * (2 + up)) };
-  },
   samples: [
     { params: { rows: 3, dim: 21, activation: ACTIVATIONS.silu } },
     { params: { rows: 2, dim: 33, activation: ACTIVATIONS.gelu }, absent: ["up"] },

@@ -1,13 +1,13 @@
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import { shaderOnDemand } from "../shader-on-demand.ts";
 import activation from "./activation.wgsl?raw";
-import code from "./activate.wgsl?raw";
 
 /** One element a lane. */
 export const gpu: readonly WgslImplementation[] = [
   {
     name: "activate",
-    wgsl: activation + code,
+    wgsl: async () => activation + (await shaderOnDemand("activate")),
     requires: [],
     constants: ({ present }) => ({ HAS_UP: present.has("up") }),
     workgroups: ({ params }) => spreadLanes(params["rows"]! * params["dim"]!),

@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel, elementwise } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -15,7 +14,6 @@ export const add = defineKernel({
     for (let i = 0; i < rows * dim; i++) y[i] = a[i]! + b[i]!;
   },
   bound: () => elementwise,
-  cost: ({ rows, dim }) => ({ flops: rows * dim, bytes: numberBytes(3 * rows * dim) }),
   samples: [{ params: { rows: 3, dim: 21 } }, { params: { rows: 1, dim: 64 } }],
   implementations: [...wasm],
 });

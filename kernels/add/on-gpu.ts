@@ -1,8 +1,13 @@
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
-import wgsl from "./add.wgsl?raw";
+import { shaderOnDemand } from "../shader-on-demand.ts";
 
 /** One element a lane. */
 export const gpu: readonly WgslImplementation[] = [
-  { name: "add", wgsl, requires: [], workgroups: ({ params }) => spreadLanes(params["rows"]! * params["dim"]!) },
+  {
+    name: "add",
+    wgsl: () => shaderOnDemand("add"),
+    requires: [],
+    workgroups: ({ params }) => spreadLanes(params["rows"]! * params["dim"]!),
+  },
 ];

@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel, exact } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 import { rowsToChooseFrom } from "./rows.ts";
@@ -29,8 +28,6 @@ export const argmax = defineKernel({
     }
   },
   bound: () => exact,
-  // A comparison a number.
-  cost: ({ rows, columns }) => ({ flops: rows * columns, bytes: numberBytes(rows * (columns + 1)) }),
   inputs: ({ rows, columns }, random) => ({ x: rowsToChooseFrom(rows, columns, () => random.integer(9) - 12, random) }),
   samples: [{ params: { rows: 9, columns: 261 } }, { params: { rows: 1, columns: 1 } }],
   implementations: [...wasm],

@@ -1,8 +1,6 @@
 import { ATTENTION_PARAMS, attentionSizes } from "../attend/params.ts";
 import { ATTENTION_SAMPLES, attentionInputs } from "../attend/samples.ts";
 import { forEachScore } from "../attend/scores.ts";
-import { headBytes, numberBytes } from "../cost.ts";
-import { attendedWork, listBytes, SCORE_FLOPS } from "../attend/work.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -54,16 +52,6 @@ export const attendPattern = defineKernel({
     }
   },
   bound: ({ headDim }) => ({ absolute: 4e-6 * Math.sqrt(headDim), relative: 2e-5 }),
-  // As `attend` without the values, and the shares are written.
-  cost: (params, setting, inputs) => {
-    const { rows, heads, kvHeads, headDim, columns, sourceColumns } = params;
-    const { pairs, keys } = attendedWork(params, setting, inputs);
-    const bytes =
-      numberBytes(rows * heads * (headDim + columns + sourceColumns)) +
-      headBytes(setting, "cache", keys * kvHeads, headDim) +
-      listBytes(params);
-    return { flops: pairs * heads * (2 * headDim + SCORE_FLOPS), bytes };
-  },
   inputs: attentionInputs,
   samples: [
     {

@@ -3,13 +3,14 @@ import { cacheFormats } from "../cache/cache.ts";
 import { attentionElements, attentionRead, singlesPreludes } from "../cache/preludes.ts";
 import { spread } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import { shaderOnDemand } from "../shader-on-demand.ts";
 import weight from "../softmax/weight.wgsl?raw";
-import code from "./attend-pattern.wgsl?raw";
 
 /** A workgroup per row and head, for each format. */
 export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
   name: `attend-pattern.${format}`,
-  wgsl: weight + visible + singlesPreludes[format] + attentionRead + code,
+  wgsl: async () =>
+    weight + visible + singlesPreludes[format] + attentionRead + (await shaderOnDemand("attendPattern")),
   elements: { ...attentionElements, pattern: "u32" },
   requires: [],
   formats: [format],

@@ -1,7 +1,5 @@
 import { attentionInputs } from "../attend/samples.ts";
 import { DENSE } from "../attend/visible.ts";
-import { headBytes, numberBytes } from "../cost.ts";
-import { listBytes, rangedWork } from "../attend/work.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -61,19 +59,6 @@ export const attendWithPattern = defineKernel({
     }
   },
   bound: ({ entryCount }) => ({ absolute: 4e-6 * Math.sqrt(entryCount), relative: 1e-5 }),
-  // 2 for every share of a head and number of its value; every key of a range counts, visible or not.
-  cost: (params, setting, inputs) => {
-    const { rows, heads, kvHeads, headDim } = params;
-    const { pairs, keys } = rangedWork(params, inputs);
-    const sources = setting.present.has("sourceCache") ? 2 : 1;
-    return {
-      flops: pairs * sources * heads * 2 * headDim,
-      bytes:
-        numberBytes(heads * (pairs * sources + rows * headDim)) +
-        headBytes(setting, "cache", keys * sources * kvHeads, headDim) +
-        listBytes(params),
-    };
-  },
   inputs: (params, random) => attentionInputs({ ...params, scale: 1, softcap: 0, ...DENSE }, random),
   samples: [
     {

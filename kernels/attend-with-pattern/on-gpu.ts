@@ -2,12 +2,12 @@ import { cacheFormats } from "../cache/cache.ts";
 import { attentionElements, attentionRead, singlesPreludes } from "../cache/preludes.ts";
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
-import wgsl from "./attend-with-pattern.wgsl?raw";
+import { shaderOnDemand } from "../shader-on-demand.ts";
 
 /** One element of z a lane, for each format. */
 export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
   name: `attend-with-pattern.${format}`,
-  wgsl: singlesPreludes[format] + attentionRead + wgsl,
+  wgsl: async () => singlesPreludes[format] + attentionRead + (await shaderOnDemand("attendWithPattern")),
   elements: attentionElements,
   requires: [],
   formats: [format],

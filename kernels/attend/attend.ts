@@ -9,13 +9,11 @@
 //
 // Query head h reads key/value head floor(h / (heads / kvHeads)).
 
-import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 import { ATTENTION_PARAMS, attentionSizes } from "./params.ts";
 import { ATTENTION_SAMPLES, attentionInputs } from "./samples.ts";
 import { forEachScore } from "./scores.ts";
-import { attendedWork, listBytes, SCORE_FLOPS } from "./work.ts";
 
 /**
  * Attention (arXiv 1706.03762): z = softmax(softcap(scale · q·k) + bias) · v over the keys that a row sees.
@@ -61,17 +59,6 @@ export const attend = defineKernel({
     }
   },
   bound: ({ headDim }) => ({ absolute: 4e-6 * Math.sqrt(headDim), relative: 2e-5 }),
-  cost: (params, setting, inputs) => {
-    const { rows, heads, kvHeads, headDim } = params;
-    const { pairs, keys } = attendedWork(params, setting, inputs);
-    return {
-      flops: pairs * heads * (4 * headDim + SCORE_FLOPS),
-      bytes:
-        numberBytes(2 * rows * heads * headDim) +
-        headBytes(setting, "cache", 2 * keys * kvHeads, headDim) +
-        listBytes(params),
-    };
-  },
   inputs: attentionInputs,
   samples: ATTENTION_SAMPLES,
   implementations: [...wasm],

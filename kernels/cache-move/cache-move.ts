@@ -1,4 +1,3 @@
-import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, exact, shuffled } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -19,10 +18,6 @@ export const cacheMove = defineKernel({
     }
   },
   bound: () => exact,
-  cost: ({ rows, kvHeads, headDim }, setting) => ({
-    flops: 0,
-    bytes: numberBytes(2 * rows) + 2 * headBytes(setting, "cache", rows * 2 * kvHeads, headDim),
-  }),
   inputs: ({ rows, slotCount }, random) => {
     const order = shuffled(slotCount, random);
     return { moves: Uint32Array.from({ length: rows * 2 }, (_, i) => order[i]!) };

@@ -1,4 +1,3 @@
-import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -59,12 +58,6 @@ export const embed = defineKernel({
     }
   },
   bound: () => ({ absolute: 1e-6, relative: 1e-6 }),
-  // One multiplication a number, and one addition with learned positions; of the tables only the rows' own lines are read.
-  cost: ({ rows, dim }, setting) => {
-    const positions = setting.present.has("positionTable") ? 1 : 0;
-    const lines = weightBytes(setting, "table", rows * dim) + numberBytes(rows * dim * (1 + positions));
-    return { flops: rows * dim * (1 + positions), bytes: lines + numberBytes(rows * (1 + positions)) };
-  },
   inputs: ({ rows, vocabSize, contextLength, vectorCount }, random) => ({
     // the fourth row's token is none
     tokens: Uint32Array.from({ length: rows }, (_, row) =>

@@ -1,5 +1,4 @@
 import { ACTIVATIONS, activate } from "../activation.ts";
-import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -53,15 +52,6 @@ export const gatedLinear = defineKernel({
   },
   // A product of two sums, each as large as sqrt(inputs): errors of either are carried by the other.
   bound: ({ inputs }) => ({ absolute: 4e-6 * inputs, relative: 1e-5 }),
-  // 2 for every weight of both matrices and every row; activation, product and biases of an output one each.
-  cost: ({ rows, inputs, outputs }, setting) => {
-    const biases = ["gateBias", "upBias"].filter((name) => setting.present.has(name)).length;
-    const weights = ["gate", "up"].map((name) => weightBytes(setting, name, inputs * outputs)) as [number, number];
-    return {
-      flops: rows * outputs * (4 * inputs + 2 + biases),
-      bytes: weights[0] + weights[1] + numberBytes(rows * (inputs + outputs) + outputs * biases),
-    };
-  },
   samples: [
     {
       params: { rows: 1, inputs: 64, outputs: 24, outputBegin: 0, outputStride: 24, activation: ACTIVATIONS.silu },

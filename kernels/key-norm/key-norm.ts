@@ -1,4 +1,3 @@
-import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -29,11 +28,6 @@ export const keyNorm = defineKernel({
     }
   },
   bound: ({ headDim }) => sumBound(headDim),
-  // A number: its square and the sum; a root a head.
-  cost: ({ rows, kvHeads, headDim }, setting) => ({
-    flops: rows * kvHeads * (2 * headDim + 1),
-    bytes: numberBytes(rows * 2) + headBytes(setting, "cache", rows * kvHeads, headDim),
-  }),
   inputs: ({ rows, list, slotCount }, random) => ({
     slots: Uint32Array.from({ length: (list + 1) * rows }, () => random.integer(slotCount)),
   }),

@@ -2,12 +2,12 @@ import { cacheFormats } from "../cache/cache.ts";
 import { singlesPreludes } from "../cache/preludes.ts";
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
-import wgsl from "./key-norm.wgsl?raw";
+import { shaderOnDemand } from "../shader-on-demand.ts";
 
 /** One row a lane, for each format. */
 export const gpu: readonly WgslImplementation[] = cacheFormats.map((format) => ({
   name: `key-norm.${format}`,
-  wgsl: singlesPreludes[format] + wgsl,
+  wgsl: async () => singlesPreludes[format] + (await shaderOnDemand("keyNorm")),
   elements: { cache: "Cached" },
   requires: [],
   formats: [format],

@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -26,11 +25,6 @@ export const layerNorm = defineKernel({
     }
   },
   bound: () => ({ absolute: 2e-6, relative: 1e-5 }),
-  // A number: 1 for the mean, 3 for the variance, 3 for centering, scaling and its weight; 1 for the bias.
-  cost: ({ rows, dim }, { present }) => {
-    const bias = present.has("bias") ? 1 : 0;
-    return { flops: rows * dim * (7 + bias), bytes: numberBytes(rows * dim * 2 + dim * (1 + bias)) };
-  },
   samples: [
     { params: { rows: 3, dim: 64, epsilon: 1e-5 } },
     { params: { rows: 2, dim: 37, epsilon: 1e-5 }, absent: ["bias"] },

@@ -1,5 +1,4 @@
 import { ACTIVATIONS, activate } from "../activation.ts";
-import { numberBytes, weightBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -45,19 +44,6 @@ export const linear = defineKernel({
     }
   },
   bound: ({ inputs }) => sumBound(inputs, 4),
-  // 2 for every weight and row; 1 for each epilogue of an output. Every weight is read once, however many rows there are.
-  cost: ({ rows, inputs, outputs, activation, softcap }, setting) => {
-    const [bias, residual] = ["bias", "residual"].map((name) => (setting.present.has(name) ? 1 : 0)) as [
-      number,
-      number,
-    ];
-    const epilogues = bias + residual + Number(activation !== ACTIVATIONS.none) + 3 * Number(softcap > 0);
-    const numbers = rows * (inputs + outputs * (1 + residual)) + outputs * bias;
-    return {
-      flops: rows * outputs * (2 * inputs + epilogues),
-      bytes: weightBytes(setting, "weight", inputs * outputs) + numberBytes(numbers),
-    };
-  },
   samples: [
     {
       params: {

@@ -3,6 +3,7 @@
 
 import { spread, spreadLanes } from "../dispatch.ts";
 import type { Bound, Setting, WgslImplementation } from "../kernel.ts";
+import { shaderOnDemand } from "../shader-on-demand.ts";
 import activation from "../activate/activation.wgsl?raw";
 import blocksF16 from "./webgpu/blocks.f16.wgsl?raw";
 import blocksF32 from "./webgpu/blocks.f32.wgsl?raw";
@@ -10,10 +11,9 @@ import blocksHalfWeights from "./webgpu/blocks.half-weights.wgsl?raw";
 import blocks from "./webgpu/blocks.wgsl?raw";
 import quadReads from "./webgpu/quads.wgsl?raw";
 import type { MatrixFormat } from "./matrix.ts";
-import { dotPreludes, gpuFormats, wholePreludes, unpackPreludes } from "./webgpu/formats/preludes.ts";
+import half from "./webgpu/formats/half.wgsl?raw";
+import { gpuFormats, unpackPreludes } from "./webgpu/formats/preludes.ts";
 import { isQuantized } from "./quantize.ts";
-import rowDots from "./webgpu/row.dots.wgsl?raw";
-import rowWhole from "./webgpu/row.whole.wgsl?raw";
 import rowSplit from "./webgpu/row.split.wgsl?raw";
 import rowSubgroups from "./webgpu/row.subgroups.wgsl?raw";
 import rowsSubgroups from "./webgpu/rows.subgroups.wgsl?raw";
@@ -102,7 +102,7 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
         {
           ...bySubgroups(4),
           name: `${name}.row.dots.${format}`,
-          wgsl: prelude + dotPreludes[format] + rowDots,
+          wgsl: async () => prelude + (await shaderOnDemand("rowDots"))[format],
           requires: ["subgroups", PACKED_DOT],
           formats: [format],
           elements,
@@ -155,7 +155,10 @@ function variants(kernel: MatrixKernel, format: MatrixFormat): readonly WgslImpl
         {
           ...base,
           name: `${name}.row.whole.${format}`,
-          wgsl: wholePreludes[format] + own + kernel.quad + rowWhole,
+          wgsl: async () => {
+            const unpack = half + (await shaderOnDemand("wholePreludes"))[format];
+            return unpack + own + kernel.quad + (await shaderOnDemand("rowWhole"));
+          },
           requires: ["subgroups"],
           suits: "software",
           rows: { max: 1 },

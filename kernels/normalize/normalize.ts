@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -25,8 +24,6 @@ export const normalize = defineKernel({
     }
   },
   bound: () => ({ absolute: 2e-6, relative: 1e-5 }),
-  // A number: squared, summed and scaled, and with `centered` 1 for the mean and 2 for the differences.
-  cost: ({ rows, dim, centered }) => ({ flops: rows * dim * (3 + 3 * centered), bytes: numberBytes(2 * rows * dim) }),
   samples: [
     { params: { rows: 3, dim: 64, epsilon: 1e-5, centered: 0 } },
     { params: { rows: 2, dim: 37, epsilon: 1e-5, centered: 1 } },

@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -23,11 +22,6 @@ export const rmsNorm = defineKernel({
     }
   },
   bound: () => ({ absolute: 2e-6, relative: 1e-5 }),
-  // A number: squared and summed, scaled, its weight offset and multiplied by: 5; 6 with the residual.
-  cost: ({ rows, dim }, { present }) => {
-    const residual = present.has("residual") ? 1 : 0;
-    return { flops: rows * dim * (5 + residual), bytes: numberBytes(rows * dim * (2 + residual) + dim) };
-  },
   samples: [
     { params: { rows: 3, dim: 64, epsilon: 1e-5, weightOffset: 0 }, absent: ["residual"] },
     { params: { rows: 2, dim: 37, epsilon: 1e-6, weightOffset: 1 } },

@@ -1,5 +1,4 @@
 import { roundHead } from "../cache/cache.ts";
-import { headBytes, numberBytes } from "../cost.ts";
 import { defineKernel, shuffled } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 import { rotateHead } from "./rotate-head.ts";
@@ -60,18 +59,6 @@ export const rotateStore = defineKernel({
     }
   },
   bound: () => ({ absolute: 4e-6, relative: 1e-5 }),
-  // A rotated number: 2 products and a sum; a normed one: square, sum, scale, weight. All of qkv is read once and written once.
-  cost: ({ rows, heads, kvHeads, headDim, rotaryDims }, setting) => {
-    const { present } = setting;
-    const norms = [present.has("qNorm") ? heads : 0, present.has("kNorm") ? kvHeads : 0] as const;
-    const rotated = present.has("rotation") ? rotaryDims : 0;
-    const numbers = rows * ((2 * heads + 2 * kvHeads) * headDim + rotated + 1);
-    const weights = norms.filter((count) => count > 0).length * headDim;
-    return {
-      flops: rows * ((heads + kvHeads) * rotated * 3 + (norms[0] + norms[1]) * headDim * 4),
-      bytes: numberBytes(numbers + weights) + headBytes(setting, "cache", rows * 2 * kvHeads, headDim),
-    };
-  },
   inputs: ({ rows, list, slotCount, rotaryDims }, random) => {
     const order = shuffled(slotCount, random);
     const angles = Array.from({ length: (rows * rotaryDims) / 2 }, () => random.normal() * 3);

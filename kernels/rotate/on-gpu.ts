@@ -1,13 +1,13 @@
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
+import { shaderOnDemand } from "../shader-on-demand.ts";
 import rotated from "../rotate-store/rotated.wgsl?raw";
-import wgsl from "./rotate.wgsl?raw";
 
 /** One element a lane. */
 export const gpu: readonly WgslImplementation[] = [
   {
     name: "rotate",
-    wgsl: rotated + wgsl,
+    wgsl: async () => rotated + (await shaderOnDemand("rotate")),
     elements: { rotation: "vec2<f32>" },
     requires: [],
     constants: ({ present }) => ({

@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { rotateHead } from "../rotate-store/rotate-head.ts";
 import { wasm } from "./on-wasm.ts";
@@ -37,15 +36,6 @@ export const rotate = defineKernel({
     }
   },
   bound: () => ({ absolute: 4e-6, relative: 1e-5 }),
-  // As `rotate-store`; all of qkv is read once and written once.
-  cost: ({ rows, heads, kvHeads, headDim, rotaryDims }, { present }) => {
-    const norms = [present.has("qNorm") ? heads : 0, present.has("kNorm") ? kvHeads : 0] as const;
-    const weights = norms.filter((count) => count > 0).length * headDim;
-    return {
-      flops: rows * ((heads + kvHeads) * rotaryDims * 3 + (norms[0] + norms[1]) * headDim * 4),
-      bytes: numberBytes(rows * (2 * (heads + 2 * kvHeads) * headDim + rotaryDims) + weights),
-    };
-  },
   inputs: ({ rows, rotaryDims }, random) => {
     const angles = Array.from({ length: (rows * rotaryDims) / 2 }, () => random.normal() * 3);
     return { rotation: Float64Array.from(angles.flatMap((angle) => [Math.cos(angle), Math.sin(angle)])) };

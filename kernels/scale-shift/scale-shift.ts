@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel, elementwise } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -18,10 +17,6 @@ export const scaleShift = defineKernel({
     }
   },
   bound: () => ({ ...elementwise, absolute: 2e-6 }),
-  cost: ({ rows, dim }, { present }) => {
-    const bias = present.has("bias") ? 1 : 0;
-    return { flops: rows * dim * (2 + bias), bytes: numberBytes(2 * rows * dim + dim * (1 + bias)) };
-  },
   samples: [
     { params: { rows: 3, dim: 64, weightOffset: 1 }, absent: ["bias"] },
     { params: { rows: 2, dim: 37, weightOffset: 0 } },

@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel, exact } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -17,7 +16,6 @@ export const selectRows = defineKernel({
     }
   },
   bound: () => exact,
-  cost: ({ rows, dim }) => ({ flops: 0, bytes: numberBytes(rows * (2 * dim + 1)) }),
   inputs: ({ rows, sourceRows }, random) => ({
     indices: Uint32Array.from({ length: rows }, () => random.integer(sourceRows)),
   }),

@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -23,8 +22,6 @@ export const softmax = defineKernel({
     }
   },
   bound: () => ({ absolute: 1e-6, relative: 1e-5 }),
-  // A number: largest, difference, exponential, sum, quotient.
-  cost: ({ rows, columns }) => ({ flops: 5 * rows * columns, bytes: numberBytes(2 * rows * columns) }),
   inputs: ({ rows, columns }, random) => ({
     // one row in three has a part, or all, of it masked
     x: Float64Array.from({ length: rows * columns }, (_, i) =>

@@ -1,12 +1,12 @@
 import { spreadLanes } from "../dispatch.ts";
 import type { WgslImplementation } from "../kernel.ts";
-import wgsl from "./sum-heads.wgsl?raw";
+import { shaderOnDemand } from "../shader-on-demand.ts";
 
 /** One sum a lane. */
 export const gpu: readonly WgslImplementation[] = [
   {
     name: "sum-heads",
-    wgsl,
+    wgsl: () => shaderOnDemand("sumHeads"),
     requires: [],
     workgroups: ({ params }) => spreadLanes(params["rows"]! * params["columns"]!),
   },

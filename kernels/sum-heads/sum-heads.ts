@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel, sumBound } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -22,10 +21,6 @@ export const sumHeads = defineKernel({
     }
   },
   bound: ({ heads }) => sumBound(heads),
-  cost: ({ rows, heads, columns }) => ({
-    flops: rows * heads * columns,
-    bytes: numberBytes(rows * columns * (heads + 1)),
-  }),
   samples: [
     { params: { rows: 3, heads: 4, columns: 21, stride: 21 } },
     { params: { rows: 2, heads: 3, columns: 5, stride: 10 } },

@@ -1,5 +1,4 @@
 import { rowsToChooseFrom } from "../argmax/rows.ts";
-import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -23,8 +22,6 @@ export const tokenLogProb = defineKernel({
     }
   },
   bound: () => ({ absolute: 1e-5, relative: 1e-5 }),
-  // A number: largest, difference, exponential, sum.
-  cost: ({ rows, columns }) => ({ flops: 4 * rows * columns, bytes: numberBytes(rows * (columns + 2)) }),
   inputs: ({ rows, columns }, random) => ({
     targets: Uint32Array.from({ length: rows }, () => random.integer(columns)),
     logits: rowsToChooseFrom(rows, columns, () => random.normal(), random),

@@ -1,4 +1,3 @@
-import { numberBytes } from "../cost.ts";
 import { defineKernel } from "../kernel.ts";
 import { wasm } from "./on-wasm.ts";
 
@@ -30,8 +29,6 @@ export const topK = defineKernel({
   },
   // for the sum, of positive terms; less than one for any column below 100,000, which must be exact
   bound: () => ({ absolute: 0, relative: 1e-5 }),
-  // A comparison, an exponential and a sum a number; what sorting takes is the implementation's.
-  cost: ({ rows, columns, k }) => ({ flops: 3 * rows * columns, bytes: numberBytes(rows * (columns + 2 * k + 1)) }),
   // In one row of three few distinct values, so that ties are common.
   inputs: ({ rows, columns }, random) => ({
     x: Float32Array.from({ length: rows * columns }, (_, i) =>

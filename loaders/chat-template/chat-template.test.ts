@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FormatError, UnsupportedError } from "../errors.ts";
-import { filesFolder, localFolder } from "../model-folder.ts";
+import { localFolder } from "../local-folder.ts";
+import { filesFolder } from "../model-folder.ts";
 import { loadChatTemplates, type ChatTemplates } from "./chat-template.ts";
 import { readTemplates } from "./template-files.ts";
 

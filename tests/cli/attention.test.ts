@@ -3,7 +3,8 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadModel, type ExactComparison } from "kedge";
+import { loadModel } from "kedge";
+import type { ExactComparison } from "kedge/anchoring";
 import { studyAttention, type AttentionStudy } from "kedge/attention";
 import { afterAll, describe, expect, test } from "vitest";
 import { kedge, type Outcome } from "../support/command.ts";

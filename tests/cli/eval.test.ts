@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { wilsonInterval } from "kedge";
+import { wilsonInterval } from "kedge/anchoring";
 import { afterAll, describe, expect, test } from "vitest";
 import { kedge, type Outcome } from "../support/command.ts";
 import { shared, WITHOUT_SHARED } from "../support/shared.ts";

@@ -2,7 +2,8 @@
 // WebGL2 is SwiftShader's here, which `auto` would not take.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { loadModel, parsePolicy } from "kedge";
+import { loadModel } from "kedge";
+import { parsePolicy } from "kedge/policies";
 import { kernels } from "kedge/kernels";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CONTROL, expectNoLongWait } from "../support/event-loop.ts";

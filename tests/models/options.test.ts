@@ -1,14 +1,7 @@
 // What callers give is checked where it comes in: names that no option has, numbers out of range, policies that make no sense.
 
-import {
-  loadModel,
-  policies,
-  quantizeModel,
-  tuneStrength,
-  type CachePolicy,
-  type LoadOptions,
-  type Model,
-} from "kedge";
+import { loadModel, policies, quantizeModel, type CachePolicy, type LoadOptions, type Model } from "kedge";
+import { tuneStrength } from "kedge/anchoring";
 import { studyAttention } from "kedge/attention";
 import { openDevice } from "kedge/devices";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

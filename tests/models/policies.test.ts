@@ -1,15 +1,8 @@
 // Policies that choose by statistics: what they are shown by the engine is what a forward pass with captured patterns says, and
 // what stays alive is what they chose, whatever the chunks; policies per layer keep other keys in each.
 
-import {
-  loadModel,
-  policies,
-  type AttentionStatistic,
-  type CachePolicy,
-  type Device,
-  type KeyView,
-  type Model,
-} from "kedge";
+import { loadModel, policies, type CachePolicy, type Device, type Model } from "kedge";
+import type { AttentionStatistic, KeyView } from "kedge/policies";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEVICES, testDevice } from "../support/devices.ts";
 import { openSteps, type OpenedSteps } from "../support/steps.ts";

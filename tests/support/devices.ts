@@ -1,6 +1,7 @@
 // The devices that tests run on: the software GPU adapter stands in for a GPU.
 
-import { type Device, type DeviceOptions } from "kedge";
+import type { Device } from "kedge";
+import type { DeviceOptions } from "kedge/devices";
 import { openDevice, type DeviceName } from "kedge/devices";
 import { softwareGpu } from "./adapters.ts";
 

@@ -88,7 +88,7 @@ function budgeted(form: string, make: Form["make"], settings: readonly string[] 
 }
 
 /** The forms that {@link parsePolicy} understands, as examples, in order. */
-export const POLICY_FORMS: readonly string[] = Object.values(FORMS).map(({ form }) => form);
+export const POLICY_FORMS: readonly string[] = /* @__PURE__ */ Object.values(FORMS).map(({ form }) => form);
 
 /**
  * The policy that a text such as `sinks:4,256`, `snap-kv:512,window=16` or `snap-kv:25%` (a share of the prompt's keys) names;

@@ -31,7 +31,7 @@ import { Qualification } from "../qualification.ts";
 import type { WebGl } from "./gl.ts";
 import { GlProgram, readyCall, type ReadyCall } from "./gl-program.ts";
 import { Compiler } from "./gpu-js.ts";
-import { findContext, lackOf, release, rendererOf } from "./probe.ts";
+import { findContext, lackOf, release, rendererOf } from "./webgl-probe.ts";
 import { finished, stage, type GlRead, type StagedRead } from "./readback.ts";
 import { refusalOf } from "./refusal.ts";
 import { MAX_TEXELS, rectanglesOf } from "./regions.ts";

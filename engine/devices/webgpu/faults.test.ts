@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { softwareGpu } from "../../../tests/support/adapters.ts";
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import { add, type Kernel, type WgslImplementation } from "../../../kernels/index.ts";
+import { textOf } from "./pipelines.ts";
 import { probeWebGpu } from "./probe.ts";
 import { adding, all, errorOf, numbers, open, tensorOf } from "../../../tests/support/webgpu.ts";
 import { openWebGpu, type WebGpuDevice } from "./webgpu-device.ts";
@@ -17,7 +18,7 @@ const own = (kernel: Kernel) => gpuImplementations.get(kernel) ?? [];
 const wrongAdd = (name: string, code: string): WgslImplementation => {
   return { ...own(add)[0]!, name, wgsl: code };
 };
-const rightCode = own(add)[0]!.wgsl;
+const rightCode = await textOf(own(add)[0]!);
 const planted = (one: WgslImplementation) => (kernel: Kernel) => (kernel === add ? [one, ...own(kernel)] : own(kernel));
 
 async function ownGpuDevice(): Promise<GPUDevice> {
@@ -39,6 +40,16 @@ describe("implementations that are wrong", () => {
     expect(console.warn).toHaveBeenCalledWith(expect.stringContaining("add.wrong is wrong on"));
     await one.prepare(adding(x, x, y));
     expect(console.warn).toHaveBeenCalledTimes(1);
+  });
+
+  test("are not demoted when their text cannot be loaded, and are loaded again at the next try", async () => {
+    const texts = [() => Promise.reject(new TypeError("the network is away")), () => Promise.resolve(rightCode)];
+    const late = { ...own(add)[0]!, name: "add.late", wgsl: () => texts.shift()!() };
+    const one = await open({ implementations: planted(late) });
+    const [x, y] = [tensorOf(one, numbers(4)), one.createTensor("y", "f32", 4, "activations")];
+    await expect(one.prepare(adding(x, x, y))).rejects.toThrow("the network is away");
+    expect((await one.prepare(adding(x, x, y))).chosen).toEqual([["add.late"]]);
+    expect(one.demotions).toEqual([]);
   });
 
   test("are demoted when they write beyond their output", async () => {

@@ -38,9 +38,14 @@ function preludeOf(kernel: Kernel, implementation: WgslImplementation): string {
   return features + bindingsOf(kernel, implementation);
 }
 
+/** The text of an implementation's shader without its prelude; it may have to be loaded. */
+export async function textOf({ wgsl }: WgslImplementation): Promise<string> {
+  return typeof wgsl === "string" ? wgsl : wgsl();
+}
+
 /** The whole text of an implementation's shader. */
-export function shaderOf(kernel: Kernel, implementation: WgslImplementation): string {
-  return preludeOf(kernel, implementation) + implementation.wgsl;
+export async function shaderOf(kernel: Kernel, implementation: WgslImplementation): Promise<string> {
+  return preludeOf(kernel, implementation) + (await textOf(implementation));
 }
 
 /** The modules, layouts and pipelines of one device. */
@@ -95,7 +100,10 @@ export class Pipelines {
     if (!made) this.#pipelines.set(implementation, (made = new Map()));
     const key = JSON.stringify(values);
     let pipeline = made.get(key);
-    if (!pipeline) made.set(key, (pipeline = this.#make(kernel, implementation, values)));
+    if (!pipeline) {
+      made.set(key, (pipeline = this.#make(kernel, implementation, values)));
+      pipeline.catch(() => made.delete(key)); // a text that could not be loaded is loaded at the next try
+    }
     return pipeline;
   }
 
@@ -105,7 +113,7 @@ export class Pipelines {
     constants: Record<string, number>,
   ): Promise<ReadyPipelines> {
     const { name, secondPass } = implementation;
-    const code = shaderOf(kernel, implementation);
+    const code = await shaderOf(kernel, implementation);
     const layout = this.#layoutOf(kernel, secondPass !== undefined);
     this.#device.pushErrorScope("validation");
     let module = this.#modules.get(code);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import type { Setting } from "../../../kernels/index.ts";
 import { trialsFor } from "../choose.ts";
-import { shaderOf } from "./pipelines.ts";
+import { shaderOf, textOf } from "./pipelines.ts";
 
 // Node takes the package's main file for a module, which it is not: this is the one that it means.
 const modulePath: string = "wgsl_reflect/wgsl_reflect.module.js";
@@ -24,8 +24,8 @@ const traits = {
 const scalarsOf = (use: string) => (use.startsWith("matrix") || use.endsWith("u32") ? ["u32"] : ["f32", "u32"]);
 
 describe("the shader of", () => {
-  test.each(cases)("$name reads numbers of the types of $kernel.name", ({ kernel, implementation }) => {
-    const shader = new WgslReflect(shaderOf(kernel, implementation));
+  test.each(cases)("$name reads numbers of the types of $kernel.name", async ({ kernel, implementation }) => {
+    const shader = new WgslReflect(await shaderOf(kernel, implementation));
     const bindings = shader.getBindGroups()[0] ?? [];
     for (const [i, use] of Object.values(kernel.buffers).entries()) {
       const format = bindings[i]?.format;
@@ -38,17 +38,17 @@ describe("the shader of", () => {
     );
   });
 
-  test.each(cases)("$name gets a value for each of its overrides", ({ kernel, implementation }) => {
-    const declared = new WgslReflect(shaderOf(kernel, implementation)).overrides.map(({ name }) => name).sort();
+  test.each(cases)("$name gets a value for each of its overrides", async ({ kernel, implementation }) => {
+    const declared = new WgslReflect(await shaderOf(kernel, implementation)).overrides.map(({ name }) => name).sort();
     const [trial] = trialsFor(kernel, implementation, traits, implementation.formats?.[0] ?? "f32");
     const setting: Setting = { params: trial!.params, present: new Set(), formats: {}, ...traits };
     expect(Object.keys(implementation.constants?.(setting) ?? {}).sort()).toEqual(declared);
   });
 
-  test.each(cases)("$name keeps to the limits that every adapter has", ({ kernel, implementation }) => {
-    const shader = new WgslReflect(shaderOf(kernel, implementation));
+  test.each(cases)("$name keeps to the limits that every adapter has", async ({ kernel, implementation }) => {
+    const shader = new WgslReflect(await shaderOf(kernel, implementation));
     const buffers = (shader.getBindGroups()[0] ?? []).length - 1;
     expect(buffers).toBeLessThanOrEqual(8);
-    for (const line of implementation.wgsl.split("\n")) expect(line.length).toBeLessThanOrEqual(140);
+    for (const line of (await textOf(implementation)).split("\n")) expect(line.length).toBeLessThanOrEqual(140);
   });
 });

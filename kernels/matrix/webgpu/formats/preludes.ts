@@ -2,19 +2,13 @@
 // `row`, are unpack4(matrix[codes_at(row, k)], matrix[scale_at(row, k)], k); a row has row_stride(columns) elements.
 
 import type { MatrixFormat } from "../../matrix.ts";
-import type { QuantizedFormat } from "../../quantize.ts";
 import bf16 from "./bf16.wgsl?raw";
 import f16Exact from "./f16.exact.wgsl?raw";
 import f16 from "./f16.wgsl?raw";
 import f32 from "./f32.wgsl?raw";
 import half from "./half.wgsl?raw";
-import int4Dots from "./int4.dots.wgsl?raw";
-import int4Whole from "./int4.whole.wgsl?raw";
 import int4 from "./int4.wgsl?raw";
-import int8Dots from "./int8.dots.wgsl?raw";
-import int8Whole from "./int8.whole.wgsl?raw";
 import int8 from "./int8.wgsl?raw";
-import rounded from "../rounded.wgsl?raw";
 import stored from "./stored.wgsl?raw";
 
 /** The formats that shaders can read, and the WGSL that reads four weights of each. */
@@ -30,18 +24,6 @@ export const unpackPreludes: Readonly<Record<MatrixFormat, string>> = {
 export const exactPreludes: Readonly<Record<MatrixFormat, string>> = {
   ...unpackPreludes,
   f16: stored + half + f16Exact,
-};
-
-/** What stands behind `unpackPreludes` in shaders that round x and multiply whole numbers. */
-export const dotPreludes: Readonly<Record<QuantizedFormat, string>> = {
-  int8: rounded + int8Dots,
-  int4: rounded + int4Dots,
-};
-
-/** What stands in front of row.whole.wgsl in place of `unpackPreludes`: a group of 32 weights at a time. */
-export const wholePreludes: Readonly<Record<QuantizedFormat, string>> = {
-  int8: half + int8Whole,
-  int4: half + int4Whole,
 };
 
 /** The formats of `unpackPreludes`. */

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { chooseWithoutWebGpu, openDevice } from "../open.ts";
 import type { WebGl, WebGlCanvas } from "./gl.ts";
-import { probeWebGl } from "./probe.ts";
+import { probeWebGl } from "./webgl-probe.ts";
 
 interface Fake {
   readonly renderer: string;
