@@ -5,6 +5,7 @@ import { blobSource, bufferSource, type ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
 import { tooLong } from "./http-answer.ts";
 import { AnswerError, findHttpSource, probe, shownUrl, type HttpOptions } from "./http-source.ts";
+import { finishInTurns } from "./work.ts";
 
 /** How a file is opened. */
 export interface OpenFileOptions {
@@ -153,6 +154,35 @@ function relativeNames(files: readonly File[]): [string, File][] {
   return files.map((file, i) => [hasTop ? (paths[i] ?? "").slice((top ?? "").length + 1) : (paths[i] ?? ""), file]);
 }
 
+/** Reads a whole file; a longer one than `maxByteLength` is refused. */
+async function readWhole(
+  folder: ModelFolder,
+  file: string,
+  maxByteLength: number,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly name: string; readonly bytes: Uint8Array }> {
+  const source = await folder.open(file, { maxByteLength });
+  try {
+    const { name, byteLength } = source;
+    if (byteLength > maxByteLength) throw tooLong(name, byteLength, maxByteLength);
+    const bytes = await source.read(0, byteLength, signal);
+    if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+      throw new FormatError(name, "is compressed with gzip, and the server does not say so: store it as it is");
+    }
+    return { name, bytes };
+  } finally {
+    await source.close();
+  }
+}
+
+function decoded(name: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new FormatError(name, "is not UTF-8 text", { cause });
+  }
+}
+
 /**
  * Reads a whole text file.
  *
@@ -164,22 +194,24 @@ export async function readText(
   maxByteLength: number,
   signal?: AbortSignal,
 ): Promise<string> {
-  const source = await folder.open(file, { maxByteLength });
-  try {
-    if (source.byteLength > maxByteLength) throw tooLong(source.name, source.byteLength, maxByteLength);
-    const bytes = await source.read(0, source.byteLength, signal);
-    if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
-      throw new FormatError(source.name, "is compressed with gzip, and the server does not say so: store it as it is");
-    }
-    try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    } catch (cause) {
-      throw new FormatError(source.name, "is not UTF-8 text", { cause });
-    }
-  } finally {
-    await source.close();
-  }
+  const { name, bytes } = await readWhole(folder, file, maxByteLength, signal);
+  return decoded(name, bytes);
 }
+
+/** Reads the lines of a text file, with pauses in which other work of this thread goes on; an empty last one is left out. */
+export async function readLines(
+  folder: ModelFolder,
+  file: string,
+  maxByteLength: number,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const { name, bytes } = await readWhole(folder, file, maxByteLength, signal);
+  const { linesOf } = await import("./json-in-turns.ts");
+  return finishInTurns(linesOf(bytes, name), signal);
+}
+
+/** A longer JSON text is read with pauses. */
+const LONG_JSON_BYTES = 1 << 21;
 
 /** Reads a JSON file of at most `maxByteLength` bytes; the value is whatever it says and must be checked. */
 export async function readJson(
@@ -188,18 +220,34 @@ export async function readJson(
   maxByteLength: number,
   signal?: AbortSignal,
 ): Promise<unknown> {
-  const text = await readText(folder, file, maxByteLength, signal);
+  return readLargeJson(folder, file, maxByteLength, signal, () => false);
+}
+
+/**
+ * As {@link readJson}; an object of more than 100,000 members may be a `LargeObject` where `mayBeLarge` says so of the names on the way
+ * to it ("model.vocab"). Elsewhere such an object is refused.
+ */
+export async function readLargeJson(
+  folder: ModelFolder,
+  file: string,
+  maxByteLength: number,
+  signal: AbortSignal | undefined,
+  mayBeLarge: (path: string) => boolean,
+): Promise<unknown> {
+  const { name, bytes } = await readWhole(folder, file, maxByteLength, signal);
+  const start = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart();
+  if (start.startsWith("version https://git-lfs")) {
+    throw new FormatError(file, "is a Git LFS pointer, not the file itself: run `git lfs pull` in its repository");
+  }
+  if (start.startsWith("<")) throw new FormatError(file, "is an HTML page, not JSON: download the file itself");
+  if (bytes.byteLength > LONG_JSON_BYTES) {
+    const { parseJson } = await import("./json-in-turns.ts");
+    return finishInTurns(parseJson(bytes, file, mayBeLarge), signal);
+  }
+  const text = decoded(name, bytes);
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    const start = text.trimStart();
-    if (start.startsWith("version https://git-lfs")) {
-      throw new FormatError(file, "is a Git LFS pointer, not the file itself: run `git lfs pull` in its repository", {
-        cause,
-      });
-    }
-    if (start.startsWith("<"))
-      throw new FormatError(file, "is an HTML page, not JSON: download the file itself", { cause });
     throw new FormatError(file, `is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }

@@ -5,6 +5,8 @@
 // Invariant: the tensors of an accepted header tile the data exactly, without holes or overlaps.
 
 import { FormatError } from "./errors.ts";
+import { tableFor } from "./string-table.ts";
+import type { Work } from "./work.ts";
 
 /** Bits per element of every dtype the format has, in the order in which the format sorts them. */
 export const DTYPE_BITS = {
@@ -59,12 +61,13 @@ const MAX_TENSORS = 1_000_000;
 /** Stops a shape that is itself a flood; real ones have at most five. */
 const MAX_RANK = 64;
 
-interface Entry {
-  readonly name: string;
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  readonly begin: number;
-  readonly end: number;
+/** Tensors between two pauses. */
+const ENTRIES_PER_PAUSE = 2048;
+
+/** A tensor whose places are counted from the beginning of the data until all are checked. */
+interface Entry extends TensorInfo {
+  begin: number;
+  end: number;
 }
 
 /**
@@ -77,11 +80,17 @@ interface Entry {
  *
  * Throws {@link FormatError} for everything that is not exactly right.
  */
-export function parseHeader(file: string, text: string, dataBegin: number, byteLength: number): SafetensorsHeader {
-  const { entries, metadata } = new HeaderParser(file, text).parse();
-  const sorted = [...entries.values()].sort((a, b) => a.begin - b.begin || a.end - b.end);
+export function* parseHeader(
+  file: string,
+  text: string,
+  dataBegin: number,
+  byteLength: number,
+): Work<SafetensorsHeader> {
+  const { entries, metadata } = yield* new HeaderParser(file, text).parse();
   let dataLength = 0;
-  for (const entry of sorted) {
+  let count = 0;
+  for (const entry of yield* sorted([...entries.values()])) {
+    if (++count % ENTRIES_PER_PAUSE === 0) yield;
     if (entry.begin !== dataLength || entry.end < entry.begin) {
       const problem =
         entry.end < entry.begin
@@ -102,11 +111,39 @@ export function parseHeader(file: string, text: string, dataBegin: number, byteL
       `its tensors end at byte ${dataBegin + dataLength}, but it is ${byteLength} bytes long: ${verdict}`,
     );
   }
-  const tensors = new Map<string, TensorInfo>();
-  for (const { name, dtype, shape, begin, end } of entries.values()) {
-    tensors.set(name, { name, dtype, shape, begin: dataBegin + begin, end: dataBegin + end, byteLength: end - begin });
+  for (const entry of entries.values()) {
+    entry.begin += dataBegin;
+    entry.end += dataBegin;
+    if (++count % ENTRIES_PER_PAUSE === 0) yield;
   }
-  return { tensors, metadata };
+  return { tensors: entries, metadata };
+}
+
+const inFile = (a: Entry, b: Entry): number => a.begin - b.begin || a.end - b.end;
+
+/** Entries by their place in the file. */
+function* sorted(entries: readonly Entry[]): Work<readonly Entry[]> {
+  let runs: Entry[][] = [];
+  for (let begin = 0; begin < entries.length; begin += ENTRIES_PER_PAUSE) {
+    runs.push(entries.slice(begin, begin + ENTRIES_PER_PAUSE).sort(inFile));
+    yield;
+  }
+  while (runs.length > 1) {
+    const merged: Entry[][] = [];
+    for (let i = 0; i < runs.length; i += 2) merged.push(runs[i + 1] ? yield* merge(runs[i]!, runs[i + 1]!) : runs[i]!);
+    runs = merged;
+  }
+  return runs[0] ?? [];
+}
+
+function* merge(one: readonly Entry[], other: readonly Entry[]): Work<Entry[]> {
+  const all: Entry[] = [];
+  for (let i = 0, j = 0; i < one.length || j < other.length;) {
+    const isNext = j >= other.length || (i < one.length && inFile(one[i]!, other[j]!) <= 0);
+    all.push(isNext ? one[i++]! : other[j++]!);
+    if (all.length % ENTRIES_PER_PAUSE === 0) yield;
+  }
+  return all;
 }
 
 /** Dtype and shape must account for exactly the bytes between the offsets. */
@@ -150,20 +187,22 @@ class HeaderParser {
     this.#text = text;
   }
 
-  parse(): { entries: ReadonlyMap<string, Entry>; metadata: ReadonlyMap<string, string> } {
-    const entries = new Map<string, Entry>();
+  *parse(): Work<{ entries: ReadonlyMap<string, Entry>; metadata: ReadonlyMap<string, string> }> {
+    // An entry takes 50 characters at least.
+    const entries = tableFor<Entry>(this.#text.length / 50);
     let metadata: Map<string, string> | undefined;
     if (this.#text[0] !== "{") this.#fail("the header does not start with {");
-    this.#object("a tensor's name", (name) => {
+    for (const name of this.#names("a tensor's name")) {
       if (name === "__metadata__") {
         if (metadata !== undefined) this.#fail('"__metadata__" is there twice');
         metadata = this.#metadata();
-        return;
+        continue;
       }
       if (entries.has(name)) this.#fail(`tensor ${quote(name)} is there twice`, name);
       if (entries.size >= MAX_TENSORS) this.#fail(`there are more than ${MAX_TENSORS} tensors`);
       entries.set(name, this.#tensor(name));
-    });
+      if (entries.size % ENTRIES_PER_PAUSE === 0) yield;
+    }
     this.#space();
     if (this.#at !== this.#text.length) this.#fail("something follows the header's closing }");
     return { entries, metadata: metadata ?? new Map<string, string>() };
@@ -200,7 +239,7 @@ class HeaderParser {
       const lacking = dtype === undefined ? "dtype" : shape === undefined ? "shape" : "data_offsets [begin, end]";
       this.#fail(`tensor ${quote(name)} has no ${lacking}`, name);
     }
-    return { name, dtype, shape, begin, end };
+    return { name, dtype, shape, begin, end, byteLength: end - begin };
   }
 
   #dtype(name: string): Dtype {
@@ -247,6 +286,11 @@ class HeaderParser {
 
   /** `{ "key": value, ... }`; `member` reads the value, the cursor standing before it. */
   #object(what: string, member: (key: string) => void): void {
+    for (const key of this.#names(what)) member(key);
+  }
+
+  /** The keys of an object. Whoever takes one reads its value, the cursor standing before it, and then the next key. */
+  *#names(what: string): Generator<string, void, undefined> {
     this.#expect("{", "an object");
     this.#space();
     if (this.#text[this.#at] === "}") {
@@ -258,7 +302,7 @@ class HeaderParser {
       const key = this.#string(what);
       this.#expect(":", `the value of ${quote(key)}`);
       this.#space();
-      member(key);
+      yield key;
       this.#space();
       const next = this.#text[this.#at++];
       if (next === "}") return;

@@ -1,6 +1,7 @@
 // Plans the layout of a safetensors file before it is written, so that it can be written piece by piece.
 
 import { DTYPE_BITS, parseHeader, type Dtype } from "./safetensors-header.ts";
+import { finish } from "./work.ts";
 
 /** A tensor that will be written. */
 export interface PlannedTensor {
@@ -44,7 +45,7 @@ export function planSafetensors(
   const dataBegin = 8 + Math.ceil(headerBytes.byteLength / 8) * 8;
   const byteLength = dataBegin + offset;
   // The reader judges what will be written: shapes, spans and names are checked in one place only.
-  const { tensors: places } = parseHeader("the file to be written", json, dataBegin, byteLength);
+  const { tensors: places } = finish(parseHeader("the file to be written", json, dataBegin, byteLength));
   const head = new Uint8Array(dataBegin).fill(0x20, 8);
   new DataView(head.buffer).setUint32(0, dataBegin - 8, true);
   head.set(headerBytes, 8);

@@ -5,8 +5,17 @@
 import type { ByteSource } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "./float16.ts";
-import { DTYPE_BITS, MAX_HEADER_BYTES, parseHeader, quote, type Dtype, type TensorInfo } from "./safetensors-header.ts";
+import {
+  DTYPE_BITS,
+  MAX_HEADER_BYTES,
+  parseHeader,
+  quote,
+  type Dtype,
+  type SafetensorsHeader,
+  type TensorInfo,
+} from "./safetensors-header.ts";
 import { planSafetensors } from "./safetensors-plan.ts";
+import { finishInTurns, type Work } from "./work.ts";
 
 export type { Dtype, TensorInfo } from "./safetensors-header.ts";
 
@@ -84,13 +93,8 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
     );
   }
   const headerBytes = await source.read(8, 8 + headerLength, signal);
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(headerBytes);
-  } catch (cause) {
-    throw new FormatError(file, "its header is not UTF-8 text", { cause });
-  }
-  const { tensors, metadata } = parseHeader(file, text, 8 + headerLength, byteLength);
+  const work = readHeader(file, headerBytes, byteLength);
+  const { tensors, metadata } = await finishInTurns(work, signal);
 
   function find(name: string): TensorInfo {
     const info = tensors.get(name);
@@ -127,6 +131,25 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
     },
     close: () => source.close(),
   };
+}
+
+/** Bytes that are decoded at a time. */
+const DECODED_BYTES = 1 << 20;
+
+/** Reads a header from its bytes, with pauses: one of a hundred megabytes takes seconds. */
+function* readHeader(file: string, bytes: Uint8Array, byteLength: number): Work<SafetensorsHeader> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const pieces: string[] = [];
+  try {
+    for (let at = 0; at < bytes.byteLength; at += DECODED_BYTES) {
+      const isLast = at + DECODED_BYTES >= bytes.byteLength;
+      pieces.push(decoder.decode(bytes.subarray(at, at + DECODED_BYTES), { stream: !isLast }));
+      yield;
+    }
+  } catch (cause) {
+    throw new FormatError(file, "its header is not UTF-8 text", { cause });
+  }
+  return yield* parseHeader(file, pieces.join(""), 8 + bytes.byteLength, byteLength);
 }
 
 /** The error for something that is not a safetensors file, with what it is instead if its first bytes tell. */

@@ -2,8 +2,11 @@
 // Opening reads every file's header once and keeps the files open; tensors are read when asked for.
 
 import { FormatError } from "./errors.ts";
-import { checkFileName, missingFile, readJson, refusalOf, type ModelFolder } from "./model-folder.ts";
+import { LargeObject } from "./large-object.ts";
+import { checkFileName, missingFile, readLargeJson, refusalOf, type ModelFolder } from "./model-folder.ts";
 import { quote } from "./safetensors-header.ts";
+import { tableFor } from "./string-table.ts";
+import { finishInTurns, type Work } from "./work.ts";
 import {
   openSafetensors,
   type ReadBytesOptions,
@@ -12,6 +15,8 @@ import {
   type TensorInfo,
 } from "./safetensors.ts";
 
+/** Names between two pauses. */
+const NAMES_PER_PAUSE = 4096;
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 /** The index of a model with 100,000 tensors has about 10 MB. */
@@ -69,7 +74,7 @@ export async function openWeights(folder: ModelFolder, signal?: AbortSignal): Pr
       const failed = results.find((result) => result.status === "rejected");
       if (failed !== undefined) throw failed.reason;
     }
-    return gather(folder, files, opened, index);
+    return await finishInTurns(gather(folder, files, opened, index), signal);
   } catch (error) {
     await Promise.all([...opened.values()].map((file) => file.close()));
     throw error;
@@ -96,13 +101,13 @@ async function openShard(
   }
 }
 
-function gather(
+function* gather(
   folder: ModelFolder,
   files: readonly string[],
   opened: ReadonlyMap<string, SafetensorsFile>,
   index: ReadonlyMap<string, string> | null,
-): Checkpoint {
-  const tensors = new Map<string, WeightInfo>();
+): Work<Checkpoint> {
+  const tensors = tableFor<WeightInfo>([...opened.values()].reduce((sum, file) => sum + file.tensors.size, 0));
   let totalByteLength = 0;
   for (const [file, { tensors: own }] of opened) {
     for (const info of own.values()) {
@@ -114,9 +119,12 @@ function gather(
       }
       tensors.set(info.name, { ...info, file });
       totalByteLength += info.byteLength;
+      if (tensors.size % NAMES_PER_PAUSE === 0) yield;
     }
   }
+  let count = 0;
   for (const [name, file] of index ?? []) {
+    if (++count % NAMES_PER_PAUSE === 0) yield;
     const found = tensors.get(name)?.file;
     if (found === file) continue;
     const where = found === undefined ? "is in no shard" : `is in ${found}`;
@@ -154,32 +162,43 @@ function gather(
 
 /** The index's map from tensor to file. */
 async function readIndex(folder: ModelFolder, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
-  const json = await readJson(folder, INDEX, MAX_INDEX_BYTES, signal);
+  const json = await readLargeJson(folder, INDEX, MAX_INDEX_BYTES, signal, (path) => path === "weight_map");
+  return finishInTurns(readWeightMap(json), signal);
+}
+
+function* readWeightMap(json: unknown): Work<ReadonlyMap<string, string>> {
   const map = typeof json === "object" && json !== null && "weight_map" in json ? json.weight_map : undefined;
   if (typeof map !== "object" || map === null || Array.isArray(map)) {
     throw new FormatError(INDEX, 'has no "weight_map" object from tensor names to files');
   }
-  const index = new Map<string, string>();
-  for (const [name, file] of Object.entries(map)) {
+  const isLarge = map instanceof LargeObject;
+  const index = tableFor<string>(isLarge ? map.members.size : 0);
+  /** names that were looked at already: few files hold many tensors */
+  const files = new Set<string>();
+  let count = 0;
+  for (const [name, file] of isLarge ? map.members : Object.entries(map)) {
+    if (++count % NAMES_PER_PAUSE === 0) yield;
     if (typeof file !== "string") {
       throw new FormatError(INDEX, `puts tensor ${quote(name)} into ${JSON.stringify(file)}; wanted a file name`, {
         tensor: name,
       });
     }
-    try {
-      checkFileName(INDEX, file);
-    } catch (cause) {
-      throw new FormatError(
-        INDEX,
-        `puts tensor ${quote(name)} into ${quote(file)}, which is not a file inside the folder`,
-        {
-          tensor: name,
-          cause,
-        },
-      );
-    }
+    if (!files.has(file)) checkShardName(name, file);
+    files.add(file);
     index.set(name, file);
   }
   if (index.size === 0) throw new FormatError(INDEX, 'its "weight_map" names no tensor');
   return index;
+}
+
+function checkShardName(name: string, file: string): void {
+  try {
+    checkFileName(INDEX, file);
+  } catch (cause) {
+    throw new FormatError(
+      INDEX,
+      `puts tensor ${quote(name)} into ${quote(file)}, which is not a file inside the folder`,
+      { tensor: name, cause },
+    );
+  }
 }

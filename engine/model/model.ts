@@ -58,6 +58,9 @@ export interface ModelMemory {
 /** Prompts at a time where their number is not known. */
 const DEFAULT_ROWS = 8;
 
+/** A text of so many characters is cut into tokens in turns. */
+const LONG_TEXT = 20_000;
+
 /** A loaded model. Dispose of it when done: `using model = await loadModel(…)` or `model.dispose()`. */
 export class Model implements AsyncDisposable {
   readonly config: ModelConfig;
@@ -155,7 +158,8 @@ export class Model implements AsyncDisposable {
     const generateOptions = { endTokens: this.config.endTokenIds, ...rest };
     const text = textStreams(this.tokenizer);
     if (!anchoring && !contrast) {
-      const tokens = prompts.map((prompt) => this.tokenize(promptOf(prompt).prompt));
+      const tokens: (readonly number[])[] = [];
+      for (const prompt of prompts) tokens.push(await this.#tokensOf(promptOf(prompt).prompt, options.signal));
       yield* generate(decoder, text, tokens, generateOptions);
       return;
     }
@@ -216,7 +220,7 @@ export class Model implements AsyncDisposable {
   async score(prompt: Prompt, options: ScoreOptions = {}): Promise<Score> {
     this.#steps.turns.throwIfWithin();
     checkOptions("score", options, SCORE_OPTIONS);
-    const tokens = this.tokenize(prompt);
+    const tokens = await this.#tokensOf(prompt, options.signal);
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
     const { cache, signal } = options;
     const policy = withLineAnchors(cache, this);
@@ -228,7 +232,7 @@ export class Model implements AsyncDisposable {
   async forward(prompt: Prompt, options: ForwardOptions = {}): Promise<ForwardResult> {
     this.#steps.turns.throwIfWithin();
     const cache = withLineAnchors(options.cache, this);
-    const tokens = this.tokenize(prompt);
+    const tokens = await this.#tokensOf(prompt, options.signal);
     const { forward } = await import("./forward.ts");
     return forward(this.#steps, tokens, { ...options, cache });
   }
@@ -236,12 +240,24 @@ export class Model implements AsyncDisposable {
   /** The tokens of a prompt, special ones included as the tokenizer adds them. */
   tokenize(prompt: Prompt): readonly number[] {
     if (typeof prompt !== "string" && isTokens(prompt)) return prompt;
-    if (!this.tokenizer) {
-      throw new UnsupportedError("this model's folder has no tokenizer: give the prompt as tokens");
-    }
-    if (typeof prompt === "string") return this.tokenizer.encode(prompt);
-    const text = this.tokenizer.applyChatTemplate(prompt, { addGenerationPrompt: true });
-    return this.tokenizer.encode(text, { addSpecialTokens: false });
+    const { tokenizer, text, options } = this.#textOf(prompt);
+    return tokenizer.encode(text, options);
+  }
+
+  /** The same; a long text is cut into tokens in turns, between which other work of this thread goes on. */
+  async #tokensOf(prompt: Prompt, signal: AbortSignal | undefined): Promise<readonly number[]> {
+    if (typeof prompt !== "string" && isTokens(prompt)) return prompt;
+    const { tokenizer, text, options } = this.#textOf(prompt);
+    if (text.length < LONG_TEXT) return tokenizer.encode(text, options);
+    return tokenizer.encodeInTurns(text, { ...options, signal });
+  }
+
+  #textOf(prompt: Exclude<Prompt, readonly number[]>) {
+    const { tokenizer } = this;
+    if (!tokenizer) throw new UnsupportedError("this model's folder has no tokenizer: give the prompt as tokens");
+    if (typeof prompt === "string") return { tokenizer, text: prompt, options: {} };
+    const text = tokenizer.applyChatTemplate(prompt, { addGenerationPrompt: true });
+    return { tokenizer, text, options: { addSpecialTokens: false } };
   }
 
   /** Loaded when it is asked for: most pages decode plainly. */

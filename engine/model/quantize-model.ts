@@ -22,7 +22,7 @@ import { configAsStored } from "./config-as-stored.ts";
 import { checkOptions } from "../options.ts";
 import type { ModelSource } from "./load-model.ts";
 import { isOuter, type MatrixTensor } from "./weight-list.ts";
-import { findWeights, quantizedFormatOf } from "./weights.ts";
+import { findWeights, quantizedFormatOf, unusedTensors } from "./weights.ts";
 
 /** How {@link quantizeModel} works. */
 export interface QuantizeModelOptions {
@@ -100,7 +100,7 @@ export async function quantizeModel(
       );
     }
     const config = await configAsStored(declared, checkpoint, signal);
-    const { jobs, vectors, leftOut } = listTensors(checkpoint, config, folder.name, format);
+    const { jobs, vectors, leftOut } = await listTensors(checkpoint, config, folder.name, { format, signal });
     writer = await createFolder(out);
     const copied = await copyFiles(folder, writer, signal);
     const byteLength = await writeWeights(
@@ -117,13 +117,15 @@ export async function quantizeModel(
 }
 
 /** Which tensors are matrices to be quantized, which are kept, and which are no part of the model. Reads none. */
-function listTensors(
+async function listTensors(
   checkpoint: Checkpoint,
   config: ModelConfig,
   file: string,
-  quantize: QuantizedFormat,
-): { jobs: Job[]; vectors: string[]; leftOut: readonly string[] } {
-  const { weights, unused } = findWeights(checkpoint, config, { file, quantize });
+  { format: quantize, signal }: Pick<QuantizeModelOptions, "format" | "signal">,
+): Promise<{ jobs: Job[]; vectors: string[]; leftOut: readonly string[] }> {
+  const found = findWeights(checkpoint, config, { file, quantize });
+  const { weights } = found;
+  const unused = await unusedTensors(checkpoint, found, signal);
   const jobs = weights.flatMap(({ spec }): Job[] => {
     if (spec.kind === "vector") return [];
     const format = quantizedFormatOf(quantize, isOuter(spec)) ?? quantize;

@@ -117,8 +117,8 @@ export interface FoundWeights {
   readonly weights: readonly FoundWeight[];
   /** names of the tensors they are made of */
   readonly used: ReadonlySet<string>;
-  /** names of tensors that are no part of the model */
-  readonly unused: readonly string[];
+  /** true for a tensor that is part of the model, or of what its family leaves out */
+  readonly isKnown: (name: string) => boolean;
 }
 
 /** How weights are found and kept. */
@@ -147,10 +147,29 @@ export function findWeights(
   });
   const family = families[config.modelType];
   const spare = config.tiedEmbeddings ? headName(family) : undefined;
-  const unused = [...checkpoint.tensors.keys()].filter(
-    (name) => !reader.used.has(name) && name !== spare && !family.ignored?.test(name),
-  );
-  return { weights, used: reader.used, unused };
+  const { used } = reader;
+  const isKnown = (name: string) => used.has(name) || name === spare || family.ignored?.test(name) === true;
+  return { weights, used, isKnown };
+}
+
+/** Names that are looked at between two pauses. */
+const NAMES_PER_PAUSE = 8192;
+
+/** Names of tensors that are no part of the model. A checkpoint may have a million of them. */
+export async function unusedTensors(
+  { tensors }: Checkpoint,
+  { isKnown }: Pick<FoundWeights, "isKnown">,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
+  const unused: string[] = [];
+  let count = 0;
+  for (const name of tensors.keys()) {
+    if (!isKnown(name)) unused.push(name);
+    if (++count % NAMES_PER_PAUSE > 0) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    signal?.throwIfAborted();
+  }
+  return unused;
 }
 
 /** Weights that were put somewhere, by role, until all are there. */
@@ -253,7 +272,8 @@ export async function loadWeights(
   },
 ): Promise<{ weights: ModelWeights; unused: readonly string[] }> {
   const { signal, onProgress } = options;
-  const { weights: found, unused } = findWeights(checkpoint, config, options);
+  const { weights: found, isKnown } = findWeights(checkpoint, config, options);
+  const unused = await unusedTensors(checkpoint, { isKnown }, signal);
   const placed = new PlacedWeights();
   const made: (Tensor | Matrix)[] = [];
   let loadedBytes = 0;

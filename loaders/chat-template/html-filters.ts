@@ -2,7 +2,7 @@
 
 import { takeArguments } from "./arguments.ts";
 import { SPACE } from "./lexer.ts";
-import { spendText } from "./limits.ts";
+import { spendCharacters, spendText } from "./limits.ts";
 import { escaped, escapeHtml } from "./operators.ts";
 import { print } from "./printing.ts";
 import { splitLines, strip } from "./string-methods.ts";
@@ -174,7 +174,7 @@ function urlize(args: Arguments): string {
       fail(`"urlize" is given ${JSON.stringify(scheme)}, which is no scheme`);
   }
   const text = escaped(value!);
-  spendText(text.length);
+  spendCharacters(text.length);
   const shorten = (address: string): string =>
     most !== undefined && textLength(address) > most ? `${[...address].slice(0, most).join("")}...` : address;
   const link = (href: string, shown: string): string => `<a href="${href}"${attributes}>${shown}</a>`;
@@ -241,6 +241,7 @@ export const HTML_FILTERS: ReadonlyMap<string, Filter> = new Map<string, Filter>
         "s width? break_long_words? wrapstring? break_on_hyphens?",
       );
       const text = textOf(value!) ?? fail(`"wordwrap" needs a text, not a ${typeName(value!)}`);
+      spendCharacters(text.length);
       const width = wholeNumber(size, "wordwrap");
       const lines = splitLines(text);
       if (width <= 0 && lines.length > 0) fail('"wordwrap" needs a width of at least 1');

@@ -286,7 +286,7 @@ export class Interpreter {
     }
     if (called instanceof Undefined) failUndefined(called);
     const result = called instanceof HostObject ? called.call?.(given) : undefined;
-    return orElse(result, () => fail(`a ${typeName(called)} cannot be called`));
+    return checked(orElse(result, () => fail(`a ${typeName(called)} cannot be called`)));
   }
 
   /** @param block the text of the block that the filter belongs to */
@@ -301,7 +301,7 @@ export class Interpreter {
     const run = FILTERS.get(name) ?? fail(`there is no filter "${name}"`);
     const given = this.#arguments(args, frame, [value]);
     atLine(line);
-    return run(given);
+    return checked(run(given));
   }
 
   #value(expression: Expression, frame: Frame): Value {
@@ -377,6 +377,13 @@ export class Interpreter {
         return expression satisfies never;
     }
   }
+}
+
+/** What a function of the library gave, if its length is allowed. */
+function checked(value: Value): Value {
+  const text = textOf(value);
+  if (text !== undefined) spendText(text.length);
+  return value;
 }
 
 /** What a filtered or called block gives is written as it is: Jinja takes texts only. */

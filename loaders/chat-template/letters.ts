@@ -1,6 +1,7 @@
 // Upper and lower case, and classes of characters, as Python's str has them.
 
 import { SPACE } from "./lexer.ts";
+import { spendCharacters } from "./limits.ts";
 import { characters } from "./values.ts";
 
 /** Python's `capitalize`. */
@@ -43,6 +44,7 @@ const CASED = /[\p{Lowercase}\p{Uppercase}\p{Lt}]/u;
 
 /** Python's `title`. */
 export function title(text: string): string {
+  spendCharacters(text.length);
   let result = "";
   let isInside = false;
   let word = "";

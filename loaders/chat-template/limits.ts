@@ -10,7 +10,7 @@ export const MAX_STEPS = 1_000_000;
 /** Stops what is slow in few steps. A usual chat takes less than 10 ms. */
 export const MAX_MILLISECONDS = 3000;
 /** Stops texts that double in a loop, and widths of billions. In UTF-16 units. */
-export const MAX_TEXT_LENGTH = 1 << 25;
+export const MAX_TEXT_LENGTH = 1 << 22;
 /** Stops lists that double in a loop. */
 export const MAX_ITEMS = 1 << 21;
 /** Stops expressions and values that are nested so deep that the stack would run over. */
@@ -90,6 +90,11 @@ export function spendText(length: number): void {
     throw new TemplateError(`it makes a text of ${length} characters; at most ${MAX_TEXT_LENGTH} are allowed`);
   }
   spend(1 + length / CHARACTERS_PER_STEP);
+}
+
+/** Spends what work on each character of a text costs, where that is much. */
+export function spendCharacters(length: number): void {
+  spend(1 + length / 4);
 }
 
 /** Spends what a list of this length costs; throws {@link TemplateError} for one that is too long. */

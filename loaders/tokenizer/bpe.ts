@@ -4,26 +4,26 @@
 
 import { FormatError, UnsupportedError } from "../errors.ts";
 import { booleanField, listField, optionalText, type Part } from "./fields.ts";
-import { noUnknownToken, readVocabulary, type Model, type Tokens, type Vocabulary } from "./model.ts";
+import { noUnknownToken, readVocabulary, TOKENS_PER_PAUSE, type Model, type Tokens, type Vocabulary } from "./model.ts";
 import { widthAt } from "./pieces.ts";
-import { finish, type Work } from "./work.ts";
+import { finish, type Work } from "../work.ts";
 
 const WHERE = "model";
 
 /** Reads a BPE model. Throws {@link FormatError} and {@link UnsupportedError}. */
-export function readBpe(part: Part): Model {
+export function* readBpe(part: Part): Work<Model> {
   const dropout = part["dropout"] ?? 0;
   if (dropout !== 0) {
     throw new UnsupportedError(
       `tokenizer.json: its model has dropout ${JSON.stringify(dropout)}, by which the same text gives other tokens each time; set it to null`,
     );
   }
-  const vocabulary = readVocabulary(part);
+  const vocabulary = yield* readVocabulary(part);
   const unk = optionalText(WHERE, part, "unk_token");
   const prefix = optionalText(WHERE, part, "continuing_subword_prefix") ?? "";
   const rules: Rules = {
     vocabulary,
-    merges: readMerges(part, vocabulary, prefix),
+    merges: yield* readMerges(part, vocabulary, prefix),
     unk,
     prefix,
     suffix: optionalText(WHERE, part, "end_of_word_suffix") ?? "",
@@ -108,7 +108,7 @@ class Merges {
   }
 }
 
-function readMerges(part: Part, vocabulary: Vocabulary, prefix: string): Merges {
+function* readMerges(part: Part, vocabulary: Vocabulary, prefix: string): Work<Merges> {
   const list = listField(WHERE, part, "merges");
   const merges = new Merges(list.length);
   const idOf = (token: string, index: number): number => {
@@ -123,6 +123,7 @@ function readMerges(part: Part, vocabulary: Vocabulary, prefix: string): Merges 
   };
   let rank = 0;
   for (const [index, merge] of list.entries()) {
+    if (index % TOKENS_PER_PAUSE === 0) yield;
     // A line of merges.txt that says its version is no merge.
     if (typeof merge === "string" && merge.startsWith("#version")) continue;
     const pair: unknown[] = typeof merge === "string" ? merge.split(" ") : Array.isArray(merge) ? merge : [];

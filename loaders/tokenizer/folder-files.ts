@@ -3,7 +3,9 @@
 
 import { readTemplates, type TemplateTexts } from "../chat-template/template-files.ts";
 import { UnsupportedError, FormatError } from "../errors.ts";
-import { missingFile, readJson, readText, type ModelFolder } from "../model-folder.ts";
+import { LargeObject } from "../large-object.ts";
+import { missingFile, readJson, readLargeJson, readLines, type ModelFolder } from "../model-folder.ts";
+import { StringTable } from "../string-table.ts";
 import { KNOWN_CLASSES, tokenizerClass } from "./classes.ts";
 
 /** The largest real tokenizer.json has about 40 MB. */
@@ -50,7 +52,10 @@ export async function readTokenizerFiles(folder: ModelFolder, signal?: AbortSign
     named.flatMap((source) => [source["additional_special_tokens"], source["extra_special_tokens"]].flat()),
   );
   const tokenizer = (await folder.has("tokenizer.json"))
-    ? asObject("tokenizer.json", await readJson(folder, "tokenizer.json", MAX_TOKENIZER_BYTES, signal))
+    ? asObject(
+        "tokenizer.json",
+        await readLargeJson(folder, "tokenizer.json", MAX_TOKENIZER_BYTES, signal, isVocabulary),
+      )
     : await fromVocabulary({ folder, settings, roles, optional, ...(signal && { signal }) });
   const own = tokenizer["added_tokens"] ?? [];
   if (!Array.isArray(own)) throw new FormatError("tokenizer.json", '"added_tokens" is not a list');
@@ -161,21 +166,25 @@ async function fromVocabulary({ folder, settings, roles, optional, signal }: Voc
     found.files === "merges"
       ? await mergesModel(folder, signal)
       : await wordsModel(folder, roles.get("unk_token"), signal);
-  const idOf = tokenIds(model["vocab"] as Json, roles);
+  const idOf = tokenIds(model["vocab"] as Json | LargeObject, roles);
   const post_processor = found.postProcessor?.(roles, idOf, settings) ?? templateOf(settings, roles, idOf);
   return { ...found.parts(settings), post_processor, model };
 }
 
 /** Ids of tokens: the vocabulary's, and of special tokens that it lacks the next ones. */
-function tokenIds(vocab: Json, roles: ReadonlyMap<string, string>): (token: string) => number {
-  let next = Object.keys(vocab).length;
+function tokenIds(vocab: Json | LargeObject, roles: ReadonlyMap<string, string>): (token: string) => number {
+  const isLarge = vocab instanceof LargeObject;
+  let next = isLarge ? vocab.members.size : Object.keys(vocab).length;
+  const idOf = (token: string): unknown =>
+    isLarge ? vocab.members.get(token) : Object.hasOwn(vocab, token) ? vocab[token] : undefined;
   const ids = new Map<string, number>();
   for (const role of ROLES) {
     const token = roles.get(role);
     if (token === undefined || ids.has(token)) continue;
-    ids.set(token, Object.hasOwn(vocab, token) ? Number(vocab[token]) : next++);
+    const known = idOf(token);
+    ids.set(token, known === undefined ? next++ : Number(known));
   }
-  return (token) => ids.get(token) ?? Number(vocab[token]);
+  return (token) => ids.get(token) ?? Number(idOf(token));
 }
 
 const slot = (id: string): Json => ({ SpecialToken: { id, type_id: 0 } });
@@ -195,25 +204,28 @@ function templateOf(settings: Json, roles: ReadonlyMap<string, string>, idOf: (t
 }
 
 async function mergesModel(folder: ModelFolder, signal?: AbortSignal): Promise<Json> {
-  const vocab = asObject("vocab.json", await readJson(folder, "vocab.json", MAX_TOKENIZER_BYTES, signal));
-  const text = await readText(folder, "merges.txt", MAX_TOKENIZER_BYTES, signal);
-  const merges = text
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .filter((line, i) => line !== "" && !(i === 0 && line.startsWith("#version")));
+  const json = await readLargeJson(folder, "vocab.json", MAX_TOKENIZER_BYTES, signal, () => true);
+  const vocab = json instanceof LargeObject ? json : asObject("vocab.json", json);
+  const merges: string[] = [];
+  for (const [i, line] of (await readLines(folder, "merges.txt", MAX_TOKENIZER_BYTES, signal)).entries()) {
+    const merge = line.trimEnd();
+    if (merge !== "" && !(i === 0 && merge.startsWith("#version"))) merges.push(merge);
+  }
   return { type: "BPE", unk_token: null, fuse_unk: false, byte_fallback: false, vocab, merges };
 }
 
 async function wordsModel(folder: ModelFolder, unk_token = "[UNK]", signal?: AbortSignal): Promise<Json> {
-  const text = await readText(folder, "vocab.txt", MAX_TOKENIZER_BYTES, signal);
-  const lines = text.split(/\r?\n/);
-  if (lines.at(-1) === "") lines.pop();
-  const vocab = Object.fromEntries(lines.map((line, id) => [line, id]));
+  const lines = await readLines(folder, "vocab.txt", MAX_TOKENIZER_BYTES, signal);
+  const members = new StringTable<unknown>();
+  for (const [id, line] of lines.entries()) members.set(line.replace(/\r$/, ""), id);
+  const vocab = new LargeObject(members);
   return { type: "WordPiece", unk_token, continuing_subword_prefix: "##", max_input_chars_per_word: 100, vocab };
 }
 
+const isVocabulary = (path: string): boolean => path === "model.vocab";
+
 function asObject(file: string, json: unknown): Json {
-  if (typeof json !== "object" || json === null || Array.isArray(json))
+  if (typeof json !== "object" || json === null || Array.isArray(json) || json instanceof LargeObject)
     throw new FormatError(file, "is not a JSON object");
   return json as Json;
 }

@@ -1,8 +1,10 @@
 // What cuts words into tokens, and the vocabulary that it cuts them by.
 
 import { FormatError } from "../errors.ts";
+import { LargeObject } from "../large-object.ts";
+import type { StringTable } from "../string-table.ts";
 import { asPart, type Part } from "./fields.ts";
-import type { Work } from "./work.ts";
+import type { Work } from "../work.ts";
 
 /** The tokens of a word and where in it, in UTF-16 code units, each lies. */
 export interface Tokens {
@@ -28,11 +30,11 @@ export class Vocabulary {
   /** How many tokens there are; ids may reach further. */
   readonly count: number;
 
-  /** `tokens`: by id, where that is more than `ids` says. */
-  constructor(ids: ReadonlyMap<string, number>, tokens?: readonly string[]) {
+  /** `tokens`: by id. `count`: how many there are, where that is more than `ids` says. */
+  constructor(ids: ReadonlyMap<string, number>, tokens: readonly (string | undefined)[], count = ids.size) {
     this.#ids = ids;
-    this.#tokens = tokens ?? tokensById(ids);
-    this.count = tokens?.length ?? ids.size;
+    this.#tokens = tokens;
+    this.count = count;
   }
 
   /** One more than the highest id. */
@@ -49,30 +51,35 @@ export class Vocabulary {
   }
 }
 
-function tokensById(ids: ReadonlyMap<string, number>): (string | undefined)[] {
-  const tokens: (string | undefined)[] = [];
-  for (const [token, id] of ids) tokens[id] = token;
-  return tokens;
-}
-
 /** Ids beyond this are a mistake: the largest vocabularies have about a million tokens. */
 const MAX_ID = 20_000_000;
 
+/** Tokens between two pauses. */
+export const TOKENS_PER_PAUSE = 4096;
+
 /** Reads a `vocab` of tokens and ids. */
-export function readVocabulary(part: Part): Vocabulary {
-  const json = asPart('model\'s "vocab"', part["vocab"]);
+export function* readVocabulary(part: Part): Work<Vocabulary> {
+  const given = part["vocab"];
+  const isLarge = given instanceof LargeObject;
+  const json = isLarge ? {} : asPart('model\'s "vocab"', given);
   const ids = new Map<string, number>();
-  for (const token of Object.keys(json)) {
-    const id = json[token];
+  const tokens: (string | undefined)[] = [];
+  let count = 0;
+  for (const token of isLarge ? given.members.keys() : Object.keys(json)) {
+    const id = isLarge ? given.members.get(token) : json[token];
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > MAX_ID) {
       throw new FormatError(
         "tokenizer.json",
         `token ${JSON.stringify(token)} has the id ${JSON.stringify(id)}, not a whole number from 0 to ${MAX_ID}`,
       );
     }
-    ids.set(token, id);
+    if (!isLarge) ids.set(token, id);
+    tokens[id] = token;
+    if (++count % TOKENS_PER_PAUSE === 0) yield;
   }
-  return new Vocabulary(ids);
+  // All of its values are numbers.
+  if (isLarge) return new Vocabulary(given.members as StringTable<number>, tokens);
+  return new Vocabulary(ids, tokens);
 }
 
 /** The error for text that needs an unknown token where there is none. */

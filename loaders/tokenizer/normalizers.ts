@@ -51,7 +51,13 @@ export async function readNormalizer(json: unknown): Promise<Normalizer> {
     case "Replace": {
       const pattern = readReplaced(WHERE, part);
       const content = textField(WHERE, part, "content");
-      return (piece) => replaceSpans(piece, allMatches(pattern, piece.text), content);
+      const { String: wanted } = part["pattern"] as { readonly String?: string };
+      // One code unit for another: no place changes.
+      const isUnitForUnit = wanted?.length === 1 && content.length === 1;
+      return (piece) =>
+        isUnitForUnit && piece.begins === null && piece.prefix === 0
+          ? { ...piece, text: piece.text.replaceAll(wanted, () => content) }
+          : replaceSpans(piece, allMatches(pattern, piece.text), content);
     }
     case "ByteLevel":
       return toBytes;

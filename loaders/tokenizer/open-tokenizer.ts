@@ -6,12 +6,12 @@ import { decodeAll } from "../token-decoder.ts";
 import type { EncodeOptions, Tokenizer } from "../tokenizer.ts";
 import { readTokenizerFiles } from "./folder-files.ts";
 import { readPipeline } from "./pipeline.ts";
-import { finish, finishInTurns } from "./work.ts";
+import { finish, finishInTurns } from "../work.ts";
 
 /** Reads a folder's tokenizer. Throws {@link FormatError} and {@link UnsupportedError}. */
 export async function openTokenizer(folder: ModelFolder, signal?: AbortSignal): Promise<Tokenizer> {
   const files = await readTokenizerFiles(folder, signal);
-  const pipeline = await readPipeline(files.tokenizer);
+  const pipeline = await readPipeline(files.tokenizer, signal);
   const { added, decoder } = pipeline;
   const bytes: (Uint8Array | undefined)[] = [];
   const specialTokenIds = added.specialIds();

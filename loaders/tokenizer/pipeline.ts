@@ -9,10 +9,10 @@ import { readDecoder, type Decoder } from "./decoders.ts";
 import { asPart, unknownKind, type Part } from "./fields.ts";
 import type { Model, Tokens } from "./model.ts";
 import { readNormalizer, toBytes } from "./normalizers.ts";
-import { beginOf, endOf, isPutIn, isWhole, type Normalizer, type Piece } from "./pieces.ts";
+import { beginOf, endOf, isPutIn, isWhole, widthAt, type Normalizer, type Piece } from "./pieces.ts";
 import { readPostProcessor, type PostProcessor } from "./post-processors.ts";
 import { readPreTokenizer, type Cutting } from "./pre-tokenizers.ts";
-import type { Work } from "./work.ts";
+import { finishInTurns, type Work } from "../work.ts";
 
 /** Words whose tokens are remembered, and how long one of them may be. */
 const MAX_REMEMBERED = 50_000;
@@ -63,8 +63,9 @@ export class Pipeline {
     for (const piece of pieces) {
       const isLong = piece.token < 0 && piece.text.length > LONG_WORD;
       if (withPlaces) this.#addPlaced(piece, tokens);
-      else if (isLong && this.model.tokenizeLong && !this.#cutting.endsInBytes) {
-        for (const id of (yield* this.model.tokenizeLong(piece.text)).ids) tokens.ids.push(id);
+      else if (isLong && this.model.tokenizeLong && (!this.#cutting.endsInBytes || isWhole(piece))) {
+        const word = this.#cutting.endsInBytes ? yield* bytesInTurns(piece.text) : piece.text;
+        for (const id of (yield* this.model.tokenizeLong(word)).ids) tokens.ids.push(id);
       } else if (piece.token >= 0) tokens.ids.push(piece.token);
       else for (const id of this.#idsOf(piece)) tokens.ids.push(id);
       characters += piece.text.length;
@@ -114,6 +115,22 @@ export class Pipeline {
   }
 }
 
+/** Code units of a long text between two pauses. */
+const UNITS_PER_PAUSE = 16_384;
+
+/** The bytes of a long text as the characters that stand for them. */
+function* bytesInTurns(text: string): Work<string> {
+  const made: string[] = [];
+  for (let begin = 0; begin < text.length;) {
+    const end = Math.min(text.length, begin + UNITS_PER_PAUSE);
+    const whole = end - 1 + widthAt(text, end - 1);
+    made.push(byteCharacters(text.slice(begin, whole)));
+    begin = whole;
+    yield;
+  }
+  return made.join("");
+}
+
 /** For each byte of a text's UTF-8 the code unit that its character begins with. */
 function unitsOfBytes(text: string): readonly number[] {
   const units: number[] = [];
@@ -128,7 +145,7 @@ function unitsOfBytes(text: string): readonly number[] {
 }
 
 /** Reads a tokenizer.json. Throws {@link FormatError} and {@link UnsupportedError}. */
-export async function readPipeline(json: Part): Promise<Pipeline> {
+export async function readPipeline(json: Part, signal?: AbortSignal): Promise<Pipeline> {
   const { version } = json;
   if (version !== undefined && version !== "1.0") {
     throw new FormatError("tokenizer.json", `has version ${JSON.stringify(version)}; "1.0" is wanted`);
@@ -140,7 +157,7 @@ export async function readPipeline(json: Part): Promise<Pipeline> {
   const cutting: Cutting = isThere("pre_tokenizer")
     ? await readPreTokenizer(json["pre_tokenizer"])
     : { steps: [], endsInBytes: false };
-  const model = await readModel(asPart("model", json["model"]));
+  const model = await finishInTurns(await readModel(asPart("model", json["model"])), signal);
   return new Pipeline({
     model,
     added: new AddedTokens(readAddedTokens(json["added_tokens"]), model.vocabulary, normalizer),
@@ -158,7 +175,7 @@ function kindOf(part: Part): unknown {
   return Array.isArray(part["vocab"]) ? "Unigram" : "WordLevel";
 }
 
-async function readModel(part: Part): Promise<Model> {
+async function readModel(part: Part): Promise<Work<Model>> {
   const kind = kindOf(part);
   switch (kind) {
     case "BPE":

@@ -16,7 +16,7 @@ import { readReplaced, toBytes } from "./normalizers.ts";
 import { allMatches, classPattern, regexPattern, startOfText, textPattern, type Pattern } from "./pattern.ts";
 import { prepend, replaceSpans, slice, widthAt, type Piece } from "./pieces.ts";
 import { NUMERIC, PUNCTUATION, WHITE_SPACE, WORD } from "./unicode.ts";
-import type { Work } from "./work.ts";
+import type { Work } from "../work.ts";
 
 /** A step of cutting: pieces to finer pieces. */
 export type PreTokenizer = (pieces: readonly Piece[]) => Work<readonly Piece[]>;

@@ -6,7 +6,7 @@ import { readDecoder } from "./decoders.ts";
 import { readNormalizer, toBytes } from "./normalizers.ts";
 import { wholePiece, type Piece } from "./pieces.ts";
 import { readPreTokenizer } from "./pre-tokenizers.ts";
-import { finish } from "./work.ts";
+import { finish } from "../work.ts";
 
 type Vector<Given, Made> = readonly [part: unknown, given: Given, made: Made];
 

@@ -4,16 +4,21 @@
 import { FormatError } from "../errors.ts";
 import { byteTokens } from "./bpe.ts";
 import { booleanField, listField, wrongField, type Part } from "./fields.ts";
-import { noUnknownToken, Vocabulary, type Model, type Tokens } from "./model.ts";
+import { tableFor } from "../string-table.ts";
+import type { Work } from "../work.ts";
+import { noUnknownToken, TOKENS_PER_PAUSE, Vocabulary, type Model, type Tokens } from "./model.ts";
 import { widthAt } from "./pieces.ts";
+
+const FIRST_SLOTS = 1 << 12;
+const SLOTS_PER_PAUSE = 1 << 15;
 
 /** How much worse an unknown character is than the worst token. */
 const UNKNOWN_PENALTY = 10;
 
 /** Reads a Unigram model. */
-export function readUnigram(part: Part): Model {
+export function* readUnigram(part: Part): Work<Model> {
   const list = listField("model", part, "vocab");
-  const ids = new Map<string, number>();
+  const ids = tableFor<number>(list.length);
   const tokens: string[] = [];
   const scores = new Float64Array(list.length);
   let lowest = Infinity;
@@ -29,13 +34,14 @@ export function readUnigram(part: Part): Model {
     tokens.push(token);
     scores[id] = score;
     lowest = Math.min(lowest, score);
+    if (id % TOKENS_PER_PAUSE === 0) yield;
   }
   const unkId = part["unk_id"] ?? null;
   if (unkId !== null && (typeof unkId !== "number" || !Number.isInteger(unkId) || unkId < 0 || unkId >= list.length)) {
     throw wrongField("model", "unk_id", unkId, `one of its ${list.length} tokens`);
   }
-  const vocabulary = new Vocabulary(ids, tokens);
-  const trie = new Trie(ids);
+  const vocabulary = new Vocabulary(ids, tokens, tokens.length);
+  const trie = yield* Trie.of(ids);
   const hasByteFallback = booleanField("model", part, "byte_fallback", false);
   const unknownScore = lowest - UNKNOWN_PENALTY;
 
@@ -115,14 +121,24 @@ class Trie {
   /** [nodes] the token that ends at a node, or -1 */
   #tokens = new Int32Array(1).fill(-1);
 
-  constructor(ids: ReadonlyMap<string, number>) {
-    this.#resize(1 << 12);
+  constructor() {
+    this.#mask = FIRST_SLOTS - 1;
+    this.#keys = new Float64Array(FIRST_SLOTS);
+    this.#to = new Int32Array(FIRST_SLOTS);
+  }
+
+  static *of(ids: ReadonlyMap<string, number>): Work<Trie> {
+    const trie = new Trie();
+    let count = 0;
     for (const [token, id] of ids) {
+      if (++count % TOKENS_PER_PAUSE === 0) yield;
       if (token === "") continue;
+      while ((trie.#steps + token.length) * 2 > trie.#mask) yield* trie.#grow();
       let node = 0;
-      for (let i = 0; i < token.length; i++) node = this.#add(node, token.charCodeAt(i));
-      this.#tokens[node] = id;
+      for (let i = 0; i < token.length; i++) node = trie.#add(node, token.charCodeAt(i));
+      trie.#tokens[node] = id;
     }
+    return trie;
   }
 
   /** The node that a code unit leads to, or -1. */
@@ -137,12 +153,9 @@ class Trie {
 
   #add(node: number, unit: number): number {
     const key = node * 65536 + unit + 1;
-    let slot = this.#slot(key);
+    const slot = this.#slot(key);
     if (this.#keys[slot] !== 0) return this.#to[slot]!;
-    if (++this.#steps * 2 > this.#mask) {
-      this.#resize((this.#mask + 1) * 2);
-      slot = this.#slot(key);
-    }
+    this.#steps++;
     const made = this.#nodes++;
     if (made >= this.#tokens.length) {
       const longer = new Int32Array(2 * this.#tokens.length).fill(-1);
@@ -162,12 +175,15 @@ class Trie {
     return slot;
   }
 
-  #resize(slots: number): void {
+  /** Doubles the slots. */
+  *#grow(): Work<void> {
     const [keys, to] = [this.#keys, this.#to];
+    const slots = 2 * keys.length;
     this.#mask = slots - 1;
     this.#keys = new Float64Array(slots);
     this.#to = new Int32Array(slots);
     for (const [i, key] of keys.entries()) {
+      if (i % SLOTS_PER_PAUSE === 0) yield;
       if (key === 0) continue;
       const slot = this.#slot(key);
       this.#keys[slot] = key;

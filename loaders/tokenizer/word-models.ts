@@ -1,16 +1,22 @@
 // WordPiece (Bert's: the longest token that a word begins with, and so on) and WordLevel (whole words).
 
 import { countField, textField, type Part } from "./fields.ts";
-import { noUnknownToken, readVocabulary, type Model, type Tokens } from "./model.ts";
+import { noUnknownToken, readVocabulary, TOKENS_PER_PAUSE, type Model, type Tokens } from "./model.ts";
+import type { Work } from "../work.ts";
 
 const WHERE = "model";
 
 /** Reads a WordPiece model. */
-export function readWordPiece(part: Part): Model {
+export function* readWordPiece(part: Part): Work<Model> {
   const unk = textField(WHERE, part, "unk_token");
   const prefix = textField(WHERE, part, "continuing_subword_prefix");
   const mostCharacters = countField(WHERE, part, "max_input_chars_per_word");
-  const vocabulary = readVocabulary(part);
+  const vocabulary = yield* readVocabulary(part);
+  let longest = 0;
+  for (let id = 0; id < vocabulary.size; id++) {
+    longest = Math.max(longest, vocabulary.tokenOf(id)?.length ?? 0);
+    if (id % TOKENS_PER_PAUSE === 0) yield;
+  }
   const unknown = (word: string): Tokens => {
     const id = vocabulary.idOf(unk);
     if (id === undefined) throw noUnknownToken(unk);
@@ -26,8 +32,10 @@ export function readWordPiece(part: Part): Model {
       let from = 0;
       let begin = 0;
       while (from < characters.length) {
-        let to = characters.length;
-        let end = word.length;
+        // No token is longer than that, prefix or not.
+        let to = Math.min(characters.length, from + longest);
+        let end = begin;
+        for (let i = from; i < to; i++) end += characters[i]!.length;
         let id: number | undefined;
         for (; to > from; to--) {
           id = vocabulary.idOf((from > 0 ? prefix : "") + word.slice(begin, end));
@@ -47,9 +55,9 @@ export function readWordPiece(part: Part): Model {
 }
 
 /** Reads a WordLevel model. */
-export function readWordLevel(part: Part): Model {
+export function* readWordLevel(part: Part): Work<Model> {
   const unk = textField(WHERE, part, "unk_token");
-  const vocabulary = readVocabulary(part);
+  const vocabulary = yield* readVocabulary(part);
   return {
     vocabulary,
     unkTokenId: vocabulary.idOf(unk) ?? null,

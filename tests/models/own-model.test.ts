@@ -116,6 +116,20 @@ describe("an iterator", () => {
   });
   afterAll(() => writer.dispose());
 
+  test("over a text of a megabyte is aborted while the text is cut into tokens, and blocks nobody", async () => {
+    const text = "let total = 0;\n".repeat(70_000);
+    const abort = new AbortController();
+    let timers = 0;
+    const timer = setInterval(() => {
+      if (++timers === 2) abort.abort(new Error("enough"));
+    }, 1);
+    await expect(writer.complete(text, { ...few, signal: abort.signal })).rejects.toThrow("enough");
+    await expect(writer.score(text, { signal: abort.signal })).rejects.toThrow("enough");
+    await expect(writer.forward(text, { signal: abort.signal })).rejects.toThrow("enough");
+    clearInterval(timer);
+    expect(timers).toBeGreaterThan(1);
+  });
+
   test("that never began holds nothing", async () => {
     writer.generate(prompt, endless);
     expect(live()).toBe(0);
