@@ -1,7 +1,8 @@
 // A head of a row at a time: copied or normed to its destination, and rotated there. Keys and values for caches of f16 and int8 are
 // made in scratch and packed from there.
 
-import { headBytes, packHead } from "../cache/heads.as";
+import { headBytes } from "../cache/heads.as";
+import { packHead } from "../cache/heads.store.as";
 import { dot, madd, scratchAddress, shareBegin } from "../call.as";
 import { RotateStoreCall } from "../calls/rotate-store.as";
 

@@ -127,9 +127,14 @@ describe.each(DEVICES)("on %s", (name) => {
     },
   );
 
-  test("steps that ran ahead of a token with NaN end in the sentence", async () => {
+  test("steps that ran ahead of a token with NaN end in the sentence, and cold sampling in none", async () => {
     await using sound = await load((tensor) => tensor);
     const { tokens } = await sound.complete(PROMPT, { maxTokens: 8 });
+    // a temperature whose reciprocal no f32 holds is greedy, from the top-K and from whole rows
+    for (const options of [{ topK: 5 }, { topP: 0.9 }, {}]) {
+      const cold = await sound.complete(PROMPT, { maxTokens: 8, temperature: 5e-324, seed: 1, ...options });
+      expect(cold.tokens).toEqual(tokens);
+    }
     const late = tokens[5]!; // its row is fed when others have been queued behind it
     expect([...PROMPT, ...tokens.slice(0, 5)]).not.toContain(late);
     await using model = await load(plant("model.embed_tokens.weight", NaN, late * TINY.hidden_size));
