@@ -87,7 +87,7 @@ const HALVES = (["F16", "BF16"] as const).flatMap((dtype) =>
 describe.each(DEVICES)("on %s", (name) => {
   // a software GPU takes seconds to compile the shaders of a format
   const isShort = name === "webgpu" && !isFullExtent;
-  const isQuick = ({ options }: { readonly options?: LoadOptions }) => !isShort || options?.quantize === undefined;
+  const isQuick = ({ options }: { readonly options?: LoadOptions }) => !isShort || options === undefined;
   let device: Device;
   let broken: Model;
   const load = (edit: EditTensor, options: LoadOptions = {}) => loadModel(tinyFolder({}, edit), { device, ...options });
@@ -113,19 +113,16 @@ describe.each(DEVICES)("on %s", (name) => {
     },
   );
 
-  test.each(HALVES.filter(([dtype]) => !isShort || dtype === "BF16"))(
-    "weights of %s with %s are read as they are",
-    async (dtype, value) => {
-      await using head = await load(plant("lm_head.weight", value, 3 * TINY.hidden_size, dtype));
-      const { logits } = await head.forward(PROMPT, { logits: "last" });
-      expect(Number.isFinite(logits!.data[3])).toBe(false);
-      expect(logits!.data.filter((logit) => !Number.isFinite(logit))).toHaveLength(1);
-      await using model = await load(plant("model.embed_tokens.weight", value, PROMPT[0]! * TINY.hidden_size, dtype));
-      const { captured } = await model.forward(PROMPT, { capture: ["hook_embed"], logits: "none" });
-      expect(captured["hook_embed"]!.data[0]).toBe(value);
-      expect(captured["hook_embed"]!.data.slice(1).every(Number.isFinite)).toBe(true);
-    },
-  );
+  test.each(HALVES.filter(() => !isShort))("weights of %s with %s are read as they are", async (dtype, value) => {
+    await using head = await load(plant("lm_head.weight", value, 3 * TINY.hidden_size, dtype));
+    const { logits } = await head.forward(PROMPT, { logits: "last" });
+    expect(Number.isFinite(logits!.data[3])).toBe(false);
+    expect(logits!.data.filter((logit) => !Number.isFinite(logit))).toHaveLength(1);
+    await using model = await load(plant("model.embed_tokens.weight", value, PROMPT[0]! * TINY.hidden_size, dtype));
+    const { captured } = await model.forward(PROMPT, { capture: ["hook_embed"], logits: "none" });
+    expect(captured["hook_embed"]!.data[0]).toBe(value);
+    expect(captured["hook_embed"]!.data.slice(1).every(Number.isFinite)).toBe(true);
+  });
 
   test("steps that ran ahead of a token with NaN end in the sentence, and cold sampling in none", async () => {
     await using sound = await load((tensor) => tensor);
