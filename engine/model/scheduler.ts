@@ -78,7 +78,7 @@ class Request implements Waiting {
   /** Throws what would keep the rest of the request from being fed: a closed sequence, or no room where no key is dropped. */
   check(maker: StepMaker): void {
     this.signal?.throwIfAborted();
-    for (const { sequence, tokens } of this.#rest(this.rows)) maker.check(sequence, tokens);
+    for (let i = this.#part; i < this.parts.length; i++) maker.check(this.parts[i]!.sequence, []);
     const { sequence } = this.parts[0]!;
     if (isForeseeable(sequence.keeping)) maker.storeOf(sequence).checkRoom(this.rows);
   }
@@ -152,10 +152,14 @@ export class Scheduler {
    * keys. Rejects with what kept the request from being served, and with the signal's reason within one step of an abort.
    */
   async answer<T>(parts: readonly Part[], answers: Answers<T>, signal: AbortSignal | undefined): Promise<T[]> {
+    const keyOf = (part: Part) => part.sequence.keeping.stepKey;
+    if (parts.length === 0) return [];
+    if (parts.every((part) => keyOf(part) === keyOf(parts[0]!))) {
+      return (await this.#serve(new Request(parts, answers, 1, signal))).answers as T[];
+    }
     const results: T[] = [];
-    const keys = [...new Set(parts.map(({ sequence }) => sequence.keeping.stepKey))];
-    const served = keys.map(async (key) => {
-      const indices = [...parts.keys()].filter((i) => parts[i]!.sequence.keeping.stepKey === key);
+    const served = [...new Set(parts.map(keyOf))].map(async (key) => {
+      const indices = [...parts.keys()].filter((i) => keyOf(parts[i]!) === key);
       const own = indices.map((i) => parts[i]!);
       const { answers: given } = await this.#serve(new Request(own, answers, 1, signal));
       for (const [i, index] of indices.entries()) results[index] = given[i] as T;

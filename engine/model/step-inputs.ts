@@ -47,22 +47,23 @@ export function planStep(
   const { ports } = activations;
   for (const { sequence, tokens } of parts) checkFeed(sequence, tokens, config.vocabSize, contextLength);
   const rows = rowsOf(parts);
-  const lengths = parts.map(({ sequence: { stored }, tokens }) =>
-    stored.lists.reduce((longest, { length }) => Math.max(longest, length + tokens.length), 0),
-  );
-  const columns = Math.max(...lengths);
+  const positions = new Uint32Array(rows);
+  const tokens = new Uint32Array(rows);
+  let [row, columns] = [0, 0];
+  for (const part of parts) {
+    const { length, stored } = part.sequence;
+    for (const list of stored.lists) columns = Math.max(columns, list.length + part.tokens.length);
+    tokens.set(tableRows(part, config.vocabSize), row);
+    for (let offset = 0; offset < part.tokens.length; offset++) positions[row++] = length + offset;
+  }
   activations.reserve({ rows, outputs: outputs.length, patternCells: hasPatterns ? rows * columns : 0 });
-  const positions = Uint32Array.from(
-    parts.flatMap(({ sequence, tokens }) => tokens.map((_, offset) => sequence.length + offset)),
-  );
   const appended = store.append(
-    parts.map(({ sequence, tokens }) => ({
+    parts.map(({ sequence, tokens: own }) => ({
       sequence: sequence.stored,
       // sequences that share a step may differ in what an anchor is
-      anchors: tokens.map((token, offset) => sequence.keeping.isAnchor(token, sequence.length + offset)),
+      anchors: own.map((token, offset) => sequence.keeping.isAnchor(token, sequence.length + offset)),
     })),
   );
-  const tokens = Uint32Array.from(parts.flatMap((part) => tableRows(part, config.vocabSize)));
   const writes: Write[] = [
     { tensor: ports.tokens, data: tokens }, // [rows]
     { tensor: ports.positions, data: positions }, // [rows]

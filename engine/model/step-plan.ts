@@ -47,6 +47,7 @@ export function planShares<W extends Waiting>(
   sizes: StepSizes,
   servedAt: ReadonlyMap<string, number> = new Map(),
 ): readonly Share<W>[] {
+  if (waiting.length === 1) return [{ waiting: waiting[0]!, rows: Math.min(waiting[0]!.rows, sizes.rows) }];
   const byAge = [...waiting].sort((one, other) => one.since - other.since);
   if (!sizes.isShared) return [{ waiting: byAge[0]!, rows: Math.min(byAge[0]!.rows, sizes.rows) }];
   const turnOf = ({ stepKey }: W) => servedAt.get(stepKey) ?? -1;
