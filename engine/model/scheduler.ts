@@ -66,7 +66,7 @@ class Request implements Waiting {
     this.answers = answers;
     this.most = most;
     this.signal = signal;
-    this.stepKey = parts[0]!.sequence.keeping.stepKey;
+    this.stepKey = keyOf(parts[0]!);
     this.isDecoding = parts.every(({ tokens }) => tokens.length === 1);
     this.rows = parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
     this.served = new Promise((resolve, reject) => {
@@ -121,6 +121,10 @@ class Request implements Waiting {
   }
 }
 
+function keyOf({ sequence }: Part): string {
+  return sequence.keeping.stepKey;
+}
+
 /** A request's part of a step. */
 interface Taken {
   readonly request: Request;
@@ -152,7 +156,6 @@ export class Scheduler {
    * keys. Rejects with what kept the request from being served, and with the signal's reason within one step of an abort.
    */
   async answer<T>(parts: readonly Part[], answers: Answers<T>, signal: AbortSignal | undefined): Promise<T[]> {
-    const keyOf = (part: Part) => part.sequence.keeping.stepKey;
     if (parts.length === 0) return [];
     if (parts.every((part) => keyOf(part) === keyOf(parts[0]!))) {
       return (await this.#serve(new Request(parts, answers, 1, signal))).answers as T[];
