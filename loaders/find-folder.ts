@@ -3,8 +3,9 @@
 
 import { abortableFolder } from "./abortable-folder.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
-import type { HubOptions } from "./hub.ts";
+import { HUB_OPTIONS, type HubOptions } from "./hub-options.ts";
 import { filesFolder, type FolderFiles, type ModelFolder } from "./model-folder.ts";
+import { checkOptions } from "./options.ts";
 import { shippedFolder, shippedName } from "./shipped-models.ts";
 import type { StoreChoice } from "./stored/model-place.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -42,6 +43,7 @@ export async function findFolder(
   source: string | URL | FolderFiles | ModelFolder,
   options: FindOptions = {},
 ): Promise<FoundFolder> {
+  checkOptions("findFolder", options, { ...HUB_OPTIONS, store: true });
   options.signal?.throwIfAborted();
   checkStoreChoice(options.store);
   const found = await untilAborted(find(source, options), options.signal);
@@ -62,7 +64,8 @@ async function find(source: string | URL | FolderFiles | ModelFolder, options: F
   const { location: page } = globalThis as { readonly location?: { readonly href: string } };
   if (page !== undefined && scheme === undefined) return findInPage(String(source), page.href, options);
   const { findInNode } = await import("./find-in-node.ts");
-  return findInNode(String(source), options);
+  const { store: _store, ...downloads } = options; // a page's
+  return findInNode(String(source), downloads);
 }
 
 /** A folder on a server. */

@@ -1,7 +1,7 @@
 // Where the name of a model leads in Node; a module of its own, so that pages do without it.
 
 import { FormatError } from "./errors.ts";
-import type { HubOptions } from "./hub.ts";
+import type { HubOptions } from "./hub-options.ts";
 import { openFolder } from "./local-folder.ts";
 import type { ModelFolder } from "./model-folder.ts";
 import { shippedFolder, shippedName } from "./shipped-models.ts";

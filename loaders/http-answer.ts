@@ -1,6 +1,7 @@
 // Requests over HTTP and what their answers say: status, length, range, version. Answers are not believed where they contradict
 // themselves; what another attempt may cure is told apart from what it cannot.
 
+import type { OptionNames } from "./options.ts";
 import { allocateBytes } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
 import { pause, untilAborted } from "./until-aborted.ts";
@@ -14,6 +15,9 @@ export interface HttpOptions {
   /** Ends every request, now and later. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The options of requests by name. */
+export const HTTP_OPTIONS: OptionNames<HttpOptions> = { fetch: true, headers: true, signal: true };
 
 /** What a source is read with: its name in messages, which has no query (that may hold a signature), and its address. */
 export interface Resource extends HttpOptions {

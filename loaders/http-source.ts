@@ -8,6 +8,7 @@ import { allocateBytes, checkRange, type ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
 import {
   AnswerError,
+  HTTP_OPTIONS,
   checkAnswer,
   checkVersion,
   chunks,
@@ -25,6 +26,7 @@ import {
   type Resource,
   type Version,
 } from "./http-answer.ts";
+import { checkOptions, wholeNumbers } from "./options.ts";
 import { eitherSignal } from "./until-aborted.ts";
 
 export { AnswerError, type HttpOptions } from "./http-answer.ts";
@@ -51,6 +53,9 @@ export interface HttpLimits {
  * cannot be reached after several attempts.
  */
 export async function httpSource(url: string | URL, options: HttpOptions & HttpLimits = {}): Promise<ByteSource> {
+  checkOptions("httpSource", options, { ...HTTP_OPTIONS, maxByteLength: true, maxWholeByteLength: true });
+  const { maxByteLength, maxWholeByteLength } = options;
+  wholeNumbers("httpSource", { maxByteLength, maxWholeByteLength }, 0);
   const source = await findHttpSource(url, options);
   if (source === null) throw new FormatError(shownUrl(url), "the server answered 404: there is no such file");
   return source;

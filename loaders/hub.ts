@@ -6,25 +6,14 @@
 import type { FileHandle } from "node:fs/promises";
 import { errorCode } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
+import { HUB_OPTIONS, type HubOptions } from "./hub-options.ts";
+import { checkOptions } from "./options.ts";
 import { tooLong } from "./http-answer.ts";
 import { fileSource } from "./local-folder.ts";
-import { checkFileName, missingFile, type DownloadProgress, type ModelFolder } from "./model-folder.ts";
+import { checkFileName, missingFile, type ModelFolder } from "./model-folder.ts";
 import { eitherSignal, pause, untilAborted } from "./until-aborted.ts";
 
-/** Where to download from and to. */
-export interface HubOptions {
-  /** A branch, tag or commit; "main" by default. */
-  readonly revision?: string | undefined;
-  /** Instead of HF_HUB_CACHE, HF_HOME/hub or ~/.cache/huggingface/hub. */
-  readonly cacheDir?: string | undefined;
-  /** An access token (`hf_...`) for gated and private repositories; HF_TOKEN by default. */
-  readonly token?: string | undefined;
-  /** Another server that speaks the Hub's protocol; HF_ENDPOINT by default. */
-  readonly hubUrl?: string | undefined;
-  readonly fetch?: typeof fetch | undefined;
-  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type { HubOptions } from "./hub-options.ts";
 
 interface Entry {
   readonly byteLength: number;
@@ -44,6 +33,7 @@ const FIRST_PAUSE_MS = 200;
  * Throws {@link FormatError} if there is no such repository or revision, or no right to read it.
  */
 export async function hubFolder(repository: string, options: HubOptions = {}): Promise<ModelFolder> {
+  checkOptions("hubFolder", options, HUB_OPTIONS);
   if (!/^[\w.-]+(\/[\w.-]+)?$/.test(repository) || repository.split("/").some((part) => /^\.+$/.test(part))) {
     throw new FormatError(repository, 'is no repository name; wanted "owner/name"');
   }

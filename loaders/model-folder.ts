@@ -3,9 +3,10 @@
 
 import { blobSource, bufferSource, type ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
-import { tooLong } from "./http-answer.ts";
+import { HTTP_OPTIONS, tooLong } from "./http-answer.ts";
 import { AnswerError, findHttpSource, probe, shownUrl, type HttpOptions } from "./http-source.ts";
 import { finishInTurns } from "./work.ts";
+import { checkOptions } from "./options.ts";
 
 /** How a file is opened. */
 export interface OpenFileOptions {
@@ -79,6 +80,7 @@ export function fileAddress(baseUrl: string | URL, file: string): string {
  * so does 403 (as object stores answer for what is not there to those who may not list their files).
  */
 export function httpFolder(baseUrl: string | URL, options: HttpOptions = {}): ModelFolder {
+  checkOptions("httpFolder", options, HTTP_OPTIONS);
   const base = shownUrl(baseUrl).replace(/\/+$/, "");
   /** Opened by `has`, waiting for `open`. */
   const found = new Map<string, ByteSource>();

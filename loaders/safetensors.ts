@@ -2,6 +2,7 @@
 // Opening reads the header and nothing else; a tensor's bytes are read when they are asked for.
 // Format: https://github.com/huggingface/safetensors
 
+import { checkOptions } from "./options.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "./float16.ts";
@@ -109,9 +110,10 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
     tensors,
     metadata,
     async readBytes(name, options = {}) {
+      checkOptions("readBytes", options, { begin: true, end: true, signal: true, into: true });
       const info = find(name);
       const { begin = 0, end = info.byteLength } = options;
-      if (!(begin >= 0 && begin <= end && end <= info.byteLength)) {
+      if (!(Number.isInteger(begin) && Number.isInteger(end) && begin >= 0 && begin <= end && end <= info.byteLength)) {
         throw new RangeError(
           `${file}: tensor ${quote(name)} has ${info.byteLength} bytes; ${begin}..${end} is no part of them`,
         );

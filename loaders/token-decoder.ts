@@ -2,6 +2,8 @@
 // appears with its last byte.
 // Invariant: the joined pieces of a StreamDecoder are exactly `decode` of all ids, because `decode` uses it.
 
+import { checkOptions } from "./options.ts";
+
 /** The parts of a tokenizer that a decoder needs. */
 export interface TokenBytes {
   /** The bytes a token stands for in the middle of a text; none for an id that the vocabulary does not have. */
@@ -32,6 +34,7 @@ export class StreamDecoder {
   #run: TextRun;
 
   constructor(tokens: TokenBytes, options: DecodeOptions = {}) {
+    checkOptions("StreamDecoder", options, { skipSpecialTokens: true });
     this.#tokens = tokens;
     this.#skipsSpecialTokens = options.skipSpecialTokens ?? false;
     this.#run = tokens.startText();

@@ -6,6 +6,7 @@
 
 import { errorCode } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
+import { checkOptions } from "./options.ts";
 
 /** Options of {@link writeWholeFile}. */
 export interface WholeFileOptions {
@@ -46,6 +47,7 @@ export function writeProblem(cause: unknown): string {
 export function writeWholeFile(path: string, contents: string | Uint8Array, options: WholeFileOptions = {}): void {
   const fs = process.getBuiltinModule("node:fs");
   const { basename, dirname, join } = process.getBuiltinModule("node:path");
+  checkOptions("writeWholeFile", options, { isRegularOnly: true });
   const { target, kind, mode } = replaceableFile(path, options);
   try {
     if (kind === "stream") return fs.writeFileSync(target, contents);

@@ -18,6 +18,7 @@ it("kedge/loaders exports these names", () => {
     blobSource
     bufferSource
     checkHalves
+    checkOptions
     createFolder
     decodeBf16
     decodeF16
@@ -34,6 +35,7 @@ it("kedge/loaders exports these names", () => {
     loadConfig
     loadTokenizer
     localFolder
+    numberInRange
     openFolder
     openSafetensors
     openWeights
@@ -68,6 +70,7 @@ it("kedge/loaders exports these names", () => {
     type ModelFolder
     type ModelType
     type OpenFileOptions
+    type OptionNames
     type PlacedTokens
     type PlannedTensor
     type QuantizedKind
@@ -90,6 +93,8 @@ it("kedge/loaders exports these names", () => {
     type WholeFileOptions
     untilAborted
     visibleText
+    wholeNumber
+    wholeNumbers
     writeProblem
     writeSafetensors
     writeWholeFile

@@ -1,7 +1,8 @@
 // The share of attention that a set of keys receives: the prompt (attention dilution, the motivation of Selective Prompt Anchoring, arXiv
 // 2408.09121), a group of anchored tokens, one class of tokens.
 
-import { forEachRow, type AttentionPattern, type RowOptions } from "./pattern.ts";
+import { checkOptions, wholeNumbers } from "../options.ts";
+import { forEachRow, ROW_OPTIONS, type AttentionPattern, type RowOptions } from "./pattern.ts";
 
 /**
  * [rows]: the share of each row's attention that the chosen keys get, sum over them / sum over all, mean over the heads; NaN
@@ -41,6 +42,8 @@ export function attentionDilution(
   promptLength: number,
   options: DilutionOptions = {},
 ): Float64Array {
+  checkOptions("attentionDilution", options, { ...ROW_OPTIONS, layers: true });
+  wholeNumbers("attentionDilution", { minKeys: options.minKeys, promptLength }, 0);
   const { layers = [patterns.length - 1], ...rowOptions } = options;
   const { keyPositions } = rowOptions;
   const isPrompt = (column: number) => (keyPositions ? keyPositions[column]! : column) < promptLength;

@@ -2,6 +2,8 @@
 // as `model.forward(..., { capture: ["blocks.*.attn.hook_pattern"] })` captures them. A row here is only the keys that its query
 // may see: hidden keys have a weight of 0 that says nothing, and would make any row look sparse.
 
+import type { OptionNames } from "../options.ts";
+
 /** A captured pattern. */
 export interface AttentionPattern {
   /** [heads, rows, keys] */
@@ -22,6 +24,15 @@ export interface RowOptions {
   /** tells whether a row sees a key, in addition to key position <= row position; needed for anchors and windows; true by default */
   readonly isVisible?: (row: number, key: number) => boolean;
 }
+
+/** The options of rows by name. */
+export const ROW_OPTIONS: OptionNames<RowOptions> = {
+  minKeys: true,
+  rows: true,
+  rowPositions: true,
+  keyPositions: true,
+  isVisible: true,
+};
 
 /** One row of one head. The arrays are good until the next row comes. */
 export interface AttentionRow {

@@ -2,7 +2,8 @@
 // Each row gives two numbers: its Gini coefficient, 0 for even attention and near 1 if one key receives all, and the mass of its two
 // largest weights.
 
-import { forEachRow, type AttentionPattern, type RowOptions } from "./pattern.ts";
+import { checkOptions, wholeNumbers } from "../options.ts";
+import { forEachRow, ROW_OPTIONS, type AttentionPattern, type RowOptions } from "./pattern.ts";
 import { summarize, type Summary } from "./summary.ts";
 
 /** Rows that see fewer keys are left out of the study. */
@@ -48,6 +49,8 @@ export interface LayerSparsity extends Sparsity {
 
 /** Sparsity of a layer's pattern, by head and in all. `minKeys` is {@link STUDIED_KEYS} unless told. */
 export function sparsityOf(pattern: AttentionPattern, options: RowOptions = {}): LayerSparsity {
+  checkOptions("sparsityOf", options, ROW_OPTIONS);
+  wholeNumbers("sparsityOf", { minKeys: options.minKeys }, 0);
   const [heads = 0, rows = 0] = pattern.shape;
   const giniOfRows = new Float64Array(heads * rows).fill(NaN);
   const topMassOfRows = new Float64Array(heads * rows).fill(NaN);

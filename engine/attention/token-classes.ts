@@ -2,7 +2,8 @@
 // that line breaks receive more than their share (AnchorCoder, arXiv 2411.06680). A token is classified by its own text alone, so that
 // its class does not depend on where it stands: a word inside a string or a comment counts as that word.
 
-import { forEachRow, type AttentionPattern, type RowOptions } from "./pattern.ts";
+import { checkOptions, wholeNumbers } from "../options.ts";
+import { forEachRow, ROW_OPTIONS, type AttentionPattern, type RowOptions } from "./pattern.ts";
 
 /** The classes, in the order in which they are tried. */
 export const TOKEN_CLASSES = [
@@ -86,6 +87,8 @@ export function massByClass(
   classes: readonly TokenClass[],
   options: RowOptions = {},
 ): LayerClassShares {
+  checkOptions("massByClass", options, ROW_OPTIONS);
+  wholeNumbers("massByClass", { minKeys: options.minKeys }, 0);
   const [heads = 0, , keys = 0] = pattern.shape;
   if (classes.length !== keys) {
     throw new RangeError(`the pattern has ${keys} keys; the classes of ${classes.length} were given`);

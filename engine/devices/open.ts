@@ -33,8 +33,10 @@ export interface DevicePick {
 
 /** Chooses the device that `auto` takes here. */
 export async function chooseDevice(options: DeviceOptions = {}): Promise<DevicePick> {
-  const { probeWebGpu } = await import("./webgpu/probe.ts");
-  const probe = await probeWebGpu(options.webgpu);
+  checkOptions("chooseDevice", options, DEVICE_OPTIONS);
+  checkDevices("chooseDevice", options);
+  const { probeAdapter } = await import("./webgpu/probe.ts");
+  const probe = await probeAdapter(options.webgpu);
   if (probe.isAvailable && !probe.isSoftware) return { name: "webgpu", reason: `there is a GPU: ${probe.description}` };
   const lack = probe.isAvailable ? `the only GPU adapter, ${probe.description}, is a software one` : probe.reason;
   if (!("OffscreenCanvas" in globalThis || "document" in globalThis)) return { name: "wasm", reason: lack };
@@ -49,6 +51,45 @@ export function chooseWithoutWebGpu(lack: string, webgl: WebGlProbe): DevicePick
     return { name: "wasm", reason: `${lack}, and WebGL2's ${webgl.description} a software renderer` };
   return { name: "webgl", reason: `there is a GPU through WebGL2: ${webgl.description}; ${lack}` };
 }
+
+/** Throws a RangeError for settings of devices that do not exist or are out of range; `where` begins its message. */
+export function checkDevices(where: string, { threads, wasm, webgpu, webgl }: DeviceOptions): void {
+  wholeNumbers(where, { threads }, 1);
+  if (wasm !== undefined) {
+    checkOptions(`${where}, wasm`, wasm, WASM_OPTIONS);
+    const { threads: own, maxMemoryBytes, linearMemoryBytes } = wasm;
+    wholeNumbers(`${where}, wasm`, { threads: own, maxMemoryBytes, linearMemoryBytes }, 1);
+  }
+  if (webgpu !== undefined) {
+    checkOptions(`${where}, webgpu`, webgpu, WEBGPU_OPTIONS);
+    wholeNumbers(`${where}, webgpu`, { maxBindingBytes: webgpu.maxBindingBytes }, 1);
+  }
+  if (webgl !== undefined) {
+    checkOptions(`${where}, webgl`, webgl, WEBGL_OPTIONS);
+    wholeNumbers(`${where}, webgl`, { maxTextureSize: webgl.maxTextureSize }, 1);
+  }
+}
+
+const WASM_OPTIONS: OptionNames<WasmOptions> = {
+  threads: true,
+  deterministic: true,
+  maxMemoryBytes: true,
+  linearMemoryBytes: true,
+  shareMemory: true,
+  implementations: true,
+  modules: true,
+};
+const WEBGPU_OPTIONS: OptionNames<WebGpuOptions> = {
+  adapter: true,
+  gpu: true,
+  powerPreference: true,
+  device: true,
+  allowSoftware: true,
+  deterministic: true,
+  maxBindingBytes: true,
+  implementations: true,
+};
+const WEBGL_OPTIONS: OptionNames<WebGlOptions> = { context: true, maxTextureSize: true, implementations: true };
 
 /** The settings of devices by name. */
 export const DEVICE_OPTIONS: OptionNames<DeviceOptions> = {
@@ -65,7 +106,7 @@ export const DEVICE_OPTIONS: OptionNames<DeviceOptions> = {
  */
 export async function openDevice(choice: DeviceChoice = "auto", options: DeviceOptions = {}): Promise<Device> {
   checkOptions("openDevice", options, DEVICE_OPTIONS);
-  wholeNumbers("openDevice", { threads: options.threads }, 1);
+  checkDevices("openDevice", options);
   const { threads, deterministic } = options;
   const name = choice === "auto" ? (await chooseDevice(options)).name : choice;
   if (choice === "auto" && name === "webgl") {

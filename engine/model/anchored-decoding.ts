@@ -3,14 +3,14 @@
 
 import type { ChatOptions, Tokenizer } from "../../loaders/index.ts";
 import type { Decoder, WatchableDecoder } from "../generate/decoder.ts";
-import { checkOptions } from "../options.ts";
+import { checkOptions, wholeNumbers } from "../options.ts";
 import { contrastDecoder } from "../prompt-anchoring/contrast-decoder.ts";
 import { compareExact, type ExactComparison } from "../prompt-anchoring/exact.ts";
 import type { AnchoringOptions } from "../prompt-anchoring/options.ts";
 import { planAnchoring, planContrast, type PlannedPrompt, type PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import { EmbeddingTable } from "./embeddings.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
-import { ANCHORING_OPTIONS, type ModelGenerateOptions } from "./model-options.ts";
+import { ANCHORING_OPTIONS, EXACT_OPTIONS, type ModelGenerateOptions } from "./model-options.ts";
 import { promptOf, type Prompt } from "./prompts.ts";
 import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
@@ -54,8 +54,10 @@ export class AnchoredDecoding {
   async compareWithExact(
     prompt: Prompt | PromptWithAnchors,
     strengths: readonly number[],
-    { signal, ...anchoring }: AnchoringOptions & { readonly signal?: AbortSignal | undefined },
+    options: Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & { readonly signal?: AbortSignal | undefined },
   ): Promise<ExactComparison[]> {
+    checkOptions("compareWithExact", options, EXACT_OPTIONS);
+    const { signal, ...anchoring } = options;
     const prompts = [withoutStrengths(prompt)];
     const comparisons: ExactComparison[] = [];
     for (const strength of strengths) {
@@ -79,7 +81,11 @@ export class AnchoredDecoding {
     { anchoring, contrast }: ContrastChoice,
     template: ChatOptions = {},
   ): Promise<PlannedPrompt[]> {
-    if (anchoring) checkOptions("anchoring", anchoring, ANCHORING_OPTIONS);
+    if (anchoring) {
+      checkOptions("anchoring", anchoring, ANCHORING_OPTIONS);
+      wholeNumbers("anchoring", { recentQueries: anchoring.recentQueries }, 1);
+      wholeNumbers("anchoring", { maskToken: anchoring.maskToken }, 0);
+    }
     if (anchoring && contrast) throw new RangeError("anchoring and contrast were both asked for: choose 1 of the 2");
     const parts = { tokenizer: this.#tokenizer, embeddings: this.#embeddings, template };
     const planned: PlannedPrompt[] = [];

@@ -66,7 +66,9 @@ export async function studyAttention(
   const cache = withLineAnchors(options.cache, model);
   const dilutionLayers = [...new Set(options.dilutionLayers ?? [config.layers - 1])];
   if (!(Number.isInteger(promptLength) && promptLength >= 1 && promptLength <= tokens.length)) {
-    throw new RangeError(`a prompt of ${promptLength} tokens does not fit a text of ${tokens.length}`);
+    throw new RangeError(
+      `promptLength is ${promptLength}: the text has ${tokens.length} tokens, 1 or more of them the prompt's`,
+    );
   }
   const bad = dilutionLayers.find((layer) => !(Number.isInteger(layer) && layer >= 0 && layer < config.layers));
   if (bad !== undefined) throw new RangeError(`there is no layer ${bad}: the model has ${config.layers}`);

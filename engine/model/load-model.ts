@@ -16,7 +16,7 @@ import {
 } from "../../loaders/index.ts";
 import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "../../kernels/index.ts";
 import type { Device } from "../devices/device.ts";
-import { DEVICE_OPTIONS, openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
+import { checkDevices, DEVICE_OPTIONS, openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
 import type { TuneMode } from "../tuning/measured.ts";
 import { progressReporter, type LoadProgress, type ProgressReport } from "./load-progress.ts";
@@ -86,6 +86,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   checkOptions("loadModel", options, LOAD_OPTIONS);
   const { contextLength, maxCachedTokens, chunkRows, threads, signal } = options;
   wholeNumbers("loadModel", { contextLength, maxCachedTokens, chunkRows, threads }, 1);
+  checkDevices("loadModel", options);
   if (options.quantize !== undefined && !isQuantized(options.quantize)) {
     throw new UnsupportedError(`quantize is "${String(options.quantize)}": use "int8" or "int4"`);
   }

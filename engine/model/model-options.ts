@@ -80,5 +80,18 @@ export const ANCHORING_OPTIONS: OptionNames<AnchoringOptions> = {
   onNote: true,
 };
 
+/** Options of `compareWithExact`. */
+export const EXACT_OPTIONS: OptionNames<
+  Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & { readonly signal?: AbortSignal | undefined }
+> = {
+  anchors: true,
+  standIn: true,
+  maskToken: true,
+  collapse: true,
+  recentQueries: true,
+  onNote: true,
+  signal: true,
+};
+
 /** Options of `score`. */
 export const SCORE_OPTIONS: OptionNames<ScoreOptions> = { cache: true, signal: true };

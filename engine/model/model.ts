@@ -16,7 +16,7 @@ import type { Piece, MakeTextStream } from "../generate/rows.ts";
 import type { WatchableDecoder } from "../generate/decoder.ts";
 import { isTokens } from "../generate/prompt-tokens.ts";
 import { score, type Score } from "../generate/score.ts";
-import { checkOptions, wholeNumbers } from "../options.ts";
+import { checkOptions, numberInRange, wholeNumbers } from "../options.ts";
 import type { ExactComparison } from "../prompt-anchoring/exact.ts";
 import type { AnchoringOptions } from "../prompt-anchoring/options.ts";
 import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
@@ -273,6 +273,7 @@ export class Model implements AsyncDisposable {
   async tuneKernels(options: TuneKernelsOptions = {}): Promise<KernelTuning> {
     const { tuneModel, TUNE_KERNELS_OPTIONS } = await import("../tuning/measured.ts");
     checkOptions("tuneKernels", options, TUNE_KERNELS_OPTIONS);
+    numberInRange("tuneKernels", "secondsPerRun", options.secondsPerRun, "a number above 0", (seconds) => seconds > 0);
     const { device, config, contextLength, cacheType } = this;
     if (!device.tuning) throw new UnsupportedError(`nothing is chosen by measuring on ${device.description}`);
     const stepsOptions = { contextLength, chunkRows: this.#steps.chunkRows, cacheType };

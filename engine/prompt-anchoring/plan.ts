@@ -1,5 +1,6 @@
 // Plans a prompt: finds its anchors and makes the rows that it is decoded against.
 
+import { checkOptions, numberInRange } from "../options.ts";
 import type { ChatMessage, ChatOptions, EncodeOptions, Tokenizer } from "../../loaders/index.ts";
 import { isTokens } from "../generate/prompt-tokens.ts";
 import { anchorChat, type AnchoredMessage } from "./chat-anchors.ts";
@@ -115,6 +116,7 @@ export function planContrast(
   { prompt }: PromptWithAnchors,
   contrast: ContrastOptions,
 ): PlannedPrompt {
+  checkContrast(contrast);
   const read = readPrompt({ tokenizer, template }, prompt, contrast.method === "context" ? contrast.context : []);
   const { ids } = read;
   const strength = contrastStrength(contrast);
@@ -224,4 +226,24 @@ async function amplify(
     }
   }
   return tokens;
+}
+
+/** Members of the contrasts beside `method`; the first is its strength. */
+const CONTRASTS: Readonly<Record<ContrastOptions["method"], readonly string[]>> = {
+  guidance: ["scale"],
+  "negative-prompt": ["scale", "prompt"],
+  context: ["alpha", "context"],
+};
+
+/** Throws a RangeError for a method or a member that there is not, and a strength that is no finite number. */
+function checkContrast(contrast: ContrastOptions): void {
+  const members = CONTRASTS[contrast.method] as readonly string[] | undefined;
+  if (!members) {
+    const methods = Object.keys(CONTRASTS).join('", "');
+    throw new RangeError(`contrast: its method is ${JSON.stringify(contrast.method)}; it must be one of "${methods}"`);
+  }
+  const where = `contrast, ${contrast.method}`;
+  checkOptions<object>(where, contrast, Object.fromEntries(["method", ...members].map((name) => [name, true])));
+  const strength = (contrast as unknown as Readonly<Record<string, number>>)[members[0]!];
+  numberInRange(where, members[0]!, strength ?? NaN, "a finite number", () => true);
 }

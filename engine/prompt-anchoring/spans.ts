@@ -4,6 +4,7 @@
 // a group, unless they name groups of their own. Characters are counted in UTF-16 code units, as strings are indexed. All ranges
 // are half-open. Tokens are masked whole: a span that covers part of a token takes all of it, and a note says so.
 
+import { checkOptions } from "../options.ts";
 import { checkStrength, type Strength } from "./strength.ts";
 
 /** A half-open range of characters or tokens. */
@@ -61,6 +62,9 @@ export interface AnchorGroups {
   readonly notes: readonly string[];
 }
 
+/** The members of an anchor: one of the first three, and its options. */
+const ANCHOR_NAMES = { text: true, characters: true, tokens: true, strength: true, group: true } as const;
+
 /** One anchor's tokens. */
 interface LocatedAnchor {
   readonly label: string;
@@ -92,6 +96,7 @@ export function resolveAnchors(
   for (const [i, given] of anchors.entries()) {
     const anchor = typeof given === "string" ? { text: given } : given;
     const label = labelOf(anchor, i);
+    checkOptions<object>(label, anchor, ANCHOR_NAMES);
     const own = anchor.strength === undefined ? undefined : checkStrength(anchor.strength, label);
     const strength = own ?? fallback;
     // A strength is no string, so that names and strengths cannot be confused.

@@ -4,6 +4,8 @@
 // attention that the groups have received. Groups whose strength is the number 1 change nothing: `needsMaskedRows` names them,
 // and no row is run for them.
 
+import { checkOptions } from "../options.ts";
+
 /** Attention that one group's tokens have received from the generated tokens, of all that the prompt's tokens have. */
 export interface AttentionShare {
   /** mean over all queries so far, 0 to 1; equal to `fair` before the first */
@@ -107,7 +109,9 @@ export interface NeglectOptions {
  * generated. This rule is kedge's own: it is in no paper, and nobody has measured it. Throws RangeError on a number out of range, and
  * when called without shares.
  */
-export function byNeglect({ strength, floor = 1, enough = 1 }: NeglectOptions): StrengthFunction {
+export function byNeglect(options: NeglectOptions): StrengthFunction {
+  checkOptions("byNeglect", options, { strength: true, floor: true, enough: true });
+  const { strength, floor = 1, enough = 1 } = options;
   for (const [name, value] of [
     ["strength", strength],
     ["floor", floor],

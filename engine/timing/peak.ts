@@ -2,6 +2,7 @@
 
 import { multiplyAdd, readThrough, type Sample } from "../../kernels/index.ts";
 import type { Device } from "../devices/device.ts";
+import { checkOptions, numberInRange, wholeNumbers, type OptionNames } from "../options.ts";
 import { timeKernel, type TimeKernelOptions } from "./time-kernel.ts";
 
 /** Rates that no kernel on the device should beat; absent where the device has no kernel to measure one with. */
@@ -20,11 +21,22 @@ export interface PeakOptions extends Pick<TimeKernelOptions, "rounds" | "seconds
   readonly bytes?: number | undefined;
 }
 
+const PEAK_OPTIONS: OptionNames<PeakOptions> = {
+  multiplyAdds: true,
+  bytes: true,
+  rounds: true,
+  secondsPerRun: true,
+  signal: true,
+  now: true,
+};
 const COUNT = 1 << 20;
 const CHUNK_BYTES = 16384;
 
 /** Measures a device. The reference device, which is slow on purpose, has no peak worth measuring: it is measured all the same. */
 export async function measurePeak(device: Device, options: PeakOptions = {}): Promise<Peak> {
+  checkOptions("measurePeak", options, PEAK_OPTIONS);
+  wholeNumbers("measurePeak", { multiplyAdds: options.multiplyAdds, bytes: options.bytes, rounds: options.rounds }, 1);
+  numberInRange("measurePeak", "secondsPerRun", options.secondsPerRun, "a number above 0", (seconds) => seconds > 0);
   const { multiplyAdds = 2 ** 28, bytes = 64 << 20, ...rest } = options;
   const count = Math.min(COUNT, Math.ceil(multiplyAdds / 32) * 32);
   const steps = Math.ceil(multiplyAdds / count);

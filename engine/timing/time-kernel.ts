@@ -16,6 +16,7 @@ import {
 } from "../../kernels/index.ts";
 import { DeviceError, type Device, type DeviceName } from "../devices/device.ts";
 import { implementationsOn } from "../devices/implementations.ts";
+import { checkOptions, numberInRange, wholeNumbers, type OptionNames } from "../options.ts";
 import { KernelRun, type KernelRunOptions } from "./kernel-run.ts";
 import type { Clock } from "./repeated-calls.ts";
 import { spreadOf, type Spread } from "./spread.ts";
@@ -73,6 +74,19 @@ export interface KernelTiming {
 }
 
 const ROUNDS = 7;
+const TIME_KERNEL_OPTIONS: OptionNames<TimeKernelOptions> = {
+  implementations: true,
+  format: true,
+  rounds: true,
+  isChecked: true,
+  trial: true,
+  seed: true,
+  onProgress: true,
+  streamBytes: true,
+  secondsPerRun: true,
+  signal: true,
+  now: true,
+};
 
 /** True if an implementation is made for so many rows and for this format; the device finds out about the rest. */
 function isMeantFor({ rows, formats }: Implementation, trial: Trial, format: MatrixFormat): boolean {
@@ -91,6 +105,10 @@ export async function timeKernel(
   sample: Sample,
   options: TimeKernelOptions = {},
 ): Promise<KernelTiming[]> {
+  checkOptions("timeKernel", options, TIME_KERNEL_OPTIONS);
+  wholeNumbers("timeKernel", { rounds: options.rounds }, 1);
+  wholeNumbers("timeKernel", { streamBytes: options.streamBytes, seed: options.seed }, 0);
+  numberInRange("timeKernel", "secondsPerRun", options.secondsPerRun, "a number above 0", (seconds) => seconds > 0);
   const { format = "f32", rounds = ROUNDS, isChecked = true, seed = 1, signal, onProgress } = options;
   const trial = options.trial ?? makeTrial(kernel, sample, seededRandom(seed), { format, isAnswered: isChecked });
   const asked = options.implementations ?? implementationsOn(device, kernel);

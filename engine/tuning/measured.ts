@@ -1,13 +1,20 @@
 // Measured choices from where they are kept to a device, and back.
 
 import type { Device } from "../devices/device.ts";
+import { checkOptions } from "../options.ts";
 import { VERSION } from "../version.ts";
 import { readDocument, type ChoiceStore } from "./choice-store.ts";
 import { choicesFor, withChoices, type ChoiceKey, type ChoiceRecord, type KernelChoice } from "./kept-choices.ts";
 import { openChoiceStore } from "./open-choice-store.ts";
-import { tuneKernels, type KernelTuning, type TunedModel, type TuneKernelsOptions } from "./tune-kernels.ts";
+import {
+  TUNE_KERNELS_OPTIONS,
+  tuneKernels,
+  type KernelTuning,
+  type TunedModel,
+  type TuneKernelsOptions,
+} from "./tune-kernels.ts";
 
-export { TUNE_KERNELS_OPTIONS } from "./tune-kernels.ts";
+export { TUNE_KERNELS_OPTIONS };
 
 /** What a model does about measured choices when it is loaded. */
 export type TuneMode = "never" | "kept" | "quick";
@@ -38,9 +45,11 @@ function keyOf(device: Device, allowApproximate: boolean): ChoiceKey | undefined
 /** Makes the device follow what is kept for it, and gives that back. On a device that does not tune nothing is kept. */
 export async function recallKernelChoices(
   device: Device,
-  { allowApproximate = false }: Pick<TuneKernelsOptions, "allowApproximate"> = {},
+  options: Pick<TuneKernelsOptions, "allowApproximate"> = {},
   opened?: ChoiceStore,
 ): Promise<readonly KernelChoice[]> {
+  checkOptions<object>("recallKernelChoices", options, TUNE_KERNELS_OPTIONS);
+  const { allowApproximate = false } = options;
   const key = keyOf(device, allowApproximate);
   const store = key && (opened ?? (await openChoiceStore()));
   if (!store) return [];

@@ -1,5 +1,6 @@
 // A model folder's tokenizer: its files, the pipeline made of them, and its chat templates under one name.
 
+import { checkOptions } from "../options.ts";
 import { loadChatTemplates } from "../chat-template/chat-template.ts";
 import type { ModelFolder } from "../model-folder.ts";
 import { decodeAll } from "../token-decoder.ts";
@@ -26,8 +27,10 @@ export async function openTokenizer(folder: ModelFolder, signal?: AbortSignal): 
   const hasChatMl = ["<|im_start|>", "<|im_end|>"].every((mark) => added.has(added.idOf(mark) ?? -1));
   const { name } = folder;
   const chat = await loadChatTemplates({ name, texts: files.chatTemplates, roles: files.roles, hasChatMl });
-  const work = (text: string, { addSpecialTokens = true }: EncodeOptions = {}, withPlaces = false) =>
-    pipeline.encode(text, { addSpecialTokens, withPlaces });
+  const work = (text: string, options: EncodeOptions = {}, withPlaces = false) => {
+    checkOptions<object>("encode", options, { addSpecialTokens: true, signal: true });
+    return pipeline.encode(text, { addSpecialTokens: options.addSpecialTokens ?? true, withPlaces });
+  };
 
   const tokenizer: Tokenizer = {
     specialTokenIds,

@@ -1,4 +1,4 @@
-import { checkOptions } from "../../options.ts";
+import { checkOptions, numberInRange } from "../../options.ts";
 import { budgetText, checkBudget, keysOf } from "./budget.ts";
 import { UNMASKED, type ChooserPolicy } from "./policy.ts";
 import { checkPool, checkWindow } from "./selection.ts";
@@ -22,9 +22,7 @@ export function pyramidKv(options: PyramidKvOptions): ChooserPolicy {
   const mean = checkBudget("pyramid-kv", options.budget);
   checkWindow("pyramid-kv", window, mean);
   checkPool("pyramid-kv", pool);
-  if (!(beta >= 1 && beta < Infinity)) {
-    throw new RangeError(`pyramid-kv: beta must be a number of at least 1; it is ${beta}`);
-  }
+  numberInRange("pyramid-kv", "beta", beta, "a number of at least 1", (value) => value >= 1);
   const budgetOf = (layer: number | null, layers: number, promptLength: number) => {
     const budget = keysOf(mean, promptLength, window + 1);
     return layer === null || budget === Infinity

@@ -1,5 +1,6 @@
 // Which adapter there is, and what it is like: facts for `auto` and `doctor`, without opening a device.
 
+import { checkOptions } from "../../options.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
 import type { DeviceIdentity } from "../measured-choices.ts";
 
@@ -148,6 +149,12 @@ async function askAdapter(options: AdapterOptions): Promise<AdapterFacts> {
  * asked, because Dawn writes warnings of its own to the terminal.
  */
 export async function probeWebGpu(options: AdapterOptions = {}): Promise<Probe> {
+  checkOptions("probeWebGpu", options, { adapter: true, gpu: true, powerPreference: true });
+  return probeAdapter(options);
+}
+
+/** {@link probeWebGpu} for options of a whole device, of which it reads those of the adapter. */
+export async function probeAdapter(options: AdapterOptions = {}): Promise<Probe> {
   try {
     return { isAvailable: true, ...(await askAdapter(options)) };
   } catch (error) {
