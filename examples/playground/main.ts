@@ -79,7 +79,7 @@ async function load(): Promise<void> {
   }
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+const megabytes = (bytes: number) => (bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 const rate = (value: number) => (Number.isFinite(value) ? `${Math.round(value)} tokens/s` : "–");
 
 function showFacts(figures: RunFacts): void {

@@ -104,7 +104,8 @@ describe.each(DEVICES)("the page on %s", (device, description) => {
       const page = await open(`${isolated.url}?device=${device}`);
       const cacheAfter = async (prompt: string): Promise<number> => {
         await generate(page, prompt);
-        return Number(/Cache([\d.]+) MB at its peak/.exec((await page.textContent("#facts")) ?? "")?.[1]);
+        const [, size, unit] = /Cache([\d.]+) ([kM]B) at its peak/.exec((await page.textContent("#facts")) ?? "") ?? [];
+        return Number(size) * (unit === "MB" ? 1000 : 1);
       };
       await page.fill("#max-tokens", "8");
       const [long, short] = [await cacheAfter(PROMPT.repeat(3)), await cacheAfter("function")];
