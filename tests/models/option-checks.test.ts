@@ -1,7 +1,7 @@
 // Every public function that takes an options object: a name that it does not have is refused, and every number that it takes is
 // checked where it comes in. One row a function; on the reference device, for what is checked does not depend on the device.
 
-import { byNeglect, loadModel, policies, quantizeModel, tuneStrength, type LoadOptions, type Model } from "kedge";
+import { byNeglect, loadModel, policies, quantizeModel, type LoadOptions, type Model } from "kedge";
 import { attentionDilution, massByClass, sparsityOf, studyAttention } from "kedge/attention";
 import { chooseDevice, openDevice, probeWebGpu, type Device } from "kedge/devices";
 import { softmax } from "kedge/kernels";
@@ -19,6 +19,7 @@ import {
   type Tokenizer,
 } from "kedge/loaders";
 import { measurePeak, recallKernelChoices, timeKernel } from "kedge/timing";
+import { tuneStrength } from "kedge/anchoring";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
