@@ -74,11 +74,13 @@ export class Conversation {
     const said = isPlain ? content : (await import("../prompt-anchoring/tags.ts")).parseAnchorTags(content).text;
     this.#parts.throwIfDisposed();
     const turn: ChatMessage = { role: "user", content: said };
-    const { messages, tokens } = fitMessages(host, [...all, turn], {
+    const { messages, tokens } = await fitMessages(host, [...all, turn], {
       template,
       whenFull,
       maxTokens: options.maxTokens,
+      signal: options.signal,
     });
+    this.#parts.throwIfDisposed();
     const cache = this.#cache;
     const prompt = isPlain ? tokens : [...messages.slice(0, -1), { role: "user", content }];
     const decoder = isPlain ? cache.continuing() : cache.forking();

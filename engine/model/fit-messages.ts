@@ -2,6 +2,7 @@
 
 import type { ChatMessage, ChatOptions, Tokenizer } from "../../loaders/index.ts";
 import type { Decoder } from "../generate/decoder.ts";
+import { encodeText } from "../generate/prompt-tokens.ts";
 
 /** The action when the messages no longer fit the context. */
 export type FullContext =
@@ -16,27 +17,28 @@ export interface FitOptions {
   readonly whenFull: FullContext;
   /** most tokens of the answer */
   readonly maxTokens?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Returns the messages that fit the context and leave room for an answer, and their tokens. With "drop-oldest" whole turns are left
  * out, the oldest first; a first message of the system and the last message stay. Throws a RangeError if they do not fit.
  */
-export function fitMessages(
+export async function fitMessages(
   {
     tokenizer,
     decoder: { contextLength },
   }: { readonly tokenizer: Tokenizer; readonly decoder: Pick<Decoder, "contextLength"> },
   messages: readonly ChatMessage[],
-  { template, whenFull, maxTokens = Infinity }: FitOptions,
-): { readonly messages: readonly ChatMessage[]; readonly tokens: readonly number[] } {
+  { template, whenFull, maxTokens = Infinity, signal }: FitOptions,
+): Promise<{ readonly messages: readonly ChatMessage[]; readonly tokens: readonly number[] }> {
   const room = whenFull === "refuse" ? 1 : Math.max(1, Math.min(maxTokens, Math.floor(contextLength / 4)));
   const system = messages.slice(0, messages[0]?.role === "system" ? 1 : 0);
   const said = messages.slice(system.length);
   for (let first = 0; ;) {
     const kept = [...system, ...said.slice(first)];
     const text = tokenizer.applyChatTemplate(kept, { ...template, addGenerationPrompt: true });
-    const tokens = tokenizer.encode(text, { addSpecialTokens: false });
+    const tokens = await encodeText(tokenizer, text, { addSpecialTokens: false }, signal);
     if (tokens.length + room <= contextLength) return { messages: kept, tokens };
     if (whenFull === "refuse" || first >= said.length - 1) {
       throw new RangeError(

@@ -14,7 +14,7 @@ import type { Device } from "../devices/device.ts";
 import { collect, generate, type Generation } from "../generate/generate.ts";
 import type { Piece, MakeTextStream } from "../generate/rows.ts";
 import type { WatchableDecoder } from "../generate/decoder.ts";
-import { isTokens } from "../generate/prompt-tokens.ts";
+import { encodeText, isTokens } from "../generate/prompt-tokens.ts";
 import { score, type Score } from "../generate/score.ts";
 import { checkOptions, numberInRange, wholeNumbers } from "../options.ts";
 import type { ExactComparison } from "../prompt-anchoring/exact.ts";
@@ -57,9 +57,6 @@ export interface ModelMemory {
 
 /** Prompts at a time where their number is not known. */
 const DEFAULT_ROWS = 8;
-
-/** A text of so many characters is cut into tokens in turns. */
-const LONG_TEXT = 20_000;
 
 /** A loaded model. Dispose of it when done: `using model = await loadModel(…)` or `model.dispose()`. */
 export class Model implements AsyncDisposable {
@@ -248,8 +245,7 @@ export class Model implements AsyncDisposable {
   async #tokensOf(prompt: Prompt, signal: AbortSignal | undefined): Promise<readonly number[]> {
     if (typeof prompt !== "string" && isTokens(prompt)) return prompt;
     const { tokenizer, text, options } = this.#textOf(prompt);
-    if (text.length < LONG_TEXT) return tokenizer.encode(text, options);
-    return tokenizer.encodeInTurns(text, { ...options, signal });
+    return encodeText(tokenizer, text, options, signal);
   }
 
   #textOf(prompt: Exclude<Prompt, readonly number[]>) {
