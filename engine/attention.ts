@@ -1,7 +1,7 @@
 // `kedge/attention`: what attention looks like: dilution, sparsity, and which classes of tokens draw it.
 
 export { attentionDilution } from "./attention/attention-share.ts";
-export { gini, massOfLargest, sparsityOf, type Sparsity } from "./attention/sparsity.ts";
+export { gini, topMass, sparsityOf, type Sparsity } from "./attention/sparsity.ts";
 export type { Summary } from "./attention/summary.ts";
 export {
   massByClass,

@@ -112,10 +112,10 @@ it("kedge/attention exports these names", () => {
     attentionDilution
     gini
     massByClass
-    massOfLargest
     sparsityOf
     studyAttention
     tokenClass
+    topMass
     type AttentionStudy
     type AttentionStudyOptions
     type ClassShares

@@ -22,7 +22,7 @@ export type ModelName = keyof typeof MODELS;
 /** Tasks decoded together. */
 export const BATCH = 32;
 
-/** Everything the report is made with. */
+/** The models, tasks and sandbox of the report, and its measurements so far. */
 export class ReportContext {
   readonly models: Readonly<Record<ModelName, Model>>;
   readonly tasks: Readonly<Record<SetName, readonly Task[]>>;
@@ -39,7 +39,7 @@ export class ReportContext {
     this.#limit = limit;
   }
 
-  /** `limit` cuts each set of tasks, for trying the report out. */
+  /** Loads the models and tasks. `limit` shortens each set of tasks, for a trial of the report. */
   static async open(log: (line: string) => void, limit?: number): Promise<ReportContext> {
     const [dense, anchored] = [await loadModel(MODELS.dense), await loadModel(MODELS.anchored)];
     const [std, long] = [await readTasks(SETS.std), await readTasks(SETS.long)];
@@ -52,7 +52,7 @@ export class ReportContext {
     return this.#limit !== undefined;
   }
 
-  /** One way of decoding one set with one model; measured once. */
+  /** Measures one way of decoding one set with one model, once. */
   measure(model: ModelName, set: SetName, decoding: Partial<Decoding> = {}): Promise<Measurement> {
     const whole = { ...PLAIN, ...decoding };
     const key = JSON.stringify([model, set, { ...whole, cache: whole.cache?.name }]);

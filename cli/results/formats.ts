@@ -1,5 +1,5 @@
-// The section on formats: what quantized weights, and keys and values of other types, do to perplexity, to the likeliest next token, and to passes. Every way of
-// keeping numbers is one line of VARIANTS.
+// The section on formats: what quantized weights, and keys and values of other types, do to perplexity, to the likeliest next token, and to passes. Each combination of
+// formats is one line of VARIANTS.
 
 import { estimate, loadModel, type LoadOptions, type Model } from "kedge";
 import { PLAIN } from "../evaluation/completer.ts";
@@ -9,7 +9,7 @@ import { BATCH, MODELS, SETS, type ReportContext } from "./context.ts";
 import { bytes, command, intervalText, percent, table } from "./markdown.ts";
 import type { SmolLm2 } from "./smollm2.ts";
 
-/** A way of keeping numbers, by the options of loading it. The first is what the others are compared with. */
+/** A combination of formats, by the options of loading. The others are compared with the first. */
 const VARIANTS: readonly { readonly name: string; readonly options: LoadOptions }[] = [
   { name: "as stored", options: {} },
   { name: "int8", options: { quantize: "int8" } },
@@ -18,7 +18,7 @@ const VARIANTS: readonly { readonly name: string; readonly options: LoadOptions 
   { name: "int8 cache", options: { cacheType: "int8" } },
   { name: "int8, int8 cache", options: { quantize: "int8", cacheType: "int8" } },
 ];
-/** Tokens of a text that are read at a time, each piece without what came before. */
+/** Tokens of a piece of text; pieces are read independently of each other. */
 const PIECE_TOKENS = 256;
 const SMOLLM2_TOKENS = 8192;
 const SHIPPED_TASKS = 200;

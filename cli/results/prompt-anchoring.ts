@@ -67,7 +67,7 @@ ${command(`npx kedge tune ${MODELS.dense} ${SETS.long}`, `npx kedge eval ${MODEL
   return { strength, text };
 }
 
-/** One group or one a clause; a constant strength or one that heeds neglect. */
+/** One group or one for each clause; a constant strength or `byNeglect`. */
 export async function groupsAndNeglect(context: ReportContext, tuned: number): Promise<string> {
   const strength = tuned === 1 ? 1.25 : tuned;
   const plain = await context.measure("dense", "long");
@@ -141,7 +141,7 @@ The share falls as the text grows: this is the dilution that motivates SPA's pap
 ${command(`npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --max-tokens 81`, `npx kedge attention ${MODELS.dense} --prompt-file PROMPT.txt --max-tokens 81 --anchoring ${strength} --anchor "TEXT"`)}`;
 }
 
-/** A solution up to where its second line chooses a method, or the whole of its first line. */
+/** A solution up to the method call in its second line, or its first line if there is none. */
 function toSecondStep(solution: string): string {
   const second = solution.indexOf("\n") + 1;
   const dot = solution.indexOf(".", second);

@@ -10,7 +10,7 @@ import { readTasks } from "../evaluation/tasks.ts";
 import { passes, type ReportContext } from "./context.ts";
 import { command, heldText, intervalText, percent, pText, table } from "./markdown.ts";
 
-/** Where the model and the tasks are, and how many of the tasks are run. */
+/** The places of the model and the tasks, and the number of tasks to run. */
 export interface SmolLm2 {
   readonly folder: string;
   readonly humaneval: string;
@@ -119,7 +119,7 @@ function rateText({ evaluation }: Measurement): string {
   return `${evaluation.passAt["1"]!.toFixed(3)} (95 %: ${intervalText(evaluation.interval)})`;
 }
 
-/** A path's last part: where a reader has the file is the reader's to say. */
+/** The last part of a path: readers have the file elsewhere. */
 function shown(path: string): string {
   return path.split("/").at(-1)!;
 }

@@ -1,4 +1,4 @@
-// The section on sparsity: how few keys attention rests on, and which tokens they are.
+// The section on sparsity: on how few keys attention concentrates, and which tokens these are.
 
 import { type Model } from "kedge";
 import { studyAttention, TOKEN_CLASSES } from "kedge/attention";

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { AttentionPattern } from "./pattern.ts";
-import { gini, massOfLargest, sparsityOf } from "./sparsity.ts";
+import { gini, topMass, sparsityOf } from "./sparsity.ts";
 import { quantile, summarize } from "./summary.ts";
 
 const weights = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 60 });
@@ -42,10 +42,10 @@ describe("the Gini coefficient", () => {
 
 describe("the mass of the largest weights", () => {
   it("is their share of all", () => {
-    expect(massOfLargest([1, 5, 2, 2])).toBeCloseTo(0.7, 12);
-    expect(massOfLargest([1, 5, 2, 2], 1)).toBeCloseTo(0.5, 12);
-    expect(massOfLargest([3])).toBe(1);
-    expect(massOfLargest([0])).toBeNaN();
+    expect(topMass([1, 5, 2, 2])).toBeCloseTo(0.7, 12);
+    expect(topMass([1, 5, 2, 2], 1)).toBeCloseTo(0.5, 12);
+    expect(topMass([3])).toBe(1);
+    expect(topMass([0])).toBeNaN();
   });
 });
 

@@ -27,7 +27,7 @@ export function gini(weights: ArrayLike<number>): number {
 const sum = (weights: Float64Array): number => weights.reduce((total, weight) => total + weight, 0);
 
 /** The share of the `count` largest weights (2 unless told) in their sum. NaN for no weights, or none above 0. */
-export function massOfLargest(weights: ArrayLike<number>, count = 2): number {
+export function topMass(weights: ArrayLike<number>, count = 2): number {
   const sorted = Float64Array.from(weights).sort();
   return sum(sorted.subarray(Math.max(0, sorted.length - count))) / sum(sorted);
 }
@@ -56,7 +56,7 @@ export function sparsityOf(pattern: AttentionPattern, options: RowOptions = {}):
   const topMassOfRows = new Float64Array(heads * rows).fill(NaN);
   forEachRow(pattern, { minKeys: STUDIED_KEYS, ...options }, ({ head, row, weights }) => {
     giniOfRows[head * rows + row] = gini(weights);
-    topMassOfRows[head * rows + row] = massOfLargest(weights);
+    topMassOfRows[head * rows + row] = topMass(weights);
   });
   const part = (begin: number, end: number): Sparsity => ({
     gini: summarize(giniOfRows.subarray(begin, end)),

@@ -120,7 +120,10 @@ export interface Device {
   /** Grows or shrinks a tensor. Keeps the numbers that fit; new ones are zeros. */
   resize(tensor: Tensor, length: number): void;
   destroy(tensor: Tensor | Matrix): void;
-  /** Reads the source piece by piece and packs each piece, so that stored and packed bytes are never in memory as a whole at once. */
+  /**
+   * Reads the source piece by piece and packs each piece; the device never holds all stored bytes at once. A source may: a matrix that its
+   * file keeps transposed is read whole.
+   */
   createMatrix(source: MatrixSource, signal?: AbortSignal): Promise<Matrix>;
   /** Copies a packed matrix; absent where a device cannot. Throws a DeviceError when there is no room. */
   copyMatrix?(matrix: Matrix): Matrix;

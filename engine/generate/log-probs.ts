@@ -16,12 +16,23 @@ export interface ChosenLogProb extends TokenLogProb {
   readonly alternatives: readonly TokenLogProb[];
 }
 
-/** log(sum(exp(logits))) of [vocabSize]. Throws if a logit is NaN or +Infinity, or all are -Infinity. */
-export function logSumExp(logits: Float32Array): number {
-  const largest = logits[argmax(logits)] as number;
+/**
+ * The logarithm of Σ exp(logits) [vocabSize]. Throws a RangeError if a logit is NaN or +Infinity, or all are -Infinity; `row` is what the
+ * message calls the logits.
+ */
+export function logSumExp(logits: ArrayLike<number>, row?: string): number {
+  const largest = logits[likeliestOf(logits, row)] as number;
   let sum = 0;
-  for (const x of logits) sum += Math.exp(x - largest);
+  for (let token = 0; token < logits.length; token++) sum += Math.exp((logits[token] as number) - largest);
   return largest + Math.log(sum);
+}
+
+function likeliestOf(logits: ArrayLike<number>, row: string | undefined): number {
+  try {
+    return argmax(logits);
+  } catch (error) {
+    throw row !== undefined && error instanceof RangeError ? new RangeError(`${row}: ${error.message}`) : error;
+  }
 }
 
 /**

@@ -6,7 +6,7 @@
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
 /** A source of numbers in [0, 1), each a multiple of 2^-53. */
-export type Random = () => number;
+export type Uniform = () => number;
 
 const GOLDEN = 0x9e3779b9;
 
@@ -50,7 +50,7 @@ function seedWords(seed: number): [low: number, high: number] {
 }
 
 /** The random numbers of a seed; the same seed gives the same numbers everywhere. Throws RangeError on a seed outside 0..2^53-1. */
-export function createRandom(seed: number): Random {
+export function createRandom(seed: number): Uniform {
   const words = seedWords(seed);
   // The last word is never 0, so neither is the state.
   const next = xoshiro128(hash(1, words), hash(2, words), hash(3, words), hash(4, words) | 1);

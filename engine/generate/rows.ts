@@ -6,7 +6,7 @@
 
 import type { DecoderSequence } from "./decoder.ts";
 import type { ChosenLogProb } from "./log-probs.ts";
-import type { Random } from "./random.ts";
+import type { Uniform } from "./random.ts";
 import { countGenerated, countPrompt, type TokenCounts } from "./sampler.ts";
 import type { FinishReason, StopRules, StopScanner } from "./stop.ts";
 
@@ -45,7 +45,7 @@ export interface RowStart {
   readonly promptTokens: readonly number[];
   readonly sequence: DecoderSequence;
   readonly text: TextStream;
-  readonly random: Random;
+  readonly random: Uniform;
   readonly rules: StopRules;
   /** whether `counts` are kept */
   readonly needsCounts: boolean;
@@ -59,7 +59,7 @@ export class Row {
   /** prompt and generated tokens */
   readonly tokens: number[];
   readonly sequence: DecoderSequence;
-  readonly random: Random;
+  readonly random: Uniform;
   readonly #counts: Map<number, number>;
   readonly #needsCounts: boolean;
   readonly #rules: StopRules;

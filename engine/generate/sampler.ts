@@ -11,7 +11,7 @@
 // drawn per token. The kept tokens are walked in the order of the vocabulary, so that a filter that removes nothing changes nothing.
 
 import { TOP_LOGITS, type TopLogits } from "./decoder.ts";
-import type { Random } from "./random.ts";
+import type { Uniform } from "./random.ts";
 import { argmax, selectTopK, selectMass } from "./ranking.ts";
 
 /** How a token is chosen from its logits. Everything is off by default: the largest logit is taken. */
@@ -140,7 +140,7 @@ export class Sampler {
    * Chooses a token from logits [vocabSize] without changing them; draws one random number, or none if greedy. Throws if a logit is NaN
    * or +Infinity or all are -Infinity, and a RangeError if their number is not `vocabSize`.
    */
-  pick(logits: Float32Array, random: Random): number {
+  pick(logits: Float32Array, random: Uniform): number {
     if (logits.length !== this.vocabSize) {
       throw new RangeError(`there are ${logits.length} logits for a vocabulary of ${this.vocabSize} tokens`);
     }
@@ -156,7 +156,7 @@ export class Sampler {
   }
 
   /** Chooses as `pick` does from the whole row; requires `isEnough`. Draws one random number. */
-  pickFromTopLogits(top: TopLogits, random: Random): number {
+  pickFromTopLogits(top: TopLogits, random: Uniform): number {
     const { tokens, logits } = top;
     const kept = this.#keptOf(top);
     if (kept === undefined) throw new RangeError(`the top ${tokens.length} logits are not enough to choose from`);

@@ -34,7 +34,7 @@ export interface DraftTap extends Omit<Tap, "tensor" | "after"> {
 export type Stage = "body" | "logits" | "greedy" | "scored" | "topLogits";
 
 /** One line of a draft. */
-export type Entry =
+export type DraftEntry =
   | { readonly kind: "call"; readonly call: DraftCall }
   | { readonly kind: "tap"; readonly tap: DraftTap }
   | { readonly kind: "stage"; readonly stage: Stage };
@@ -46,7 +46,7 @@ export function isDeclared(buffer: DraftBuffer): buffer is Declared {
 
 /** Records a draft. */
 export class Draft {
-  readonly entries: Entry[] = [];
+  readonly entries: DraftEntry[] = [];
   readonly #declared = new Map<string, Declared>();
 
   /** Declares a tensor, or returns the one of this name. Throws a RangeError for a name that was declared with another shape. */
@@ -88,7 +88,11 @@ export interface Assembled {
 }
 
 /** Creates the declared tensors that occur in a draft, each once, and returns the program. */
-export function assemble(label: string, entries: readonly Entry[], make: (declared: Declared) => Tensor): Assembled {
+export function assemble(
+  label: string,
+  entries: readonly DraftEntry[],
+  make: (declared: Declared) => Tensor,
+): Assembled {
   const made = new Map<Declared, Tensor>();
   const tensorOf = (declared: Declared): Tensor => {
     const tensor = made.get(declared) ?? make(declared);

@@ -12,7 +12,7 @@ import {
   type OpenDraft,
   type Part,
 } from "../../tests/support/draft-run.ts";
-import type { Declared, Entry } from "./draft.ts";
+import type { Declared, DraftEntry } from "./draft.ts";
 
 const bench = await openBench();
 afterAll(() => bench.device.dispose());
@@ -132,12 +132,12 @@ const CASES: readonly RuleCase[] = [
 ];
 
 /** The calls of a case with something before the last and something behind it. */
-function caseWith({ producers, last }: RuleCase, middle = nothing, behind = nothing): Entry[] {
+function caseWith({ producers, last }: RuleCase, middle = nothing, behind = nothing): DraftEntry[] {
   return draftOf(bench, producers, middle, last, behind);
 }
 
 /** Expects that nothing is fused, and that the numbers are the same anyhow. */
-async function expectOpen(entries: readonly Entry[]): Promise<void> {
+async function expectOpen(entries: readonly DraftEntry[]): Promise<void> {
   expect(outlineOf(await fuseAndCompare(bench, entries))).toBe(outlineOf(entries));
 }
 

@@ -8,14 +8,14 @@
 // crosses a stage, because a replay can stop or begin there.
 
 import { resolveParams } from "../devices/program.ts";
-import { isDeclared, type Declared, type DraftBuffer, type DraftCall, type Entry } from "./draft.ts";
+import { isDeclared, type Declared, type DraftBuffer, type DraftCall, type DraftEntry } from "./draft.ts";
 import { RULES, type Producers } from "./fuse-rules.ts";
 
 /** Values for the variables of a step. Sizes are compared with them, so equal products must mean equal sizes: primes do. */
 export type ExampleStep = Readonly<Record<string, number>>;
 
 /** The entries of a draft with as few calls as the rules and the taps in it allow. */
-export function fuse(entries: readonly Entry[], example: ExampleStep): Entry[] {
+export function fuse(entries: readonly DraftEntry[], example: ExampleStep): DraftEntry[] {
   const flow = new Flow(entries, example);
   let isChanged = true;
   while (isChanged) {
@@ -44,7 +44,7 @@ function isPiece({ kernel, params }: DraftCall): boolean {
   return params["tableBegin"] !== 0 || params["tableEnd"] !== params["vocabSize"];
 }
 
-function accessOf(entry: Entry): Access {
+function accessOf(entry: DraftEntry): Access {
   const reads = new Set<DraftBuffer>();
   const writes = new Set<DraftBuffer>();
   if (entry.kind === "tap") {
@@ -65,14 +65,14 @@ function accessOf(entry: Entry): Access {
 
 /** Which entry writes what another reads. */
 class Flow {
-  readonly entries: Entry[];
+  readonly entries: DraftEntry[];
   readonly #example: ExampleStep;
-  readonly #accesses = new WeakMap<Entry, Access>();
+  readonly #accesses = new WeakMap<DraftEntry, Access>();
   readonly #sizes = new WeakMap<DraftCall, Readonly<Record<string, number>>>();
   /** tensors that a replay which begins at the start or at a stage finds from before: they are seen wherever they are written last */
   readonly #carried: ReadonlySet<DraftBuffer>;
 
-  constructor(entries: readonly Entry[], example: ExampleStep) {
+  constructor(entries: readonly DraftEntry[], example: ExampleStep) {
     this.entries = [...entries];
     this.#example = example;
     this.#carried = this.#findCarried();
@@ -176,7 +176,7 @@ class Flow {
   }
 
   /** How many numbers of a buffer an entry replaces without reading them; undefined where it keeps some, or is no call. */
-  #writtenSize(entry: Entry, buffer: Declared): number | undefined {
+  #writtenSize(entry: DraftEntry, buffer: Declared): number | undefined {
     const { reads, writes } = this.#access(entry);
     if (entry.kind !== "call" || !writes.has(buffer) || reads.has(buffer)) return undefined;
     const name = Object.keys(entry.call.buffers).find((one) => entry.call.buffers[one] === buffer)!;
@@ -205,14 +205,14 @@ class Flow {
     return carried;
   }
 
-  #readSize(entry: Entry, buffer: Declared): number | undefined {
+  #readSize(entry: DraftEntry, buffer: Declared): number | undefined {
     if (entry.kind !== "call") return undefined;
     const { call } = entry;
     const names = Object.keys(call.buffers).filter((name) => call.buffers[name] === buffer);
     return Math.max(...names.map((name) => this.#sizesOf(call)[name]!));
   }
 
-  #access(entry: Entry): Access {
+  #access(entry: DraftEntry): Access {
     const known = this.#accesses.get(entry);
     if (known) return known;
     const access = accessOf(entry);

@@ -28,31 +28,31 @@ import { loadWeights, type ModelWeights } from "./weights.ts";
 /** Options of {@link loadModel}: the device and its options, formats of weights and cache, sizes, and where to get files. */
 export interface LoadOptions extends DeviceOptions {
   /** by name, `auto`, or a device opened by the caller, which then stays the caller's to dispose of */
-  readonly device?: DeviceChoice | Device | undefined | undefined;
+  readonly device?: DeviceChoice | Device | undefined;
   /** most tokens of a sequence; the model's own limit by default */
-  readonly contextLength?: number | undefined | undefined;
+  readonly contextLength?: number | undefined;
   /** most tokens kept by all sequences together */
-  readonly maxCachedTokens?: number | undefined | undefined;
+  readonly maxCachedTokens?: number | undefined;
   /** keep matrices as int8 or int4 in groups of 32, made while loading; as stored by default, quantized files included. See docs/numerics.md */
-  readonly quantize?: QuantizedFormat | undefined | undefined;
+  readonly quantize?: QuantizedFormat | undefined;
   /** what numbers of keys and values are kept as: f32 by default; f16 takes half the bytes, int8 about a quarter */
-  readonly cacheType?: CacheFormat | undefined | undefined;
+  readonly cacheType?: CacheFormat | undefined;
   /** rows of one prefill step; the device's preference by default */
-  readonly chunkRows?: number | undefined | undefined;
+  readonly chunkRows?: number | undefined;
   /**
    * Measured choice of kernel variants: follow what is kept for this machine ("kept"), time what is not within a second ("quick"),
    * or neither ("never"). By default a GPU with nothing kept is timed, and what is kept is followed.
    */
-  readonly tune?: TuneMode | undefined | undefined;
+  readonly tune?: TuneMode | undefined;
   /** measured choice may take variants that round what others do not; false by default */
-  readonly allowApproximate?: boolean | undefined | undefined;
+  readonly allowApproximate?: boolean | undefined;
   /**
    * In a page, for a URL or a name on the Hub: where the files are kept, so that the next load fetches none of them that has not changed.
    * `"opfs"` (the origin private file system) or `"cache"` (the Cache API); by default the first of them that there is; `false` keeps nothing
    */
   readonly store?: StoreChoice;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-  readonly signal?: AbortSignal | undefined | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const LOAD_OPTIONS: OptionNames<LoadOptions> = {

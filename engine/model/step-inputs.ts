@@ -3,6 +3,7 @@
 
 import type { ModelConfig } from "../../loaders/index.ts";
 import type { CachedSequence } from "../cache/sequence.ts";
+import { checkOpen } from "../cache/stored-sequence.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Read, Step, Tensor, Write } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
@@ -128,7 +129,7 @@ export function checkFeed(
   vocabSize: number,
   contextLength: number,
 ): void {
-  if (!stored.isOpen) throw new TypeError("this sequence is closed: open or fork one that is not");
+  checkOpen(stored);
   const limit = vocabSize + (vectors?.count ?? 0);
   const bad = tokens.find((token) => !(Number.isInteger(token) && token >= 0 && token < limit));
   if (bad !== undefined) throw new RangeError(`token ${bad} is not in the vocabulary of ${vocabSize}`);

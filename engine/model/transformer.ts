@@ -12,7 +12,7 @@ import type { ModelConfig } from "../../loaders/index.ts";
 import type { CacheStore } from "../cache/store.ts";
 import { variable } from "../devices/program.ts";
 import type { Activations } from "./activations.ts";
-import type { DraftTensor, Entry } from "./draft.ts";
+import type { DraftTensor, DraftEntry } from "./draft.ts";
 import { families } from "./families/index.ts";
 import { topKTensors } from "./top-logits.ts";
 import { LayerOps, rows } from "./layer-ops.ts";
@@ -51,7 +51,7 @@ const rule = {
 };
 
 /** The forward pass, with the taps asked for, call by call. */
-export function draftForward(parts: TransformerParts, options: RecordOptions = {}): readonly Entry[] {
+export function draftForward(parts: TransformerParts, options: RecordOptions = {}): readonly DraftEntry[] {
   return new ForwardPass(parts, options).record();
 }
 
@@ -66,7 +66,7 @@ class ForwardPass {
     this.#options = options;
   }
 
-  record(): readonly Entry[] {
+  record(): readonly DraftEntry[] {
     let x = this.#embed(); // [rows, dim]
     for (const [i, layer] of this.#parts.weights.layers.entries()) x = this.#layer(i, layer, x); // [rows, dim]
     this.#ops.stage("body");

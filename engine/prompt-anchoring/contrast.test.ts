@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { combine, contrastStrength, logSumExp, softmax, type Schedule } from "./contrast.ts";
+import { logSumExp } from "../generate/log-probs.ts";
+import { combine, contrastStrength, softmax, type Schedule } from "./contrast.ts";
 
 /** Log-probabilities of logits. */
 function logSoftmax(logits: Float32Array): Float32Array {

@@ -8,7 +8,8 @@
 // Invariant: where every factor w_k - 1 is 0 the result is the log-softmax of l, bit for bit. Sums are in double precision;
 // nothing is allocated.
 
-import { argmax, noToken, noTokenFor } from "../generate/ranking.ts";
+import { logSumExp } from "../generate/log-probs.ts";
+import { argmax } from "../generate/ranking.ts";
 
 /**
  * How the factor f = w - 1 of each group depends on the step. p are the plain row's probabilities:
@@ -28,27 +29,6 @@ export interface CombineOptions {
   readonly generated?: number | undefined;
   /** anchored tokens, by group; for `growing` */
   readonly anchorTokens?: readonly number[] | undefined;
-}
-
-/**
- * The logarithm of Σ exp(logits). Throws RangeError on a logit that is NaN or +Infinity and if all are -Infinity; `row` is what
- * the message calls the logits.
- */
-export function logSumExp(logits: ArrayLike<number>, row: string): number {
-  let max = -Infinity;
-  for (let token = 0; token < logits.length; token++) {
-    const logit = logits[token]!;
-    if (!(logit < Infinity)) throw named(row, noTokenFor(logits, token));
-    if (logit > max) max = logit;
-  }
-  if (max === -Infinity) throw named(row, noToken(logits.length, "all are -Infinity"));
-  let sum = 0;
-  for (let token = 0; token < logits.length; token++) sum += Math.exp(logits[token]! - max);
-  return max + Math.log(sum);
-}
-
-function named(row: string, { message }: RangeError): RangeError {
-  return new RangeError(`${row}: ${message}`);
 }
 
 /** Writes the probabilities of logits [vocabSize] to `out`, for strength functions. Throws like {@link logSumExp}. */

@@ -1,8 +1,8 @@
 // The pure parts of exact mode. SPA's F(w) = l + (w - 1)(l - l_mask) is the first-order approximation of f(E_mask + w (E - E_mask)), the
 // model on amplified embeddings. This file makes those embeddings and compares the two results.
 
+import { logSumExp } from "../generate/log-probs.ts";
 import { argmax } from "../generate/ranking.ts";
-import { logSumExp } from "./contrast.ts";
 
 /**
  * The embeddings of the exact row at anchored places: E_mask + w · (E - E_mask), number by number. `out` may be one of the inputs;

@@ -1,8 +1,8 @@
-// One implementation of a kernel ready to be timed: a trial's inputs on the device, and a program of the same call over and
-// over (repeated-calls.ts).
+// One implementation of a kernel, ready to be timed: a trial's inputs on the device, and a program that repeats one call
+// (repeated-calls.ts).
 //
-// With `streamBytes` the calls walk over so many copies of the matrices that none is still in a cache when its turn comes
-// again: a single row's product is bound by memory in a model, and would not be here otherwise.
+// With `streamBytes` the calls cycle through enough copies of the matrices that none is still in a cache when it is used again. In a model
+// the product of a single row is bound by memory; with one copy it would be timed from the cache.
 
 import {
   boundOf,
@@ -18,16 +18,16 @@ import type { Device, Matrix, Tensor } from "../devices/device.ts";
 import type { Call } from "../devices/program.ts";
 import { RepeatedCalls, type Clock, type RunOptions } from "./repeated-calls.ts";
 
-/** How a run is made. */
+/** How an implementation is run. */
 export interface KernelRunOptions extends RunOptions {
-  /** bytes of matrices to walk over, in copies; one copy by default, which a cache may hold */
+  /** bytes of matrices to cycle through, in copies; one copy by default, which may stay in a cache */
   readonly streamBytes?: number | undefined;
 }
 
-/** Copies of the matrices at most: those of very small ones stay in a cache after all. */
+/** Most copies of the matrices: very small matrices stay in a cache all the same. */
 const MOST_COPIES = 2048;
 
-/** A trial's call on a device, to be sampled as often as one likes. */
+/** A trial's call on a device that can be sampled any number of times. */
 export class KernelRun {
   readonly implementation: Implementation | undefined;
   readonly #device: Device;
@@ -87,12 +87,12 @@ export class KernelRun {
     return this.#repeated!.resolution;
   }
 
-  /** Copies of the matrices that calls walk over. */
+  /** Copies of the matrices that calls cycle through. */
   get copies(): number {
     return this.#calls.length;
   }
 
-  /** Runs the call once: how far its results lie from the reference, and the first that is out of bounds. */
+  /** Runs the call once and returns the error of its results, and the first result that is out of bounds. */
   async check(): Promise<{ readonly error: TrialError; readonly violation: Violation | null }> {
     const { kernel, params, wanted } = this.#trial;
     const names = Object.keys(wanted);

@@ -1,4 +1,4 @@
-// What a device can do at most: the best times of kernels that do nothing but multiply-adds, and nothing but reading.
+// Measures the peak rates of a device: the best times of a kernel that only multiplies and adds, and of one that only reads.
 
 import { multiplyAdd, readThrough, type Sample } from "../../kernels/index.ts";
 import type { Device } from "../devices/device.ts";
@@ -32,7 +32,7 @@ const PEAK_OPTIONS: OptionNames<PeakOptions> = {
 const COUNT = 1 << 20;
 const CHUNK_BYTES = 16384;
 
-/** Measures a device. The reference device, which is slow on purpose, has no peak worth measuring: it is measured all the same. */
+/** Measures the peak rates of a device. */
 export async function measurePeak(device: Device, options: PeakOptions = {}): Promise<Peak> {
   checkOptions("measurePeak", options, PEAK_OPTIONS);
   wholeNumbers("measurePeak", { multiplyAdds: options.multiplyAdds, bytes: options.bytes, rounds: options.rounds }, 1);

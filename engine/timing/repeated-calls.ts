@@ -1,14 +1,14 @@
-// Recorded calls run again and again on a clock: as often as it takes for a run to outlast the clock's grain and the cost of
-// starting it.
+// Times recorded calls by repeating them: a run repeats them until it lasts long compared with the clock's resolution and the cost of
+// starting a run.
 //
-// Clocks: the device's own where it has one (`Device.timeRun`) that can be believed, else wall time around a run that reads one
-// number back, less what a run of no calls takes.
+// The clock is the device's own (`Device.timeRun`) if it has one that gives plausible times. Otherwise it is the wall clock around a run
+// that reads one number back, minus the time of a run without calls.
 
 import { headWords, type Implementation } from "../../kernels/index.ts";
 import type { Device, Executable, Tensor } from "../devices/device.ts";
 import type { Call } from "../devices/program.ts";
 
-/** What a time was taken with: the device's own clock, or the caller's around a read-back. */
+/** The clock of a time: the device's own, or the wall clock around a read-back. */
 export type Clock = "device" | "wall";
 
 /** How runs are made. */
@@ -20,26 +20,26 @@ export interface RunOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Which calls, and what with. */
+/** How calls are repeated. */
 export interface RepeatedCallsOptions extends RunOptions {
-  /** the only one to use; what the device takes by itself, measured choices aside, by default */
+  /** the implementation to use; by default the device's own choice without measured choices */
   readonly implementation?: Implementation | undefined;
-  /** false: implementations are taken without a known-answer test, by who checks their results; true by default */
+  /** false skips known-answer tests, for callers that verify results themselves; true by default */
   readonly isTested?: boolean | undefined;
 }
 
 const SECONDS_PER_RUN = 0.02;
-/** Calls of a run at most: each has a place of its own in the device's program. */
+/** Most calls of a run: the device's program has an entry for each. */
 const MOST_CALLS = 4096;
-/** A run this much shorter than wanted is long enough. */
+/** A run is long enough at this share of the wanted time. */
 const NEAR = 0.6;
-/** How much longer a run may become from one try to the next: first calls are slow. */
+/** Largest factor by which a run grows from one try to the next, because first calls are slow. */
 const GROWTH = 16;
 const EMPTY_RUNS = 5;
 /** Least difference of two times, in seconds, that each clock can be believed in: browsers round to 0.1 ms. */
 const GRAIN: Readonly<Record<Clock, number>> = { device: 1e-4, wall: 1e-5 };
 
-/** Calls without variables, to be sampled as often as one likes. Their buffers stay the caller's. */
+/** Calls without variables that can be sampled any number of times. The caller owns their buffers. */
 export class RepeatedCalls {
   readonly #device: Device;
   readonly #calls: readonly Call[];
@@ -80,12 +80,12 @@ export class RepeatedCalls {
     return (this.clock === "device" ? grain : Math.max(grain, this.#emptySpread)) / this.#count;
   }
 
-  /** What the device made of them; another after `calibrate`. */
+  /** The prepared program of the calls; `calibrate` replaces it. */
   get executable(): Executable {
     return this.#executable!;
   }
 
-  /** Finds how many calls make a run long enough, and warms up by trying. */
+  /** Finds how many calls make a run long enough; the tries warm the device up. */
   async calibrate(): Promise<void> {
     const { secondsPerRun = SECONDS_PER_RUN, signal } = this.#options;
     const empty: number[] = [];
@@ -99,7 +99,7 @@ export class RepeatedCalls {
     for (;;) {
       signal?.throwIfAborted();
       if (count !== this.#count) await this.#prepare(count);
-      await this.#wall(count); // first runs are slower: pages are touched, code is still being compiled
+      await this.#wall(count); // first runs are slower: memory pages are touched for the first time and code is still being compiled
       if (this.clock === "device" && !(await this.#isClockSound())) this.clock = "wall";
       const seconds = (await this.sample()) * count;
       if (seconds >= secondsPerRun * NEAR || count >= most) return;
@@ -123,7 +123,7 @@ export class RepeatedCalls {
     this.#executable = undefined;
   }
 
-  /** Some drivers offer a clock that stands still. */
+  /** Checks the device's clock: that of some drivers does not advance. */
   async #isClockSound(): Promise<boolean> {
     const device = await this.#device.timeRun!(this.executable, { variables: {}, begin: 0, end: this.#count });
     return device > 0 && device < 2 * (await this.#wall(this.#count)) + 1e-3;
@@ -138,7 +138,7 @@ export class RepeatedCalls {
     return (now() - begin) / 1000;
   }
 
-  /** Something that the calls write. */
+  /** A tensor that the calls write. */
   #output(): Tensor {
     const { kernel, buffers } = this.#calls[0]!;
     const name = Object.keys(kernel.buffers).find((one) => buffers[one] && kernel.buffers[one]!.includes("write"))!;

@@ -1,4 +1,4 @@
-// Samples of a quantity in three numbers.
+// Summarizes samples of a quantity in three numbers.
 
 /** Smallest, middle and largest of some numbers. */
 export interface Spread {

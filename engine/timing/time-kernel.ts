@@ -1,5 +1,5 @@
-// How long a kernel takes: every implementation that fits a call, each checked against the reference before it is timed, in
-// rounds that take turns, so that a machine that slows down slows all alike.
+// Times a kernel: every implementation that fits a call is checked against the reference and then timed. Samples are taken in rounds over all
+// implementations, so that a machine that slows down affects all of them alike.
 
 import { costOf } from "../../kernels/costs.ts";
 import {
@@ -21,18 +21,18 @@ import { KernelRun, type KernelRunOptions } from "./kernel-run.ts";
 import type { Clock } from "./repeated-calls.ts";
 import { spreadOf, type Spread } from "./spread.ts";
 
-/** Bytes to walk over that no last-level cache of a common machine holds. */
+/** More bytes than the last-level cache of a common machine holds. */
 export const STREAM_BYTES = 256 << 20;
 
 /** How a kernel is timed. */
 export interface TimeKernelOptions extends KernelRunOptions {
-  /** what to time, also others than the kernel's own; all that `implementationsOn` knows by default */
+  /** the implementations to time, the kernel's own or others; by default all that `implementationsOn` returns */
   readonly implementations?: readonly (Implementation | undefined)[] | undefined;
   /** of the matrices and caches, f32 by default; a cache's is f32, f16 or int8 */
   readonly format?: MatrixFormat | undefined;
   /** samples of each implementation, 7 by default */
   readonly rounds?: number | undefined;
-  /** false: nothing is compared with the reference, which takes its time on large shapes; true by default */
+  /** false skips the comparison with the reference, which is slow for large shapes; true by default */
   readonly isChecked?: boolean | undefined;
   /** the inputs and what the reference makes of them, if they are at hand; else made from `seed` */
   readonly trial?: Trial | undefined;
@@ -41,7 +41,7 @@ export interface TimeKernelOptions extends KernelRunOptions {
   readonly onProgress?: ((what: string, done: number, of: number) => void) | undefined;
 }
 
-/** What came of one implementation. */
+/** The result for one implementation. */
 export interface KernelTiming {
   readonly kernel: string;
   readonly implementation: string;
@@ -62,7 +62,7 @@ export interface KernelTiming {
   readonly timed?: {
     readonly clock: Clock;
     readonly callsPerRun: number;
-    /** copies of the matrices that the calls walked over; 1: they may have been in a cache */
+    /** copies of the matrices that the calls cycled through; a single copy may have been in a cache */
     readonly copies: number;
     /** seconds per call, one number a run */
     readonly samples: readonly number[];

@@ -1,21 +1,21 @@
-// A place that keeps measured choices, and how they are read from it. A value that cannot be read counts as absent, with one
-// warning: a missing choice never makes a model fail to load.
+// The interface of a store for measured choices, and the reading of its document. A document that cannot be read counts as empty, with one
+// warning, because a missing choice must never make a model fail to load.
 
 import { visibleText } from "../../loaders/index.ts";
 import { NO_CHOICES, parseDocument, type ChoiceDocument } from "./kept-choices.ts";
 
-/** One value that stays. */
+/** A store of one value. */
 export interface ChoiceStore {
-  /** where it is, for people */
+  /** its place, for messages */
   readonly place: string;
   /** undefined where nothing is kept */
   read(): Promise<unknown>;
-  /** All or nothing of it is there afterwards. */
+  /** Writes the whole value, or fails and leaves the old one. */
   write(value: unknown): Promise<void>;
   clear(): Promise<void>;
 }
 
-/** What a store keeps; nothing where it is empty, cannot be read, or holds something else. */
+/** Reads the document of a store; an empty document if the store is empty, cannot be read, or holds something else. */
 export async function readDocument(store: ChoiceStore, warn = warnOnce): Promise<ChoiceDocument> {
   try {
     const value = await store.read();

@@ -1,4 +1,4 @@
-// Choices in a browser: one value in a database of the page's origin. Of IndexedDB's interface only what is used is typed here.
+// The store of measured choices in a browser: one value in a database of the page's origin. Only the used part of IndexedDB is typed here.
 
 import type { ChoiceStore } from "./choice-store.ts";
 

@@ -1,46 +1,46 @@
-// Choices as they are kept: one document of records, one for each adapter with its driver (or processor), version of kedge and
-// permission to approximate. A record whose key is another than the device's own is not followed, and is dropped where it can
-// only be outdated.
+// The stored form of measured choices: a document with one record for each key. A key is an adapter and its driver (or a processor), the
+// version of kedge, and whether approximate implementations were allowed. A device follows only the record of its own key; records of
+// an earlier driver or version are dropped.
 
 import type { DeviceIdentity, MeasuredChoice } from "../devices/measured-choices.ts";
 
-/** A choice, and what it was made by. Times are medians in seconds per call. */
+/** A choice and the times that it is based on: medians in seconds per call. */
 export interface KernelChoice extends MeasuredChoice {
   /** how many rows were timed */
   readonly rows: number;
   readonly seconds: number;
-  /** what the device takes by itself; `implementation` itself where nothing beat it */
+  /** the device's own choice; equal to `implementation` if nothing was faster */
   readonly preset: string;
   readonly presetSeconds: number;
 }
 
-/** What choices hold for. */
+/** The key of a record of choices. */
 export interface ChoiceKey {
   readonly identity: DeviceIdentity;
   /** of kedge */
   readonly version: string;
-  /** implementations that round what others do not were considered */
+  /** true if approximate implementations were allowed */
   readonly isApproximate: boolean;
 }
 
-/** Choices under their key. */
+/** A record: choices and their key. */
 export interface ChoiceRecord extends ChoiceKey {
   readonly choices: readonly KernelChoice[];
 }
 
-/** All that is kept. */
+/** All records. */
 export interface ChoiceDocument {
   readonly format: typeof FORMAT;
   readonly records: readonly ChoiceRecord[];
 }
 
 const FORMAT = 1;
-/** A document with nothing in it. */
+/** The empty document. */
 export const NO_CHOICES: ChoiceDocument = { format: FORMAT, records: [] };
 /** What changes when a driver is updated and the adapter stays. */
 const DRIVER = "driver";
 
-/** The document that `value`, parsed JSON or what a database gave, is. Throws an Error that says what is wrong with it. */
+/** Checks a value that was parsed from JSON or read from a database. Throws an Error that says what is wrong with it. */
 export function parseDocument(value: unknown): ChoiceDocument {
   const { format, records } = asObject(value, "the document");
   if (format !== FORMAT) throw new Error(`its format is ${JSON.stringify(format)}, wanted ${FORMAT}`);

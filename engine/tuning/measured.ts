@@ -1,4 +1,4 @@
-// Measured choices from where they are kept to a device, and back.
+// Loads measured choices from their store into a device, and stores new ones.
 
 import type { Device } from "../devices/device.ts";
 import { checkOptions } from "../options.ts";
@@ -16,23 +16,23 @@ import {
 
 export { TUNE_KERNELS_OPTIONS };
 
-/** What a model does about measured choices when it is loaded. */
+/** How loading a model uses measured choices. */
 export type TuneMode = "never" | "kept" | "quick";
 
-/** All that is kept, and where. */
+/** The stored choices and their place. */
 export interface KeptChoices {
   /** a path, or the name of a database; null where nothing can be kept */
   readonly place: string | null;
   readonly records: readonly ChoiceRecord[];
 }
 
-/** What is kept on this machine, or by this page. */
+/** The choices that this machine, or this page, has stored. */
 export async function keptKernelChoices(): Promise<KeptChoices> {
   const store = await openChoiceStore();
   return store ? { place: store.place, records: (await readDocument(store)).records } : { place: null, records: [] };
 }
 
-/** Forgets all of it. */
+/** Deletes all stored choices. */
 export async function forgetKernelChoices(): Promise<void> {
   await (await openChoiceStore())?.clear();
 }

@@ -1,6 +1,5 @@
-// Times the implementations of a loaded model's kernels on this machine: the calls of its own recorded forward pass, on its own
-// weights, for each count of rows that matters. Calls of one kind (see `signatureOf`) are timed together, those of all layers
-// one after the other, as a step makes them.
+// Times the implementations of a loaded model's kernels on this machine: the calls of its recorded forward pass, on its weights, for several
+// counts of rows. Calls with one signature (see `signatureOf`) are timed together, layer after layer, as a step runs them.
 
 import type { Implementation } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
@@ -16,15 +15,15 @@ import type { ModelWeights } from "../model/weights.ts";
 import type { OptionNames } from "../options.ts";
 import { RepeatedCalls } from "../timing/repeated-calls.ts";
 import { placeOf, type KernelChoice } from "./kept-choices.ts";
-import { select, type Sampled } from "./selection.ts";
+import { select, type Sampled } from "./fastest.ts";
 
 /** How kernels are timed. */
 export interface TuneKernelsOptions {
   /** only the heaviest calls, one row and a prefill's, within about a second; all of them by default */
   readonly isQuick?: boolean | undefined;
-  /** consider implementations too that round what the device's own choice does not: results change beyond rounding */
+  /** also consider approximate implementations, whose results differ by more than rounding */
   readonly allowApproximate?: boolean | undefined;
-  /** what is known already, and not timed again */
+  /** choices that are known already and not timed again */
   readonly known?: readonly MeasuredChoice[] | undefined;
   /** how long a run of calls should last; 0.02 by default, 0.004 in the quick form */
   readonly secondsPerRun?: number | undefined;
@@ -45,7 +44,7 @@ export const TUNE_KERNELS_OPTIONS: OptionNames<TuneKernelsOptions> = {
   now: true,
 };
 
-/** What came of it. */
+/** The result of timing. */
 export interface KernelTuning {
   /** one for each kind of call and count of rows with more than one implementation */
   readonly choices: readonly KernelChoice[];
@@ -87,11 +86,11 @@ const ROWS = [
   { rows: 4, begin: 3, end: 8 },
   { rows: 32, begin: 8, end: 64 },
 ] as const;
-/** From here on steps are a prompt's whole chunks. */
+/** Steps of this many rows or more are whole chunks of a prompt. */
 const MANY_ROWS = 64;
 /** Rows of a step of which all are outputs: batches of texts; prompts have one output. */
 const BATCH_ROWS = 4;
-/** Keys that attention finds before the step. */
+/** Keys in the cache before the step. */
 const CONTEXT = 128;
 
 const THOROUGH = { rounds: 9, secondsPerRun: 0.02, leastShare: 0, context: CONTEXT, seconds: Number.POSITIVE_INFINITY };
@@ -202,7 +201,7 @@ export function groupCalls(
   }));
 }
 
-/** The choice for a group; undefined where there is nothing to choose between. */
+/** The choice for a group; undefined if fewer than two implementations fit. */
 async function timeGroup(
   device: Device,
   { signature, rows, bucket, calls }: Group,
@@ -252,7 +251,7 @@ export function candidates(
   return known.filter((one) => isForRows(one, rows) && isAllowed(one));
 }
 
-/** The calls by one implementation; undefined where it does not fit them or is wrong here. */
+/** The calls with one implementation; undefined if it does not fit them or is wrong on this machine. */
 async function openIfFit(
   device: Device,
   calls: readonly Call[],

@@ -41,9 +41,9 @@ export function gatedLinearFewRowsInt8(call: GatedLinearCall, thread: i32, threa
 export function gatedLinearFewRowsInt4(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<u8>(call, thread, threads, false);
 }
-export function gatedLinearFewRowsAheadInt8(call: GatedLinearCall, thread: i32, threads: i32): void {
+export function gatedLinearFewRowsPrefetchInt8(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<i8>(call, thread, threads, true);
 }
-export function gatedLinearFewRowsAheadInt4(call: GatedLinearCall, thread: i32, threads: i32): void {
+export function gatedLinearFewRowsPrefetchInt4(call: GatedLinearCall, thread: i32, threads: i32): void {
   fewRows<u8>(call, thread, threads, true);
 }

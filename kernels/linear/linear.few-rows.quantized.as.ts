@@ -37,9 +37,9 @@ export function linearFewRowsInt8(call: LinearCall, thread: i32, threads: i32): 
 export function linearFewRowsInt4(call: LinearCall, thread: i32, threads: i32): void {
   fewRows<u8>(call, thread, threads, false);
 }
-export function linearFewRowsAheadInt8(call: LinearCall, thread: i32, threads: i32): void {
+export function linearFewRowsPrefetchInt8(call: LinearCall, thread: i32, threads: i32): void {
   fewRows<i8>(call, thread, threads, true);
 }
-export function linearFewRowsAheadInt4(call: LinearCall, thread: i32, threads: i32): void {
+export function linearFewRowsPrefetchInt4(call: LinearCall, thread: i32, threads: i32): void {
   fewRows<u8>(call, thread, threads, true);
 }

@@ -42,7 +42,7 @@ const isOfQuantized = ({ formats: [format] = [] }: WasmImplementation): boolean 
 
 /**
  * Few rows, many rows, and the plain one that remains where those are found wrong. With quantized weights, rows are
- * rounded to 16 bits a group of 32, and held to `roundedBound`; of few rows a second variant loads the next panel ahead.
+ * rounded to 16 bits a group of 32, and held to `roundedBound`; of few rows a second variant prefetches the next panel.
  */
 export function fewManyPlain(
   name: string,
@@ -50,11 +50,14 @@ export function fewManyPlain(
   roundedBound: (params: Readonly<Record<string, number>>) => Bound,
 ): readonly WasmImplementation[] {
   const few = perFormat(`${name}.few-rows`, `${wasm}FewRows`, { rows: { max: 4 } });
-  const ahead = perFormat(`${name}.few-rows.ahead`, `${wasm}FewRowsAhead`, { rows: { max: 4 }, isPrefetching: true });
+  const prefetching = perFormat(`${name}.few-rows.prefetch`, `${wasm}FewRowsPrefetch`, {
+    rows: { max: 4 },
+    isPrefetching: true,
+  });
   const rounded = perFormat(`${name}.many-rows.rounded`, `${wasm}ManyRowsRounded`, { rows: { min: 5 } });
   return [
     ...few.map((one) => (isOfQuantized(one) ? { ...one, fits: fitsRounded, bound: roundedBound } : one)),
-    ...ahead.filter(isOfQuantized).map((one) => ({ ...one, fits: fitsRounded, bound: roundedBound })),
+    ...prefetching.filter(isOfQuantized).map((one) => ({ ...one, fits: fitsRounded, bound: roundedBound })),
     ...rounded.filter(isOfQuantized).map((one) => ({ ...one, fits: fitsRounded, bound: roundedBound })),
     ...perFormat(`${name}.many-rows`, `${wasm}ManyRows`, { rows: { min: 5 }, fits: fitsPacked }),
     ...perFormat(`${name}.plain`, `${wasm}Plain`),

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { ReferenceDevice } from "../../engine/devices/reference/reference-device.ts";
 import type { Matrix, Tensor } from "../../engine/devices/tensor.ts";
 import { fuse } from "../../engine/model/fuse.ts";
-import { assemble, Draft, type Declared, type DraftTensor, type Entry } from "../../engine/model/draft.ts";
+import { assemble, Draft, type Declared, type DraftTensor, type DraftEntry } from "../../engine/model/draft.ts";
 import { variable, type Value } from "../../engine/devices/program.ts";
 import {
   ACTIVATIONS,
@@ -123,7 +123,7 @@ export function addTap(draft: Draft, tensor: DraftTensor, isEdited: boolean): vo
 }
 
 /** The kernels of the calls, and the taps and stages between them. */
-export function outlineOf(entries: readonly Entry[]): string {
+export function outlineOf(entries: readonly DraftEntry[]): string {
   const words = entries.map((entry) => {
     if (entry.kind === "call") return entry.call.kernel.name;
     return entry.kind === "tap" ? (entry.tap.isEdited ? "edit" : "tap") : entry.stage;
@@ -135,7 +135,7 @@ export function outlineOf(entries: readonly Entry[]): string {
  * Replays a draft twice from its beginning, and from each stage once more: what its taps read, in order, and the results at the end.
  * An edited tap halves the numbers and adds a quarter.
  */
-export async function replay({ device, results }: Bench, entries: readonly Entry[]): Promise<number[][]> {
+export async function replay({ device, results }: Bench, entries: readonly DraftEntry[]): Promise<number[][]> {
   const made: Tensor[] = [];
   const { program, taps, stages } = assemble("draft", entries, ({ name, unit, width }: Declared) => {
     const length = width * (unit === "rows" ? ROWS : ROWS * KEYS);
@@ -282,7 +282,7 @@ export function openDraft(bench: Bench) {
 export type OpenDraft = ReturnType<typeof openDraft>;
 
 /** Fuses a draft and holds its numbers against the open one's, to the rounding of sums in another order. */
-export async function fuseAndCompare(bench: Bench, entries: readonly Entry[]): Promise<readonly Entry[]> {
+export async function fuseAndCompare(bench: Bench, entries: readonly DraftEntry[]): Promise<readonly DraftEntry[]> {
   const fused = fuse(entries, EXAMPLE);
   const [want, got] = [await replay(bench, entries), await replay(bench, fused)];
   expect(got.map(({ length }) => length)).toEqual(want.map(({ length }) => length));
@@ -300,7 +300,7 @@ export async function fuseAndCompare(bench: Bench, entries: readonly Entry[]): P
 export type Part = (opened: OpenDraft) => void;
 
 /** A draft of these parts; x(5) is read at its end. */
-export function draftOf(bench: Bench, ...parts: readonly Part[]): Entry[] {
+export function draftOf(bench: Bench, ...parts: readonly Part[]): DraftEntry[] {
   const opened = openDraft(bench);
   for (const part of parts) part(opened);
   addTap(opened.draft, opened.x(5), false);

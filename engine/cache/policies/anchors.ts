@@ -1,6 +1,6 @@
 import type { LineAnchorChooser } from "../../attention/anchors.ts";
 import { checkOptions, wholeNumbers } from "../../options.ts";
-import { UNMASKED, type RulePolicy } from "./policy.ts";
+import { DENSE_RULE, type RulePolicy } from "./policy.ts";
 
 /** What to change of the model's own `anchor_attention` block. */
 export interface LineAnchorOptions {
@@ -31,7 +31,7 @@ export function anchors(options: LineAnchorOptions = {}): RulePolicy {
   ];
   return {
     name: settings.length === 0 ? "anchors" : `anchors:${settings.join(",")}`,
-    rule: { segmented: true, keepWindow: UNMASKED.keepWindow, keepRecent, sinks, anchorSeesAnchors },
+    rule: { segmented: true, keepWindow: DENSE_RULE.keepWindow, keepRecent, sinks, anchorSeesAnchors },
     isAnchor,
   };
 }

@@ -1,6 +1,6 @@
 import { budgetText, keysOf } from "./budget.ts";
-import { UNMASKED, type ChooserPolicy } from "./policy.ts";
-import { checkEviction, isInsidePrompt, keepLargest, statisticOf, type EvictionOptions } from "./selection.ts";
+import { DENSE_RULE, type ChooserPolicy } from "./policy.ts";
+import { checkEviction, isInsidePrompt, keepLargest, statisticOf, type EvictionOptions } from "./best-keys.ts";
 
 /**
  * Keeps the recent half of the budget (rounded up) and, of the older keys, those with the most attention accumulated over all
@@ -12,7 +12,7 @@ export function heavyHitters(options: EvictionOptions): ChooserPolicy {
   const { budget, duringPrompt } = checkEviction("heavy-hitters", options);
   return {
     name: `heavy-hitters:${budgetText(budget)}`,
-    rule: UNMASKED,
+    rule: DENSE_RULE,
     isPerLayer: true,
     statistics: ["accumulated"],
     budget: (_layer, _layers, promptLength) => keysOf(budget, promptLength),

@@ -32,7 +32,7 @@ export type { Budget } from "./budget.ts";
 export type { KeyNormOptions } from "./key-norm.ts";
 export type { AttentionStatistic, CachePolicy, ChooserPolicy, KeyView, RulePolicy } from "./policy.ts";
 export type { PyramidKvOptions } from "./pyramid-kv.ts";
-export type { EvictionOptions } from "./selection.ts";
+export type { EvictionOptions } from "./best-keys.ts";
 export type { SinksOptions } from "./sinks.ts";
 export type { SnapKvOptions } from "./snap-kv.ts";
 export type { WindowOptions } from "./window.ts";

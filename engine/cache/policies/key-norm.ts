@@ -1,7 +1,7 @@
 import { wholeNumber } from "../../options.ts";
 import { budgetText, keysOf } from "./budget.ts";
-import { UNMASKED, type ChooserPolicy } from "./policy.ts";
-import { checkEviction, isInsidePrompt, keepLargest, statisticOf, type EvictionOptions } from "./selection.ts";
+import { DENSE_RULE, type ChooserPolicy } from "./policy.ts";
+import { checkEviction, isInsidePrompt, keepLargest, statisticOf, type EvictionOptions } from "./best-keys.ts";
 
 /** What {@link keyNorm} takes. */
 export interface KeyNormOptions extends EvictionOptions {
@@ -22,7 +22,7 @@ export function keyNorm(options: KeyNormOptions): ChooserPolicy {
     layer !== null && layer < wholeLayers ? Infinity : keysOf(budget, promptLength);
   return {
     name: `key-norm:${budgetText(budget)}${wholeLayers === 0 ? "" : `,whole=${wholeLayers}`}`,
-    rule: UNMASKED,
+    rule: DENSE_RULE,
     isPerLayer: true,
     statistics: ["key-norm"],
     budget: (layer, _layers, promptLength) => budgetOf(layer, promptLength),

@@ -1,6 +1,6 @@
 import { budgetText, keysOf } from "./budget.ts";
-import { UNMASKED, type ChooserPolicy } from "./policy.ts";
-import { checkEviction, isInsidePrompt, keepLargest, statisticOf, type EvictionOptions } from "./selection.ts";
+import { DENSE_RULE, type ChooserPolicy } from "./policy.ts";
+import { checkEviction, isInsidePrompt, keepLargest, statisticOf, type EvictionOptions } from "./best-keys.ts";
 
 /**
  * Keeps the keys that the newest query attends to most, mean over the layer's heads: TOVA (arXiv 2401.06104). The newest key
@@ -10,7 +10,7 @@ export function lastQuery(options: EvictionOptions): ChooserPolicy {
   const { budget, duringPrompt } = checkEviction("last-query", options);
   return {
     name: `last-query:${budgetText(budget)}`,
-    rule: UNMASKED,
+    rule: DENSE_RULE,
     isPerLayer: true,
     statistics: ["last"],
     budget: (_layer, _layers, promptLength) => keysOf(budget, promptLength),

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parsePolicy, policies, POLICY_FORMS, type CachePolicy, type KeyView } from "./index.ts";
 import { pyramidSchedule } from "./pyramid-kv.ts";
-import { keepLargest } from "./selection.ts";
+import { keepLargest } from "./best-keys.ts";
 import { averagePool } from "./snap-kv.ts";
 
 interface Given extends Partial<Omit<KeyView, "positions">> {

@@ -76,7 +76,7 @@ export interface ChooserPolicy extends PolicyBase {
 export type CachePolicy = RulePolicy | ChooserPolicy;
 
 /** The part of a rule that says: every kept key is visible, even in a model with anchors. */
-export const UNMASKED = {
+export const DENSE_RULE = {
   keepWindow: 0,
   sinks: 0,
   segmented: false,

@@ -1,7 +1,7 @@
 import { checkOptions, numberInRange } from "../../options.ts";
 import { budgetText, checkBudget, keysOf } from "./budget.ts";
-import { UNMASKED, type ChooserPolicy } from "./policy.ts";
-import { checkPool, checkWindow } from "./selection.ts";
+import { DENSE_RULE, type ChooserPolicy } from "./policy.ts";
+import { checkPool, checkWindow } from "./best-keys.ts";
 import { keepObserved, SNAP_KV_DEFAULTS, type SnapKvOptions } from "./snap-kv.ts";
 
 /** What {@link pyramidKv} takes; `budget` is the mean over the layers. */
@@ -36,7 +36,7 @@ export function pyramidKv(options: PyramidKvOptions): ChooserPolicy {
   ];
   return {
     name: `pyramid-kv:${budgetText(mean)}${changed.join("")}`,
-    rule: UNMASKED,
+    rule: DENSE_RULE,
     isPerLayer: true,
     statistics: ["observed"],
     observedQueries: window,

@@ -1,7 +1,7 @@
 import { checkOptions, wholeNumber } from "../../options.ts";
 import { budgetText, checkBudget, type Budget } from "./budget.ts";
-import { UNMASKED, type CachePolicy } from "./policy.ts";
-import { keepEnds } from "./selection.ts";
+import { DENSE_RULE, type CachePolicy } from "./policy.ts";
+import { keepEnds } from "./best-keys.ts";
 
 /** Sinks that StreamingLLM found to be enough. */
 export const DEFAULT_SINKS = 4;
@@ -33,7 +33,7 @@ export function sinks(options: SinksOptions): CachePolicy {
   }
   return {
     name: `sinks:${first},${newest}`,
-    rule: { ...UNMASKED, sinks: first, keepWindow: newest },
+    rule: { ...DENSE_RULE, sinks: first, keepWindow: newest },
     budget: () => budget,
   };
 }

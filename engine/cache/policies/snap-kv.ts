@@ -1,7 +1,7 @@
 import { checkOptions } from "../../options.ts";
 import { budgetText, checkBudget, keysOf, type Budget } from "./budget.ts";
-import { UNMASKED, type ChooserPolicy, type KeyView } from "./policy.ts";
-import { checkPool, checkWindow, keepLargest, statisticOf } from "./selection.ts";
+import { DENSE_RULE, type ChooserPolicy, type KeyView } from "./policy.ts";
+import { checkPool, checkWindow, keepLargest, statisticOf } from "./best-keys.ts";
 
 /** What {@link snapKv} takes. */
 export interface SnapKvOptions {
@@ -33,7 +33,7 @@ export function snapKv(options: SnapKvOptions): ChooserPolicy {
   ];
   return {
     name: `snap-kv:${budgetText(budget)}${changed.join("")}`,
-    rule: UNMASKED,
+    rule: DENSE_RULE,
     isPerLayer: true,
     statistics: ["observed"],
     observedQueries: window,

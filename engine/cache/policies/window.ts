@@ -1,7 +1,7 @@
 import { checkOptions } from "../../options.ts";
 import { budgetText, checkBudget, keysOf, type Budget } from "./budget.ts";
-import { UNMASKED, type CachePolicy } from "./policy.ts";
-import { keepEnds } from "./selection.ts";
+import { DENSE_RULE, type CachePolicy } from "./policy.ts";
+import { keepEnds } from "./best-keys.ts";
 
 /** What {@link window} takes. */
 export interface WindowOptions {
@@ -20,7 +20,7 @@ export function window(options: WindowOptions): CachePolicy {
   if (typeof budget === "object") return keepEnds(name, 0, budget);
   return {
     name,
-    rule: { ...UNMASKED, keepWindow: budget },
+    rule: { ...DENSE_RULE, keepWindow: budget },
     budget: (_layer, _layers, length) => keysOf(budget, length),
   };
 }

@@ -65,7 +65,7 @@ describe("prefetching weights", () => {
       const rank = prefetchRank(!isPrefetching);
       return [...fitting].sort((a, b) => rank(a) - rank(b)).map(({ name }) => name);
     };
-    expect(namesOf(true)[0]).toBe("linear.few-rows.ahead.int8");
+    expect(namesOf(true)[0]).toBe("linear.few-rows.prefetch.int8");
     expect(namesOf(false)[0]).toBe("linear.few-rows.int8");
   });
 });

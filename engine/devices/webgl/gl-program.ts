@@ -1,5 +1,5 @@
-// A prepared program: for each call its passes, compiled. Replaying one works out where the passes draw (from the step's
-// variables and the integers that the host wrote) and draws them in order.
+// A prepared program: the compiled passes of each call. A replay computes where each pass draws, from the step's variables and from the
+// integers that the host wrote, and draws the passes in order.
 
 import type { WebGlImplementation, WebGlPass, WebGlPlan } from "../../../kernels/index.ts";
 import { PLAIN_TRAITS, settingOf } from "../choose.ts";
@@ -87,7 +87,7 @@ export class GlProgram implements Executable {
       const { pieces } = this.#textures.matrix(buffer);
       return (piece ? pieces.find(({ begin }) => begin === piece.begin) : pieces[0])!.held;
     };
-    // temporaries are made before any pass draws, so that none is deleted between the pass that fills and the one that reads it
+    // all temporaries are created before the first pass draws, so that none is deleted between the pass that writes it and the one that reads it
     for (const name of Object.keys(temporaries)) held(name);
     for (const { pass, compiled } of passes) {
       const all = { ...params, ...numbers };
@@ -110,7 +110,7 @@ export class GlProgram implements Executable {
     return this.#textures.tensor(call.buffers[name] as GlTensor);
   }
 
-  /** Integers that a pass writes are not the host's any more. */
+  /** Marks integers that a pass writes: the host's copy of them is out of date. */
   #markUnknown(call: Call, name: string, end: number): void {
     const tensor = this.#tensorOf(call, name);
     if (tensor.words) tensor.unknown = Math.max(tensor.unknown, end);
@@ -168,7 +168,7 @@ function piecesOf(call: Call, textures: Textures): readonly (MatrixPiece | undef
   return split.pieces;
 }
 
-/** What an argument is: a number of the parameters or the plan, or the texture of a buffer or temporary. */
+/** The kind of an argument: a number from the parameters or the plan, or the texture of a buffer or temporary. */
 function kindOf(name: string, { kernel }: Call, { numbers }: WebGlImplementation): "texture" | "Integer" | "Float" {
   if (name === "shift") return "Integer";
   const type = kernel.params[name];

@@ -1,10 +1,10 @@
 // The part of WebGL2 that the device uses. The project is compiled without the DOM library, so it is declared here.
 
-/** Opaque things of a context. */
+/** Opaque objects of a context. */
 export type GlTexture = object & { readonly __texture?: never };
 export type GlHandle = object;
 
-/** A WebGL2 context: what of `WebGL2RenderingContext` is called here, and its constants. */
+/** A WebGL2 context: the methods and constants of `WebGL2RenderingContext` that the device uses. */
 export interface WebGl {
   readonly canvas: WebGlCanvas;
   getContextAttributes(): unknown;

@@ -1,6 +1,6 @@
-// What of gpu.js the device uses: it makes a shader of a JavaScript function, sets its arguments and draws. Where it draws is
-// ours to say: a kernel's result is replaced by the texture of a tensor, and a plugin narrows the drawing to the rectangles
-// that the call writes. Loaded by its name and only here, so that bundlers give it a chunk of its own.
+// The part of gpu.js that the device uses: it compiles a JavaScript function to a shader, sets its arguments and draws. The device decides
+// where it draws: the texture of a tensor takes the place of the kernel's result, and a plugin restricts the drawing to the rectangles
+// that the call writes. Only this file imports gpu.js, by its name, so that bundlers give it a chunk of its own.
 
 import { UnsupportedError } from "../../../loaders/index.ts";
 import type { WebGlFunction, WebGlPass } from "../../../kernels/index.ts";
@@ -13,7 +13,7 @@ import type { TextureArgument } from "./textures.ts";
 /** An argument of a pass. */
 export type PassArgument = TextureArgument | number;
 
-/** A kernel of gpu.js, as far as it is used. */
+/** The members of a gpu.js kernel that the device uses. */
 interface GpuJsKernel {
   texture: TextureArgument;
   texSize: readonly number[];
@@ -33,7 +33,7 @@ interface GpuJsModule {
   };
 }
 
-/** Whatever a bundler makes of a CommonJS module. */
+/** Loads gpu.js, a CommonJS module, which bundlers wrap in different ways. */
 async function loadGpuJs(): Promise<GpuJsModule> {
   try {
     const module = (await import("gpu.js")) as unknown as Record<string, unknown> & { default?: unknown };
@@ -101,7 +101,7 @@ export class CompiledPass {
   }
 }
 
-/** Compiles passes; those that differ in nothing once. */
+/** Compiles passes; equal passes are compiled once. */
 export class Compiler {
   readonly #gl: WebGl;
   readonly #module: GpuJsModule;
@@ -117,7 +117,7 @@ export class Compiler {
     return new Compiler(gl, await loadGpuJs());
   }
 
-  /** The pass for these constants and kinds of arguments. `values` serve as examples. Throws a DeviceError that says what is wrong. */
+  /** Returns the pass for these constants and kinds of arguments. Throws a CompileError with the compiler's reason. */
   compile(
     name: string,
     pass: WebGlPass,
@@ -151,7 +151,7 @@ export class Compiler {
         functions: (pass.functions ?? []).map(settingsOf),
       });
       kernel.build(...names.map((argument) => (kinds[argument] === "texture" ? example : 1)));
-      gl.deleteTexture(kernel.texture.texture); // gpu.js's own result, for which tensors stand in
+      gl.deleteTexture(kernel.texture.texture); // gpu.js's own result, which the textures of tensors replace
       kernel.texture = example;
       const compiled = new CompiledPass(gl, kernel, names, vertices);
       this.#compiled.set(key, compiled);
@@ -187,7 +187,7 @@ export function constantsOf(sources: readonly string[]): readonly string[] {
   return [...new Set(names)];
 }
 
-/** The function without the comment in front of it: gpu.js wants text that begins with `function`. */
+/** The function without its leading comment: gpu.js needs text that begins with `function`. */
 function withoutHeader(source: string): string {
   return source.slice(source.search(/^function\b/m)).trim();
 }

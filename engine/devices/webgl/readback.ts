@@ -1,5 +1,5 @@
-// Reading numbers back without blocking the page: pixels go into a buffer on the GPU's side, a fence says when they are there,
-// and the event loop has its turns until then.
+// Reads numbers back without blocking the page: the GPU copies pixels into a buffer, a fence signals when the copy is done, and the event
+// loop runs until then.
 
 import { DeviceError } from "../device.ts";
 import type { GlHandle, WebGl } from "./gl.ts";
@@ -13,12 +13,12 @@ export interface GlRead {
   readonly end: number;
 }
 
-/** A staged read: finishes when the fence behind it has passed. */
+/** A read whose copy is queued; `take` returns the numbers once the fence behind it was signaled. */
 export interface StagedRead {
   take(): Float32Array | Uint32Array;
 }
 
-/** Copies the texels that hold the numbers into a buffer of their own, in the order of the commands. */
+/** Queues a copy of the texels that hold the numbers into a buffer. */
 export function stage(gl: WebGl, textures: Textures, { tensor, begin, end }: GlRead): StagedRead {
   const { type, held } = tensor;
   if (begin === end) return { take: () => (type === "u32" ? new Uint32Array() : new Float32Array()) };
@@ -49,7 +49,7 @@ export function stage(gl: WebGl, textures: Textures, { tensor, begin, end }: GlR
   };
 }
 
-/** Waits until the commands so far are carried out. */
+/** Resolves when the GPU has executed the commands so far. */
 export async function finished(gl: WebGl): Promise<void> {
   const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
   if (!fence) throw lost();
@@ -72,7 +72,7 @@ function lost(): DeviceError {
   return new DeviceError("lost", "the WebGL context is lost");
 }
 
-/** A turn of the event loop. A timer set from a message is not held back to 4 ms, as one set from a timer is. */
+/** Waits for one turn of the event loop. A message is used because browsers delay nested timers by at least 4 ms. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();

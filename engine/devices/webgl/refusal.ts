@@ -4,7 +4,7 @@ import type { WebGlImplementation } from "../../../kernels/index.ts";
 import { PLAIN_TRAITS, settingOf } from "../choose.ts";
 import type { Call } from "../program.ts";
 
-/** Why none of its implementations `ones` serves a call, in words. */
+/** Says in words why none of the implementations `ones` can run a call. */
 export function refusalOf(call: Call, ones: readonly WebGlImplementation[]): string {
   const { kernel, label } = call;
   if (ones.length === 0) return `kernel ${kernel.name} (${label}) is not written for it`;

@@ -1,7 +1,7 @@
-// Numbers of a tensor as places in its texture: four numbers a texel, `width` texels a line. A range of numbers becomes at
-// most five rectangles: three of whole texels, and a texel in part at either end.
+// Where the numbers of a tensor lie in its texture: four numbers in a texel, `width` texels in a line. A range of numbers covers at most
+// five rectangles: three of whole texels, and one partial texel at each end.
 
-/** Texels of a texture that are read or written together; `begin`..`end` are the channels of them that count. */
+/** A rectangle of texels; `begin`..`end` are the channels of its texels that are read or written. */
 export interface Rectangle {
   readonly x: number;
   readonly y: number;
@@ -15,10 +15,10 @@ export interface Rectangle {
 export const TEXEL = 4;
 /** Texels in a line of a texture that has several. */
 export const LINE = 4096;
-/** gpu.js counts texels in f32, which counts to this. */
+/** The most texels of a texture: gpu.js counts them in f32. */
 export const MAX_TEXELS = 2 ** 24;
 
-/** The texture for so many texels: one line that just holds them, or lines of LINE (or as many as the driver allows). */
+/** The size of a texture for a number of texels: one line of that length, or several lines of LINE texels (or the driver's limit). */
 export function textureSize(texels: number, maxSize: number): { readonly width: number; readonly height: number } {
   const line = Math.min(LINE, maxSize);
   if (texels <= line) return { width: Math.max(1, texels), height: 1 };

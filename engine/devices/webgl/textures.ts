@@ -1,8 +1,8 @@
-// The textures of tensors and matrices: made within the driver's limits, written, resized, and counted to the byte.
+// The textures of tensors and matrices: created within the driver's limits, written, resized, and counted to the byte.
 //
-// A tensor is a texture of f32, four numbers a texel. Integers are kept as f32 too, exact below 2^24; what the host writes of
-// them it also remembers, since it decides from them where passes draw. A matrix is one texture or, where it is too large,
-// several of whole rows.
+// A tensor is an f32 texture with four numbers in a texel. Integers are stored as f32 too, which is exact below 2^24. The host keeps a copy
+// of the integers that it writes, because it computes from them where passes draw. A matrix is one texture; a matrix that is too large
+// for one is several textures of whole rows.
 
 import {
   decodeWeights,
@@ -24,7 +24,7 @@ import {
 import type { GlHandle, GlTexture, WebGl } from "./gl.ts";
 import { maxTexels, rectanglesOf, TEXEL, textureSize, type Rectangle } from "./regions.ts";
 
-/** A texture as gpu.js takes one for an argument and for a result. */
+/** A texture in the form that gpu.js accepts as an argument and as a result. */
 export class TextureArgument {
   readonly type = "ArrayTexture(4)";
   readonly context: WebGl;
@@ -39,12 +39,12 @@ export class TextureArgument {
     this.dimensions = [width * height, 1, 1];
   }
 
-  /** gpu.js asks before it draws whether the texture is another than last time; saying yes makes it attach ours. */
+  /** gpu.js calls this before it draws, to learn whether the texture has changed; true makes it attach this texture. */
   beforeMutate(): boolean {
     return true;
   }
 
-  /** gpu.js deletes a kernel's result with the kernel; these textures are the device's. */
+  /** gpu.js deletes a kernel's result together with the kernel. These textures belong to the device and stay. */
   delete(): void {}
 }
 
@@ -52,11 +52,11 @@ export class TextureArgument {
 export interface GlTensor extends Tensor {
   length: number;
   held: TextureArgument;
-  /** what the host wrote, for integers */
+  /** of a tensor of integers: the host's copy of what it wrote */
   words: Uint32Array | undefined;
-  /** the first integers may be others than the host's: so many of them were written on the GPU */
+  /** how many of the first integers were written on the GPU and may differ from the host's copy */
   unknown: number;
-  /** the integers as bits of f32, where a pass asks for them */
+  /** the integers as bits of f32; made when a pass asks for them */
   bits: TextureArgument | undefined;
 }
 
@@ -70,18 +70,18 @@ export interface GlMatrix extends Matrix {
   readonly pieces: readonly MatrixPiece[];
 }
 
-/** Bytes of a matrix that are read and uploaded at a time. */
+/** Bytes of a matrix that one read and upload takes. */
 const UPLOAD_BYTES = 8 << 20;
 const FLOAT_TEXEL_BYTES = 16;
 const HALF_TEXEL_BYTES = 8;
-/** Rows of a split matrix go together in fours, so that results are cut between texels. */
+/** A matrix is split at multiples of four rows, so that no texel of a result holds numbers of two pieces. */
 const PIECE_ROWS = 4;
 
 /** Makes, writes, resizes, counts and deletes the textures of one device. */
 export class Textures {
   readonly gl: WebGl;
   readonly maxSize: number;
-  /** stands for absent buffers: one texel of zeros */
+  /** bound in place of an absent buffer: one texel of zeros */
   readonly absent: TextureArgument;
   readonly #tensors = new Set<GlTensor>();
   readonly #matrices = new Set<GlMatrix>();
@@ -111,13 +111,13 @@ export class Textures {
     return tensor;
   }
 
-  /** The tensor as this device made it. Throws a DeviceError for one that is destroyed or another's. */
+  /** Returns the tensor with its type. Throws a DeviceError for a tensor that is destroyed or belongs to another device. */
   tensor(tensor: Tensor): GlTensor {
     if (this.#tensors.has(tensor as GlTensor)) return tensor as GlTensor;
     throw new DeviceError("failed", `tensor "${tensor.label}" is destroyed, or belongs to another device`);
   }
 
-  /** The matrix as this device made it. Throws a DeviceError for one that is destroyed or another's. */
+  /** Returns the matrix with its type. Throws a DeviceError for a matrix that is destroyed or belongs to another device. */
   matrix(matrix: Matrix): GlMatrix {
     if (this.#matrices.has(matrix as GlMatrix)) return matrix as GlMatrix;
     throw new DeviceError("failed", `matrix "${matrix.label}" is destroyed, or belongs to another device`);
@@ -166,13 +166,13 @@ export class Textures {
     this.gl.deleteFramebuffer(this.#framebuffer);
   }
 
-  /** A texture that a call fills and reads; the next call that asks for the name gets the same one. */
+  /** A texture for intermediate results of a call. Calls that use one name share the texture. */
   temporary(name: string, texels: number): TextureArgument {
     const held = this.#temporaries.get(name);
     if (held && held.dimensions[0] >= texels) return held;
     if (held) this.gl.deleteTexture(held.texture);
     this.#temporaries.delete(name);
-    // half as many again, so that a context that grows by a token does not make a texture a token
+    // grows by half, so that a context that grows by a token does not need a new texture for each token
     const room = held ? Math.min(Math.ceil(texels * 1.5), maxTexels(this.maxSize)) : texels;
     const made = this.#make(`temporary "${name}"`, Math.max(room, texels));
     this.#temporaries.set(name, made);
@@ -192,7 +192,7 @@ export class Textures {
     if (tensor.bits) this.#upload(tensor.bits, bitsAsFloats(data as Uint32Array), offset, end);
   }
 
-  /** The tensor's integers. Those that were written on the GPU are read back, for which the caller's thread waits. */
+  /** The tensor's integers. Integers that were written on the GPU are read back first, which blocks the calling thread. */
   wordsOf(tensor: GlTensor): Uint32Array {
     const { words, unknown, held } = tensor;
     if (!words) throw new DeviceError("failed", `tensor "${tensor.label}" holds f32; integers were expected`);
@@ -296,7 +296,7 @@ export class Textures {
     }
   }
 
-  /** A texture of zeros. Throws a DeviceError where it is larger than the driver allows, or where there is no room. */
+  /** Creates a texture of zeros. Throws a DeviceError if the driver does not allow its size or memory is short. */
   #make(label: string, texels: number, isHalf = false): TextureArgument {
     this.#guard();
     const { gl, maxSize } = this;
@@ -321,7 +321,7 @@ export class Textures {
     return new TextureArgument(gl, texture, width, height);
   }
 
-  /** Writes numbers begin..end; a texel that is written in part keeps the rest of its numbers. */
+  /** Writes numbers begin..end. The other numbers of the first and the last texel stay. */
   #upload(held: TextureArgument, data: Float32Array | Uint16Array, begin: number, end: number): void {
     const { gl } = this;
     const type = data instanceof Uint16Array ? gl.HALF_FLOAT : gl.FLOAT;
@@ -339,7 +339,7 @@ export class Textures {
     }
   }
 
-  /** Sets channels of single texels, by clearing them to the numbers; zeros where there are none. */
+  /** Sets channels of single texels by clearing them to `numbers`, or to zeros beyond their end. */
   #fill(held: TextureArgument, rectangles: readonly Rectangle[], numbers: ArrayLike<number>): void {
     const { gl } = this;
     this.bindForReading(held);
@@ -354,7 +354,7 @@ export class Textures {
     gl.colorMask(true, true, true, true);
   }
 
-  /** Copies the first texels from one texture to another, whose lines may be longer. */
+  /** Copies the first texels of a texture to another, whose lines may have another length. */
   #copy(from: TextureArgument, to: TextureArgument, texels: number): void {
     const { gl } = this;
     this.bindForReading(from);

@@ -1,7 +1,7 @@
 // The WebGL device, for browsers that have a GPU but no WebGPU: the recorded program replayed as passes that gpu.js compiles.
 //
-// Everything that touches the context happens synchronously when a method is called, so that writes, runs and reads take effect
-// in the order of the calls; only outcomes are awaited. See gl-program.ts for replaying, textures.ts for tensors, gpu-js.ts for
+// Every method uses the context synchronously, so that writes, runs and reads take effect in the order of the calls; only results are
+// awaited. See gl-program.ts for replaying, textures.ts for tensors, gpu-js.ts for
 // what gpu.js does.
 
 import { webglImplementations } from "../../../kernels/every-on-webgl.ts";
@@ -43,17 +43,17 @@ const ownImplementations = (kernel: Kernel): readonly Implementation[] =>
 
 /** How `openWebGl` opens a device. */
 export interface WebGlOptions {
-  /** a WebGL2RenderingContext of the caller's, who keeps it: `dispose` frees only what was made here */
+  /** the caller's WebGL2RenderingContext; `dispose` frees only what the device created in it */
   readonly context?: object | undefined;
-  /** textures are taken to be no wider or higher than this, whatever the driver offers; for tests of split matrices */
+  /** an upper limit of a texture's width and height below the driver's; for tests of split matrices */
   readonly maxTextureSize?: number | undefined;
   /** which implementations of a kernel to consider, best first; the kernel's own by default */
   readonly implementations?: ((kernel: Kernel) => readonly Implementation[]) | undefined;
 }
 
-/** Rows of a prefill step: longer steps only make single drawings longer. */
+/** Rows of a prefill step. Longer steps are not faster, and each drawing takes longer. */
 const PREFERRED_ROWS = 64;
-/** Texel by texel from one tensor to another. */
+/** Copies a tensor texel by texel. */
 const COPY = "function copy(from) { return from[this.thread.x]; }";
 const LOST_EVENT = "webglcontextlost";
 
@@ -220,7 +220,7 @@ export class WebGlDevice implements Device {
     if (this.#end) throw this.#end;
   }
 
-  /** The first numbers of a tensor to another; no others of its texels. */
+  /** Copies the first numbers of a tensor to another, whose other numbers stay. */
   #copy(copy: Copy): void {
     checkCopy(copy);
     const [from, to] = [this.#textures.tensor(copy.from), this.#textures.tensor(copy.to)];
@@ -230,7 +230,7 @@ export class WebGlDevice implements Device {
     if (to.words) to.unknown = Math.max(to.unknown, copy.length);
   }
 
-  /** Gives staged reads when they are there. */
+  /** Resolves with the numbers of staged reads. */
   async #fetch(staged: readonly StagedRead[]): Promise<(Float32Array | Uint32Array)[]> {
     try {
       await finished(this.#gl);
@@ -258,5 +258,5 @@ export class WebGlDevice implements Device {
   }
 }
 
-/** A program has one implementation of each call, for any count of rows. */
+/** On WebGL a call has one implementation for all counts of rows. */
 const isOfDevice = (one: Implementation): one is WebGlImplementation => "webgl" in one && one.rows === undefined;

@@ -1,10 +1,10 @@
-// Whether this page has WebGL2, and whether a GPU stands behind it. Browsers fall back to renderers on the CPU (SwiftShader,
-// llvmpipe, Microsoft's basic renderer); `auto` never takes those: wasm is faster.
+// Finds out whether this page has WebGL2 and whether a GPU runs it. Browsers fall back to renderers on the CPU (SwiftShader, llvmpipe,
+// Microsoft's basic renderer). `auto` never takes those, because wasm is faster.
 
 import { UnsupportedError } from "../../../loaders/index.ts";
 import type { WebGl, WebGlCanvas } from "./gl.ts";
 
-/** What is known of a page's WebGL2. */
+/** The facts about a page's WebGL2. */
 export interface WebGlProbe {
   readonly isAvailable: boolean;
   readonly isSoftware: boolean;
@@ -12,7 +12,7 @@ export interface WebGlProbe {
   readonly description: string;
 }
 
-/** Renderers that compute on the CPU, by names that drivers give themselves. */
+/** Names of renderers that compute on the CPU. */
 const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render|\bwarp\b|mesa offscreen/i;
 
 const plain = { alpha: false, depth: false, stencil: false, antialias: false, powerPreference: "high-performance" };
@@ -38,7 +38,7 @@ export function rendererOf(gl: WebGl): string {
   return String(gl.getParameter(unmasked ? unmasked.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
 }
 
-/** What is missing for the device in a context, or null: it must draw to f32 textures. */
+/** The reason why the device cannot use a context, or null. It must be able to draw to f32 textures. */
 export function lackOf(gl: WebGl): string | null {
   return gl.getExtension("EXT_color_buffer_float") ? null : "its WebGL2 cannot draw to f32 textures";
 }
@@ -47,7 +47,7 @@ function none(description: string): WebGlProbe {
   return { isAvailable: false, isSoftware: false, description };
 }
 
-/** Looks at the WebGL2 of this page without keeping it. */
+/** Probes the WebGL2 of this page and releases the context. */
 export function probeWebGl(canvasOf: () => WebGlCanvas | undefined = makeCanvas): WebGlProbe {
   const canvas = canvasOf();
   if (!canvas) return none("there is no WebGL2 outside a browser");
@@ -68,7 +68,7 @@ export function probeWebGl(canvasOf: () => WebGlCanvas | undefined = makeCanvas)
   }
 }
 
-/** Gives a context back: browsers keep only a few alive. */
+/** Releases a context, because browsers keep only a few alive. */
 export function release(gl: WebGl): void {
   (gl.getExtension("WEBGL_lose_context") as { loseContext(): void } | null)?.loseContext();
 }

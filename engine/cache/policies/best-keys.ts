@@ -2,7 +2,7 @@
 
 import { checkOptions, wholeNumber, type OptionNames } from "../../options.ts";
 import { checkBudget, keysOf, type Budget } from "./budget.ts";
-import { UNMASKED, type AttentionStatistic, type ChooserPolicy, type KeyView } from "./policy.ts";
+import { DENSE_RULE, type AttentionStatistic, type ChooserPolicy, type KeyView } from "./policy.ts";
 
 /** How much a policy keeps of each layer, and when it acts. */
 export interface EvictionOptions {
@@ -31,7 +31,7 @@ export function keepEnds(name: string, first: number, budget: Budget): ChooserPo
   const mostOf = (promptLength: number) => keysOf(budget, promptLength, first + 1);
   return {
     name,
-    rule: UNMASKED,
+    rule: DENSE_RULE,
     budget: (_layer, _layers, promptLength) => mostOf(promptLength),
     keep(view) {
       const keys = view.positions.length;

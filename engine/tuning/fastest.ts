@@ -1,5 +1,5 @@
-// Which implementation samples speak for. Clocks are noisy and a machine does other things too: the preset, which is what the
-// device takes by itself, gives way only to one that is faster by more than the spread of either's samples.
+// Selects an implementation from samples of times. Times are noisy, so the preset (the device's own choice) is replaced only by an
+// implementation that is faster by more than the spread of the samples of either.
 
 import { quantile } from "../attention/summary.ts";
 
@@ -9,7 +9,7 @@ export interface Sampled {
   readonly samples: readonly number[];
 }
 
-/** What was selected, beside the preset; medians in seconds per call. */
+/** The selected implementation and the preset; times are medians in seconds per call. */
 export interface Selected {
   readonly implementation: string;
   readonly seconds: number;
@@ -17,7 +17,7 @@ export interface Selected {
   readonly presetSeconds: number;
 }
 
-/** Share of the preset's time that must be won at least: below it a change is not worth its risk. */
+/** The least gain, as a share of the preset's time, that is worth a change. */
 const LEAST_GAIN = 0.03;
 
 /** The median, and how far the middle half of the samples reaches: a few runs that were disturbed do not count. */

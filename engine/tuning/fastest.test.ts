@@ -1,6 +1,6 @@
 import { array, assert, double, property } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { select } from "./selection.ts";
+import { select } from "./fastest.ts";
 
 /** Samples around a median, as far from it as `noise` says. */
 const around = (median: number, noise: number) => [-2, -1, 0, 1, 2].map((step) => median + (step / 2) * noise);
