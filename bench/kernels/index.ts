@@ -80,8 +80,8 @@ async function openAll(
 
 /** Throws a UsageError for a name of `--set` that nothing here has. */
 async function checkSweeps(sweeps: readonly Sweep[], rivals: readonly Rival[]): Promise<void> {
-  const names = await Promise.all([...gpuImplementations.values()].flat().map(overrideNames));
-  const known = new Set(names.flat());
+  const overrides = await Promise.all([...gpuImplementations.values()].flat().map(overrideNames));
+  const known = new Set(overrides.flat());
   for (const { name } of sweeps) {
     const isOfRival = rivals.some(({ implementation }) => implementation.name.includes(`${name}=`));
     if (known.has(name) || isOfRival) continue;
