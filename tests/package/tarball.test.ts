@@ -1,12 +1,13 @@
-// What `npm pack` makes: the README's programs run from it, and its documents lead to files that are in it.
+// What `npm pack` makes: programs run from it, the README's among them, projects compile with it, and its documents lead to files that
+// are in it. projects.test.ts tries it with bundlers, other runtimes and other compilers.
 
-import { existsSync, readdirSync, readFileSync, symlinkSync, mkdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { selfContained } from "../../build/types.mjs";
-import { isFullExtent } from "../support/extent.ts";
-import { openWorkshop, openWorkshopWithTools, run, type Workshop } from "../support/projects.ts";
+import { describeDeclarations, describeNode } from "../support/programs.ts";
+import { openWorkshop, run, type Workshop } from "../support/projects.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 interface Manifest {
@@ -91,58 +92,8 @@ describe("the declarations", () => {
     expect(selfContained("interface A { [Symbol.dispose](): void }\n")).toMatch(/^\/\/\/ <reference lib=/);
     expect(selfContained("export type A = 1;\n")).toBe("export type A = 1;\n");
   });
-
-  const names = ["kedge", "kedge/attention", "kedge/devices", "kedge/kernels", "kedge/loaders", "kedge/timing"];
-  const imports = names.map((name, i) => `import * as m${i} from "${name}";\nexport { m${i} };\n`).join("");
-  const ownDevice = `import { openDevice } from "kedge/devices";
-    export const open = (device: GPUDevice) => openDevice("webgpu", { webgpu: { device } });
-    // @ts-expect-error -- a number is no device
-    export const wrong = openDevice("webgpu", { webgpu: { device: 1 } });\n`;
-  /** `lib` and `types` of a page's project and of one for Node; neither skips the check of declarations. */
-  const settings = {
-    "a page, newest library": { types: [], lib: ["es2024", "dom", "esnext.disposable"] },
-    "a page, default library": { types: [] },
-    Node: { types: ["node"], lib: ["es2023"] },
-  };
-
-  const compilers = isFullExtent ? ["typescript", "typescript-5"] : ["typescript"];
-  describe.each(compilers)("of %s", (compiler) => {
-    let tools: Workshop;
-    beforeAll(async () => {
-      tools = isFullExtent ? await openWorkshopWithTools() : workshop;
-      if (isFullExtent) return;
-      mkdirSync(join(workshop.folder, "node_modules", "@types"), { recursive: true });
-      for (const name of ["typescript", "@types/node"])
-        symlinkSync(join(root, "node_modules", name), join(workshop.folder, "node_modules", name));
-    }, 240_000);
-    afterAll(() => {
-      if (isFullExtent) tools?.remove();
-    });
-
-    const cases = ["node16", "nodenext", "bundler"].flatMap((resolution) =>
-      Object.entries(settings).map(([name, options]) => ({ resolution, name, options })),
-    );
-    test.each(isFullExtent ? cases : cases.filter((_, i) => i % 4 === 0))(
-      "compile in a project for $name that resolves like $resolution",
-      async ({ resolution, name, options }) => {
-        const compilerOptions = {
-          strict: true,
-          exactOptionalPropertyTypes: true,
-          noEmit: true,
-          target: "es2022",
-          module: resolution === "bundler" ? "esnext" : resolution,
-          moduleResolution: resolution,
-          ...options,
-        };
-        const knowsGpu = compiler === "typescript" && name !== "Node";
-        const cwd = tools.project(`types-${resolution}-${name.replaceAll(/\W+/g, "-")}`, {
-          "package.json": `{ "type": "module" }`,
-          "tsconfig.json": JSON.stringify({ compilerOptions, files: ["main.ts"] }),
-          "main.ts": imports + (knowsGpu ? ownDevice : ""),
-        });
-        const tsc = join(tools.folder, "node_modules", compiler, "bin", "tsc");
-        expect(await run(process.execPath, [tsc, "-p", "."], { cwd })).toEqual({ stdout: "", stderr: "" });
-      },
-    );
-  });
 });
+
+const workshopOf = (): Workshop => workshop;
+describeDeclarations("typescript", workshopOf, false);
+describeNode("this Node", () => process.execPath, workshopOf, false);

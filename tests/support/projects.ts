@@ -76,14 +76,14 @@ function workshopIn(folder: string, isKept: boolean): Workshop {
   };
 }
 
-/** kedge and its dependencies, the latter as this repository has them; quick, and without the network. */
+/** kedge, its dependencies and TypeScript, the latter as this repository has them; quick, and without the network. */
 export async function openWorkshop(): Promise<Workshop> {
   const folder = mkdtempSync(join(tmpdir(), "kedge-workshop-"));
   await installKedge(folder);
   const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     dependencies: Record<string, string>;
   };
-  for (const name of Object.keys(dependencies)) {
+  for (const name of [...Object.keys(dependencies), "typescript", "@types/node"]) {
     mkdirSync(dirname(join(folder, "node_modules", name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
   }

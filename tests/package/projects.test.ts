@@ -1,27 +1,28 @@
 // kedge from its packed tarball in fresh projects of every bundler, without a setting that is about kedge. What each builds or serves
 // is opened in a browser and generates text with the model in the package, on wasm: with two threads in a page that is
-// cross-origin isolated, with one otherwise. Full extent only: npm test bundles and opens one page, in bundle.test.ts.
+// cross-origin isolated, with one otherwise. The same for runtimes and
+// compilers. Full extent only: npm test bundles and opens one page (bundle.test.ts), and runs Node (tarball.test.ts).
 
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadModel } from "kedge";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, pageResult, servePage } from "../support/browser.ts";
 import { isFullExtent } from "../support/extent.ts";
+import {
+  bundled,
+  commonJs,
+  describeDeclarations,
+  describeNode,
+  esModule,
+  expectedText,
+  expectPrinted,
+  expectText,
+  pageScript,
+  type Files,
+} from "../support/programs.ts";
 import { openWorkshopWithTools, run, startServer, type Workshop } from "../support/projects.ts";
 
-const PROMPT = "/**\n * Find the longest word.\n */\nfunction pick(words) {\n";
-const app = /* js */ `
-import { loadModel } from "kedge";
-async function main() {
-  const model = await loadModel("kedge-js-5m", { device: "wasm", threads: 2 });
-  const { text } = await model.complete(${JSON.stringify(PROMPT)}, { maxTokens: 24 });
-  globalThis.result = { text, description: model.device.description };
-  await model.dispose();
-}
-main().catch((error) => (globalThis.result = { error: String(error) }));
-`;
 const html = (script: string): string =>
   `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body>${script}</body>`;
 const page = html(`<script type="module" src="/app.js"></script>`);
@@ -33,10 +34,7 @@ beforeAll(async () => {
   if (!isFullExtent) return;
   workshop = await openWorkshopWithTools();
   browser = await launchBrowser();
-  const model = await loadModel("models/kedge-js-5m", { device: "wasm", threads: 1 });
-  ({ text } = await model.complete(PROMPT, { maxTokens: 24 }));
-  await model.dispose();
-  expect(text).toContain("return words.reduce(");
+  text = await expectedText();
 }, 240_000);
 afterAll(async () => {
   await browser?.close();
@@ -46,7 +44,7 @@ afterAll(async () => {
 const ONE_THREAD = "one thread because this page is not cross-origin isolated";
 
 /** Opens a page and expects the text. */
-async function expectText(url: string, description: string): Promise<void> {
+async function expectPage(url: string, description: string): Promise<void> {
   expect(await pageResult(browser, url)).toEqual({ text, description: expect.stringContaining(description) });
 }
 
@@ -64,7 +62,7 @@ async function expectTextFrom(folder: string): Promise<void> {
   for (const isolated of [true, false]) {
     const server = await servePage(folder, { isolated });
     try {
-      await expectText(server.url, isolated ? "wasm, 2 threads" : ONE_THREAD);
+      await expectPage(server.url, isolated ? "wasm, 2 threads" : ONE_THREAD);
     } finally {
       await server.close();
     }
@@ -76,19 +74,23 @@ const tool = (path: string): string => join(workshop.folder, "node_modules", pat
 
 describe.runIf(isFullExtent)("a page", () => {
   test.each(["vite", "vite-7"])("of %s's dev server", async (name) => {
-    const folder = workshop.project(`${name}-dev`, { "package.json": "{}", "index.html": page, "app.js": app });
+    const folder = workshop.project(`${name}-dev`, { "package.json": "{}", "index.html": page, "app.js": pageScript });
     addModel(join(folder, "public"));
     const address = ["--host", "127.0.0.1", "--port", "5180"];
     const server = await startServer(process.execPath, [tool(`${name}/bin/vite.js`), ...address], folder);
     try {
-      await expectText(server.url, ONE_THREAD);
+      await expectPage(server.url, ONE_THREAD);
     } finally {
       await server.close();
     }
   });
 
   test.each(["vite", "vite-7"])("built by %s", async (name) => {
-    const folder = workshop.project(`${name}-build`, { "package.json": "{}", "index.html": page, "app.js": app });
+    const folder = workshop.project(`${name}-build`, {
+      "package.json": "{}",
+      "index.html": page,
+      "app.js": pageScript,
+    });
     await node(folder, tool(`${name}/bin/vite.js`), "build");
     await expectTextFrom(join(folder, "dist"));
   });
@@ -100,7 +102,7 @@ describe.runIf(isFullExtent)("a page", () => {
         console.log(error ?? stats.toString());
         process.exitCode = error || stats.hasErrors() ? 1 : 0;
       });`;
-    const files = { "package.json": "{}", "app.js": app, "build.js": build };
+    const files = { "package.json": "{}", "app.js": pageScript, "build.js": build };
     const folder = workshop.project(`webpack-${mode}`, files);
     await node(folder, "build.js");
     writeFileSync(join(folder, "dist/index.html"), html(`<script src="main.js"></script>`));
@@ -112,7 +114,7 @@ describe.runIf(isFullExtent)("a page", () => {
     ["in one module", ["--format=esm", "--outfile=out/app.js"]],
     ["in one classic script", ["--minify", "--outfile=out/app.js"]],
   ])("built by esbuild, %s", async (name, options) => {
-    const folder = workshop.project(`esbuild ${name}`, { "package.json": "{}", "app.js": app });
+    const folder = workshop.project(`esbuild ${name}`, { "package.json": "{}", "app.js": pageScript });
     await run(tool(".bin/esbuild"), ["app.js", "--bundle", ...options], { cwd: folder });
     const script = name.includes("classic") ? `<script src="app.js"></script>` : page;
     writeFileSync(join(folder, "out/index.html"), html(script));
@@ -120,14 +122,14 @@ describe.runIf(isFullExtent)("a page", () => {
   });
 
   test("built by Rollup", async () => {
-    const folder = workshop.project("rollup", { "package.json": "{}", "app.js": app });
+    const folder = workshop.project("rollup", { "package.json": "{}", "app.js": pageScript });
     await run(tool(".bin/rollup"), ["app.js", "-d", "out", "-p", "node-resolve"], { cwd: folder });
     writeFileSync(join(folder, "out/index.html"), page);
     await expectTextFrom(join(folder, "out"));
   });
 
   test("built by Bun", async () => {
-    const folder = workshop.project("bun", { "package.json": "{}", "app.js": app });
+    const folder = workshop.project("bun", { "package.json": "{}", "app.js": pageScript });
     await run(tool("@oven/bun-linux-x64/bin/bun"), ["build", "app.js", "--outdir", "out"], { cwd: folder });
     writeFileSync(join(folder, "out/index.html"), page);
     await expectTextFrom(join(folder, "out"));
@@ -135,11 +137,11 @@ describe.runIf(isFullExtent)("a page", () => {
 
   test("without a bundler, by an import map, with the model in node_modules", async () => {
     const map = JSON.stringify({ imports: { kedge: "/node_modules/kedge/dist/index.js" } });
-    const script = `<script type="importmap">${map}</script><script type="module">${app}</script>`;
+    const script = `<script type="importmap">${map}</script><script type="module">${pageScript}</script>`;
     for (const isolated of [true, false]) {
       const server = await servePage(workshop.folder, { isolated, files: { "/index.html": html(script) } });
       try {
-        await expectText(server.url, isolated ? "wasm, 2 threads" : ONE_THREAD);
+        await expectPage(server.url, isolated ? "wasm, 2 threads" : ONE_THREAD);
       } finally {
         await server.close();
       }
@@ -148,12 +150,12 @@ describe.runIf(isFullExtent)("a page", () => {
 
   test("with kedge on another server", async () => {
     const other = await servePage(workshop.folder);
-    const script = app.replace(`"kedge"`, `"${other.url}node_modules/kedge/dist/index.js"`);
+    const script = pageScript.replace(`"kedge"`, `"${other.url}node_modules/kedge/dist/index.js"`);
     const server = await servePage("/nowhere", {
       files: { "/index.html": html(`<script type="module">${script}</script>`) },
     });
     try {
-      await expectText(server.url, ONE_THREAD);
+      await expectPage(server.url, ONE_THREAD);
     } finally {
       await server.close();
       await other.close();
@@ -167,7 +169,7 @@ describe.runIf(isFullExtent)("a page", () => {
       export default function Home() {
         const [shown, show] = useState("");
         useEffect(() => {
-          ${app.replace(/^import.*$/m, "")}
+          ${pageScript.replace(/^import.*$/m, "")}
         }, []);
         return <main>{shown}{typeof loadModel}</main>;
       }`;
@@ -185,7 +187,7 @@ describe.runIf(isFullExtent)("a page", () => {
     const address = ["-H", "127.0.0.1", "-p", "5190"];
     const server = await startServer(process.execPath, [next, "start", ...address], folder);
     try {
-      await expectText(server.url, ONE_THREAD);
+      await expectPage(server.url, ONE_THREAD);
     } finally {
       await server.close();
     }
@@ -193,39 +195,56 @@ describe.runIf(isFullExtent)("a page", () => {
 });
 
 describe.runIf(isFullExtent)("a program for Node", () => {
-  const program = /* js */ `
-    import { loadModel } from "kedge";
-    async function main() {
-      const model = await loadModel("kedge-js-5m", { device: "wasm", threads: 2 });
-      const { text } = await model.complete(${JSON.stringify(PROMPT)}, { maxTokens: 24 });
-      console.log(JSON.stringify({ text, description: model.device.description }));
-      await model.dispose();
-    }
-    main();`;
   test.each([
     ["esm", "out.mjs"],
     ["cjs", "out.cjs"],
   ])("bundled by esbuild as %s", async (format, file) => {
     const folder = workshop.project(`esbuild-node-${format}`, {
       "package.json": "{}",
-      "app.js": program,
+      "app.js": bundled,
     });
     const options = ["--bundle", "--platform=node", `--format=${format}`, `--outfile=out/${file}`];
     await run(tool(".bin/esbuild"), ["app.js", ...options], { cwd: folder });
     const { stdout } = await node(folder, `out/${file}`);
-    expect(JSON.parse(stdout)).toEqual({ text, description: expect.stringContaining("wasm, 2 threads") });
+    await expectPrinted(stdout);
   });
 
   test("bundled by webpack", async () => {
     const build = `
-      const config = { mode: "production", target: "node", context: __dirname, entry: "./app.js" };
+      const config = { mode: "development", target: "node", context: __dirname, entry: "./app.js" };
       require("webpack")(config, (error, stats) => {
         console.log(error ?? stats.toString());
         process.exitCode = error || stats.hasErrors() ? 1 : 0;
       });`;
-    const folder = workshop.project("webpack-node", { "package.json": "{}", "app.js": program, "build.js": build });
+    const folder = workshop.project("webpack-node", { "package.json": "{}", "app.js": bundled, "build.js": build });
     await node(folder, "build.js");
     const { stdout } = await node(folder, "dist/main.js");
-    expect(JSON.parse(stdout)).toEqual({ text, description: expect.stringContaining("wasm, 2 threads") });
+    await expectPrinted(stdout);
   });
+});
+
+if (isFullExtent) {
+  const workshopOf = (): Workshop => workshop;
+  describeNode("this Node", () => process.execPath, workshopOf, true);
+  for (const name of ["node-22", "node-24"]) describeNode(name, () => tool(`${name}/bin/node`), workshopOf, true);
+  for (const name of ["typescript", "typescript-5"]) describeDeclarations(name, workshopOf, true);
+}
+
+const typed = (program: string) => program.replace("const model", 'const model: import("kedge").Model');
+const bun = (files: Files, args: readonly string[]) =>
+  expectText(workshop, files, tool("@oven/bun-linux-x64/bin/bun"), args);
+const permissions = ["--allow-read", "--allow-env", "--allow-sys"];
+const deno = (files: Files, main: string, input?: string) =>
+  expectText(workshop, files, tool("@deno/linux-x64-glibc/deno"), ["run", ...permissions, main], input);
+const tsx = (files: Files, main: string) =>
+  expectText(workshop, files, process.execPath, [tool("tsx/dist/cli.mjs"), main]);
+
+describe.runIf(isFullExtent)("other runtimes", () => {
+  test("Bun, an ES module", () => bun({ "main.mjs": esModule }, ["main.mjs"]));
+  test("Bun, a CommonJS module", () => bun({ "main.cjs": commonJs }, ["main.cjs"]));
+  test("Bun, -e", () => bun({}, ["-e", esModule]));
+  test("Deno", () => deno({ "main.mjs": esModule }, "main.mjs"));
+  test("Deno, a script on stdin", () => deno({}, "-", esModule));
+  test("tsx, an ES module", () => tsx({ "main.mts": typed(esModule) }, "main.mts"));
+  test("tsx, a CommonJS module", () => tsx({ "main.cts": typed(commonJs) }, "main.cts"));
 });
