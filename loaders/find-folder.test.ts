@@ -143,8 +143,8 @@ describe("in a page", () => {
     expect([where, folder.name]).toEqual(["web", beside]);
     expect(requested.at(0)).toBe(`${origin}/app/kedge-js-5m/config.json`);
     await expect(findFolder("models/kedge-js-5m", { fetch: answer(404) as typeof fetch })).rejects.toThrow(
-      `models/kedge-js-5m: there is no config.json at ${origin}/app/models/kedge-js-5m, and none at ${beside}; ` +
-        "copy node_modules/kedge/models/kedge-js-5m to the former",
+      `models/kedge-js-5m: there is no config.json at ${origin}/app/models/kedge-js-5m, and none at ${beside}: ` +
+        "copy the folder from node_modules/kedge/models",
     );
   });
 

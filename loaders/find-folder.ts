@@ -91,17 +91,12 @@ async function findInPage(source: string, page: string, options: FindOptions): P
   });
   if (nearby === true) return { folder: near, where: "web" };
   const beside = shipped && shippedFolder(shipped);
-  if (beside) {
-    const folder = await folderAt(beside, options);
-    if (await folder.has("config.json")) return { folder, where: "web" };
-    const places = `there is no config.json at ${near.name}, and none at ${folder.name}`;
-    throw new FormatError(source, `${places}; copy node_modules/kedge/models/${shipped} to the former`);
-  }
   const address = `${hubUrl.replace(/\/+$/, "")}/${source}/resolve/${encodeURIComponent(revision)}`;
   const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
   const name = revision === "main" ? source : `${source}@${revision}`;
-  const folder = await folderAt(address, options, { name, headers });
-  if (await folder.has("config.json")) return { folder, where: "hub" };
+  const folder = await folderAt(beside || address, options, beside ? {} : { name, headers });
+  if (await folder.has("config.json")) return { folder, where: beside ? "web" : "hub" };
   if (nearby !== false) throw nearby;
-  throw new FormatError(source, `there is no config.json at ${near.name}, and none at ${folder.name}`);
+  const advice = beside ? `: copy the folder from node_modules/kedge/models` : "";
+  throw new FormatError(source, `there is no config.json at ${near.name}, and none at ${folder.name}${advice}`);
 }

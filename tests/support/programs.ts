@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { loadModel } from "kedge";
 import { describe, expect, test } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
 import { run, type Workshop } from "./projects.ts";
 
 export type Files = Readonly<Record<string, string>>;
@@ -96,7 +97,9 @@ export function describeNode(name: string, path: () => string, workshop: Worksho
   });
 }
 
-const names = ["kedge", "kedge/attention", "kedge/devices", "kedge/kernels", "kedge/loaders", "kedge/timing"];
+const names = Object.entries(manifest.exports).flatMap(([path, target]) =>
+  typeof target === "string" ? [] : [path.replace(".", "kedge")],
+);
 const imports = names.map((name, i) => `import * as m${i} from "${name}";\nexport { m${i} };\n`).join("");
 const ownDevice = `import { openDevice } from "kedge/devices";
   export const open = (device: GPUDevice) => openDevice("webgpu", { webgpu: { device } });

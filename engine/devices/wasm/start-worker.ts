@@ -12,36 +12,38 @@ function createWorker(Worker: WorkerConstructor): PageWorker {
 function nodeWorker(): WorkerConstructor {
   return class extends builtin("node:worker_threads").Worker {
     constructor(script: URL) {
-      super(script, { execArgv: [], env: { ...process.env, NODE_OPTIONS: "" } });
+      super(script, { execArgv: [] });
     }
   } as never;
 }
 
 /**
- * Starts a worker of this device: from its file, or from `script`. `onEnd` is told why it ended by itself.
+ * Starts a worker of this device: from its file, or from `script`. `onEnd` is told why it ended by itself, an error or a sentence.
  *
  * Throws where a page may not load the script, or where nothing is known that its address could be relative to.
  */
 export function startWorker(
   onMessage: (message: unknown) => void,
-  onEnd: (reason: string) => void,
+  onEnd: (reason: unknown) => void,
   script: URL | undefined,
 ): Port {
   const Worker = isNode ? nodeWorker() : pageGlobal.Worker!;
   const worker = script ? new Worker(script, { type: "module" }) : createWorker(Worker);
-  const port = {
-    post: (message: unknown, transfer: readonly ArrayBuffer[] = []) => worker.postMessage(message, transfer),
+  const port: Port = {
+    post: (message, transfer = []) => worker.postMessage(message, transfer),
     terminate: () => Promise.resolve<unknown>(worker.terminate()),
+    holdProcess: () => undefined,
   };
   if (isNode) {
     const thread = worker as unknown as NodeWorker;
     thread.on("message", onMessage);
-    thread.on("error", (error: unknown) => onEnd(error instanceof Error ? error.message : String(error)));
+    thread.on("error", onEnd);
     thread.on("exit", (code) => onEnd(`it exited with code ${code}`));
-    thread.unref();
-    return { ...port, holdProcess: (isHeld) => (isHeld ? thread.ref() : thread.unref()) };
+    port.holdProcess = (isHeld) => (isHeld ? thread.ref() : thread.unref());
+    port.holdProcess(false);
+  } else {
+    worker.addEventListener("message", ({ data }) => onMessage(data));
+    worker.addEventListener("error", ({ message }) => onEnd(message ?? "its script could not be loaded"));
   }
-  worker.addEventListener("message", ({ data }) => onMessage(data));
-  worker.addEventListener("error", ({ message }) => onEnd(message ?? "its script could not be loaded"));
-  return { ...port, holdProcess: () => undefined };
+  return port;
 }

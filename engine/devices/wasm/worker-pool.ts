@@ -98,17 +98,19 @@ export class WorkerPool {
   #startWorker(start: Start, script?: URL): Promise<Ready> {
     const { thread } = start;
     return new Promise((resolve, reject) => {
-      let stage: "starting" | "ready" | "replaced" = "starting";
-      const onEnd = (reason: string): void => {
-        if (stage === "replaced") return;
+      let isReplaceable = script === undefined; // and not ready
+      let isReplaced = false;
+      const onEnd = (cause: unknown): void => {
+        if (isReplaced) return;
         const fail = (): void => {
           const name = thread === 0 ? "kedge leader" : `kedge helper ${thread}`;
+          const reason = cause instanceof Error ? cause.message : String(cause);
           const error = new DeviceError("lost", `wasm: ${name} of ${start.threads} threads ended: ${reason}`);
           void this.end(error);
           reject(error);
         };
-        if (stage === "ready" || script || this.#ended) return fail();
-        stage = "replaced";
+        if (!isReplaceable || this.#ended) return fail();
+        isReplaced = true;
         importCopies()
           .then(({ workerCopy }) => workerCopy(isNode))
           .then((copy) => resolve(this.#startWorker(start, copy)), fail);
@@ -116,7 +118,7 @@ export class WorkerPool {
       const onMessage = (data: unknown): void => {
         const message = data as FromWorker;
         if (message.kind === "ready") {
-          stage = "ready";
+          isReplaceable = false;
           resolve(message);
         } else this.#receive(message);
       };
@@ -127,7 +129,7 @@ export class WorkerPool {
         this.#ports[thread] = port;
         port.post(start);
       } catch (error) {
-        onEnd(error instanceof Error ? error.message : String(error));
+        onEnd(error);
       }
     });
   }
