@@ -5,7 +5,6 @@
 // Invariant: the tensors of an accepted header tile the data exactly, without holes or overlaps.
 
 import { FormatError } from "./errors.ts";
-import { tableFor } from "./string-table.ts";
 import type { Work } from "./work.ts";
 
 /** Bits per element of every dtype the format has, in the order in which the format sorts them. */
@@ -64,8 +63,14 @@ const MAX_RANK = 64;
 /** Tensors between two pauses. */
 const ENTRIES_PER_PAUSE = 2048;
 
+/** What a header's tensors are put into. */
+export type Table = ReadonlyMap<string, Entry> & { set(name: string, entry: Entry): unknown };
+
+/** The least that the text of one tensor takes. */
+export const MIN_ENTRY_LENGTH = 50;
+
 /** A tensor whose places are counted from the beginning of the data until all are checked. */
-interface Entry extends TensorInfo {
+export interface Entry extends TensorInfo {
   begin: number;
   end: number;
 }
@@ -85,8 +90,9 @@ export function* parseHeader(
   text: string,
   dataBegin: number,
   byteLength: number,
+  entries: Table = new Map<string, Entry>(),
 ): Work<SafetensorsHeader> {
-  const { entries, metadata } = yield* new HeaderParser(file, text).parse();
+  const metadata = yield* new HeaderParser(file, text).parse(entries);
   let dataLength = 0;
   let count = 0;
   for (const entry of yield* sorted([...entries.values()])) {
@@ -187,9 +193,8 @@ class HeaderParser {
     this.#text = text;
   }
 
-  *parse(): Work<{ entries: ReadonlyMap<string, Entry>; metadata: ReadonlyMap<string, string> }> {
-    // An entry takes 50 characters at least.
-    const entries = tableFor<Entry>(this.#text.length / 50);
+  /** Adds the tensors to `entries`; gives the metadata. */
+  *parse(entries: Table): Work<ReadonlyMap<string, string>> {
     let metadata: Map<string, string> | undefined;
     if (this.#text[0] !== "{") this.#fail("the header does not start with {");
     for (const name of this.#names("a tensor's name")) {
@@ -205,7 +210,7 @@ class HeaderParser {
     }
     this.#space();
     if (this.#at !== this.#text.length) this.#fail("something follows the header's closing }");
-    return { entries, metadata: metadata ?? new Map<string, string>() };
+    return metadata ?? new Map<string, string>();
   }
 
   #metadata(): Map<string, string> {

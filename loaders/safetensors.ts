@@ -9,12 +9,16 @@ import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "./float16.ts";
 import {
   DTYPE_BITS,
   MAX_HEADER_BYTES,
+  MIN_ENTRY_LENGTH,
   parseHeader,
   quote,
   type Dtype,
+  type Entry,
   type SafetensorsHeader,
+  type Table,
   type TensorInfo,
 } from "./safetensors-header.ts";
+import { largeTable } from "./large-table.ts";
 import { planSafetensors } from "./safetensors-plan.ts";
 import { finishInTurns, type Work } from "./work.ts";
 
@@ -94,7 +98,8 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
     );
   }
   const headerBytes = await source.read(8, 8 + headerLength, signal);
-  const work = readHeader(file, headerBytes, byteLength);
+  const table = await largeTable<Entry>(headerLength / MIN_ENTRY_LENGTH);
+  const work = readHeader(file, headerBytes, byteLength, table);
   const { tensors, metadata } = await finishInTurns(work, signal);
 
   function find(name: string): TensorInfo {
@@ -139,7 +144,7 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
 const DECODED_BYTES = 1 << 20;
 
 /** Reads a header from its bytes, with pauses: one of a hundred megabytes takes seconds. */
-function* readHeader(file: string, bytes: Uint8Array, byteLength: number): Work<SafetensorsHeader> {
+function* readHeader(file: string, bytes: Uint8Array, byteLength: number, table: Table): Work<SafetensorsHeader> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const pieces: string[] = [];
   try {
@@ -151,7 +156,7 @@ function* readHeader(file: string, bytes: Uint8Array, byteLength: number): Work<
   } catch (cause) {
     throw new FormatError(file, "its header is not UTF-8 text", { cause });
   }
-  return yield* parseHeader(file, pieces.join(""), 8 + bytes.byteLength, byteLength);
+  return yield* parseHeader(file, pieces.join(""), 8 + bytes.byteLength, byteLength, table);
 }
 
 /** The error for something that is not a safetensors file, with what it is instead if its first bytes tell. */

@@ -3,9 +3,9 @@
 
 import { FormatError } from "./errors.ts";
 import { LargeObject } from "./large-object.ts";
+import { largeTable } from "./large-table.ts";
 import { checkFileName, missingFile, readLargeJson, refusalOf, type ModelFolder } from "./model-folder.ts";
 import { quote } from "./safetensors-header.ts";
-import { tableFor } from "./string-table.ts";
 import { finishInTurns, type Work } from "./work.ts";
 import {
   openSafetensors,
@@ -74,7 +74,9 @@ export async function openWeights(folder: ModelFolder, signal?: AbortSignal): Pr
       const failed = results.find((result) => result.status === "rejected");
       if (failed !== undefined) throw failed.reason;
     }
-    return await finishInTurns(gather(folder, files, opened, index), signal);
+    const count = [...opened.values()].reduce((sum, file) => sum + file.tensors.size, 0);
+    const table = await largeTable<WeightInfo>(count);
+    return await finishInTurns(gather({ folder, files, opened, index, table }), signal);
   } catch (error) {
     await Promise.all([...opened.values()].map((file) => file.close()));
     throw error;
@@ -101,13 +103,19 @@ async function openShard(
   }
 }
 
-function* gather(
-  folder: ModelFolder,
-  files: readonly string[],
-  opened: ReadonlyMap<string, SafetensorsFile>,
-  index: ReadonlyMap<string, string> | null,
-): Work<Checkpoint> {
-  const tensors = tableFor<WeightInfo>([...opened.values()].reduce((sum, file) => sum + file.tensors.size, 0));
+function* gather({
+  folder,
+  files,
+  opened,
+  index,
+  table: tensors,
+}: {
+  readonly folder: ModelFolder;
+  readonly files: readonly string[];
+  readonly opened: ReadonlyMap<string, SafetensorsFile>;
+  readonly index: ReadonlyMap<string, string> | null;
+  readonly table: ReadonlyMap<string, WeightInfo> & { set(name: string, info: WeightInfo): unknown };
+}): Work<Checkpoint> {
   let totalByteLength = 0;
   for (const [file, { tensors: own }] of opened) {
     for (const info of own.values()) {
@@ -163,20 +171,22 @@ function* gather(
 /** The index's map from tensor to file. */
 async function readIndex(folder: ModelFolder, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
   const json = await readLargeJson(folder, INDEX, MAX_INDEX_BYTES, signal, (path) => path === "weight_map");
-  return finishInTurns(readWeightMap(json), signal);
-}
-
-function* readWeightMap(json: unknown): Work<ReadonlyMap<string, string>> {
   const map = typeof json === "object" && json !== null && "weight_map" in json ? json.weight_map : undefined;
   if (typeof map !== "object" || map === null || Array.isArray(map)) {
     throw new FormatError(INDEX, 'has no "weight_map" object from tensor names to files');
   }
-  const isLarge = map instanceof LargeObject;
-  const index = tableFor<string>(isLarge ? map.members.size : 0);
+  const index = await largeTable<string>(map instanceof LargeObject ? map.members.size : 0);
+  return finishInTurns(readWeightMap(map, index), signal);
+}
+
+function* readWeightMap(
+  map: object,
+  index: ReadonlyMap<string, string> & { set(name: string, file: string): unknown },
+): Work<ReadonlyMap<string, string>> {
   /** names that were looked at already: few files hold many tensors */
   const files = new Set<string>();
   let count = 0;
-  for (const [name, file] of isLarge ? map.members : Object.entries(map)) {
+  for (const [name, file] of map instanceof LargeObject ? map.members : Object.entries(map)) {
     if (++count % NAMES_PER_PAUSE === 0) yield;
     if (typeof file !== "string") {
       throw new FormatError(INDEX, `puts tensor ${quote(name)} into ${JSON.stringify(file)}; wanted a file name`, {
