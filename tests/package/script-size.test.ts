@@ -4,13 +4,13 @@ import { expect, test } from "vitest";
 import { bundledSize } from "../../bench/comparison/script-size.ts";
 
 /** Gzipped bytes, without WebAssembly, that a browser may load to generate on a device. */
-const MOST_BYTES_OF_A_PAGE = { wasm: 80_300, webgpu: 94_000, webgl: 82_800 };
+const MOST_BYTES_OF_A_PAGE = { wasm: 83_000, webgpu: 96_800, webgl: 85_500 };
 /**
  * The same of all scripts together, those for other devices and rarely used features among them: it holds what there is from growing.
  * 30,000 of them are the tokenizer's, which a page loads with a model; they took the place of a dependency that was not counted. 31,000 are
  * those of the engine of chat templates, which a page loads with a model that has one, in place of another such dependency.
  */
-const MOST_BYTES = 222_000;
+const MOST_BYTES = 227_500;
 
 test("a page loads what its device needs, and no more than it may", { timeout: 60_000 }, async () => {
   const { gzipBytes, files, pages } = await bundledSize();
