@@ -165,14 +165,18 @@ export class CacheStore {
     return this.#register(new StoredSequence(this.pools.map(() => new KeyList())));
   }
 
-  /** Opens a sequence with the same keys, which are shared until one of the two drops them. Throws a TypeError if it is closed. */
+  /**
+   * Opens a sequence with the same keys but those that are not confirmed. They are shared until one of the two drops them. Throws a
+   * TypeError if it is closed.
+   */
   fork(sequence: StoredSequence): StoredSequence {
     checkOpen(sequence);
     const copy = this.#register(new StoredSequence(sequence.lists.map((list) => list.copy())));
-    copy.length = sequence.length;
-    copy.segment = copy.confirmedSegment = sequence.segment;
+    for (const list of copy.lists) list.drop(sequence.ahead);
+    copy.length = sequence.length - sequence.ahead;
+    copy.segment = copy.confirmedSegment = sequence.confirmedSegment;
     this.#fed.fork(sequence, copy);
-    for (const [i, list] of sequence.lists.entries()) {
+    for (const [i, list] of copy.lists.entries()) {
       for (let key = 0; key < list.length; key++) this.pools[i]!.retain(list.slot(key));
     }
     return copy;

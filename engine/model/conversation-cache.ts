@@ -33,6 +33,9 @@ export class ConversationCache {
     copy.#decoder.close(copy.#sequence);
     copy.#sequence = this.#decoder.fork(this.#sequence);
     copy.#tokens = this.#tokens;
+    // In the middle of a turn the sequence holds tokens that are not part of the past yet.
+    const { length } = this.#tokens;
+    if (copy.#sequence.length > length && !this.#decoder.truncate?.(copy.#sequence, length)) copy.restart();
     return copy;
   }
 

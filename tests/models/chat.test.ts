@@ -1,6 +1,6 @@
 // Conversations: each turn answers as if the whole conversation were put to the model at once, but reads only what is new.
 
-import { collect, loadModel, policies, type Device, type Model } from "kedge";
+import { collect, loadModel, policies, type ChatSession, type Device, type Model } from "kedge";
 import { filesFolder } from "kedge/loaders";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -75,6 +75,16 @@ describe("a conversation", () => {
     }
     for (const chat of [...chats, ...forks]) chat.dispose();
     expect(model.memory().cache.live).toBe(0);
+  });
+
+  test("forks in the middle of a turn with what was said before it", async () => {
+    using chat = model.chat();
+    await chat.prompt("keep even numbers", few);
+    const before = [...chat.messages];
+    let fork: ChatSession | undefined;
+    for await (const _ of chat.stream("sort words", few)) fork ??= chat.fork();
+    expect(await fork!.prompt("and odd", few)).toBe(await whole([...before, { role: "user", content: "and odd" }]));
+    fork!.dispose();
   });
 
   test("keeps what a stopped answer wrote, and takes back a turn of which nothing was written", async () => {
