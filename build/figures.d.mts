@@ -20,3 +20,6 @@ export declare function withFigures(markdown: string, places: Places, read: (fil
 
 /** The documents that may cite figures, by their paths from the root. */
 export declare function documents(): readonly string[];
+
+/** The text with every copy of a saved result as its file has it. */
+export function withCopies(markdown: string, read: (file: string) => string): string;

@@ -7,12 +7,16 @@
 // docs/figures.json has the place of each: a file, labels, and the title of a column (the first of that title). A label is a cell
 // of the row, or the heading above the table; together they must name one row. The first number of the cell is taken, rounded to
 // as many decimals as the text has. tests/figures.test.ts fails where a text and its table differ.
+//
+// Whole tables and outputs of commands are copied from saved results: what stands between `<!--copy FILE-->` and `<!--/copy-->` is the
+// table of a Markdown file, or a text file as a block of code.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const COPIED = /<!--copy (?<file>\S+)-->.*?<!--\/copy-->/gs;
 const CITED = /<!--figure (?<name>[\w-]+)-->(?<text>.*?)<!--\/-->/g;
 
 /** The tables of a Markdown text: the heading above each, the titles of its columns, and its rows of cells. */
@@ -50,6 +54,16 @@ export function cellOf(markdown, labels) {
   return found[0];
 }
 
+/** The text with every copy of a saved result as its file has it. */
+export function withCopies(markdown, read) {
+  return markdown.replace(COPIED, (_, file) => {
+    const saved = read(file);
+    const table = saved.split("\n").filter((line) => line.startsWith("|"));
+    const copy = file.endsWith(".md") ? table.join("\n") : `\`\`\`text\n${saved.trimEnd()}\n\`\`\``;
+    return `<!--copy ${file}-->\n\n${copy}\n\n<!--/copy-->`;
+  });
+}
+
 /**
  * The text with every cited figure as its table has it.
  *
@@ -79,7 +93,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
   const read = (file) => readFileSync(join(root, file), "utf8");
   const places = JSON.parse(read("docs/figures.json"));
   for (const file of documents()) {
-    const [before, after] = [read(file), withFigures(read(file), places, read)];
+    const [before, after] = [read(file), withFigures(withCopies(read(file), read), places, read)];
     if (before === after) continue;
     writeFileSync(join(root, file), after);
     console.log(`${file}: figures copied from their tables`);

@@ -1,8 +1,8 @@
 // Figures in prose are those of the tables that were measured (build/figures.mjs).
 
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
-import { cellOf, documents, withFigures } from "../build/figures.mjs";
+import { describe, expect, it, test } from "vitest";
+import { cellOf, documents, withCopies, withFigures } from "../build/figures.mjs";
 import places from "../docs/figures.json" with { type: "json" };
 
 const read = (file: string): string => readFileSync(file, "utf8");
@@ -12,12 +12,23 @@ describe("the documents", () => {
     expect(withFigures(read(file), places, read), "run `npm run docs:figures`").toBe(read(file));
   });
 
+  it.each(documents())("%s has the saved results that it copies", (file) => {
+    expect(withCopies(read(file), read), "run `npm run docs:figures`").toBe(read(file));
+  });
+
   it("cite every figure that has a place, in comments that are closed", () => {
     const texts = documents().map(read);
     const cited = texts.flatMap((text) => [...text.matchAll(/<!--figure ([\w-]+)-->[\d.]+<!--\/-->/g)]);
     expect(new Set(cited.map(([, name]) => name))).toEqual(new Set(Object.keys(places)));
     expect(cited).toHaveLength(texts.flatMap((text) => [...text.matchAll(/<!--figure/g)]).length);
   });
+});
+
+test("a copy is the table of a Markdown file, or a text file as a block", () => {
+  const files: Readonly<Record<string, string>> = { "a.md": "# A\n\n| x |\n| - |\n| 1 |\n", "b.txt": "1 of 2\n" };
+  const copy = (file: string) => withCopies(`<!--copy ${file}-->\n\nold\n\n<!--/copy-->`, (name) => files[name]!);
+  expect(copy("a.md")).toBe("<!--copy a.md-->\n\n| x |\n| - |\n| 1 |\n\n<!--/copy-->");
+  expect(copy("b.txt")).toBe("<!--copy b.txt-->\n\n```text\n1 of 2\n```\n\n<!--/copy-->");
 });
 
 describe("a cited figure", () => {

@@ -24,8 +24,8 @@ it("a closed sequence takes no tokens and has no forks", () => {
   const sequence = store.open();
   store.append([{ sequence, anchors: [false] }]);
   store.close(sequence);
-  expect(() => store.append([{ sequence, anchors: [false] }])).toThrow("this sequence of 1 tokens is closed");
-  expect(() => store.fork(sequence)).toThrow("this sequence of 1 tokens is closed");
+  expect(() => store.append([{ sequence, anchors: [false] }])).toThrow("this sequence is closed");
+  expect(() => store.fork(sequence)).toThrow("this sequence is closed");
   store.close(sequence);
   expect(store.bytes().live).toBe(0);
   store.dispose();

@@ -21,7 +21,7 @@ export class StoredSequence {
 }
 
 /** Throws a TypeError for a sequence that is closed. */
-export function checkOpen({ isOpen, length }: StoredSequence): void {
+export function checkOpen({ isOpen }: StoredSequence): void {
   if (isOpen) return;
-  throw new TypeError(`this sequence of ${length} tokens is closed: open or fork one that is not`);
+  throw new TypeError("this sequence is closed: open or fork one that is not");
 }
