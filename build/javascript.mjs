@@ -49,6 +49,8 @@ const chunks = {
     /^kernels\/(?!every-|cost|attend\/work|peak\/|.*(on-gpu|on-webgl|on-demand|preludes|row-shaders|dispatch|webgl-functions|scores)\.ts|.*\?raw)/,
   devices: /^engine\/devices\/(choose|device|measured-choices|program|qualification|tensor|trial-run)\.ts/,
   tuning: /^engine\/(tuning\/(?!file-store)|timing\/)/,
+  loaders:
+    /^loaders\/(abortable-folder|byte-source|config|config-families|config-fields|find-folder|float16|http-answer|http-source|load-tokenizer|model-config|model-folder|quantized|rotary|safetensors|safetensors-header|safetensors-plan|shards|token-decoder|tokenizer)\.ts/,
   hub: /^loaders\/(hub|find-in-node|local-folder)\.ts/,
   writing: /^loaders\/(folder-writer|whole-file)\.ts/,
   model:
