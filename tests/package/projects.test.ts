@@ -246,5 +246,5 @@ describe.runIf(isFullExtent)("other runtimes", () => {
   test("Deno", () => deno({ "main.mjs": esModule }, "main.mjs"));
   test("Deno, a script on stdin", () => deno({}, "-", esModule));
   test("tsx, an ES module", () => tsx({ "main.mts": typed(esModule) }, "main.mts"));
-  test("tsx, a CommonJS module", () => tsx({ "main.cts": typed(commonJs) }, "main.cts"));
+  test("tsx, a CommonJS module", () => tsx({ "main.ts": typed(bundled) }, "main.ts"));
 });
