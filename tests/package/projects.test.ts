@@ -6,7 +6,7 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { launchBrowser, pageResult, servePage } from "../support/browser.ts";
 import { isFullExtent } from "../support/extent.ts";
 import {
@@ -26,6 +26,8 @@ import { openWorkshopWithTools, run, startServer, type Workshop } from "../suppo
 const html = (script: string): string =>
   `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body>${script}</body>`;
 const page = html(`<script type="module" src="/app.js"></script>`);
+
+vi.setConfig({ testTimeout: 180_000 }); // webpack minifies for a minute on a busy machine
 
 let workshop: Workshop;
 let browser: Browser;
@@ -191,7 +193,7 @@ describe.runIf(isFullExtent)("a page", () => {
     } finally {
       await server.close();
     }
-  }, 180_000);
+  });
 });
 
 describe.runIf(isFullExtent)("a program for Node", () => {
