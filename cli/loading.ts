@@ -57,9 +57,9 @@ async function load(folder: ModelFolder, options: LoadOptions, terminal: Termina
     loadModel(folder, {
       ...options,
       signal: terminal.signal,
-      onProgress: ({ stage, done, of, detail, fraction }) => {
-        const inBytes = stage === "download" ? detail : stage === "weights" ? stage : undefined;
-        bar.update(fraction, 1, inBytes ? `${inBytes}, ${format.bytes(done)} of ${format.bytes(of)}` : stage);
+      onProgress: ({ phase, done, of, detail, fraction }) => {
+        const inBytes = phase === "download" ? detail : phase === "weights" ? phase : undefined;
+        bar.update(fraction, 1, inBytes ? `${inBytes}, ${format.bytes(done)} of ${format.bytes(of)}` : phase);
       },
     }),
   );

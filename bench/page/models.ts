@@ -35,8 +35,8 @@ export async function measureModel(
     for (const id of ids) {
       try {
         const begin = performance.now();
-        const onProgress = ({ stage, done, of }: { stage: string; done: number; of: number }) =>
-          say(`${id}: loading ${stage}${of > 0 ? ` ${Math.round((done / of) * 100)} %` : ""}`);
+        const onProgress = ({ phase, done, of }: { phase: string; done: number; of: number }) =>
+          say(`${id}: loading ${phase}${of > 0 ? ` ${Math.round((done / of) * 100)} %` : ""}`);
         const model = await loadModel(url, { device: id, signal, onProgress });
         loaded.push({ id, model, loadSeconds: (performance.now() - begin) / 1000, speeds: [] });
       } catch (error) {

@@ -1,4 +1,4 @@
-// One fraction over all stages: by hand, and of a model that comes from a server in parts.
+// One fraction over all phases: by hand, and of a model that comes from a server in parts.
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,7 +7,7 @@ import { tinyFiles } from "../../tests/support/tiny-model.ts";
 import { loadModel } from "../index.ts";
 import { progressReporter, type LoadProgress } from "./load-progress.ts";
 
-type Step = [stage: LoadProgress["stage"], done: number, of: number, detail: string];
+type Step = [phase: LoadProgress["phase"], done: number, of: number, detail: string];
 
 /** The fractions after these steps, in hundredths. */
 function fractionsOf(steps: readonly Step[]): number[] {
@@ -75,7 +75,7 @@ test("a load from a server tells of its download and ends at 1", async () => {
     const fractions = steps.map(({ fraction }) => fraction);
     expect(fractions.toSorted((a, b) => a - b)).toEqual(fractions);
     expect(fractions.at(-1)).toBe(1);
-    const downloads = steps.filter(({ stage }) => stage === "download");
+    const downloads = steps.filter(({ phase }) => phase === "download");
     expect(downloads.at(-1)).toMatchObject({ done: byteLength, of: byteLength, detail: "model.safetensors" });
   } finally {
     server.closeAllConnections();

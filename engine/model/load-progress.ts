@@ -1,28 +1,28 @@
-// One number for how far loading has come, over stages that take turns or overlap: weights are converted while they are downloaded,
+// One number for how far loading has come, over phases that take turns or overlap: weights are converted while they are downloaded,
 // and nothing is downloaded that is at hand already.
 
 /** The progress of loading a model. */
 export interface LoadProgress {
-  readonly stage: "download" | "files" | "weights" | "tuning" | "kernels";
+  readonly phase: "download" | "files" | "weights" | "tuning" | "kernels";
   /** bytes of "download" and "weights", a count otherwise */
   readonly done: number;
   readonly of: number;
   /** the current tensor or file */
   readonly detail: string;
-  /** how far loading has come over all stages, 0..1: it never falls, and ends at 1 */
+  /** how far loading has come over all phases, 0..1: it never falls, and ends at 1 */
   readonly fraction: number;
 }
 
 /** Tells of a step of loading. */
-export type ProgressReport = (stage: LoadProgress["stage"], done: number, of: number, detail: string) => void;
+export type ProgressReport = (phase: LoadProgress["phase"], done: number, of: number, detail: string) => void;
 
 /** Tells a listener of steps, each with the fraction that is done; of none after the fraction is 1. */
 export function progressReporter(onProgress: ((progress: LoadProgress) => void) | undefined): ProgressReport {
   const fraction = new LoadFraction();
   let reached = 0;
-  return (stage, done, of, detail) => {
+  return (phase, done, of, detail) => {
     if (reached === 1) return;
-    const step = { stage, done, of, detail };
+    const step = { phase, done, of, detail };
     reached = fraction.after(step);
     onProgress?.({ ...step, fraction: reached });
   };
@@ -44,18 +44,18 @@ export class LoadFraction {
   readonly #files = new Map<string, { readonly done: number; readonly of: number }>();
 
   /** The fraction after this step. */
-  after({ stage, done, of, detail }: Omit<LoadProgress, "fraction">): number {
+  after({ phase, done, of, detail }: Omit<LoadProgress, "fraction">): number {
     const share = of > 0 ? Math.min(1, done / of) : 1;
-    this.#fraction = Math.max(this.#fraction, this.#reached(stage, share, { done, of, detail }));
+    this.#fraction = Math.max(this.#fraction, this.#reached(phase, share, { done, of, detail }));
     return this.#fraction;
   }
 
   #reached(
-    stage: LoadProgress["stage"],
+    phase: LoadProgress["phase"],
     share: number,
     { done, of, detail }: Pick<LoadProgress, "done" | "of" | "detail">,
   ): number {
-    switch (stage) {
+    switch (phase) {
       case "files":
         return FILES * share;
       case "download":

@@ -141,7 +141,7 @@ function layerWeights({ config, family, prefix }: ListContext, layer: number): W
     module !== undefined && qkNorm
       ? [vector(place(role, label), "weight", [{ name: `${full(module)}.weight`, shape: [headDim] }])]
       : [];
-  const dense = (role: LayerRole, label: string, module: string | undefined, shape: Shape, hasBias: boolean) =>
+  const projection = (role: LayerRole, label: string, module: string | undefined, shape: Shape, hasBias: boolean) =>
     module === undefined ? [] : linear(place(role, label), full(module), { ...shape, isTransposed }, hasBias);
   const anchorBias = { name: full("layers.{i}.self_attn.anchor_bias"), shape: [heads] };
   const inner = { rows: hiddenDim, columns: dim };
@@ -153,12 +153,12 @@ function layerWeights({ config, family, prefix }: ListContext, layer: number): W
     ...(anchors?.layerMap.has(layer)
       ? [{ ...vector(place("anchorBias", "attn.anchor_bias"), "weight", [anchorBias]), deviceLength: 2 * heads }]
       : []),
-    ...dense("out", "attn.out", names.out, { rows: dim, columns: heads * headDim }, outputBias),
+    ...projection("out", "attn.out", names.out, { rows: dim, columns: heads * headDim }, outputBias),
     ...norms("postAttentionNorm", "ln1_post", names.postAttentionNorm),
     ...norms("mlpNorm", "ln2", names.mlpNorm),
-    ...dense("gate", "mlp.gate", names.gate, inner, mlpBias),
-    ...dense("up", "mlp.up", names.up, inner, mlpBias),
-    ...dense("down", "mlp.down", names.down, { rows: dim, columns: hiddenDim }, mlpBias),
+    ...projection("gate", "mlp.gate", names.gate, inner, mlpBias),
+    ...projection("up", "mlp.up", names.up, inner, mlpBias),
+    ...projection("down", "mlp.down", names.down, { rows: dim, columns: hiddenDim }, mlpBias),
     ...norms("postMlpNorm", "ln2_post", names.postMlpNorm),
   ];
 }

@@ -209,7 +209,7 @@ describe.each(["wasm", "webgpu"] as const)("on %s", (name) => {
 it("a device that keeps the order of sums is never timed, and says so when asked", async () => {
   const device = await testDevice("wasm", { deterministic: true });
   const stages: string[] = [];
-  const onProgress = ({ stage }: LoadProgress) => void stages.push(stage);
+  const onProgress = ({ phase }: LoadProgress) => void stages.push(phase);
   const model = await loadModel(tinyFolder(), { device, tune: "quick", onProgress });
   expect(stages).not.toContain("tuning");
   await expect(model.tuneKernels()).rejects.toThrow("nothing is chosen by measuring on wasm");

@@ -50,9 +50,9 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function showProgress({ stage, fraction }: LoadProgress): void {
+function showProgress({ phase, fraction }: LoadProgress): void {
   const percent = Math.round(fraction * 100);
-  status.textContent = `Loading ${stage} … ${percent} %`;
+  status.textContent = `Loading ${phase} … ${percent} %`;
   progress.setAttribute("aria-valuenow", String(percent));
   (progress.firstElementChild as HTMLElement).style.width = `${percent}%`;
 }

@@ -173,8 +173,8 @@ describe("a model in several memories", () => {
   test.each([{}, { shareMemory: false }])("leaves nothing behind where loading is aborted %o", async (way) => {
     const device = await open({ ...way, linearMemoryBytes: 4 * MEBIBYTE });
     const abort = new AbortController();
-    const onProgress = ({ stage, done, of }: { stage: string; done: number; of: number }) => {
-      if (stage === "weights" && done > of * 0.7) abort.abort(new Error("enough"));
+    const onProgress = ({ phase, done, of }: { phase: string; done: number; of: number }) => {
+      if (phase === "weights" && done > of * 0.7) abort.abort(new Error("enough"));
     };
     await expect(loadModel(PLAIN, { device, signal: abort.signal, onProgress })).rejects.toThrow("enough");
     expect(device.memory()).toEqual({ weights: 0, cache: 0, activations: 0 });

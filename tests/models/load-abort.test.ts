@@ -170,25 +170,25 @@ describe("something of the caller's that never answers, and knows no signal", ()
 const countThreads = async () => (await readdir("/proc/self/task")).length;
 
 describe("a load that is aborted", () => {
-  const stages = ["files", "weights", "kernels"] as const;
-  const aborting = (stage: (typeof stages)[number], abort: AbortController): LoadOptions => ({
+  const phases = ["files", "weights", "kernels"] as const;
+  const aborting = (phase: (typeof phases)[number], abort: AbortController): LoadOptions => ({
     signal: abort.signal,
     onProgress: (progress) => {
-      if (progress.stage === stage && progress.done > 0) abort.abort(new Error("enough"));
+      if (progress.phase === phase && progress.done > 0) abort.abort(new Error("enough"));
     },
   });
 
   test.each(["reference", "wasm", ...(isFullExtent ? (["webgpu"] as const) : [])] as const)(
-    "at any stage on %s leaves nothing on a device of the caller's",
+    "at any phase on %s leaves nothing on a device of the caller's",
     async (name) => {
       const device = await testDevice(name);
-      for (const stage of stages) {
+      for (const phase of phases) {
         for (const quantize of [undefined, "int4"] as const) {
-          const options = { device, quantize, ...aborting(stage, new AbortController()) };
-          await expect(loadModel(tinyFolder(), options), `${stage}, ${quantize}`).rejects.toThrow("enough");
+          const options = { device, quantize, ...aborting(phase, new AbortController()) };
+          await expect(loadModel(tinyFolder(), options), `${phase}, ${quantize}`).rejects.toThrow("enough");
           // Known-answer tests that are under way on a GPU end in the background.
           for (let i = 0; i < 500 && Object.values(device.memory()).some((bytes) => bytes > 0); i++) await sleep(10);
-          expect(device.memory(), `${stage}, ${quantize}`).toEqual({ weights: 0, cache: 0, activations: 0 });
+          expect(device.memory(), `${phase}, ${quantize}`).toEqual({ weights: 0, cache: 0, activations: 0 });
         }
       }
       await device.dispose();
@@ -198,11 +198,11 @@ describe("a load that is aborted", () => {
   test.runIf(process.platform === "linux")("ends the threads of its own device", async () => {
     await (await loadModel(tinyFolder(), { device: "wasm", threads: 3 })).dispose();
     const before = await countThreads();
-    for (const stage of stages) {
-      const options = { device: "wasm", threads: 3, ...aborting(stage, new AbortController()) } as const;
-      await expect(loadModel(tinyFolder(), options), stage).rejects.toThrow("enough");
+    for (const phase of phases) {
+      const options = { device: "wasm", threads: 3, ...aborting(phase, new AbortController()) } as const;
+      await expect(loadModel(tinyFolder(), options), phase).rejects.toThrow("enough");
       for (let i = 0; i < 100 && (await countThreads()) > before; i++) await sleep(10);
-      expect(await countThreads(), stage).toBeLessThanOrEqual(before);
+      expect(await countThreads(), phase).toBeLessThanOrEqual(before);
     }
   });
 });

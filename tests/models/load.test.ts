@@ -35,9 +35,9 @@ describe("loading", () => {
   test("reports files, weights and kernels, each to its end", async () => {
     const seen: LoadProgress[] = [];
     const model = await loadModel(tinyFolder(), { device, onProgress: (progress) => void seen.push(progress) });
-    const stages = [...new Set(seen.map(({ stage }) => stage))];
-    expect(stages).toEqual(["files", "weights", "kernels"]);
-    const weights = seen.filter(({ stage }) => stage === "weights");
+    const phases = [...new Set(seen.map(({ phase }) => phase))];
+    expect(phases).toEqual(["files", "weights", "kernels"]);
+    const weights = seen.filter(({ phase }) => phase === "weights");
     for (const [i, { done, of }] of weights.entries()) {
       expect(done).toBeLessThanOrEqual(of);
       expect(done).toBeGreaterThan(weights[i - 1]?.done ?? 0);
@@ -49,8 +49,8 @@ describe("loading", () => {
 
   test("an abort on the way ends it, and leaves nothing on the caller's device", async () => {
     const abort = new AbortController();
-    const onProgress = ({ stage, done, of }: LoadProgress) => {
-      if (stage === "weights" && done > of / 2) abort.abort(new Error("enough"));
+    const onProgress = ({ phase, done, of }: LoadProgress) => {
+      if (phase === "weights" && done > of / 2) abort.abort(new Error("enough"));
     };
     await expect(loadModel(tinyFolder(), { device, signal: abort.signal, onProgress })).rejects.toThrow("enough");
     expect(device.memory().weights).toBe(0);
