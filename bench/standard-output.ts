@@ -1,4 +1,4 @@
-// The output of a bench that nobody takes: a report of minutes must not be lost with exit code 0.
+// Errors of stdout in a bench: a report that cannot be written ends with exit code 1, so that minutes of measurement are not lost unnoticed.
 
 import { visibleText, writeProblem } from "kedge/loaders";
 

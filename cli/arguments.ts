@@ -1,5 +1,5 @@
-// The arguments that verbs share: numbers in a range, the device, how tokens are chosen. What cannot be taken is refused with
-// both what was given and what is wanted.
+// The arguments that verbs share: numbers in a range, the device, how tokens are chosen. The message for a wrong argument says what was
+// given and what is wanted.
 
 import type { Command } from "commander";
 import type { CachePolicy, TurnOptions } from "kedge";

@@ -1,4 +1,4 @@
-// The reason for which a command is ended from outside, and the exit code that tells it.
+// Why a command is ended from outside, and the exit code for it.
 
 /** Aborts the signal of a command; its exit code is the command's. */
 export class Interruption extends Error {

@@ -1,4 +1,4 @@
-// kedge run: continues a prompt. The text goes to stdout as it comes, what there is to say about it to stderr.
+// kedge run: continues a prompt. The text goes to stdout as it is generated; notes and statistics go to stderr.
 
 import type { Command } from "commander";
 import type { AnchoringOptions, FinishReason, Model, Piece, Prompt } from "kedge";

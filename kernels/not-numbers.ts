@@ -1,5 +1,5 @@
-// Trials with a number that is none in one of their inputs: what the reference makes NaN or infinite, no implementation may make a
-// number of, and what the reference keeps finite must be right. Only tests import this file.
+// Trials with NaN or Infinity in one of their inputs. Where the reference gives NaN or Infinity, no implementation may give a number; where
+// the reference stays finite, implementations must be right. Only tests import this file.
 
 import type { Bound, Implementation, Kernel, Sample } from "./kernel.ts";
 import type { MatrixFormat } from "./matrix/matrix.ts";

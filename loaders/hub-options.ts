@@ -1,4 +1,4 @@
-// What downloads take: apart from the downloads themselves, because a page checks it without loading them.
+// The options of downloads from the Hub, in a file of their own: a page checks them without loading the downloads.
 
 import type { DownloadProgress } from "./model-folder.ts";
 import type { OptionNames } from "./options.ts";

@@ -1,4 +1,4 @@
-// JSON objects of so many members that one object of JavaScript's would keep the thread busy when it grows.
+// JSON objects with so many members that a plain JavaScript object would block the thread whenever it grows.
 
 import type { StringTable } from "./string-table.ts";
 

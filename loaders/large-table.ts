@@ -1,4 +1,4 @@
-// A Map, or a table for many entries, whose code is loaded when there are so many.
+// Chooses a Map for few entries, or a table for many entries, whose code is loaded only then.
 
 import type { StringTable } from "./string-table.ts";
 

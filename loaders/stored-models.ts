@@ -1,4 +1,4 @@
-// What this page keeps of models, for its user: the list and its removal, loaded when they are asked for.
+// The models that this browser stores: their list and their removal. Loaded on first use.
 
 import type { StoredModel } from "./stored/listing.ts";
 

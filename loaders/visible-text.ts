@@ -1,6 +1,6 @@
-// Words of a file on a terminal. A tensor's name, a token or a template can hold escape sequences that move the cursor, change colors or
-// answer as the keyboard does, carriage returns that overwrite a line, and characters that turn the direction of what follows or
-// cannot be seen at all.
+// Makes text of files safe to show on a terminal. A tensor's name, a token or a template can hold escape sequences that move the cursor,
+// change colors or answer as the keyboard does, carriage returns that overwrite a line, and characters that change the direction of
+// text or are invisible.
 
 /**
  * All that has no glyph of its own: control characters of C0 and C1, format characters (bidirectional ones, tags, spaces without width),

@@ -1,5 +1,5 @@
-// `--check-references`: a set's own solutions through its own tests. A task that fails with its own solution can be passed by
-// nobody, and a score should be read with that in mind.
+// `--check-references`: runs each task's own solution through its own tests. No completion can pass a task whose own solution fails, so
+// scores are read beside this count.
 
 import type { Outcome } from "./outcome.ts";
 import type { Sandbox } from "./sandbox.ts";

@@ -1,5 +1,5 @@
-// e^(score - peak), prepended to shaders that sum it up. NaN and Infinity are found by their bits, because a compiler may take
-// comparisons with NaN for what it likes, and exp and max of some adapters make numbers of NaN.
+// e^(score - peak), prepended to shaders that sum it up. NaN and Infinity are found by their bits: a compiler may assume that comparisons
+// never see NaN, and exp and max of some adapters turn NaN into a number.
 
 fn is_nan(value: f32) -> bool {
   return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u;

@@ -1,4 +1,4 @@
-// What cuts words into tokens, and the vocabulary that it cuts them by.
+// The interface of what cuts words into tokens, and the vocabulary that it uses.
 
 import { FormatError } from "../errors.ts";
 import { LargeObject } from "../large-object.ts";

@@ -1,4 +1,4 @@
-// What is done to text before it is cut: the `normalizer` of tokenizer.json.
+// Changes text before it is cut: the `normalizer` of tokenizer.json.
 
 import { asPart, booleanField, listField, textField, unknownKind, wrongField, type Part } from "./fields.ts";
 import { byteCharacters } from "./byte-level.ts";

@@ -1,4 +1,5 @@
-// Which patterns JavaScript's own engine surely runs in time that grows as the text does. It backtracks, and nothing stops it.
+// Which patterns JavaScript's own engine may run: those whose time is known to grow linearly with the text. The engine backtracks and
+// cannot be stopped, so all other patterns go to pattern-matcher.ts.
 
 import type { PatternNode } from "./pattern-syntax.ts";
 

@@ -1,5 +1,5 @@
-// Where text is cut before the model sees it: the `pre_tokenizer` of tokenizer.json. A step takes all pieces and gives all
-// pieces; it yields now and then, so that a long text does not keep a thread to itself.
+// Cuts text before the model sees it: the `pre_tokenizer` of tokenizer.json. A step takes all pieces and gives all pieces; it pauses now
+// and then, so that a long text does not block the thread.
 
 import {
   asPart,

@@ -1,6 +1,6 @@
-// Copies of files of dist/ that are JavaScript: gzipped, in base64. They are for programs in which the files are not found, because
-// a bundler did not take them along, or may not be used, because they come from another server. build/embedded.mjs writes them.
-// This module is imported when one is needed, so that pages which have the files do without it.
+// Copies of files of dist/ as JavaScript modules: gzipped, in base64, written by build/embedded.mjs. They serve programs that cannot load
+// the files: a bundler left them out, or they come from another server. This module is imported only then, so that pages that have the
+// files do not load it.
 
 const copies = {
   "relaxed shared": () => import("../../../dist/embedded-relaxed-shared.js"),
