@@ -38,7 +38,8 @@ const APP = /* js */ `
       const device = await adapter.requestDevice({ requiredFeatures: hasHalves ? ["subgroups", "shader-f16"] : ["subgroups"] });
       const shaders = [...gpuImplementations.values()].flat();
       return Promise.all(
-        shaders.map(async ({ name, wgsl, requires }) => {
+        shaders.map(async ({ name, wgsl: text, requires }) => {
+          const wgsl = typeof text === "string" ? text : await text(); // shaders that few programs run are loaded on demand
           const unchecked = "diagnostic(off, subgroup_uniformity);";
           const isF16 = requires.includes("f16");
           const code = (isF16 ? "enable f16;" : "") + (requires.includes("subgroups") ? "enable subgroups;" + unchecked : "") + bindings[name] + wgsl;
