@@ -56,7 +56,8 @@ export const doctor: Verb = {
     await terminal.withBar(async (bar) => {
       for (const [i, name] of DEVICES.entries()) {
         bar.update(i, DEVICES.length, `testing the kernels on ${name}`);
-        devices.push(await examine(name, probe, terminal.signal));
+        const report = (what: string) => bar.update(i, DEVICES.length, `testing ${what} on ${name}`);
+        devices.push(await examine(name, probe, terminal.signal, report));
       }
     });
     // After the devices: in Node 20 it is the wasm device that switches relaxed SIMD on.
@@ -73,14 +74,21 @@ export const doctor: Verb = {
 };
 
 /** Opens a device and tries every implementation on it. */
-async function examine(name: DeviceName, probe: Probe, signal: AbortSignal): Promise<Examined> {
+async function examine(
+  name: DeviceName,
+  probe: Probe,
+  signal: AbortSignal,
+  onProgress: (implementation: string) => void,
+): Promise<Examined> {
   const begin = performance.now();
   const missing = { device: name, isAvailable: false, seconds: 0, kernels: [], demotions: [], choices: [] };
   if (name === "webgpu" && !probe.isAvailable) return { ...missing, description: probe.reason, ok: true };
   try {
     const device = await openDevice(name);
     try {
-      const kernels = await selfTest(device, signal);
+      // A software adapter takes minutes to compile what all samples need, and `auto` never takes it.
+      const samples = name === "webgpu" && probe.isSoftware ? 1 : undefined;
+      const kernels = await selfTest(device, { samples, onProgress, signal });
       const { description } = device;
       const choices = await recallKernelChoices(device);
       const demotions = [...device.demotions];

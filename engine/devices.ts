@@ -19,7 +19,7 @@ export {
 export { implementationsOn } from "./devices/implementations.ts";
 export type { DeviceIdentity, MeasuredChoice, MeasuredChoices } from "./devices/measured-choices.ts";
 export { ProgramBuilder, variable, type Call, type Program, type Value, type Variable } from "./devices/program.ts";
-export { runTrial, selfTest, type SelfTestResult } from "./devices/self-test.ts";
+export { runTrial, selfTest, type SelfTestOptions, type SelfTestResult } from "./devices/self-test.ts";
 export type { WasmOptions } from "./devices/wasm/wasm-options.ts";
 export type { WebGlOptions } from "./devices/webgl/webgl-device.ts";
 export { probeWebGpu, type AdapterFacts, type AdapterOptions, type Probe } from "./devices/webgpu/probe.ts";

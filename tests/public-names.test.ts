@@ -159,6 +159,7 @@ it("kedge/devices exports these names", () => {
     type Probe
     type Program
     type Read
+    type SelfTestOptions
     type SelfTestResult
     type Step
     type Tensor

@@ -9,6 +9,7 @@ import {
   type Trial,
   type Violation,
 } from "../../kernels/index.ts";
+import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
 import { implementationsOn } from "./implementations.ts";
 import { DeviceError, type Device } from "./device.ts";
 import { runTrialWith } from "./trial-run.ts";
@@ -22,15 +23,31 @@ export interface SelfTestResult {
   readonly wrong: readonly string[];
 }
 
-/** Tries every implementation of every kernel on the device. */
-export async function selfTest(device: Device, signal?: AbortSignal): Promise<SelfTestResult[]> {
+/** How a device is tested. */
+export interface SelfTestOptions {
+  /** most samples that an implementation gets right before the next is tried; all by default */
+  readonly samples?: number | undefined;
+  /** is told the name of each implementation before it is tried */
+  readonly onProgress?: ((implementation: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const SELF_TEST_OPTIONS: OptionNames<SelfTestOptions> = { samples: true, onProgress: true, signal: true };
+
+/** Tries every implementation of every kernel on the device. Throws a RangeError for `samples` below 1. */
+export async function selfTest(device: Device, options: SelfTestOptions = {}): Promise<SelfTestResult[]> {
+  checkOptions("selfTest", options, SELF_TEST_OPTIONS);
+  wholeNumbers("selfTest", { samples: options.samples }, 1);
+  const { samples = Number.POSITIVE_INFINITY, onProgress, signal } = options;
   const results: SelfTestResult[] = [];
   for (const kernel of kernels) {
     for (const implementation of implementationsOn(device, kernel)) {
       const wrong: string[] = [];
       let right = 0;
+      onProgress?.(implementation?.name ?? "reference");
       for (const [index, sample] of kernel.samples.entries()) {
         signal?.throwIfAborted();
+        if (right >= samples) break;
         const trial = makeTrial(kernel, sample, seededRandom(index + 1), {
           format: implementation?.formats?.[0] ?? "f32",
         });

@@ -22,6 +22,7 @@ const children: ChildProcess[] = [];
 
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
+  rmSync(at("int8 for nobody"), { recursive: true, force: true });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -130,7 +131,7 @@ describe("a signal", () => {
   let server: Server;
   let isStalled = false;
   beforeAll(async () => {
-    const files = tinyFiles({ vocab_size: 1024 });
+    const files = tinyFiles({ vocab_size: 150_000 }); // weights of more than one range
     server = createServer(async (request, response) => {
       const blob = files.get(new URL(request.url!, "http://x").pathname.split("/").at(-1)!);
       if (!blob) return response.writeHead(404).end();

@@ -1,4 +1,5 @@
-// Which key a row sees, and how its score is made, prepended to the attention shaders, behind softmax/weight.wgsl. kernels/attend/visible.ts is the definition.
+// Which key a row sees, and how its score is made: prepended to the attention shaders, behind softmax/weight.wgsl.
+// kernels/attend/visible.ts is the definition.
 // A range is (begin, end, position, mark), an entry (slot, position, mark, bits of its bias).
 
 override HAS_SOURCE: bool;
