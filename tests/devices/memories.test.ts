@@ -12,20 +12,18 @@ import {
 } from "kedge";
 import { openDevice } from "kedge/devices";
 import { afterAll, describe, expect, test } from "vitest";
-import { isFullExtent } from "../support/extent.ts";
 
 const PLAIN = "models/kedge-js-5m";
 const ANCHORED = "models/kedge-js-5m-anchor";
 const MEBIBYTE = 2 ** 20;
 const TEXT = "/**\n * Keep only the even numbers of a list.\n */\nfunction keepEven(numbers) {\n  const even = [];\n";
-/** How threads and memories are had. Three threads on two cores wait for each other most of the time. */
-const ALL_WAYS = [
+/** How threads and memories are had. */
+const WAYS = [
   ["one thread", { threads: 1 }],
   ["two threads", { threads: 2 }],
   ["three threads", { threads: 3 }],
   ["memories of the lead's own", { threads: 2, shareMemory: false }],
 ] as const satisfies readonly (readonly [string, LoadOptions["wasm"]])[];
-const WAYS = ALL_WAYS.filter(([, { threads }]) => isFullExtent || threads !== 3);
 
 const opened: Device[] = [];
 afterAll(() => Promise.all(opened.map((device) => device.dispose())));

@@ -4,7 +4,7 @@ import { loadModel, policies, type CachePolicy, type Device, type Model } from "
 import { bufferSource, filesFolder, openSafetensors } from "kedge/loaders";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DEVICES, testDevice } from "../support/devices.ts";
+import { FAST_DEVICES, testDevice } from "../support/devices.ts";
 import { openSteps, type OpenedSteps } from "../support/steps.ts";
 import { goldenPath } from "../support/goldens.ts";
 
@@ -66,7 +66,7 @@ function relativeDifference(got: Float32Array, want: Float32Array): number {
 }
 
 describe("anchor attention", () => {
-  describe.each(DEVICES)("on %s", (name) => {
+  describe.each(FAST_DEVICES)("on %s", (name) => {
     const bound = name === "reference" ? 2e-5 : 1e-4;
     let device: Device;
     let model: Model;

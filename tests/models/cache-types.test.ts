@@ -6,7 +6,7 @@ import { cacheFormats, headWords, packHeads, seededRandom, slotBytes, unpackHead
 import { loadConfig, openFolder } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CacheStore } from "../../engine/cache/store.ts";
-import { DEVICES, testDevice } from "../support/devices.ts";
+import { FAST_DEVICES, testDevice } from "../support/devices.ts";
 import { distance, golden, goldenPath, greedyTokens, openGoldens, rowOf } from "../support/goldens.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
@@ -62,7 +62,7 @@ describe.each(rounded)("%s", (cacheType) => {
     expect([...texts.values()]).toEqual([want, want, want]);
   });
 
-  describe.each(DEVICES.filter((name) => name !== "reference"))("on %s", (name) => {
+  describe.each(FAST_DEVICES.filter((name) => name !== "reference"))("on %s", (name) => {
     let device: Device;
     let model: Model;
     beforeAll(async () => {
@@ -129,7 +129,7 @@ async function tokensOf(
   return tokens;
 }
 
-describe.each(DEVICES)("moving slots on %s", (name) => {
+describe.each(FAST_DEVICES)("moving slots on %s", (name) => {
   test.each(cacheFormats)("leaves the words of %s as they are", async (format) => {
     const packing = { format, headDim: 7 };
     const perSlot = slotBytes(packing, 3) / 4;

@@ -4,7 +4,7 @@
 import { loadModel, policies, type CachePolicy, type Device, type Model } from "kedge";
 import type { AttentionStatistic, KeyView } from "kedge/policies";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DEVICES, testDevice } from "../support/devices.ts";
+import { FAST_DEVICES, testDevice } from "../support/devices.ts";
 import { openSteps, type OpenedSteps } from "../support/steps.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
@@ -50,7 +50,7 @@ function naiveStatistics(
   };
 }
 
-describe.each(DEVICES)("on %s", (name) => {
+describe.each(FAST_DEVICES)("on %s", (name) => {
   let device: Device;
   let model: Model;
   const opened: OpenedSteps[] = [];

@@ -14,7 +14,7 @@ import {
 import type { SafetensorsFile } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EngineDecoder } from "../../engine/model/engine-decoder.ts";
-import { DEVICES, testDevice } from "../support/devices.ts";
+import { DEVICES, FAST_DEVICES, testDevice } from "../support/devices.ts";
 import { golden, goldenPath, openGoldens, rowOf } from "../support/goldens.ts";
 import { openSteps } from "../support/steps.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
@@ -100,7 +100,7 @@ describe("the goldens", () => {
   });
 });
 
-describe.each(DEVICES)("identities on %s", (name) => {
+describe.each(FAST_DEVICES)("identities on %s", (name) => {
   let device: Device;
   let model: Model;
   const prompt = randomTokens(30, 50);

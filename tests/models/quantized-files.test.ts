@@ -14,7 +14,7 @@ import {
   type TensorToWrite,
 } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DEVICES, testDevice } from "../support/devices.ts";
+import { FAST_DEVICES, testDevice } from "../support/devices.ts";
 import { goldenPath } from "../support/goldens.ts";
 import { randomTokens, tinyFiles, tinyFolder } from "../support/tiny-model.ts";
 
@@ -80,7 +80,7 @@ describe.each(formats)("%s", (format) => {
     expect(largest).toBeGreaterThan(0.001);
   });
 
-  test.each(DEVICES)("loads on %s as what quantizing at load gives, bit by bit", async (name) => {
+  test.each(FAST_DEVICES)("loads on %s as what quantizing at load gives, bit by bit", async (name) => {
     const device = await testDevice(name);
     const [stored, made] = [
       await loadModel(out, { device }),

@@ -4,7 +4,7 @@
 import { estimate, loadModel, UnsupportedError, type Device, type Model } from "kedge";
 import { loadConfig, openFolder } from "kedge/loaders";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DEVICES, testDevice } from "../support/devices.ts";
+import { FAST_DEVICES, testDevice } from "../support/devices.ts";
 import { distance, golden, goldenPath, greedyTokens, openGoldens, rowOf } from "../support/goldens.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
@@ -25,7 +25,7 @@ describe.each(formats)("%s", (quantize) => {
   });
   afterAll(() => reference.dispose());
 
-  describe.each(DEVICES.filter((name) => name !== "reference"))("on %s", (name) => {
+  describe.each(FAST_DEVICES.filter((name) => name !== "reference"))("on %s", (name) => {
     let device: Device;
     let model: Model;
     beforeAll(async () => {

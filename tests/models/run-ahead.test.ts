@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { generate, type GenerateOptions } from "../../engine/generate/generate.ts";
 import type { Piece } from "../../engine/generate/rows.ts";
 import { EngineDecoder } from "../../engine/model/engine-decoder.ts";
-import { DEVICES, testDevice } from "../support/devices.ts";
+import { FAST_DEVICES, testDevice } from "../support/devices.ts";
 import { openSteps, type OpenedSteps } from "../support/steps.ts";
 import { randomTokens } from "../support/tiny-model.ts";
 
@@ -98,7 +98,7 @@ async function trace(
 /** Breaks off after nine pieces. */
 const breakOff = (_: Piece, count: number) => (count === 9 ? "break" : "go on");
 
-describe.each(DEVICES)("on %s", (name) => {
+describe.each(FAST_DEVICES)("on %s", (name) => {
   let device: Device;
   let single: OpenedSteps;
   let ahead: OpenedSteps;

@@ -4,7 +4,7 @@ import { collect, loadModel, type Device, type Model } from "kedge";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { generate, type GenerateOptions } from "../../engine/generate/generate.ts";
 import type { Decoder, TopLogitsOptions } from "../../engine/generate/decoder.ts";
-import { DEVICES, testDevice } from "../support/devices.ts";
+import { FAST_DEVICES, testDevice } from "../support/devices.ts";
 import { openSteps, type OpenedSteps } from "../support/steps.ts";
 import { randomTokens, tinyFolder } from "../support/tiny-model.ts";
 
@@ -26,7 +26,7 @@ const CASES: readonly { readonly options: GenerateOptions; readonly whole: "neve
   { options: { temperature: 1, topP: 0.9, logitsHook: (logits) => void logits.fill(-1, 0, 9) }, whole: "always" },
 ];
 
-describe.each(DEVICES)("on %s", (name) => {
+describe.each(FAST_DEVICES)("on %s", (name) => {
   let device: Device;
   let opened: OpenedSteps;
   beforeAll(async () => {

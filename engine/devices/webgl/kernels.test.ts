@@ -61,7 +61,7 @@ describe("in Chromium", () => {
   test.each(cases.map(({ kernel, implementation }, place) => [implementation.name, kernel.name, place] as const))(
     "%s agrees with the reference",
     async (name, kernel, place) => {
-      const call = `runShapes(${JSON.stringify(kernel)}, ${JSON.stringify(name)}, ${isFullExtent ? 1 : 3}, ${place})`;
+      const call = `runShapes(${JSON.stringify(kernel)}, ${JSON.stringify(name)}, ${isFullExtent ? 1 : 6}, ${place})`;
       const { right, wrong, demotions } = await page.run<{ right: number; wrong: string[]; demotions: unknown[] }>(
         call,
       );

@@ -1,6 +1,6 @@
 // Every WGSL implementation of every kernel, in every shape of its table that it is meant for, against the f64 reference on the
 // software adapter that KEDGE_TEST_ADAPTER names. Nothing beyond the outputs may be written, and NaN must come out. Short of the full
-// extent an implementation takes one shape in four, or in eight where a kernel has many, and the next implementation the next ones.
+// extent an implementation takes one shape in eight, or in 16 where a kernel has many, and the next implementation the next ones.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
@@ -16,7 +16,7 @@ import { openWebGpu, type WebGpuDevice } from "./webgpu-device.ts";
 
 /** Trials in flight at a time. */
 const BATCH = 24;
-/** A kernel with more implementations than this runs each shape often enough with every eighth. */
+/** A kernel with more implementations than this runs each shape often enough with every 16th. */
 const MANY = 10;
 
 const wgslOf = (kernel: Kernel) => gpuImplementations.get(kernel) ?? [];
@@ -82,7 +82,7 @@ describe("on the GPU", () => {
     let { right, wrong } = await runAll(
       kernel,
       implementation,
-      extentOf(meant, wgslOf(kernel).length > MANY ? 8 : 4, place),
+      extentOf(meant, wgslOf(kernel).length > MANY ? 16 : 8, place),
     );
     // An implementation that fits few shapes is to have three at least.
     if (right < 3) ({ right, wrong } = await runAll(kernel, implementation, meant));
