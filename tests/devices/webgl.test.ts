@@ -19,7 +19,8 @@ const folders: readonly (readonly [name: string, folder: string])[] = [
 const BOUND = 1e-4;
 
 const script = /* js */ `
-  import { loadModel, parsePolicy } from "/engine/index.ts";
+  import { loadModel } from "/engine/index.ts";
+  import { parsePolicy } from "/engine/policies.ts";
   import { openDevice, selfTest } from "/engine/devices.ts";
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("webgl2");
@@ -245,7 +246,7 @@ test("splits matrices that are larger than a texture", async () => {
   expect(got.tokens).toEqual(want.tokens);
 }, 60_000);
 
-test("refuses what it does not support by name, before any weight is read", async () => {
+test("refuses what it does not support by name, before more than the first range of weights is asked for", async () => {
   const count = page.requests.length;
   const message = (options: string) =>
     page.run<string>(`loadModel(new URL("/kedge-js-5m/", document.baseURI), { device, ...${options} })
@@ -254,10 +255,7 @@ test("refuses what it does not support by name, before any weight is read", asyn
     'UnsupportedError: device "webgl" cannot run this model: it does not read weights in int8 (embed, embed)',
   );
   const asked = page.requests.slice(count).filter((line) => line.includes("model.safetensors"));
-  const read = asked
-    .map((line) => /bytes=(\d+)-(\d+)/.exec(line))
-    .reduce((sum, range) => sum + Number(range![2]) - Number(range![1]), 0);
-  expect(read).toBeLessThan(100_000);
+  expect(asked.filter((line) => line.includes("bytes=")).length).toBeLessThanOrEqual(1);
   const unknown = await page.run<string>(`device.refusal({ label: "p", calls: [
     { kernel: { name: "top-k", buffers: {}, params: {}, implementations: [] }, label: "head.top", buffers: {}, params: {} },
   ] })`);
