@@ -6,7 +6,7 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
-import { basename, dirname, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { chooseDevice, type DeviceName } from "kedge/devices";
@@ -107,7 +107,7 @@ async function bench(): Promise<void> {
   const { devices, note } = asked ? { devices: asked, note: "" } : await devicesAtHand();
   const machine = {
     kedge: manifest.version,
-    commit: commitOf(dirname(fileURLToPath(import.meta.url))),
+    commit: commitOf(import.meta.dirname),
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     cpu: cpus()[0]?.model.trim() ?? "unknown",

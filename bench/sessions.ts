@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { collect, loadModel, type Model } from "kedge";
 import type { DeviceName } from "kedge/devices";
 import { spreadOf, type Spread } from "kedge/timing";
+import { sentenceOf } from "./standard-output.ts";
 
 const USAGE = `usage: npm run bench sessions [-- MODEL_DIR … --device wasm --count 8 --rounds 5 --tokens 64 --json]`;
 const SHIPPED = "models/kedge-js-5m";
@@ -97,7 +98,7 @@ export async function benchSessions(args: readonly string[]): Promise<void> {
       }
     }
   } catch (error) {
-    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`bench: ${sentenceOf(error)}`);
     process.exitCode = 1;
   }
 }

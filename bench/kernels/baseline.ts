@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeWholeFile } from "kedge/loaders";
 import type { Spread } from "kedge/timing";
-import { isTooFast, type KernelResults, type KernelRow } from "./results.ts";
+import { halfRange, isTooFast, type KernelResults, type KernelRow } from "./results.ts";
 
 /** A row that takes longer than it did. */
 export interface Regression {
@@ -109,8 +109,10 @@ function earlierRows(
   return found;
 }
 
-/** Half the distance of the ends, over the median. */
-const noiseOf = ({ median, least, most }: Spread): number => (most - least) / 2 / median;
+/** By how much of itself a median may move from one of two runs to the other: the noise of both, a tenth at least. */
+function noiseOf(before: Spread, after: Spread): number {
+  return Math.max(LEAST_NOISE, halfRange(before) / before.median + halfRange(after) / after.median);
+}
 
 /** A row with its time before and after. */
 export interface Ratio {
@@ -129,8 +131,7 @@ export function ratiosOf(results: KernelResults, earlier: KernelResults): Ratio[
     const [before, after] = [other.seconds, row.seconds];
     if (!before || !after || isTooFast(row) || isTooFast(other)) return [];
     const ratio = after.median / before.median;
-    const isNoise = Math.abs(ratio - 1) <= Math.max(LEAST_NOISE, noiseOf(before) + noiseOf(after));
-    return [{ row, before, after, ratio, isNoise }];
+    return [{ row, before, after, ratio, isNoise: Math.abs(ratio - 1) <= noiseOf(before, after) }];
   });
 }
 
@@ -149,7 +150,7 @@ export function compareResults(
     const after = row.seconds;
     if (!after || !before || before.median <= 0) return [];
     const ratio = after.median / before.median;
-    const allowed = 1 + Math.max(LEAST_NOISE, noiseOf(before) + noiseOf(after));
+    const allowed = 1 + noiseOf(before, after);
     return after.least > before.most && ratio > allowed ? [{ row, before, after, ratio, allowed }] : [];
   });
   return {

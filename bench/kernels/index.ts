@@ -3,8 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import { UnsupportedError } from "kedge";
 import { chooseDevice, openDevice, probeWebGpu } from "kedge/devices";
 import { replaceableFile, writeWholeFile } from "kedge/loaders";
@@ -18,7 +17,7 @@ import { htmlOf } from "./html.ts";
 import { markdownOf } from "./markdown.ts";
 import { measureDevices, measureKernels, type MeasureOptions, type OpenedDevice } from "./measure.ts";
 import { readOptions, USAGE, UsageError, type DeviceRequest, type KernelBenchOptions } from "./options.ts";
-import { rivalsOf, type Rival } from "./rival.ts";
+import { faultsOf, rivalsOf, type Rival } from "./rival.ts";
 import { readResults, type KernelResults, type KernelRow } from "./results.ts";
 import { SIZES } from "./shapes.ts";
 import { overrideNames, type Sweep } from "./sweep.ts";
@@ -46,14 +45,10 @@ async function loadRivals({ rivals: paths, sweeps }: KernelBenchOptions): Promis
   return rivals;
 }
 
-/** Dawn crashes the process when its GPU object is collected, so this variable holds it for as long as we run. */
-let softwareGpu: GPU | undefined;
-
 /** The software adapter: SwiftShader, which comes with a clone's npm packages. */
 async function openSoftware(): Promise<GPU> {
   const { openSoftwareGpu } = await import("../software-gpu/software-gpu.ts");
-  softwareGpu ??= await openSoftwareGpu("swiftshader");
-  return softwareGpu;
+  return openSoftwareGpu("swiftshader");
 }
 
 async function openAll(
@@ -80,11 +75,11 @@ async function openAll(
 
 /** Throws a UsageError for a name of `--set` that nothing here has. */
 async function checkSweeps(sweeps: readonly Sweep[], rivals: readonly Rival[]): Promise<void> {
+  if (sweeps.length === 0) return;
   const overrides = await Promise.all([...gpuImplementations.values()].flat().map(overrideNames));
   const known = new Set(overrides.flat());
   for (const { name } of sweeps) {
-    const isOfRival = rivals.some(({ implementation }) => implementation.name.includes(`${name}=`));
-    if (known.has(name) || isOfRival) continue;
+    if (known.has(name) || rivals.some(({ parameters }) => parameters.includes(name))) continue;
     const names = [...Object.keys(SIZES), ...[...known].sort()].join(", ");
     throw new UsageError(`--set names ${name}, which no shape, WGSL override or rival has: use ${names}`);
   }
@@ -113,7 +108,7 @@ async function measure(options: KernelBenchOptions): Promise<KernelResults> {
       cores: availableParallelism(),
       host: `Node ${process.version}, ${process.platform} ${process.arch}`,
     };
-    const commit = commitOf(dirname(fileURLToPath(import.meta.url)));
+    const commit = commitOf(import.meta.dirname);
     const date = new Date().toISOString();
     failForRivals(rivals, rows);
     const about = { kedge: manifest.version, ...(commit === undefined ? {} : { commit }), date, machine };
@@ -125,8 +120,7 @@ async function measure(options: KernelBenchOptions): Promise<KernelResults> {
 
 /** A wrong kernel, and a rival that took part in nothing, are exit code 1. */
 function failForRivals(rivals: readonly Rival[], rows: readonly KernelRow[]): void {
-  const wrong = rows.filter(({ failure, isSwept }) => failure !== undefined && !isSwept);
-  const idle = rivals.filter(({ implementation: { name } }) => !rows.some((row) => row.implementation === name));
+  const { wrong, idle } = faultsOf(rivals, rows);
   for (const { implementation, failure } of wrong) console.error(`bench: ${implementation} is wrong: ${failure!}`);
   for (const { kernel, implementation } of idle) {
     console.error(`bench: the rival ${implementation.name} fits none of the calls of ${kernel} on these devices`);

@@ -1,9 +1,8 @@
 // Results as a table in Markdown: the implementations for each call, the fastest first.
 
-import { errorText, figuresOf, gigaText, NOISE_NOTE, withoutRates } from "./text.ts";
+import { callText, errorText, FIGURES, figuresOf, gigaText, nameText, NOISE_NOTE, withoutRates } from "./text.ts";
 import {
   groupsOf,
-  isTooFast,
   isWithinNoise,
   ratesOf,
   type KernelResults,
@@ -15,26 +14,19 @@ function line(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-const HEAD = ["call", "format", "implementation", "time", "±", "clock", "GFLOP/s", "GB/s", "of peak", "largest error"];
-
-const CLOCK = HEAD.indexOf("clock");
-/** Columns between the name and the largest error. */
-const FIGURES = HEAD.length - 4;
+const HEAD = ["call", "format", "implementation", ...FIGURES];
+/** Titles of columns of text; the others hold numbers. */
+const TEXTS: readonly string[] = ["call", "format", "implementation", "clock", "largest error"];
 
 const empty = (count: number) => Array.from({ length: count }, () => "");
 
 function cellsOf(row: KernelRow, device: MeasuredDevice, group: readonly KernelRow[]): string[] {
-  const isFirst = row === group[0];
-  const call = isFirst ? `${row.kernel}, ${row.label} ${row.size}${row.isStreamed ? ", cold" : ""}` : "";
-  const name = `${row.implementation}${row.isRival ? " (rival)" : ""}`;
+  const begin = [row === group[0] ? callText(row) : "", row.format ?? ""];
+  if (row.cannot !== undefined) return [...begin, `cannot: ${row.cannot}`, ...empty(FIGURES.length)];
   const rates = ratesOf(row, device);
-  if (row.cannot !== undefined) return [call, row.format ?? "", `cannot: ${row.cannot}`, ...empty(FIGURES + 1)];
-  if (!rates) {
-    const why = withoutRates(row);
-    const marked = isTooFast(row) ? why : why.replace(/^wrong/, "**wrong**");
-    return [call, row.format ?? "", name, marked, ...empty(FIGURES - 1), errorText(row)];
-  }
-  return [call, row.format ?? "", name, ...figuresOf(row, rates, isWithinNoise(row, group))];
+  if (rates) return [...begin, nameText(row), ...figuresOf(row, rates, isWithinNoise(row, group))];
+  const why = withoutRates(row).replace(/^wrong/, "**wrong**");
+  return [...begin, nameText(row), why, ...empty(FIGURES.length - 2), errorText(row)];
 }
 
 /** One device: what it is and can do, then its rows. */
@@ -58,7 +50,7 @@ function deviceSection(device: MeasuredDevice, rows: readonly KernelRow[]): stri
     [`${device.description}.`, ...notes].join(" "),
     "",
     line(HEAD),
-    line(HEAD.map((_, column) => (column < 3 || column === CLOCK || column === HEAD.length - 1 ? "---" : "---:"))),
+    line(HEAD.map((title) => (TEXTS.includes(title) ? "---" : "---:"))),
     ...groupsOf(rows).flatMap((group) => group.map((row) => line(cellsOf(row, device, group)))),
     "",
   ];

@@ -108,8 +108,8 @@ export async function measureKernels(opened: readonly OpenedDevice[], options: M
       signal?.throwIfAborted();
       const known = implementationsOn(device, one.kernel);
       const wanted = known.filter((it) => isWanted(it?.name ?? "reference"));
-      const swept = await Promise.all(wanted.map((it) => (it ? sweptBy(it, sweeps) : [])));
-      const own = [...wanted, ...swept.flat()];
+      const swept = (await Promise.all(wanted.map((it) => (it ? sweptBy(it, sweeps) : [])))).flat();
+      const own = [...wanted, ...swept];
       const others = options.rivals
         .filter(({ kernel, implementation }) => kernel === one.kernel.name && isOn(device, implementation))
         .map(({ implementation }) => implementation);
@@ -117,7 +117,7 @@ export async function measureKernels(opened: readonly OpenedDevice[], options: M
       const found: KernelRow[] = [];
       if (own.length + others.length > 0) {
         onProgress?.(`${id}: ${one.kernel.name} ${one.size}${format ? ` ${format}` : ""}`);
-        found.push(...(await rowsOf(device, one, { ...place, trials, own, others, isSlow }, options)));
+        found.push(...(await rowsOf(device, one, { ...place, trials, own, swept, others, isSlow }, options)));
       }
       // only where nothing was left out by its name does "nothing" say something of the device
       if (found.length === 0 && wanted.length === known.length) {
@@ -153,12 +153,14 @@ async function rowsOf(
   asked: Place & {
     readonly trials: Trials;
     readonly own: readonly (Implementation | undefined)[];
+    /** those of `own` that `--set` made */
+    readonly swept: readonly Implementation[];
     readonly others: readonly Implementation[];
     readonly isSlow: boolean | undefined;
   },
   { rounds, secondsPerRun, cache, streamBytes = STREAM_BYTES, signal }: MeasureOptions,
 ): Promise<KernelRow[]> {
-  const { format, own, others } = asked;
+  const { format, own, swept, others } = asked;
   const trial = asked.trials.of(one, format);
   const isStreamed = !asked.isSlow && isCold(cache, trial);
   try {
@@ -174,7 +176,7 @@ async function rowsOf(
     return timings.map((timing) => {
       const { implementation } = timing;
       const isRival = others.some(({ name }) => name === implementation);
-      const isSwept = !isRival && implementation.includes("=");
+      const isSwept = swept.some(({ name }) => name === implementation);
       return rowOf(timing, one, { id: asked.id, isRival, isSwept, isStreamed });
     });
   } catch (error) {

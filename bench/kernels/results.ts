@@ -113,7 +113,7 @@ export function ratesOf(row: KernelRow, { peak }: Pick<MeasuredDevice, "peak">):
   const rates = {
     flopsPerSecond: flops / seconds.median,
     bytesPerSecond: bytes / seconds.median,
-    spread: (seconds.most - seconds.least) / 2 / seconds.median,
+    spread: halfRange(seconds) / seconds.median,
   };
   if (flopsPerSecond === undefined || bytesPerSecond === undefined) return rates;
   const [computing, moving] = [flops / flopsPerSecond, bytes / bytesPerSecond];
@@ -125,7 +125,7 @@ export function ratesOf(row: KernelRow, { peak }: Pick<MeasuredDevice, "peak">):
 }
 
 /** Half the distance of the fastest and the slowest sample. */
-const halfRange = ({ least, most }: Spread): number => (most - least) / 2;
+export const halfRange = ({ least, most }: Spread): number => (most - least) / 2;
 /** A row that stands alone is unsteady if its samples spread by more than this share of the median. */
 const STEADY = 0.25;
 

@@ -8,6 +8,7 @@
 
 import type { Implementation } from "kedge/kernels";
 import { implementationsOf, kernels } from "kedge/kernels";
+import type { KernelRow } from "./results.ts";
 import { combinationsOf, valuesText, type Sweep, type Values } from "./sweep.ts";
 
 /** An implementation of one of kedge's kernels from elsewhere. */
@@ -15,6 +16,8 @@ export interface Rival {
   /** name of the kernel */
   readonly kernel: string;
   readonly implementation: Implementation;
+  /** names of the parameters that `--set` may name */
+  readonly parameters: readonly string[];
   /** the WebAssembly module that exports the function of a `wasm` implementation */
   readonly module?: Uint8Array;
 }
@@ -41,7 +44,7 @@ export function rivalsOf(exports: unknown, path: string, sweeps: readonly Sweep[
   }
   const rivalOf = (made: Implementation) => {
     checkImplementation(made, kernel, path, module);
-    return { kernel, implementation: made, ...(module ? { module } : {}) };
+    return { kernel, implementation: made, parameters: Object.keys(parameters), ...(module ? { module } : {}) };
   };
   if (!isMade) return [rivalOf(implementation)];
   const own = sweeps.filter(({ name }) => name in parameters);
@@ -50,6 +53,18 @@ export function rivalsOf(exports: unknown, path: string, sweeps: readonly Sweep[
     const text = valuesText(values);
     return rivalOf(text === "" ? made : { ...made, name: `${made.name} ${text}` });
   });
+}
+
+/** What is wrong after a bench with rivals: rows with wrong results, and rivals that no call was right for. */
+export function faultsOf(
+  rivals: readonly Rival[],
+  rows: readonly KernelRow[],
+): { readonly wrong: readonly KernelRow[]; readonly idle: readonly Rival[] } {
+  const tried = new Set(rows.map(({ implementation }) => implementation));
+  return {
+    wrong: rows.filter(({ failure, isSwept }) => failure !== undefined && !isSwept),
+    idle: rivals.filter(({ implementation: { name } }) => !tried.has(name)),
+  };
 }
 
 function checkImplementation(

@@ -55,13 +55,10 @@ interface Dimensions {
   readonly vocabSize: number;
 }
 
-/** What a shape of the caller's may name, and what it is otherwise: a step of SmolLM2-135M that sees 512 keys. */
-export const SIZES: Readonly<Record<string, number>> = {
-  ...{ rows: 1, keys: 512, dim: 576, hidden: 1536, heads: 9, kvHeads: 3, headDim: 64, vocabSize: 49152 },
-};
-
 const SMOLLM2: Dimensions = { dim: 576, hidden: 1536, heads: 9, kvHeads: 3, headDim: 64, vocabSize: 49152 };
 const SHIPPED: Dimensions = { dim: 256, hidden: 704, heads: 4, kvHeads: 2, headDim: 64, vocabSize: 1024 };
+/** What a shape of the caller's may name, and what it is otherwise: a step of SmolLM2-135M that sees 512 keys. */
+export const SIZES: Readonly<Record<string, number>> = { rows: 1, keys: 512, ...SMOLLM2 };
 /** Largest size of a shape: more is a slip of the finger, and fills the memory. */
 const MOST = 1 << 20;
 const TINY: Dimensions = { dim: 32, hidden: 48, heads: 2, kvHeads: 1, headDim: 16, vocabSize: 61 };

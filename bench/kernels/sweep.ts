@@ -50,7 +50,7 @@ export async function overrideNames({ wgsl }: WgslImplementation): Promise<strin
  * give wrong results, which the bench finds.
  */
 export async function sweptBy(implementation: Implementation, sweeps: readonly Sweep[]): Promise<WgslImplementation[]> {
-  if (!isWgsl(implementation)) return [];
+  if (sweeps.length === 0 || !isWgsl(implementation)) return [];
   const names = await overrideNames(implementation);
   const own = sweeps.filter(({ name }) => names.includes(name));
   if (own.length === 0) return [];

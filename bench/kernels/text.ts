@@ -41,11 +41,24 @@ export function withoutRates(row: KernelRow): string {
   return `wrong: ${row.failure ?? "no time"}`;
 }
 
+/** Titles of the columns of {@link figuresOf}. */
+export const FIGURES: readonly string[] = ["time", "±", "clock", "GFLOP/s", "GB/s", "of peak", "largest error"];
+
+/** The call of a row: kernel, label and size. */
+export function callText({ kernel, label, size, isStreamed }: KernelRow): string {
+  return `${kernel}, ${label} ${size}${isStreamed ? ", cold" : ""}`;
+}
+
+/** The implementation of a row, and whether it is a rival. */
+export function nameText({ implementation, isRival }: KernelRow): string {
+  return `${implementation}${isRival ? " (rival)" : ""}`;
+}
+
 /** What the mark of {@link figuresOf} says. */
 export const NOISE_NOTE =
   "≈: the samples spread by more than the distance to the fastest of the call, or by a quarter of the time; the order is a matter of chance.";
 
-/** A row's figures in the order of tables: time, spread, clock, operations and bytes a second, share of the peak, largest error. */
+/** A row's figures in the order of {@link FIGURES}. */
 export function figuresOf(row: KernelRow, rates: Rates, isNoise: boolean): string[] {
   return [
     `${isNoise ? "≈ " : ""}${timeText(row.seconds!.median)}`,

@@ -5,7 +5,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { FORMATS, measureDevices, measureKernels, SLOW_PEAK, type MeasureOptions } from "../kernels/measure.ts";
 import { csvOf } from "../kernels/csv.ts";
 import type { KernelResults, KernelRow } from "../kernels/results.ts";
-import { rivalsOf, type Rival } from "../kernels/rival.ts";
+import { faultsOf, rivalsOf, type Rival } from "../kernels/rival.ts";
 import type { ModelRow } from "../model-speed.ts";
 import { casesOf, SHAPE_LISTS } from "../kernels/shapes.ts";
 import { deviceChoices, devicesAsked, devicesHere, openAll } from "./devices.ts";
@@ -95,8 +95,7 @@ async function runKernels({ signal, say }: TaskHandle): Promise<string> {
     downloadCsv.disabled = false;
     showReport(kernelOutput, results);
     const count = rows.filter(({ cannot }) => cannot === undefined).length;
-    const wrong = rows.filter(({ failure }) => failure !== undefined);
-    const idle = rivals.filter(({ implementation }) => !rows.some((row) => row.implementation === implementation.name));
+    const { wrong, idle } = faultsOf(rivals, rows);
     if (wrong.length + idle.length > 0 && stopped === "") {
       const names = [
         ...wrong.map(({ implementation }) => `${implementation} is wrong`),

@@ -9,7 +9,16 @@ import {
   type KernelRow,
   type MeasuredDevice,
 } from "../kernels/results.ts";
-import { errorText, figuresOf, gigaText, NOISE_NOTE, withoutRates } from "../kernels/text.ts";
+import {
+  callText,
+  errorText,
+  FIGURES,
+  figuresOf,
+  gigaText,
+  nameText,
+  NOISE_NOTE,
+  withoutRates,
+} from "../kernels/text.ts";
 import { element, section, table } from "./elements.ts";
 import { barPlot, errorPlot, isEmpty, pointsOf, rooflinePlot } from "./plots.ts";
 import { sideBySideSection } from "./side-by-side.ts";
@@ -44,38 +53,21 @@ function filterBar(rows: readonly KernelRow[], onChange: (isChosen: (row: Kernel
   return element("form", selects, "filters");
 }
 
-const HEAD = [
-  "device",
-  "call",
-  "format",
-  "implementation",
-  "time",
-  "±",
-  "clock",
-  "GFLOP/s",
-  "GB/s",
-  "of peak",
-  "largest error",
-];
+const HEAD = ["device", "call", "format", "implementation", ...FIGURES];
 
 /** All rows, of each call and device the fastest first. */
 function rowTable(rows: readonly KernelRow[], { devices }: KernelResults): HTMLElement {
   const lines = groupsOf(rows).flatMap((group) =>
     group.map((row, i) => {
       const device = devices.find(({ id }) => id === row.device)!;
-      const call = i === 0 ? `${row.kernel}, ${row.label} ${row.size}${row.isStreamed ? ", cold" : ""}` : "";
-      const begin = [i === 0 ? row.device : "", call, row.format ?? ""];
+      const begin = [i === 0 ? row.device : "", i === 0 ? callText(row) : "", row.format ?? ""];
       const first = i === 0 ? "first" : "";
       if (row.cannot !== undefined) {
         const cell = element("td", `cannot: ${row.cannot}`, "cannot");
         cell.colSpan = HEAD.length - begin.length;
         return { cells: [...begin, cell], className: first };
       }
-      const cells = [
-        ...begin,
-        `${row.implementation}${row.isRival ? " (rival)" : ""}`,
-        ...numbersOf(row, device, group),
-      ];
+      const cells = [...begin, nameText(row), ...numbersOf(row, device, group)];
       if (row.failure !== undefined) return { cells, className: "wrong", title: row.failure };
       return { cells, className: first };
     }),

@@ -27,13 +27,22 @@ export function lavapipeManifest(): string | undefined {
     )[0];
 }
 
+/** Dawn crashes the process when its GPU object is collected: those that were opened are held for as long as we run. */
+const opened = new Map<SoftwareDriver, Promise<GPU>>();
+
 /**
- * Opens Dawn on a driver. Also installs WebGPU's constants (`GPUBufferUsage`, …) and interfaces as globals, as a browser has them.
- * Dawn crashes the process when its GPU object is collected: the caller holds it.
+ * Dawn on a driver, the same object for every call in a process. Also installs WebGPU's constants (`GPUBufferUsage`, …) and interfaces
+ * as globals, as a browser has them.
  *
  * @throws Error on a machine that is not x86-64 Linux, and where the driver or a package is missing.
  */
-export async function openSoftwareGpu(name: SoftwareDriver): Promise<GPU> {
+export function openSoftwareGpu(name: SoftwareDriver): Promise<GPU> {
+  const gpu = opened.get(name) ?? openDawn(name);
+  opened.set(name, gpu);
+  return gpu;
+}
+
+async function openDawn(name: SoftwareDriver): Promise<GPU> {
   const unsupported = unsupportedMachine();
   if (unsupported !== undefined) throw new Error(unsupported);
   const swiftshader = await unpackedFolder("swiftshader", ["swiftshader"]);

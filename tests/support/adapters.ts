@@ -14,15 +14,11 @@ export function testAdapterName(): SoftwareDriver {
   throw new Error(`KEDGE_TEST_ADAPTER is "${name}": use "swiftshader" or "lavapipe"`);
 }
 
-/** Dawn crashes the process when its GPU object is collected, so this variable holds it for as long as we run. */
-let gpu: Promise<GPU> | undefined;
-
 /**
  * The software adapter's GPU object, the same for every call in a process.
  *
  * Create one device per test file and `destroy()` it in `afterAll`.
  */
 export function softwareGpu(): Promise<GPU> {
-  gpu ??= openSoftwareGpu(testAdapterName());
-  return gpu;
+  return openSoftwareGpu(testAdapterName());
 }
