@@ -4,7 +4,7 @@
 // (`kedge … | head`) ends the command without a word and with exit code 1, as other tools end by SIGPIPE; stdout that cannot be
 // written for another reason, a full disk, ends it with a sentence and exit code 1. Messages that stderr does not take are lost.
 
-import { fstatSync, writeSync } from "node:fs";
+import { fstatSync, writeFileSync } from "node:fs";
 import { Writable } from "node:stream";
 import { writeProblem } from "kedge/loaders";
 import { Interruption } from "./interruption.ts";
@@ -25,7 +25,7 @@ export async function runAsProcess(name: string, work: (streams: Streams) => Pro
     });
   }
   let isBroken = false;
-  const stdout = outputOf(process.stdout, 1);
+  const stdout = outputOf(process.stdout);
   const refuse = (error: NodeJS.ErrnoException): void => {
     if (isBroken) return;
     isBroken = true;
@@ -48,14 +48,14 @@ export async function runAsProcess(name: string, work: (streams: Streams) => Pro
  * A stream as it is, or one that takes its place where it is a file or a device: Node's own then drops what a full disk does not take of
  * a write, without an error.
  */
-function outputOf(stream: NodeJS.WriteStream, descriptor: number): Output {
+function outputOf(stream: typeof process.stdout): Output {
   if (stream.isTTY) return stream;
-  const found = fstatSync(descriptor);
+  const found = fstatSync(stream.fd);
   if (!found.isFile() && !found.isCharacterDevice()) return stream;
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
       try {
-        for (let at = 0; at < chunk.byteLength;) at += writeSync(descriptor, chunk, at);
+        writeFileSync(stream.fd, chunk);
         done();
       } catch (error) {
         done(error as Error);

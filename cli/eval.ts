@@ -6,11 +6,10 @@ import { parsePolicy, POLICY_FORMS } from "kedge/policies";
 import { notesOf } from "./anchoring.ts";
 import { addCacheType, addDevice, addJson, number, UsageError, whole, type DeviceArguments } from "./arguments.ts";
 import type { Decoding } from "./evaluation/completer.ts";
-import { measure, type Measurement } from "./evaluation/measure.ts";
+import { compared, measure, type Measurement } from "./evaluation/measure.ts";
 import { checkReferences, describeReferences } from "./evaluation/references.ts";
-import { passedSamples } from "./evaluation/run.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
-import { chance, mcNemar, type PairedTest } from "./evaluation/scoring.ts";
+import { pText } from "./evaluation/scoring.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
 import { lockFile } from "./file-lock.ts";
@@ -133,7 +132,7 @@ function scoreAll({ terminal, source, path, tasks, sandbox, decodings, given }: 
         tasks: path,
         rows: rows.map((row, i) => ({
           ...asJson(row),
-          ...(isPaired(rows) && i > 0 ? { againstFirst: againstFirst(rows, i) } : {}),
+          ...(isPaired(rows) && i > 0 ? { againstFirst: compared(rows[0]!, row) } : {}),
         })),
       });
     } else {
@@ -204,6 +203,7 @@ export function labelOf({ cache, strength, grouping, byNeglect }: Decoding): str
 }
 
 function print(terminal: Terminal, rows: readonly Measurement[]): void {
+  const hasTest = isPaired(rows);
   const columns = [
     "decoding",
     ...Object.keys(rows[0]!.evaluation.passAt).map((k) => `pass@${k}`),
@@ -211,21 +211,24 @@ function print(terminal: Terminal, rows: readonly Measurement[]): void {
     "tokens/s",
     "cache mean",
     "peak",
-    ...(isPaired(rows) ? ["McNemar"] : []),
+    ...(hasTest ? ["McNemar"] : []),
   ];
-  const lines = rows.map(({ decoding, evaluation, tokens, seconds, cache }, i) => [
-    labelOf(decoding),
-    ...Object.values(evaluation.passAt).map((rate) => rate.toFixed(3)),
-    `${evaluation.interval.low.toFixed(3)}..${evaluation.interval.high.toFixed(3)}`,
-    seconds > 0 ? (tokens / seconds).toFixed(0) : "-",
-    `${format.bytes(cache.mean)} (${share(cache.mean, cache.denseMean)})`,
-    `${format.bytes(cache.peak)} (${share(cache.peak, cache.densePeak)})`,
-    ...(isPaired(rows) && i > 0 ? [`p ${chance(againstFirst(rows, i).pValue)}`] : []),
-  ]);
+  const lines = rows.map((row, i) => {
+    const { decoding, evaluation, tokens, seconds, cache } = row;
+    return [
+      labelOf(decoding),
+      ...Object.values(evaluation.passAt).map((rate) => rate.toFixed(3)),
+      format.interval(evaluation.interval),
+      seconds > 0 ? (tokens / seconds).toFixed(0) : "-",
+      `${format.bytes(cache.mean)} (${share(cache.mean, cache.denseMean)})`,
+      `${format.bytes(cache.peak)} (${share(cache.peak, cache.densePeak)})`,
+      ...(hasTest && i > 0 ? [pText(compared(rows[0]!, row).pValue)] : []),
+    ];
+  });
   terminal.print(...format.table([columns, ...lines], columns.map((_, i) => i).slice(1)));
   const [{ evaluation }] = rows as [Measurement];
   const failures = Object.entries(evaluation.failures).filter(([, count]) => count > 0);
-  const paired = isPaired(rows) ? "; p is of McNemar's exact test against the first row" : "";
+  const paired = hasTest ? "; p is of McNemar's exact test against the first row" : "";
   terminal.note(
     `${format.plural(evaluation.tasks, "task")}; shares are of a cache that drops nothing${paired}${
       rows.length === 1 && failures.length > 0
@@ -238,13 +241,6 @@ function print(terminal: Terminal, rows: readonly Measurement[]): void {
 /** Several ways of decoding the same tasks, one sample each: they are compared task by task. */
 function isPaired(rows: readonly Measurement[]): boolean {
   return rows.length > 1 && rows.every(({ evaluation }) => evaluation.samples === 1);
-}
-
-function againstFirst(rows: readonly Measurement[], row: number): PairedTest {
-  const [first, own] = [rows[0]!, rows[row]!].map(({ evaluation }) =>
-    evaluation.results.map((one) => passedSamples(one) > 0),
-  );
-  return mcNemar(first!, own!);
 }
 
 function share(part: number, dense: number): string {

@@ -1,5 +1,7 @@
 // Numbers for people: bytes in powers of ten, counts with separators, rates and times with as many digits as mean something.
 
+import type { Interval } from "kedge/anchoring";
+
 const UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
 
 /** Such as `9.37 MB`; powers of ten. */
@@ -16,6 +18,11 @@ export function bytes(count: number): string {
 /** Such as `4,719,104`. */
 export function grouped(value: number): string {
   return value.toLocaleString("en-US");
+}
+
+/** An interval: `0.972..0.999`. */
+export function interval({ low, high }: Interval): string {
+  return `${low.toFixed(3)}..${high.toFixed(3)}`;
 }
 
 /** Such as `26 tokens`, `1 token`. */

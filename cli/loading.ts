@@ -39,7 +39,7 @@ export async function withModel<T>(
   work: (loaded: Loaded) => Promise<T>,
 ): Promise<T> {
   const found = typeof source === "string" ? await findModel(source, terminal) : source;
-  const loaded = await load(found.bare ?? found.folder, options, terminal);
+  const loaded = await load(found.bare, options, terminal);
   try {
     const { contextLength } = loaded.model.config;
     if (options.contextLength !== undefined && options.contextLength > contextLength) {

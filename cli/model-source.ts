@@ -6,7 +6,7 @@ import type { Terminal } from "./terminal.ts";
 
 /** A model that was found, and its folder without bars of its own for downloads: loading has one bar for everything. */
 export interface FoundModel extends FoundFolder {
-  readonly bare?: ModelFolder;
+  readonly bare: ModelFolder;
 }
 
 /** Finds the model. Throws a FormatError that says where it was looked for. */

@@ -5,14 +5,14 @@ import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import { FormatError, type Model } from "kedge";
-import { tuneStrength, type Interval, type TuneResult, type TuneState } from "kedge/anchoring";
+import { tuneStrength, type TuneResult, type TuneState } from "kedge/anchoring";
 import { replaceableFile, writeProblem, writeWholeFile } from "kedge/loaders";
 import { notesOf } from "./anchoring.ts";
 import { addDevice, addJson, number, type DeviceArguments } from "./arguments.ts";
 import { decodingSettings, PLAIN, type Decoding } from "./evaluation/completer.ts";
-import { measure } from "./evaluation/measure.ts";
+import { measure, passes as passesOf } from "./evaluation/measure.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
-import { chance, mcNemar, type PairedTest } from "./evaluation/scoring.ts";
+import { mcNemar, pText, type PairedTest } from "./evaluation/scoring.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
 import { lockFile } from "./file-lock.ts";
@@ -99,10 +99,8 @@ export const tune: Verb = {
           `going on with ${given.out}: ${format.plural(kept.state.scores.length + kept.state.held.length, "score")} so far`,
         );
       const passes: Record<string, readonly number[]> = { ...kept?.passes };
-      const result = await search({
-        ...{ model, name, tasks, sandbox, decoding, given, settings, terminal, passes },
-        kept: kept?.state,
-      });
+      const parts = { model, name, tasks, sandbox, decoding, given, settings, terminal, passes };
+      const result = await search({ ...parts, kept: kept?.state });
       const { state, ...found } = result;
       const paired = pairedTest(result, passes);
       const rest = { ...found, paired: paired ?? null };
@@ -146,8 +144,8 @@ function search({
 }: Search): Promise<TuneResult> {
   const { share, low, high, step, seed, out, batch } = given;
   const onNote = notesOf(terminal);
-  const searching = terminal.withBar(async (bar) => {
-    const result = await tuneStrength({
+  const searching = terminal.withBar((bar) =>
+    tuneStrength({
       tasks: tasks.length,
       share,
       low,
@@ -158,7 +156,7 @@ function search({
       signal: terminal.signal,
       onScore: (state) => keep(out, { settings, state, passes }),
       score: async (strength, indices, signal) => {
-        const { evaluation } = await measure({
+        const measured = await measure({
           model,
           modelName: name,
           tasks: indices.map((index) => tasks[index]!),
@@ -170,13 +168,13 @@ function search({
           onProgress: ({ done, total, passed }) =>
             bar.update(done, total, `strength ${strength}: ${passed} of ${done} passed`),
         });
-        const passed = indices.filter((_, i) => evaluation.results[i]!.samples[0]!.outcome.passed);
+        const isPassed = passesOf(measured);
+        const passed = indices.filter((_, i) => isPassed[i]);
         passes[keyOf(strength, indices)] = passed;
         return passed.length;
       },
-    });
-    return result;
-  });
+    }),
+  );
   return searching.catch((error: unknown) => {
     if (terminal.signal.aborted)
       terminal.warn(`interrupted: the scores so far are in ${out}; the same command continues`);
@@ -276,18 +274,14 @@ function print(terminal: Terminal, result: TuneResult, paired: PairedTest | unde
     `on the tasks not used for tuning: ${rateText(held)}${strength === 1 ? "" : `; the plain model: ${rateText(heldPlain)}`}`,
   );
   if (strength !== 1)
-    terminal.print(`gain: ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} (95 %: ${intervalText(gainInterval)})`);
+    terminal.print(`gain: ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} (95 %: ${format.interval(gainInterval)})`);
   if (paired) {
     const { onlyFirst, onlySecond, pValue } = paired;
-    terminal.print(`${onlySecond} gained, ${onlyFirst} lost (McNemar, exact: p ${chance(pValue)})`);
+    terminal.print(`${onlySecond} gained, ${onlyFirst} lost (McNemar, exact: ${pText(pValue)})`);
   }
   terminal.note(`kept in ${path}`);
 }
 
 function rateText({ passed, tasks, rate, interval }: TuneResult["held"]): string {
-  return `${passed} of ${tasks} (${rate.toFixed(3)}; 95 %: ${intervalText(interval)})`;
-}
-
-function intervalText({ low, high }: Interval): string {
-  return `${low.toFixed(3)}..${high.toFixed(3)}`;
+  return `${passed} of ${tasks} (${rate.toFixed(3)}; 95 %: ${format.interval(interval)})`;
 }

@@ -2,11 +2,11 @@
 
 import type { LoadOptions } from "kedge";
 import type { DeviceName } from "kedge/devices";
-import type { FoundFolder } from "kedge/loaders";
 import { compareDevices, type AgainstResult } from "./against.ts";
 import { UsageError } from "./arguments.ts";
 import * as format from "./format.ts";
 import { withModel } from "./loading.ts";
+import type { FoundModel } from "./model-source.ts";
 import { shareOf } from "./tally.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -29,7 +29,7 @@ interface AgainstArguments {
  */
 export async function verifyAgainst(
   terminal: Terminal,
-  found: FoundFolder,
+  found: FoundModel,
   options: LoadOptions,
   against: DeviceName,
   { golden, prompt = PROMPT, json }: AgainstArguments,

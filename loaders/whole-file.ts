@@ -55,8 +55,7 @@ export function writeWholeFile(path: string, contents: string | Uint8Array, opti
     try {
       const descriptor = fs.openSync(staged, "wx", mode);
       try {
-        const bytes = typeof contents === "string" ? Buffer.from(contents) : contents;
-        for (let at = 0; at < bytes.byteLength;) at += fs.writeSync(descriptor, bytes, at);
+        fs.writeFileSync(descriptor, contents);
         if (mode !== undefined) fs.fchmodSync(descriptor, mode); // the process's mask took from it
         fs.fsyncSync(descriptor);
       } finally {

@@ -4,6 +4,7 @@ import type { Model } from "kedge";
 import { decodingSettings, modelCompleter, type Decoding } from "./completer.ts";
 import { evaluate, type Evaluation, type EvaluationProgress } from "./run.ts";
 import type { Sandbox } from "./sandbox.ts";
+import { mcNemar, type PairedTest } from "./scoring.ts";
 import type { Task } from "./task.ts";
 
 /** Options of {@link measure}. */
@@ -70,4 +71,14 @@ export async function measure(options: MeasureOptions): Promise<Measurement> {
   });
   const { mean, peak, denseMean, densePeak } = model.cacheStatistics();
   return { decoding, evaluation, tokens, seconds, cache: { mean, peak, denseMean, densePeak } };
+}
+
+/** Which tasks a measurement passes, in order. */
+export function passes({ evaluation }: Measurement): boolean[] {
+  return evaluation.results.map(({ samples }) => samples[0]!.outcome.passed);
+}
+
+/** Whether two ways of decoding the same tasks differ by more than chance. */
+export function compared(first: Measurement, second: Measurement): PairedTest {
+  return mcNemar(passes(first), passes(second));
 }

@@ -157,7 +157,7 @@ export function score(results: readonly TaskResult[], samples: number): Evaluati
 }
 
 /** How many of a task's completions passed. */
-export function passedSamples({ samples }: TaskResult): number {
+function passedSamples({ samples }: TaskResult): number {
   return samples.filter(({ outcome }) => outcome.passed).length;
 }
 

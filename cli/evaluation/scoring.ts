@@ -65,7 +65,7 @@ export function mcNemar(first: readonly boolean[], second: readonly boolean[]): 
   return { onlyFirst, onlySecond, pValue: Math.min(1, 2 * tail) };
 }
 
-/** A chance as it is usually given: `< 0.001`, `= 0.143`. */
-export function chance(pValue: number): string {
-  return pValue < 0.001 ? "< 0.001" : `= ${pValue.toFixed(3)}`;
+/** A chance as it is usually given: `p < 0.001`, `p = 0.143`. */
+export function pText(pValue: number): string {
+  return pValue < 0.001 ? "p < 0.001" : `p = ${pValue.toFixed(3)}`;
 }

@@ -1,9 +1,10 @@
 // Sections on anchor attention: what it costs in passes and saves in bytes, and what untrained policies do with as many bytes.
 
 import { policies, type CachePolicy } from "kedge";
-import type { Measurement } from "../evaluation/measure.ts";
-import { BATCH, compared, MODELS, SETS, type ReportContext, type SetName } from "./context.ts";
-import { bytes, command, intervalText, percent, pText, table } from "./markdown.ts";
+import { compared, type Measurement } from "../evaluation/measure.ts";
+import { pText } from "../evaluation/scoring.ts";
+import { BATCH, MODELS, SETS, type ReportContext, type SetName } from "./context.ts";
+import { bytes, command, intervalText, percent, table } from "./markdown.ts";
 
 const HEAD = ["", "pass@1", "95 %", "cache, mean", "of dense", "cache, peak", "of dense"];
 

@@ -4,7 +4,6 @@ import { loadModel, type Model } from "kedge";
 import { PLAIN, type Decoding } from "../evaluation/completer.ts";
 import { measure, type Measurement } from "../evaluation/measure.ts";
 import { openSandbox, type Sandbox } from "../evaluation/sandbox.ts";
-import { mcNemar, type PairedTest } from "../evaluation/scoring.ts";
 import type { Task } from "../evaluation/task.ts";
 import { readTasks } from "../evaluation/tasks.ts";
 
@@ -73,14 +72,4 @@ export class ReportContext {
   #run(model: Model, tasks: readonly Task[], decoding: Decoding): Promise<Measurement> {
     return measure({ model, modelName: "shipped", tasks, sandbox: this.sandbox, decoding, batchSize: BATCH });
   }
-}
-
-/** Which tasks a measurement passes, in order. */
-export function passes({ evaluation }: Measurement): boolean[] {
-  return evaluation.results.map(({ samples }) => samples[0]!.outcome.passed);
-}
-
-/** Whether two ways of decoding the same tasks differ by more than chance. */
-export function compared(first: Measurement, second: Measurement): PairedTest {
-  return mcNemar(passes(first), passes(second));
 }

@@ -1,7 +1,6 @@
 // A report in Markdown, piece by piece.
 
 import type { Interval, TuneResult } from "kedge/anchoring";
-import { chance } from "../evaluation/scoring.ts";
 
 function line(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
@@ -27,11 +26,6 @@ export function percent(share: number, digits = 1): string {
 export function bytes(count: number): string {
   if (count < 1 << 20) return `${(count / 1024).toFixed(1)} KiB`;
   return `${(count / (1 << 20)).toFixed(2)} MiB`;
-}
-
-/** A chance as it is usually given: `p = 0.143`. */
-export function pText(pValue: number): string {
-  return `p ${chance(pValue)}`;
 }
 
 /** An interval: `0.972 to 0.999`. */

@@ -5,9 +5,10 @@ import { collect } from "kedge";
 import { tuneStrength } from "kedge/anchoring";
 import { studyAttention } from "kedge/attention";
 import { PLAIN } from "../evaluation/completer.ts";
-import { measure } from "../evaluation/measure.ts";
-import { compared, MODELS, SETS, type ReportContext } from "./context.ts";
-import { command, heldText, percent, pText, table } from "./markdown.ts";
+import { compared, measure, passes } from "../evaluation/measure.ts";
+import { pText } from "../evaluation/scoring.ts";
+import { MODELS, SETS, type ReportContext } from "./context.ts";
+import { command, heldText, percent, table } from "./markdown.ts";
 
 /** The tuned strength, and the section on finding it. */
 export async function tuning(context: ReportContext): Promise<{ readonly strength: number; readonly text: string }> {
@@ -16,7 +17,7 @@ export async function tuning(context: ReportContext): Promise<{ readonly strengt
     tasks: tasks.length,
     score: async (strength, indices) => {
       context.log(`tuning on long: strength ${strength}, ${indices.length} tasks`);
-      const { evaluation } = await measure({
+      const measured = await measure({
         model: context.models.dense,
         modelName: "shipped",
         tasks: indices.map((index) => tasks[index]!),
@@ -24,7 +25,7 @@ export async function tuning(context: ReportContext): Promise<{ readonly strengt
         decoding: { ...PLAIN, strength },
         batchSize: 16,
       });
-      return evaluation.results.filter(({ samples }) => samples[0]!.outcome.passed).length;
+      return passes(measured).filter(Boolean).length;
     },
   });
   const { curve, strength, tuned, held } = result;

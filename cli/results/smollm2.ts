@@ -3,12 +3,12 @@
 import { loadModel, policies, type CachePolicy, type Model } from "kedge";
 import { tuneStrength } from "kedge/anchoring";
 import { PLAIN } from "../evaluation/completer.ts";
-import { measure, type Measurement } from "../evaluation/measure.ts";
-import { mcNemar } from "../evaluation/scoring.ts";
+import { compared, measure, passes, type Measurement } from "../evaluation/measure.ts";
+import { pText } from "../evaluation/scoring.ts";
 import type { Task } from "../evaluation/task.ts";
 import { readTasks } from "../evaluation/tasks.ts";
-import { passes, type ReportContext } from "./context.ts";
-import { command, heldText, intervalText, percent, pText, table } from "./markdown.ts";
+import type { ReportContext } from "./context.ts";
+import { command, heldText, intervalText, percent, table } from "./markdown.ts";
 
 /** The places of the model and the tasks, and the number of tasks to run. */
 export interface SmolLm2 {
@@ -61,7 +61,7 @@ async function humanEval(
   const { curve, strength, tuned } = result;
   const fixed = strength === 1 ? 1.25 : strength;
   const [plain, anchored] = [await run(1, tasks), await run(fixed, tasks)];
-  const { onlyFirst, onlySecond, pValue } = mcNemar(passes(plain), passes(anchored));
+  const { onlyFirst, onlySecond, pValue } = compared(plain, anchored);
   const rows = curve.map(({ strength: at, passed }) => [at.toFixed(2), `${passed} of ${tuned.tasks}`]);
   return `## SmolLM2-135M-Instruct on HumanEval-X JavaScript
 

@@ -13,7 +13,6 @@
 
 const LANES = 64u;
 const LOWEST = -3.4e38;
-const MINUS_INFINITY = 0xff800000u;
 
 var<workgroup> peaks: array<f32, LANES>;
 var<workgroup> totals: array<f32, LANES>;

@@ -63,7 +63,7 @@ export function packHeads(packing: CachePacking, numbers: ArrayLike<number>): Ui
   }
   for (let begin = 0, at = 0; begin < numbers.length; begin += headDim, at += perHead) {
     if (format === "f16") {
-      const isFinite = hasFinite(numbers, begin, begin + headDim);
+      const isFinite = Number.isFinite(Math.fround(largestOf(numbers, begin, begin + headDim)));
       for (let i = 0; i < headDim; i++) {
         const half = isFinite ? halfOf(numbers[begin + i]!) : NAN_HALF;
         words[at + (i >> 1)]! |= half << ((i & 1) * 16);
@@ -129,12 +129,6 @@ export function storageStep(format: CacheFormat, head: ArrayLike<number>, i: num
 
 function codeWords(headDim: number): number {
   return Math.ceil(headDim / 4);
-}
-
-/** Whether numbers begin..end are all finite as f32. */
-function hasFinite(numbers: ArrayLike<number>, begin: number, end: number): boolean {
-  for (let i = begin; i < end; i++) if (!Number.isFinite(Math.fround(numbers[i]!))) return false;
-  return true;
 }
 
 function halfOf(value: number): number {

@@ -6,7 +6,6 @@
 override WORKGROUP: u32;
 
 const LOWEST = -3.4e38;
-const MINUS_INFINITY = 0xff800000u;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(

@@ -4,7 +4,6 @@
 // Prepended by the device: `params`, x [rows, columns], y [rows, columns]; before them weight.wgsl.
 
 const LOWEST = -3.4e38;
-const MINUS_INFINITY = 0xff800000u;
 const LANES = 64u;
 
 var<workgroup> peaks: array<f32, LANES>;
