@@ -5,6 +5,7 @@ import visible from "./attend/webgl/visible.gl.js?raw";
 import type { WebGlFunction, WebGlRegion } from "./kernel.ts";
 import finish from "./linear/finish.gl.js?raw";
 import quotient from "./quotient.gl.js?raw";
+import softcapped from "./softcapped.gl.js?raw";
 
 const floats = (count: number) => Array.from({ length: count }, () => "Float" as const);
 
@@ -12,7 +13,9 @@ const floats = (count: number) => Array.from({ length: count }, () => "Float" as
 export const quotientFunction: WebGlFunction = { source: quotient, types: floats(2) };
 /** activation(code, x) */
 export const activationFunction: WebGlFunction = { source: activation, types: ["Integer", "Float"] };
-/** finish(code, softcap, sum): an activation, then a soft cap; calls `activation` */
+/** softcapped(softcap, v): v with a soft cap; 0 turns it off */
+export const softcappedFunction: WebGlFunction = { source: softcapped, types: floats(2) };
+/** finish(code, softcap, sum): an activation, then a soft cap; calls `activation` and `softcapped` */
 export const finishFunction: WebGlFunction = { source: finish, types: ["Integer", "Float", "Float"] };
 /** visible(…): 1 if a row sees a key, else 0; see visible.ts */
 export const visibleFunction: WebGlFunction = { source: visible, types: floats(10) };

@@ -1,8 +1,8 @@
 // A trial on a device: its inputs put into buffers, its one call run, its outputs compared with the reference.
 
 import { boundOf, compare, type Implementation, type Trial, type Violation } from "../../kernels/index.ts";
-import { untilAborted } from "../../loaders/index.ts";
 import type { Device, Executable, Matrix, Read, Tensor } from "./device.ts";
+import { untilAbortedOrLate } from "./dispose-late.ts";
 import type { Program } from "./program.ts";
 
 /** The parts of a device that a trial needs. */
@@ -26,21 +26,18 @@ export async function runTrialWith<E extends Executable>(
   const { kernel, params } = trial;
   const label = `trial of ${implementation?.name ?? kernel.name}`;
   const buffers: Record<string, Tensor | Matrix> = {};
-  let opening: Promise<E> | undefined;
   let executable: E | undefined;
   try {
     signal?.throwIfAborted();
     const reads = await fill(device, label, trial, buffers);
-    opening = open({ label, calls: [{ kernel, label, buffers, params }] });
-    executable = await untilAborted(opening, signal);
+    executable = await untilAbortedOrLate(open({ label, calls: [{ kernel, label, buffers, params }] }), signal);
     const arrays = await device.run(executable, { variables: {}, reads: Object.values(reads) });
     const got = Object.fromEntries(Object.keys(reads).map((name, i) => [name, arrays[i]!]));
     const violation = compare(trial, got, boundOf(kernel, implementation, params));
     if (violation === null) await whenRight?.(executable);
     return violation;
   } finally {
-    if (executable) executable.dispose();
-    else opening?.then((late) => late.dispose()).catch(() => undefined);
+    executable?.dispose();
     for (const buffer of Object.values(buffers)) device.destroy(buffer);
   }
 }

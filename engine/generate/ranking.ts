@@ -10,7 +10,7 @@ export function noToken(count: number, why = "one is NaN or Infinity, or all are
 }
 
 /** The same error for a logit that is NaN or +Infinity. */
-export function noTokenFor(logits: ArrayLike<number>, token: number): RangeError {
+function noTokenFor(logits: ArrayLike<number>, token: number): RangeError {
   return noToken(logits.length, `that of token ${token} is ${logits[token]}`);
 }
 

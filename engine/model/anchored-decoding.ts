@@ -6,11 +6,11 @@ import type { Decoder, WatchableDecoder } from "../generate/decoder.ts";
 import { checkOptions, wholeNumbers } from "../options.ts";
 import { contrastDecoder } from "../prompt-anchoring/contrast-decoder.ts";
 import { compareExact, type ExactComparison } from "../prompt-anchoring/exact.ts";
-import type { AnchoringOptions } from "../prompt-anchoring/options.ts";
+
 import { planAnchoring, planContrast, type PlannedPrompt, type PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import { EmbeddingTable } from "./embeddings.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
-import { ANCHORING_OPTIONS, EXACT_OPTIONS, type ModelGenerateOptions } from "./model-options.ts";
+import { ANCHORING_OPTIONS, EXACT_OPTIONS, type ExactOptions, type ModelGenerateOptions } from "./model-options.ts";
 import { promptOf, type Prompt } from "./prompts.ts";
 import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
@@ -54,7 +54,7 @@ export class AnchoredDecoding {
   async compareWithExact(
     prompt: Prompt | PromptWithAnchors,
     strengths: readonly number[],
-    options: Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & { readonly signal?: AbortSignal | undefined },
+    options: ExactOptions,
   ): Promise<ExactComparison[]> {
     checkOptions("compareWithExact", options, EXACT_OPTIONS);
     const { signal, ...anchoring } = options;

@@ -2,7 +2,7 @@
 // one step, which is replayed up to the furthest stage that one of them asks for.
 
 import type { Read } from "../devices/device.ts";
-import { TOP_LOGITS, type TopLogits, type TopLogitsOptions } from "../generate/decoder.ts";
+import type { TopLogits, TopLogitsOptions } from "../generate/decoder.ts";
 import type { Activations } from "./activations.ts";
 import type { Numbers } from "./make-step.ts";
 import { topKTensors } from "./top-logits.ts";
@@ -57,7 +57,7 @@ export const greedyTokens: Answers<number> = {
   take([tokens, totals], outputs) {
     const { vocabSize } = outputs;
     if (!totals) return indicesOf(outputs).map((i) => tokens![i]!);
-    const k = Math.min(TOP_LOGITS, vocabSize);
+    const k = tokens!.length / totals.length;
     return indicesOf(outputs).map((i) => (Number.isNaN(totals[i]) ? vocabSize : tokens![i * k]!));
   },
 };
@@ -89,7 +89,8 @@ export function topLogits({ temperature, isEnough }: TopLogitsOptions): Answers<
     take(data, outputs) {
       if (!isOwn(outputs)) return wholeLogits.take(data, outputs);
       const whole = data.slice(3) as Float32Array[];
-      return splitTopLogits(data, indicesOf(outputs)).map((top) => (isEnough(top) ? top : whole.shift()!));
+      const rows = splitTopLogits(data, indicesOf(outputs));
+      return whole.length === 0 ? rows : rows.map((top) => (isEnough(top) ? top : whole.shift()!));
     },
   };
 }

@@ -6,7 +6,6 @@ import {
   findFolder,
   openWeights,
   UnsupportedError,
-  untilAborted,
   type Checkpoint,
   type FolderFiles,
   type ModelConfig,
@@ -16,6 +15,7 @@ import {
 } from "../../loaders/index.ts";
 import { cacheFormats, isQuantized, type CacheFormat, type QuantizedFormat } from "../../kernels/index.ts";
 import type { Device } from "../devices/device.ts";
+import { untilAbortedOrLate } from "../devices/dispose-late.ts";
 import { checkDevices, DEVICE_OPTIONS, openDevice, type DeviceChoice, type DeviceOptions } from "../devices/open.ts";
 import { checkOptions, wholeNumbers, type OptionNames } from "../options.ts";
 import type { TuneMode } from "../tuning/measured.ts";
@@ -84,8 +84,8 @@ export type ModelSource = string | URL | FolderFiles | ModelFolder;
  */
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
   checkOptions("loadModel", options, LOAD_OPTIONS);
-  const { contextLength, maxCachedTokens, chunkRows, threads, signal } = options;
-  wholeNumbers("loadModel", { contextLength, maxCachedTokens, chunkRows, threads }, 1);
+  const { contextLength, maxCachedTokens, chunkRows, signal } = options;
+  wholeNumbers("loadModel", { contextLength, maxCachedTokens, chunkRows }, 1);
   checkDevices("loadModel", options);
   if (options.quantize !== undefined && !isQuantized(options.quantize)) {
     throw new UnsupportedError(`quantize is "${String(options.quantize)}": use "int8" or "int4"`);
@@ -110,10 +110,7 @@ async function endingSoon(loading: Promise<Model>, signal: AbortSignal | undefin
   const onAbort = () => (timer = setTimeout(() => late.abort(signal.reason), GRACE_MILLISECONDS));
   signal.addEventListener("abort", onAbort);
   try {
-    return await untilAborted(loading, late.signal);
-  } catch (error) {
-    loading.then((model) => model.dispose()).catch(() => undefined);
-    throw error;
+    return await untilAbortedOrLate(loading, late.signal);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
@@ -153,14 +150,7 @@ const ownsDevice = ({ device }: LoadOptions): boolean => typeof device !== "obje
 /** Opens the device. One that is opened after an abort is disposed of. */
 async function openForLoad(options: LoadOptions): Promise<Device> {
   const { device, signal } = options;
-  if (typeof device === "object") return device;
-  const opening = openDevice(device, deviceOptionsOf(options));
-  try {
-    return await untilAborted(opening, signal);
-  } catch (error) {
-    opening.then((late) => late.dispose()).catch(() => undefined);
-    throw error;
-  }
+  return typeof device === "object" ? device : untilAbortedOrLate(openDevice(device, deviceOptionsOf(options)), signal);
 }
 
 function deviceOptionsOf({ threads, deterministic, webgpu, wasm, webgl }: LoadOptions): DeviceOptions {

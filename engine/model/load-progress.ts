@@ -36,7 +36,7 @@ const TUNING = 0.95;
 const DOWNLOAD = 0.7;
 
 /** Computes the fraction that is done, from 0 to 1; it never falls. */
-export class LoadFraction {
+class LoadFraction {
   #fraction = 0;
   #placed = 0;
   #isTuned = false;

@@ -9,7 +9,7 @@ import type { CacheStore } from "../cache/store.ts";
 import type { Device, Read, Write } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
 import type { Stage } from "./draft.ts";
-import type { Part } from "./part.ts";
+import { appendedOf, type Part } from "./part.ts";
 import type { Prepared } from "./recordings.ts";
 import { planAhead, planStep, wholeRead, type PlanningParts } from "./step-inputs.ts";
 
@@ -81,7 +81,7 @@ export async function makeStep(making: StepMaking, request: StepRequest, reading
     const further = await Promise.all((reading.more?.(data, activations) ?? []).map((read) => device.read(read)));
     const byLayer = (layers: readonly number[], offset: number) =>
       new Map(layers.map((layer, i) => [layer, statistics[offset + i]!]));
-    store.confirm(parts.map(({ sequence, tokens }) => ({ sequence: sequence.stored, tokens: tokens.length })));
+    store.confirm(appendedOf(parts));
     const failures = applyPolicies(making, parts, {
       attention: byLayer(attentionLayers, 0),
       keyNorms: byLayer(normLayers, attentionLayers.length),

@@ -81,9 +81,11 @@ export const ANCHORING_OPTIONS: OptionNames<AnchoringOptions> = {
 };
 
 /** Options of `compareWithExact`. */
-export const EXACT_OPTIONS: OptionNames<
-  Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & { readonly signal?: AbortSignal | undefined }
-> = {
+export type ExactOptions = Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & {
+  readonly signal?: AbortSignal | undefined;
+};
+
+export const EXACT_OPTIONS: OptionNames<ExactOptions> = {
   anchors: true,
   standIn: true,
   maskToken: true,

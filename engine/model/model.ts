@@ -33,6 +33,7 @@ import {
   SCORE_OPTIONS,
   TURN_OPTIONS,
   type BatchOptions,
+  type ExactOptions,
   type ModelGenerateOptions,
   type ScoreOptions,
 } from "./model-options.ts";
@@ -189,9 +190,7 @@ export class Model implements AsyncDisposable {
   async compareWithExact(
     prompt: Prompt | PromptWithAnchors,
     strengths: readonly number[],
-    options: Omit<AnchoringOptions, "strength" | "mode" | "schedule"> & {
-      readonly signal?: AbortSignal | undefined;
-    } = {},
+    options: ExactOptions = {},
   ): Promise<ExactComparison[]> {
     this.#steps.turns.throwIfWithin();
     return (await this.#anchoredDecoding()).compareWithExact(prompt, strengths, options);

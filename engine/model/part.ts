@@ -12,3 +12,8 @@ export interface Part {
 export function rowsOf(parts: readonly Part[]): number {
   return parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
 }
+
+/** What the store confirms of a step of these parts. */
+export function appendedOf(parts: readonly Part[]) {
+  return parts.map(({ sequence, tokens }) => ({ sequence: sequence.stored, tokens: tokens.length }));
+}

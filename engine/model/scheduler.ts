@@ -10,8 +10,8 @@ import type { CacheStore } from "../cache/store.ts";
 import type { Activations } from "./activations.ts";
 import { greedyTokens, type Answers, type Outputs } from "./answers.ts";
 import type { Numbers, StepOutcome, StepReads, StepRequest } from "./make-step.ts";
-import { nextTask } from "./next-task.ts";
-import type { Part } from "./part.ts";
+import { nextTask } from "../next-task.ts";
+import { rowsOf, type Part } from "./part.ts";
 import { AheadResults, isForeseeable } from "./run-ahead.ts";
 import { planShares, type StepSizes, type Waiting } from "./step-plan.ts";
 
@@ -68,7 +68,7 @@ class Request implements Waiting {
     this.signal = signal;
     this.stepKey = keyOf(parts[0]!);
     this.isDecoding = parts.every(({ tokens }) => tokens.length === 1);
-    this.rows = parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    this.rows = rowsOf(parts);
     this.served = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -300,14 +300,18 @@ export class Scheduler {
       row += own;
       return range;
     });
-    const ending = taken.flatMap(({ request: { answers } }, i) => {
+    const ending = taken.flatMap(({ request }, i) => {
       const { begin, end } = ranges[i]!;
-      return end > begin ? [{ i, answers, begin, end }] : [];
+      return end > begin ? [{ request, answers: request.answers, begin, end }] : [];
     });
     const temperature = ending.find(({ answers }) => answers.stage === "topLogits")?.answers.temperature;
-    const outputsOf = (activations: Activations, begin: number, end: number): Outputs => ({
-      ...{ begin, end, activations, temperature },
-      vocabSize: this.#maker.config.vocabSize,
+    const { vocabSize } = this.#maker.config;
+    const outputsOf = (own: Activations, begin: number, end: number): Outputs => ({
+      begin,
+      end,
+      activations: own,
+      vocabSize,
+      temperature,
     });
     let activations: Activations;
     /** what was read for each of `ending` */
@@ -339,9 +343,9 @@ export class Scheduler {
     const variables = isTop ? { inverseTemperature: Math.min(1 / temperature, LARGEST) } : undefined;
     const outcome = await this.#maker.make({ parts, outputs: rows, until, variables }, reads);
     const further = outcome.data.slice(outcome.data.length - counts.reduce((sum, count) => sum + count, 0));
-    for (const [i, { answers, begin, end, i: of }] of ending.entries()) {
+    for (const [i, { request, answers, begin, end }] of ending.entries()) {
       data[i]!.push(...further.splice(0, counts[i]));
-      taken[of]!.request.answered.push(...answers.take(data[i]!, outputsOf(activations!, begin, end)));
+      request.answered.push(...answers.take(data[i]!, outputsOf(activations!, begin, end)));
     }
     for (const [i, { request, rows: own }] of taken.entries()) {
       const { from } = ranges[i]!;

@@ -26,7 +26,7 @@ import {
   type StepReads,
   type StepRequest,
 } from "./make-step.ts";
-import type { Part } from "./part.ts";
+import { appendedOf, type Part } from "./part.ts";
 import type { PassParts } from "./pass.ts";
 import { Recordings, type Prepared } from "./recordings.ts";
 import { Rotation } from "./rotation.ts";
@@ -261,8 +261,9 @@ export class Steps {
       this.takeTurn(signal, async () => {
         const sequence = this.open(options);
         try {
-          const inputs = planStep(this.#planning, store, [{ sequence, tokens }], { outputs: [0], hasPatterns });
-          store.confirm([{ sequence: sequence.stored, tokens: tokens.length }]);
+          const parts = [{ sequence, tokens }];
+          const inputs = planStep(this.#planning, store, parts, { outputs: [0], hasPatterns });
+          store.confirm(appendedOf(parts));
           return await task({ device: this.#device, activations: this.#activations, prepared, inputs, signal });
         } finally {
           this.close(sequence);
@@ -296,7 +297,7 @@ export class Steps {
     const store = this.#stores.of(keeping);
     return this.takeTurn(signal, async () => {
       const { variables, writes } = planStep(this.#planning, store, parts, { outputs });
-      store.confirm(parts.map(({ sequence, tokens }) => ({ sequence: sequence.stored, tokens: tokens.length })));
+      store.confirm(appendedOf(parts));
       await this.#device.run(executable, { variables, writes, end: recording.greedy });
       return { calls: recording.program.calls.slice(0, recording.greedy), variables };
     });

@@ -115,8 +115,6 @@ export type FoundWeight =
 /** A model's weights as a checkpoint has them. */
 export interface FoundWeights {
   readonly weights: readonly FoundWeight[];
-  /** names of the tensors they are made of */
-  readonly used: ReadonlySet<string>;
   /** true for a tensor that is part of the model, or of what its family leaves out */
   readonly isKnown: (name: string) => boolean;
 }
@@ -147,9 +145,8 @@ export function findWeights(
   });
   const family = families[config.modelType];
   const spare = config.tiedEmbeddings ? headName(family) : undefined;
-  const { used } = reader;
-  const isKnown = (name: string) => used.has(name) || name === spare || family.ignored?.test(name) === true;
-  return { weights, used, isKnown };
+  const isKnown = (name: string) => reader.used.has(name) || name === spare || family.ignored?.test(name) === true;
+  return { weights, isKnown };
 }
 
 /** Names that are looked at between two pauses. */

@@ -1,16 +1,5 @@
-// The end of `linear`: an activation, then softcap · tanh(v / softcap), which a softcap of 0 turns off. NaN stays NaN.
+// The end of `linear`: an activation, then a soft cap.
 
 function finish(code, softcap, sum) {
-  let v = activation(code, sum);
-  if (softcap > 0.0) {
-    const share = v / softcap;
-    if (share > 10.0) {
-      v = softcap;
-    } else if (share < -10.0) {
-      v = 0.0 - softcap;
-    } else if (share >= -10.0) {
-      v = softcap * Math.tanh(share);
-    }
-  }
-  return v;
+  return softcapped(softcap, activation(code, sum));
 }

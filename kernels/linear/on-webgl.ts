@@ -1,6 +1,13 @@
 import type { Setting, WebGlImplementation } from "../kernel.ts";
 import { matrixTexels, outputPlan, webglFormats } from "../matrix/on-webgl.ts";
-import { activationFunction, finishFunction, isWhole, quotientFunction, TEXEL } from "../webgl-functions.ts";
+import {
+  activationFunction,
+  finishFunction,
+  isWhole,
+  quotientFunction,
+  softcappedFunction,
+  TEXEL,
+} from "../webgl-functions.ts";
 import any from "./linear.any.gl.js?raw";
 import source from "./linear.gl.js?raw";
 
@@ -11,7 +18,7 @@ const constants = ({ params, present }: Setting) => ({
   hasBias: Number(present.has("bias")),
   hasResidual: Number(present.has("residual")),
 });
-const functions = [activationFunction, finishFunction];
+const functions = [activationFunction, softcappedFunction, finishFunction];
 
 /** Four outputs a thread where rows are whole texels, and a plain variant for any count of outputs. */
 export const webgl: readonly WebGlImplementation[] = [

@@ -2,6 +2,8 @@
 // the files: a bundler left them out, or they come from another server. This module is imported only then, so that pages that have the
 // files do not load it.
 
+import { isNode } from "./platform.ts";
+
 const copies = {
   "relaxed shared": () => import("../../../dist/embedded-relaxed-shared.js"),
   "relaxed alone": () => import("../../../dist/embedded-relaxed.js"),
@@ -13,7 +15,7 @@ const copies = {
 let script: Promise<URL> | undefined;
 
 /** The script of the workers as an address that needs no file and no server. */
-export function workerCopy(isNode: boolean): Promise<URL> {
+export function workerCopy(): Promise<URL> {
   script ??= embeddedBytes("worker").then((bytes) => {
     if (!isNode) return new URL(URL.createObjectURL(new Blob([bytes], { type: "text/javascript" })));
     return new URL(`data:text/javascript,${encodeURIComponent(new TextDecoder().decode(bytes))}`);

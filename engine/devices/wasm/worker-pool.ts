@@ -6,7 +6,7 @@ import { DeviceError } from "../device.ts";
 import type { FromWorker, Order, Request, Start } from "./messages.ts";
 import { SCRATCH_BYTES } from "./instance.ts";
 import { importCopies } from "./module.ts";
-import { isNode, type Port, type WasmMemory } from "./platform.ts";
+import type { Port, WasmMemory } from "./platform.ts";
 import { startWorker } from "./start-worker.ts";
 
 type Ready = Extract<FromWorker, { kind: "ready" }>;
@@ -112,7 +112,7 @@ export class WorkerPool {
         if (!isReplaceable || this.#ended) return fail();
         isReplaced = true;
         importCopies()
-          .then(({ workerCopy }) => workerCopy(isNode))
+          .then(({ workerCopy }) => workerCopy())
           .then((copy) => resolve(this.#startWorker(start, copy)), fail);
       };
       const onMessage = (data: unknown): void => {

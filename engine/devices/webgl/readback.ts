@@ -2,6 +2,7 @@
 // loop runs until then.
 
 import { DeviceError } from "../device.ts";
+import { nextTask } from "../../next-task.ts";
 import type { GlHandle, WebGl } from "./gl.ts";
 import { TEXEL } from "./regions.ts";
 import type { GlTensor, Textures } from "./textures.ts";
@@ -72,15 +73,8 @@ function lost(): DeviceError {
   return new DeviceError("lost", "the WebGL context is lost");
 }
 
-/** Waits for one turn of the event loop. A message is used because browsers delay nested timers by at least 4 ms. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    const onMessage = () => {
-      port1.close();
-      setTimeout(resolve, 1);
-    };
-    Object.assign(port1, { onmessage: onMessage });
-    port2.postMessage(null);
-  });
+/** Waits for one turn of the event loop. A message comes first, because browsers delay nested timers by at least 4 ms. */
+async function turn(): Promise<void> {
+  await nextTask();
+  await new Promise((resolve) => setTimeout(resolve, 1));
 }

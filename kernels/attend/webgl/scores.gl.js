@@ -65,18 +65,7 @@ function scores(
             dot = dot + (u[0] * k[0] + u[1] * k[1] + u[2] * k[2] + u[3] * k[3]);
           }
         }
-        let score = dot * this.constants.scale;
-        if (this.constants.softcap > 0.0) {
-          const cap = this.constants.softcap;
-          const share = score / cap;
-          if (share > 10.0) {
-            score = cap;
-          } else if (share < -10.0) {
-            score = 0.0 - cap;
-          } else if (share >= -10.0) {
-            score = cap * Math.tanh(share);
-          }
-        }
+        const score = softcapped(this.constants.softcap, dot * this.constants.scale);
         const four = entriesBits[entry];
         let bias = four[3];
         if (this.constants.hasHeadBiases > 0) {

@@ -2,7 +2,7 @@
 // a second key source. attend and attend-pattern both continue from there.
 
 import type { Setting, WebGlImplementation, WebGlPass } from "../../kernel.ts";
-import { isWhole, quotientFunction, TEXEL, visibleFunction } from "../../webgl-functions.ts";
+import { isWhole, quotientFunction, TEXEL, softcappedFunction, visibleFunction } from "../../webgl-functions.ts";
 import source from "./scores.gl.js?raw";
 
 type Plan = NonNullable<WebGlImplementation["plan"]>;
@@ -46,6 +46,6 @@ export const SCORE_NUMBERS = { columnTexels: "Integer", scoreTexels: "Integer", 
 export const scorePass: WebGlPass = {
   writes: "scores",
   source,
-  functions: [quotientFunction, visibleFunction],
+  functions: [quotientFunction, softcappedFunction, visibleFunction],
   line: ({ scoreTexels }) => scoreTexels!,
 };
