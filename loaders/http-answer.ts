@@ -226,8 +226,17 @@ export function endedAfter(came: number, wanted: number): string {
 
 /** The error for a file that is longer than it may be; `byteLength` is undefined where it was not received whole. */
 export function tooLong(name: string, byteLength: number | undefined, most: number): FormatError {
-  const is = byteLength === undefined ? `is longer than ${most} bytes, the most that were` : "";
-  return new FormatError(name, is ? `${is} expected` : `is ${byteLength} bytes long; at most ${most} were expected`);
+  const problem =
+    byteLength === undefined
+      ? `is longer than ${most} bytes, the most that were expected`
+      : `is ${byteLength} bytes long; at most ${most} were expected`;
+  return new FormatError(name, problem);
+}
+
+/** What an error says: its cause's words where it has one, since `fetch` says only that it failed. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 /** Waits before the next attempt, or throws: what another attempt cannot cure at once, the rest after several. */
@@ -244,7 +253,7 @@ export async function pauseOrGiveUp(
   if (!isPassing) throw error;
   const wait = error instanceof PassingStatus ? (error.waitSeconds ?? 0) : 0;
   if (failures >= MAX_ATTEMPTS || wait > MOST_WAIT_SECONDS) {
-    const reason = error.cause instanceof Error ? error.cause.message : error.message;
+    const reason = messageOf(error);
     const attempts = failures === 1 ? "1 attempt" : `${failures} attempts`;
     const later = wait > MOST_WAIT_SECONDS ? `; it asks for a pause of ${Math.ceil(wait)} s: try again then` : "";
     throw new FormatError(name, `could not be read after ${attempts}: ${reason}${later}`, { cause: error });

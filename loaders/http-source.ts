@@ -4,7 +4,7 @@
 // as much memory as the file is long. A dropped connection is resumed where it broke. Every later answer must be of the same version of the
 // file (its ETag, or else its date): a header for that, If-Range, is one that servers seldom allow pages of other origins to send.
 
-import { allocateBytes, checkRange, type ByteSource } from "./byte-source.ts";
+import { allocateBytes, checkOpen, checkRange, type ByteSource } from "./byte-source.ts";
 import { FormatError } from "./errors.ts";
 import {
   AnswerError,
@@ -270,7 +270,7 @@ function rangedSource(resource: Resource, opening: Opening): ByteSource {
     async read(begin, end, signal) {
       const both = eitherSignal(resource.signal, signal);
       both?.throwIfAborted();
-      if (!isOpen) throw new Error(`${name}: was closed; open it again to read from it`);
+      checkOpen(name, isOpen);
       checkRange(name, byteLength, begin, end);
       if (end <= head.byteLength) return head.subarray(begin, end);
       if (!opening.saysRanges) {

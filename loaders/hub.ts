@@ -8,7 +8,7 @@ import { errorCode } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { HUB_OPTIONS, type HubOptions } from "./hub-options.ts";
 import { checkOptions } from "./options.ts";
-import { tooLong } from "./http-answer.ts";
+import { endedAfter, messageOf, tooLong } from "./http-answer.ts";
 import { fileSource } from "./local-folder.ts";
 import { checkFileName, missingFile, type ModelFolder } from "./model-folder.ts";
 import { eitherSignal, pause, untilAborted } from "./until-aborted.ts";
@@ -172,7 +172,7 @@ export async function hubFolder(repository: string, options: HubOptions = {}): P
           await rename(part, path);
           return;
         }
-        throw new TypeError(`the connection ended after ${loaded} of ${byteLength} bytes`);
+        throw new TypeError(endedAfter(loaded, byteLength));
       } catch (error) {
         signal?.throwIfAborted();
         if (!isOffline(error)) throw asSentence(name, error);
@@ -277,7 +277,5 @@ function asSentence(name: string, error: unknown): unknown {
   }
   if (status !== undefined) return new FormatError(name, `the Hub answered ${status}`, { cause: error });
   if (!isOffline(error)) return error;
-  const reason =
-    error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
-  return new FormatError(name, `the Hub cannot be reached: ${reason}`, { cause: error });
+  return new FormatError(name, `the Hub cannot be reached: ${messageOf(error)}`, { cause: error });
 }

@@ -5,7 +5,8 @@
 
 import { FormatError } from "./errors.ts";
 import { LargeObject } from "./large-object.ts";
-import { MANY, StringTable } from "./string-table.ts";
+import { MANY } from "./large-table.ts";
+import { StringTable } from "./string-table.ts";
 import type { Work } from "./work.ts";
 
 /** Bytes that are decoded at a time. */

@@ -2,10 +2,14 @@
 
 import type { StringTable } from "./string-table.ts";
 
-const MANY = 100_000;
+/** The number of entries from which on a table is used in place of a Map. */
+export const MANY = 100_000;
+
+/** Values by text: a Map, or a table for many. */
+export type Table<Value> = Map<string, Value> | StringTable<Value>;
 
 /** A Map, or a table where there will be so many entries. */
-export async function largeTable<Value>(count: number): Promise<Map<string, Value> | StringTable<Value>> {
+export async function largeTable<Value>(count: number): Promise<Table<Value>> {
   if (count <= MANY) return new Map<string, Value>();
   const { StringTable } = await import("./string-table.ts");
   return new StringTable<Value>();

@@ -5,6 +5,7 @@
 // Invariant: the tensors of an accepted header tile the data exactly, without holes or overlaps.
 
 import { FormatError } from "./errors.ts";
+import type { Table } from "./large-table.ts";
 import type { Work } from "./work.ts";
 
 /** Bits per element of every dtype the format has, in the order in which the format sorts them. */
@@ -63,9 +64,6 @@ const MAX_RANK = 64;
 /** Tensors between two pauses. */
 const ENTRIES_PER_PAUSE = 2048;
 
-/** What a header's tensors are put into. */
-export type Table = ReadonlyMap<string, Entry> & { set(name: string, entry: Entry): unknown };
-
 /** The least that the text of one tensor takes. */
 export const MIN_ENTRY_LENGTH = 50;
 
@@ -90,7 +88,7 @@ export function* parseHeader(
   text: string,
   dataBegin: number,
   byteLength: number,
-  entries: Table = new Map<string, Entry>(),
+  entries: Table<Entry> = new Map<string, Entry>(),
 ): Work<SafetensorsHeader> {
   const metadata = yield* new HeaderParser(file, text).parse(entries);
   let dataLength = 0;
@@ -194,7 +192,7 @@ class HeaderParser {
   }
 
   /** Adds the tensors to `entries`; gives the metadata. */
-  *parse(entries: Table): Work<ReadonlyMap<string, string>> {
+  *parse(entries: Table<Entry>): Work<ReadonlyMap<string, string>> {
     let metadata: Map<string, string> | undefined;
     if (this.#text[0] !== "{") this.#fail("the header does not start with {");
     for (const name of this.#names("a tensor's name")) {
@@ -219,10 +217,10 @@ class HeaderParser {
       this.#at += 4;
       return metadata;
     }
-    this.#object("a metadata key", (key) => {
+    for (const key of this.#names("a metadata key")) {
       if (metadata.has(key)) this.#fail(`metadata key ${quote(key)} is there twice`);
       metadata.set(key, this.#string(`the metadata text of ${quote(key)}`));
-    });
+    }
     return metadata;
   }
 
@@ -230,7 +228,7 @@ class HeaderParser {
     let dtype: Dtype | undefined;
     let shape: number[] | undefined;
     let offsets: number[] | undefined;
-    this.#object("a field", (field) => {
+    for (const field of this.#names("a field")) {
       if (field === "dtype" && dtype === undefined) dtype = this.#dtype(name);
       else if (field === "shape" && shape === undefined) shape = this.#sizes(name, "shape", MAX_RANK);
       else if (field === "data_offsets" && offsets === undefined) offsets = this.#sizes(name, "data_offsets", 2);
@@ -238,7 +236,7 @@ class HeaderParser {
         const isKnown = field === "dtype" || field === "shape" || field === "data_offsets";
         this.#fail(`tensor ${quote(name)} has ${isKnown ? "two" : "an unknown field"} ${quote(field)}`, name);
       }
-    });
+    }
     const [begin, end] = offsets ?? [];
     if (dtype === undefined || shape === undefined || begin === undefined || end === undefined) {
       const lacking = dtype === undefined ? "dtype" : shape === undefined ? "shape" : "data_offsets [begin, end]";
@@ -287,11 +285,6 @@ class HeaderParser {
         this.#expect(", or ]", `${field} of tensor ${quote(name)}`);
       }
     }
-  }
-
-  /** `{ "key": value, ... }`; `member` reads the value, the cursor standing before it. */
-  #object(what: string, member: (key: string) => void): void {
-    for (const key of this.#names(what)) member(key);
   }
 
   /** The keys of an object. Whoever takes one reads its value, the cursor standing before it, and then the next key. */

@@ -15,10 +15,9 @@ import {
   type Dtype,
   type Entry,
   type SafetensorsHeader,
-  type Table,
   type TensorInfo,
 } from "./safetensors-header.ts";
-import { largeTable } from "./large-table.ts";
+import { largeTable, type Table } from "./large-table.ts";
 import { planSafetensors } from "./safetensors-plan.ts";
 import { finishInTurns, type Work } from "./work.ts";
 
@@ -144,7 +143,12 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
 const DECODED_BYTES = 1 << 20;
 
 /** Reads a header from its bytes, with pauses: one of a hundred megabytes takes seconds. */
-function* readHeader(file: string, bytes: Uint8Array, byteLength: number, table: Table): Work<SafetensorsHeader> {
+function* readHeader(
+  file: string,
+  bytes: Uint8Array,
+  byteLength: number,
+  table: Table<Entry>,
+): Work<SafetensorsHeader> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const pieces: string[] = [];
   try {

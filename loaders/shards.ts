@@ -3,7 +3,7 @@
 
 import { FormatError } from "./errors.ts";
 import { LargeObject } from "./large-object.ts";
-import { largeTable } from "./large-table.ts";
+import { largeTable, type Table } from "./large-table.ts";
 import { checkFileName, missingFile, readLargeJson, refusalOf, type ModelFolder } from "./model-folder.ts";
 import { quote } from "./safetensors-header.ts";
 import { finishInTurns, type Work } from "./work.ts";
@@ -54,9 +54,9 @@ export interface Checkpoint {
  * index that names files outside the folder.
  */
 export async function openWeights(folder: ModelFolder, signal?: AbortSignal): Promise<Checkpoint> {
-  const isSharded = !(await folder.has(SINGLE)) && (await folder.has(INDEX));
-  const index = isSharded ? await readIndex(folder, signal) : null;
-  if (index === null && !(await folder.has(SINGLE))) {
+  const isSingle = await folder.has(SINGLE);
+  const index = !isSingle && (await folder.has(INDEX)) ? await readIndex(folder, signal) : null;
+  if (index === null && !isSingle) {
     const refusal = await refusalOf(folder, SINGLE);
     signal?.throwIfAborted();
     throw refusal ?? missingFile(folder.name, `${SINGLE} or ${INDEX}`, await folder.list?.());
@@ -114,7 +114,7 @@ function* gather({
   readonly files: readonly string[];
   readonly opened: ReadonlyMap<string, SafetensorsFile>;
   readonly index: ReadonlyMap<string, string> | null;
-  readonly table: ReadonlyMap<string, WeightInfo> & { set(name: string, info: WeightInfo): unknown };
+  readonly table: Table<WeightInfo>;
 }): Work<Checkpoint> {
   let totalByteLength = 0;
   for (const [file, { tensors: own }] of opened) {

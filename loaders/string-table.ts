@@ -5,8 +5,6 @@ const SHARDS = 1024;
 const FIRST_SLOTS = 16;
 /** Entries of a block. */
 const BLOCK = 1 << 15;
-/** The number of entries from which on a table is used in place of a Map. */
-export const MANY = 100_000;
 
 /** Values by text, in the order in which the texts came. Nothing can be removed. */
 export class StringTable<Value> implements ReadonlyMap<string, Value> {
@@ -109,9 +107,4 @@ export class StringTable<Value> implements ReadonlyMap<string, Value> {
       this.#put(slots, this.#hashes[Math.floor(place / BLOCK)]![place % BLOCK]!, place);
     }
   }
-}
-
-/** A Map, or a table where there will be so many entries. */
-export function tableFor<Value>(count: number): Map<string, Value> | StringTable<Value> {
-  return count > MANY ? new StringTable<Value>() : new Map<string, Value>();
 }

@@ -1,6 +1,8 @@
 // The version of a file on a server: its length and what the server says of its state, by which a stored copy is held against it.
 
+import { messageOf } from "../http-answer.ts";
 import type { HttpOptions } from "../http-source.ts";
+import { eitherSignal } from "../until-aborted.ts";
 import type { PageRequest } from "./browser-storage.ts";
 
 /** What tells two states of a file apart. */
@@ -69,7 +71,7 @@ export async function askVersion(
         ...ask,
         headers: { ...headers, ...ask.headers },
         cache: "no-store",
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+        signal: eitherSignal(signal, timeout)!,
       };
       const response = await send(address, request);
       await response.body?.cancel();
@@ -83,9 +85,4 @@ export async function askVersion(
     }
   }
   return answer;
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -2,6 +2,7 @@
 // something is not kept. Nothing here fails a load: what cannot be stored is fetched again next time.
 
 import { UnsupportedError } from "../errors.ts";
+import { pause } from "../until-aborted.ts";
 import { browserStorage, errorName } from "./browser-storage.ts";
 import type { PartStore } from "./parted-source.ts";
 import { partName, removeFile, shelfKey, writeFile, writeModel, type FileRecord } from "./records.ts";
@@ -118,8 +119,7 @@ export class ModelPlace {
     };
     let room = await free();
     if (room < byteLength && storage?.persist) {
-      const patience = new Promise((resolve) => setTimeout(resolve, PERSIST_MILLISECONDS));
-      await Promise.race([storage.persist().catch(() => false), patience]);
+      await Promise.race([storage.persist().catch(() => false), pause(PERSIST_MILLISECONDS, undefined)]);
       room = await free();
     }
     if (room >= byteLength) return true;

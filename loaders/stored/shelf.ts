@@ -14,7 +14,6 @@ export type StoreKind = "opfs" | "cache";
 
 /** What is stored of one model. */
 export interface Shelf {
-  readonly kind: StoreKind;
   names(): Promise<readonly string[]>;
   /** An entry's bytes; null where there is none. */
   read(name: string): Promise<Blob | null>;
@@ -81,7 +80,6 @@ function opfsStore(root: DirectoryHandle): Store {
 
 function directoryShelf(directory: DirectoryHandle): Shelf {
   return {
-    kind: "opfs",
     names: () => collect(directory.keys()),
     async read(name) {
       const handle = await orNull(directory.getFileHandle(name));
@@ -125,7 +123,6 @@ function cacheStore(caches: BrowserCaches): Store {
 
 function cacheShelf(cache: BrowserCache): Shelf {
   return {
-    kind: "cache",
     names: async () => (await cache.keys()).map(({ url }) => url.slice(ADDRESS.length)),
     read: async (name) => (await (await cache.match(ADDRESS + name))?.blob()) ?? null,
     write: (name, data) => cache.put(ADDRESS + name, new Response(data as Uint8Array<ArrayBuffer> | string)),

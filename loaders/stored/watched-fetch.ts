@@ -47,9 +47,7 @@ export function watchedFetch(
         }),
       );
       const { status, statusText, headers } = answer;
-      const watched = new Response(counted as ReadableStream<Uint8Array<ArrayBuffer>>, { status, statusText, headers });
-      Object.defineProperty(watched, "url", { value: answer.url });
-      return watched;
+      return new Response(counted as ReadableStream<Uint8Array<ArrayBuffer>>, { status, statusText, headers });
     },
   };
 }

@@ -65,8 +65,7 @@ export function* readVocabulary(part: Part): Work<Vocabulary> {
   const ids = new Map<string, number>();
   const tokens: (string | undefined)[] = [];
   let count = 0;
-  for (const token of isLarge ? given.members.keys() : Object.keys(json)) {
-    const id = isLarge ? given.members.get(token) : json[token];
+  for (const [token, id] of isLarge ? given.members : Object.entries(json)) {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > MAX_ID) {
       throw new FormatError(
         "tokenizer.json",
@@ -78,8 +77,7 @@ export function* readVocabulary(part: Part): Work<Vocabulary> {
     if (++count % TOKENS_PER_PAUSE === 0) yield;
   }
   // All of its values are numbers.
-  if (isLarge) return new Vocabulary(given.members as StringTable<number>, tokens);
-  return new Vocabulary(ids, tokens);
+  return new Vocabulary(isLarge ? (given.members as StringTable<number>) : ids, tokens);
 }
 
 /** The error for text that needs an unknown token where there is none. */

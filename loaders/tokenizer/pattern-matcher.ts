@@ -6,6 +6,7 @@
 import { UnsupportedError } from "../errors.ts";
 import type { Cursor, Pattern } from "./pattern-cursor.ts";
 import type { Instruction, Program } from "./pattern-program.ts";
+import { widthAt } from "./pieces.ts";
 
 /** Steps of a walk over a text: some, and so many for each of its code units. */
 const FREE_STEPS = 1_000_000;
@@ -39,12 +40,12 @@ export function matcherOf(program: Program, described: string): Pattern {
         const begin = cursor.at;
         const end = search.from(begin);
         if (end < 0) {
-          cursor.at = Math.max(begin + widthOf(text, begin), search.skipTo);
+          cursor.at = Math.max(begin + widthAt(text, begin), search.skipTo);
           continue;
         }
         search.forget();
         if (begin === end && end === cursor.lastEnd) {
-          cursor.at = end + widthOf(text, end);
+          cursor.at = end + widthAt(text, end);
           continue;
         }
         spans.push(begin, end);
@@ -56,12 +57,8 @@ export function matcherOf(program: Program, described: string): Pattern {
   };
 }
 
-function widthOf(text: string, at: number): number {
-  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
-}
-
 function widthBefore(text: string, at: number): number {
-  return at > 1 && (text.codePointAt(at - 2) ?? 0) > 0xffff ? 2 : 1;
+  return at > 1 ? widthAt(text, at - 2) : 1;
 }
 
 /** Searches one text. */
@@ -305,7 +302,7 @@ class Search {
   /** Whether an inner program matches a text that ends here. */
   #endsAt(first: number, end: number, [min, max]: readonly [number, number]): boolean {
     for (let begin = end - min; begin >= Math.max(0, end - max); begin--) {
-      const isInside = begin > 0 && widthBefore(this.#text, begin + 1) === 2;
+      const isInside = begin > 0 && widthAt(this.#text, begin - 1) === 2;
       if (!isInside && this.#run(first, begin, end) >= 0) return true;
     }
     return false;

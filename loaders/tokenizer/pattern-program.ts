@@ -42,7 +42,6 @@ export interface Program {
   readonly code: readonly Instruction[];
   /** what a character of a word is, for `\b` */
   readonly isWord: CharacterTest;
-  readonly registers: number;
   /** where one match depends on nothing but the instruction and the place, each pair has to be tried only once */
   readonly canRemember: boolean;
 }
@@ -222,5 +221,5 @@ export function compile(node: PatternNode, where: string, wordClass: string): Pr
   };
   write(node);
   add({ kind: "end" });
-  return { code, isWord: testOf(wordClass), registers, canRemember: named.size === 0 && registers === 0 };
+  return { code, isWord: testOf(wordClass), canRemember: named.size === 0 && registers === 0 };
 }

@@ -101,7 +101,7 @@ function matchesOf(regex: RegExp, described: string): Pattern {
           continue;
         }
         if (begin === end && end === cursor.lastEnd) {
-          cursor.at = end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1);
+          cursor.at = end + widthAt(text, end);
           continue;
         }
         spans.push(begin, end);

@@ -4,7 +4,8 @@
 import { FormatError } from "../errors.ts";
 import { byteTokens } from "./bpe.ts";
 import { booleanField, listField, wrongField, type Part } from "./fields.ts";
-import { tableFor } from "../string-table.ts";
+import { MANY } from "../large-table.ts";
+import { StringTable } from "../string-table.ts";
 import type { Work } from "../work.ts";
 import { noUnknownToken, TOKENS_PER_PAUSE, Vocabulary, type Model, type Tokens } from "./model.ts";
 import { widthAt } from "./pieces.ts";
@@ -18,7 +19,7 @@ const UNKNOWN_PENALTY = 10;
 /** Reads a Unigram model. */
 export function* readUnigram(part: Part): Work<Model> {
   const list = listField("model", part, "vocab");
-  const ids = tableFor<number>(list.length);
+  const ids = list.length > MANY ? new StringTable<number>() : new Map<string, number>();
   const tokens: string[] = [];
   const scores = new Float64Array(list.length);
   let lowest = Infinity;
@@ -112,20 +113,14 @@ export function* readUnigram(part: Part): Work<Model> {
 
 /** All tokens by their UTF-16 code units: steps from node to node in an open hash table. */
 class Trie {
-  #mask = 0;
+  #mask = FIRST_SLOTS - 1;
   #steps = 0;
   #nodes = 1;
   /** [slots] the node a step leads from, times 65536, plus the code unit, plus 1; 0 for an empty slot */
-  #keys = new Float64Array(0);
-  #to = new Int32Array(0);
+  #keys = new Float64Array(FIRST_SLOTS);
+  #to = new Int32Array(FIRST_SLOTS);
   /** [nodes] the token that ends at a node, or -1 */
   #tokens = new Int32Array(1).fill(-1);
-
-  constructor() {
-    this.#mask = FIRST_SLOTS - 1;
-    this.#keys = new Float64Array(FIRST_SLOTS);
-    this.#to = new Int32Array(FIRST_SLOTS);
-  }
 
   static *of(ids: ReadonlyMap<string, number>): Work<Trie> {
     const trie = new Trie();
