@@ -1,9 +1,9 @@
 // Servers as they are met: what they compress, refuse, leave unsaid or say wrongly. The result is right or one clear sentence.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { serveLocally, type Answer } from "../tests/support/local-server.ts";
 import { httpSource } from "./http-source.ts";
 import { httpFolder, readJson, readText } from "./model-folder.ts";
 import { openWeights } from "./shards.ts";
@@ -13,26 +13,14 @@ const json = JSON.stringify({ text: "x".repeat(100), list: [1, 2, 3] });
 /** Beyond the block that opening reads. */
 const FAR = 150_000;
 
-const servers: Server[] = [];
-afterEach(() => {
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
-
-type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
-
 async function serve(answer: Answer) {
   const requests: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
+  const address = await serveLocally((request, response, count) => {
     requests.push(request);
     response.on("error", () => undefined);
-    answer(request, response, requests.length);
+    answer(request, response, count);
   });
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/model`, requests };
+  return { url: `${address}/model`, requests };
 }
 
 function rangeOf(request: IncomingMessage, length = bytes.byteLength): [begin: number, end: number] {

@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import type { IncomingMessage } from "node:http";
+import { describe, expect, it } from "vitest";
+import { serveLocally, type Answer } from "../tests/support/local-server.ts";
 import { FormatError } from "./errors.ts";
 import { findHttpSource, httpSource } from "./http-source.ts";
 
@@ -8,26 +8,14 @@ const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31) >> 3);
 /** Beyond the block that opening reads. */
 const FAR = 200_000;
 
-const servers: Server[] = [];
-afterEach(() => {
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
-
-type Answer = (request: IncomingMessage, response: ServerResponse, count: number) => void;
-
 /** A server that answers so; `requests` are the ranges that were asked for. */
 async function serve(answer: Answer): Promise<{ url: string; requests: string[] }> {
   const requests: string[] = [];
-  const server = createServer((request, response) => {
+  const address = await serveLocally((request, response, count) => {
     requests.push(`${request.method} ${request.headers.range ?? ""}`);
-    answer(request, response, requests.length);
+    answer(request, response, count);
   });
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/m.bin`, requests };
+  return { url: `${address}/m.bin`, requests };
 }
 
 function rangeOf(request: IncomingMessage): [number, number] {

@@ -1,37 +1,20 @@
 // An abort ends a load within a second, wherever it is and whatever it waits for, and what the load took is given back.
 
 import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadModel, type LoadOptions, type ModelSource } from "kedge";
 import { findFolder, httpFolder, type ByteSource, type ModelFolder } from "kedge/loaders";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { testDevice } from "../support/devices.ts";
 import { isFullExtent } from "../support/extent.ts";
+import { serveLocally } from "../support/local-server.ts";
 import { tinyFiles, tinyFolder } from "../support/tiny-model.ts";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-const servers: Server[] = [];
-afterEach(() => {
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
-
-type Answer = (request: IncomingMessage, response: ServerResponse) => unknown;
-
-async function serve(answer: Answer): Promise<string> {
-  const server = createServer((request, response) => void answer(request, response));
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 const files = new Map<string, Uint8Array>();
 for (const [name, blob] of tinyFiles()) files.set(name, new Uint8Array(await blob.arrayBuffer()));
@@ -41,7 +24,7 @@ const weights = files.get("model.safetensors")!;
 expect(weights.byteLength).toBeGreaterThan(200_000);
 
 /** Serves the model's files, by ranges. */
-const answerFile: Answer = (request, response) => {
+const answerFile = (request: IncomingMessage, response: ServerResponse) => {
   const bytes = files.get(request.url!.replace(/^.*\//, ""));
   if (!bytes) return response.writeHead(404, { "x-error-code": "EntryNotFound" }).end();
   const [, first = "0", last = bytes.byteLength - 1] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
@@ -89,7 +72,7 @@ describe("a server that stalls", () => {
     ["for a pause that it asks for", "model.safetensors", "busy"] as const,
   ])("%s", async (_, name, where) => {
     const { reached, reach } = gate();
-    const url = await serve((request, response) => {
+    const url = await serveLocally((request, response) => {
       if (request.url === "/stalled") return reach();
       const isOpening = request.headers.range === "bytes=0-65535";
       if (!request.url!.endsWith(name) || (where === "range" && isOpening)) return answerFile(request, response);
@@ -113,7 +96,7 @@ describe("a server that stalls", () => {
   test.each(["revision", "tree", "resolve", "bytes"])("of the Hub, at %s", async (where) => {
     const cacheDir = await mkdtemp(join(tmpdir(), "kedge-abort-"));
     const { reached, reach } = gate();
-    const hubUrl = await serve((request, response) => {
+    const hubUrl = await serveLocally((request, response) => {
       const path = request.url!;
       const isBytes = where === "bytes" && path.includes("config.json") && request.headers.range !== "bytes=0-0";
       if (path.includes(`/${where}/`) || isBytes) {
