@@ -21,7 +21,7 @@ export {
   type Dtype,
   type ReadBytesOptions,
   type SafetensorsFile,
-  type Tensor,
+  type StoredTensor,
   type TensorInfo,
   type TensorToWrite,
   type TensorValues,

@@ -37,7 +37,7 @@ export type TensorValues =
   | BigUint64Array;
 
 /** A tensor's values, row-major. F16 and BF16 come as float32, BOOL as bytes of 0 and 1. */
-export interface Tensor {
+export interface StoredTensor {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly values: TensorValues;
@@ -68,7 +68,7 @@ export interface SafetensorsFile {
    * Reads a tensor's values. They may share memory with the source: do not write into them.
    * Throws {@link UnsupportedError} for a dtype without a JavaScript array (F8 and smaller, C64).
    */
-  readTensor(name: string, signal?: AbortSignal): Promise<Tensor>;
+  readTensor(name: string, signal?: AbortSignal): Promise<StoredTensor>;
   close(): Promise<void>;
 }
 

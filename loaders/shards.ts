@@ -11,7 +11,7 @@ import {
   openSafetensors,
   type ReadBytesOptions,
   type SafetensorsFile,
-  type Tensor,
+  type StoredTensor,
   type TensorInfo,
 } from "./safetensors.ts";
 
@@ -43,7 +43,7 @@ export interface Checkpoint {
   /** As {@link SafetensorsFile.readSpan}; null, too, if they are in several files. */
   readSpan(names: readonly string[], signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array> | null;
   /** As {@link SafetensorsFile.readTensor}. */
-  readTensor(name: string, signal?: AbortSignal): Promise<Tensor>;
+  readTensor(name: string, signal?: AbortSignal): Promise<StoredTensor>;
   close(): Promise<void>;
 }
 

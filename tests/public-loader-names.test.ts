@@ -82,7 +82,7 @@ it("kedge/loaders exports these names", () => {
     type SafetensorsPlan
     type StoreChoice
     type StoredModel
-    type Tensor
+    type StoredTensor
     type TensorInfo
     type TensorToWrite
     type TensorValues

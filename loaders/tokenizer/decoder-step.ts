@@ -9,7 +9,7 @@ export interface Run {
 }
 
 /** One step of a decoder. */
-export interface Step {
+export interface DecoderStep {
   /** `isJoined`: what comes are parts of one token */
   start(isJoined: boolean): Run;
   /** true if it makes one token of all */

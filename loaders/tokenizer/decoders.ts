@@ -4,7 +4,7 @@
 // Behind a step that joins all tokens (Fuse, ByteLevel) there is one token, which comes in parts: steps that follow see parts.
 
 import { bytesOfCharacters } from "./byte-level.ts";
-import { nothing, onEach, onWhole, type Run, type Step } from "./decoder-step.ts";
+import { nothing, onEach, onWhole, type Run, type DecoderStep } from "./decoder-step.ts";
 import {
   asPart,
   booleanField,
@@ -68,7 +68,7 @@ function chain(runs: readonly Run[]): Run {
   };
 }
 
-function readSteps(json: unknown): Step[] {
+function readSteps(json: unknown): DecoderStep[] {
   const part = asPart(WHERE, json);
   switch (part["type"]) {
     case "Sequence":
@@ -97,7 +97,7 @@ function readSteps(json: unknown): Step[] {
 }
 
 /** Without a decoder tokens are joined by spaces. */
-const SPACED: Step = {
+const SPACED: DecoderStep = {
   start() {
     let isFirst = true;
     return {
@@ -112,7 +112,7 @@ const SPACED: Step = {
 };
 
 /** Characters that stand for bytes; a token with any other is its own UTF-8. What is not UTF-8 becomes U+FFFD. */
-const BYTE_LEVEL: Step = {
+const BYTE_LEVEL: DecoderStep = {
   joins: true,
   bytes: (token) => bytesOfCharacters(token),
   start(isJoined) {
@@ -135,7 +135,7 @@ function byteOf(token: string): number | undefined {
 }
 
 /** Tokens of single bytes; a run of them that is not UTF-8 as a whole becomes one U+FFFD for each byte. */
-const BYTE_FALLBACK: Step = {
+const BYTE_FALLBACK: DecoderStep = {
   bytes(token) {
     const byte = byteOf(token);
     return byte === undefined ? undefined : Uint8Array.of(byte);
@@ -164,7 +164,7 @@ const BYTE_FALLBACK: Step = {
   },
 };
 
-function readReplace(part: Part): Step {
+function readReplace(part: Part): DecoderStep {
   const pattern = readReplaced(WHERE, part);
   const content = textField(WHERE, part, "content");
   const change = (token: string): string => {
@@ -188,7 +188,7 @@ function readReplace(part: Part): Step {
   };
 }
 
-function readStrip(part: Part): Step {
+function readStrip(part: Part): DecoderStep {
   const content = characterField(WHERE, part, "content");
   const start = countField(WHERE, part, "start");
   const stop = countField(WHERE, part, "stop");
@@ -231,7 +231,7 @@ function readStrip(part: Part): Step {
   };
 }
 
-function readMetaspace(part: Part): Step {
+function readMetaspace(part: Part): DecoderStep {
   const mark = characterField(WHERE, part, "replacement");
   const scheme = part["prepend_scheme"] ?? "always";
   if (scheme !== "always" && scheme !== "first" && scheme !== "never") {
@@ -275,7 +275,7 @@ function cleanUp(text: string): string {
     .replaceAll(" 're", "'re");
 }
 
-function readWordPiece(part: Part): Step {
+function readWordPiece(part: Part): DecoderStep {
   const prefix = textField(WHERE, part, "prefix");
   const cleans = booleanField(WHERE, part, "cleanup");
   const change = (token: string, isFirst: boolean): string => {
@@ -302,7 +302,7 @@ function readWordPiece(part: Part): Step {
   };
 }
 
-function readBpe(part: Part): Step {
+function readBpe(part: Part): DecoderStep {
   const suffix = textField(WHERE, part, "suffix");
   const replace = (token: string, by: string): string =>
     suffix === ""
@@ -331,7 +331,7 @@ function readBpe(part: Part): Step {
   };
 }
 
-function readCtc(part: Part): Step {
+function readCtc(part: Part): DecoderStep {
   const pad = textField(WHERE, part, "pad_token");
   const delimiter = textField(WHERE, part, "word_delimiter_token");
   const cleans = booleanField(WHERE, part, "cleanup");

@@ -5,7 +5,7 @@
 
 import { UnsupportedError } from "../errors.ts";
 import type { Cursor, Pattern } from "./pattern-cursor.ts";
-import type { Instruction, Program } from "./pattern-program.ts";
+import type { Instruction, PatternProgram } from "./pattern-program.ts";
 import { widthAt } from "./pieces.ts";
 
 /** Steps of a walk over a text: some, and so many for each of its code units. */
@@ -30,7 +30,7 @@ interface Choice {
 }
 
 /** The pattern of a program. `described`: what messages call it. */
-export function matcherOf(program: Program, described: string): Pattern {
+export function matcherOf(program: PatternProgram, described: string): Pattern {
   return {
     find(text, cursor, budget, spans) {
       const search = new Search(program, text, cursor, described);
@@ -67,7 +67,7 @@ class Search {
   steps: number;
   /** where the next match can begin at the earliest, if the last search found none */
   skipTo = 0;
-  readonly #program: Program;
+  readonly #program: PatternProgram;
   readonly #text: string;
   readonly #cursor: Cursor;
   readonly #described: string;
@@ -78,7 +78,7 @@ class Search {
   #saved: Saved = {};
   #rounds: readonly number[] = [];
 
-  constructor(program: Program, text: string, cursor: Cursor, described: string) {
+  constructor(program: PatternProgram, text: string, cursor: Cursor, described: string) {
     this.#program = program;
     this.#text = text;
     this.#cursor = cursor;

@@ -38,7 +38,7 @@ export type Instruction =
   | { readonly kind: "end" };
 
 /** A compiled pattern. */
-export interface Program {
+export interface PatternProgram {
   readonly code: readonly Instruction[];
   /** what a character of a word is, for `\b` */
   readonly isWord: CharacterTest;
@@ -107,7 +107,7 @@ function lengthsOf(node: PatternNode): readonly [min: number, max: number] {
 }
 
 /** Compiles a pattern. Throws {@link UnsupportedError} for one that is too large. */
-export function compile(node: PatternNode, where: string, wordClass: string): Program {
+export function compile(node: PatternNode, where: string, wordClass: string): PatternProgram {
   const code: Instruction[] = [];
   let registers = 0;
   const named = new Set<string>();
