@@ -25,6 +25,7 @@ export type { FinishReason, StopState } from "./generate/stop.ts";
 export type { Score } from "./generate/score.ts";
 export type { AnchoredMessage } from "./prompt-anchoring/chat-anchors.ts";
 export type { AnchoringOptions, ContrastOptions } from "./prompt-anchoring/options.ts";
+export type { BatchPrompt } from "./model/prompts.ts";
 export type { PromptWithAnchors } from "./prompt-anchoring/plan.ts";
 export type { PromptAnchor } from "./prompt-anchoring/spans.ts";
 export { byNeglect, type Strength } from "./prompt-anchoring/strength.ts";

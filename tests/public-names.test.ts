@@ -33,6 +33,7 @@ it("kedge exports these names", () => {
     type AnchoredMessage
     type AnchoringOptions
     type BatchOptions
+    type BatchPrompt
     type CacheBytes
     type CachePolicy
     type CacheStatistics

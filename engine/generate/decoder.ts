@@ -52,6 +52,8 @@ export interface Decoder {
   open(options?: SequenceOptions): DecoderSequence;
   /** Opens a second sequence with the same past. Slot numbers are copied, keys and values are shared. */
   fork(sequence: DecoderSequence): DecoderSequence;
+  /** A sequence, open and not handed out before, that has just these tokens, if the decoder holds one. */
+  held?(tokens: readonly number[]): DecoderSequence | undefined;
   /** Frees the keys that no other sequence shares. */
   close(sequence: DecoderSequence): void;
   /** Drops the tokens from `length` on. Returns false and changes nothing if the cache's policy makes that impossible. */

@@ -9,9 +9,11 @@ import { compareExact, type ExactComparison } from "../prompt-anchoring/exact.ts
 
 import { planAnchoring, planContrast, type PlannedPrompt, type PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import { EmbeddingTable } from "./embeddings.ts";
+import { needsShares } from "../prompt-anchoring/strength.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
 import { ANCHORING_OPTIONS, EXACT_OPTIONS, type ExactOptions, type ModelGenerateOptions } from "./model-options.ts";
 import { promptOf, type Prompt } from "./prompts.ts";
+import type { ShareRows } from "./shared-prompts.ts";
 import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
 
@@ -36,18 +38,24 @@ export class AnchoredDecoding {
     this.#embeddings = new EmbeddingTable(steps, weights);
   }
 
-  /** Plans prompts; `template` is for those that are messages. Throws a RangeError for anchors and contrasts that do not fit. */
+  /** Plans prompts; `template` is for those that are messages, `share` for rows that other prompts have too. Throws a RangeError for anchors and contrasts that do not fit. */
   async prepare(
     decoder: WatchableDecoder,
     prompts: readonly (Prompt | PromptWithAnchors)[],
     { anchoring, contrast, onNote }: ContrastChoice,
     template: ChatOptions = {},
+    share?: ShareRows,
   ): Promise<PreparedPrompts> {
     const planned = await this.#plan(prompts, { anchoring: anchoring && { onNote, ...anchoring }, contrast }, template);
     // If all rows are plain, the device's own greedy choice is faster than a decoder of plans.
     const isPlain = planned.every(({ ids, plan }) => plan.rows.length === 0 && plan.prompt === ids);
     const plans = planned.map(({ plan }) => plan);
-    return { decoder: isPlain ? decoder : contrastDecoder(decoder, plans), tokens: planned.map(({ ids }) => ids) };
+    const isWatched = plans.some(({ rows }) => needsShares(rows.map(({ strength }) => strength)));
+    const rows = plans.flatMap((plan) =>
+      [plan, ...plan.rows].map(({ prompt }) => ({ tokens: prompt, vectors: plan.vectors })),
+    );
+    const using = share && !isWatched ? await share(rows) : decoder;
+    return { decoder: isPlain ? using : contrastDecoder(using, plans), tokens: planned.map(({ ids }) => ids) };
   }
 
   /** See `Model.compareWithExact`. */

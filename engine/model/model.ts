@@ -22,6 +22,7 @@ import type { AnchoringOptions } from "../prompt-anchoring/options.ts";
 import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
 import type { AnchoredDecoding } from "./anchored-decoding.ts";
+import type { DecodePrompt } from "./batch.ts";
 import { ChatSession, type ChatSessionOptions } from "./chat.ts";
 import type { ChatHost } from "./conversation.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
@@ -37,7 +38,8 @@ import {
   type ModelGenerateOptions,
   type ScoreOptions,
 } from "./model-options.ts";
-import { promptOf, type Prompt } from "./prompts.ts";
+import { promptOf, type BatchPrompt, type Prompt } from "./prompts.ts";
+import type { ShareRows } from "./shared-prompts.ts";
 import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
 
@@ -55,9 +57,6 @@ export interface ModelMemory {
   readonly cache: CacheBytes;
   readonly activations: number;
 }
-
-/** Prompts at a time where their number is not known. */
-const DEFAULT_ROWS = 8;
 
 /** A loaded model. Dispose of it when done: `using model = await loadModel(…)` or `model.dispose()`. */
 export class Model implements AsyncDisposable {
@@ -127,30 +126,34 @@ export class Model implements AsyncDisposable {
 
   /**
    * Continues several prompts as rows of one batch; `piece.promptIndex` says whose it is. Each is what it would be alone. With `rows`, or
-   * prompts that come one after the other, so many prompts are rows at a time: when one ends the next takes its place.
+   * prompts that come one after the other, so many prompts are rows at a time: when one ends the next takes its place. A prompt may have
+   * options of its own. Those of a list that follow one another and are equal are read once.
    */
   async *generateBatch(
-    prompts: Iterable<Prompt | PromptWithAnchors> | AsyncIterable<Prompt | PromptWithAnchors>,
+    prompts: Iterable<Prompt | BatchPrompt> | AsyncIterable<Prompt | BatchPrompt>,
     options: BatchOptions = {},
   ): AsyncGenerator<Piece, void, undefined> {
     this.#steps.turns.throwIfWithin();
     checkOptions("generate", options, BATCH_OPTIONS);
     const { cache, rows, ...rest } = options;
     wholeNumbers("generate", { rows }, 1);
-    const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, options.onNote) });
-    if (Array.isArray(prompts) && rows === undefined) return yield* this.#decode(decoder, prompts, rest);
-    const { refill, ofPrompt } = await import("../generate/refill.ts");
-    const start = (prompt: Prompt | PromptWithAnchors, index: number) =>
-      ofPrompt(index, rest, (own) => this.#decode(decoder, [prompt], own));
-    yield* refill(prompts, rows ?? DEFAULT_ROWS, start, rest.signal);
+    const list = Array.isArray(prompts) ? (prompts as readonly (Prompt | BatchPrompt)[]) : undefined;
+    if (list && rows === undefined && !list.some((prompt) => promptOf(prompt).options)) {
+      const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, options.onNote) });
+      return yield* this.#decode(decoder, list, rest);
+    }
+    const { runBatch } = await import("./batch.ts");
+    const decode: DecodePrompt = (decoder, prompt, own, share) => this.#decode(decoder, [prompt], own, {}, share);
+    yield* runBatch({ steps: this.#steps, anchored: this, decode }, prompts, options);
   }
 
-  /** Decodes prompts with a decoder; `template` is for prompts that are messages. */
+  /** Decodes prompts with a decoder; `template` is for prompts that are messages, `share` for rows that other prompts have too. */
   async *#decode(
     decoder: WatchableDecoder,
     prompts: readonly (Prompt | PromptWithAnchors)[],
     options: Omit<ModelGenerateOptions, "cache">,
     template: ChatOptions = {},
+    share?: ShareRows,
   ): AsyncGenerator<Piece, void, undefined> {
     const { anchoring, contrast, onNote, ...rest } = options;
     const generateOptions = { endTokens: this.config.endTokenIds, ...rest };
@@ -158,11 +161,12 @@ export class Model implements AsyncDisposable {
     if (!anchoring && !contrast) {
       const tokens: (readonly number[])[] = [];
       for (const prompt of prompts) tokens.push(await this.#tokensOf(promptOf(prompt).prompt, options.signal));
-      yield* generate(decoder, text, tokens, generateOptions);
+      const using = share ? await share(tokens.map((own) => ({ tokens: own }))) : decoder;
+      yield* generate(using, text, tokens, generateOptions);
       return;
     }
     const anchored = await this.#anchoredDecoding();
-    const prepared = await anchored.prepare(decoder, prompts, { anchoring, contrast, onNote }, template);
+    const prepared = await anchored.prepare(decoder, prompts, { anchoring, contrast, onNote }, template, share);
     yield* generate(prepared.decoder, text, prepared.tokens, generateOptions);
   }
 

@@ -162,17 +162,28 @@ export class Steps {
   open(options: OpenOptions = {}): CachedSequence {
     this.#checkAlive();
     const { policy, watchedLayers, vectors } = options;
-    const keeping = policy || watchedLayers ? resolveKeeping(this.config, policy, watchedLayers) : this.#modelKeeping;
+    const keeping = watchedLayers ? resolveKeeping(this.config, policy, watchedLayers) : this.keepingOf(policy);
     const block = vectors && this.#activations.vectors.add(vectors);
     return this.#own(new CachedSequence(this.#stores.of(keeping).open(), keeping, block));
   }
 
-  /** Opens a second sequence with the same past. Throws a TypeError for a sequence that is closed or another model's. */
-  fork(sequence: DecoderSequence): CachedSequence {
+  /** How sequences with this policy keep their keys; the model's own way by default. Throws a RangeError for one that does not fit. */
+  keepingOf(policy: CachePolicy | undefined): Keeping {
+    return policy ? resolveKeeping(this.config, policy) : this.#modelKeeping;
+  }
+
+  /**
+   * Opens a second sequence with the same past; `as` says how it goes on, with a keeping of the same kind of store. Throws a TypeError for a
+   * sequence that is closed or another model's.
+   */
+  fork(sequence: DecoderSequence, as?: Pick<OpenOptions, "vectors"> & { readonly keeping: Keeping }): CachedSequence {
     const own = this.owned(sequence);
-    const copy = this.#own(new CachedSequence(this.#stores.of(own.keeping).fork(own.stored), own.keeping, own.vectors));
+    const { vectors } = this.#activations;
+    const block = as ? as.vectors && vectors.add(as.vectors) : own.vectors;
+    if (!as && block) vectors.retain(block);
+    const keeping = as?.keeping ?? own.keeping;
+    const copy = this.#own(new CachedSequence(this.#stores.of(own.keeping).fork(own.stored), keeping, block));
     copy.promptLength = own.promptLength;
-    if (own.vectors) this.#activations.vectors.retain(own.vectors);
     return copy;
   }
 

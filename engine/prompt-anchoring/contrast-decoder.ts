@@ -174,6 +174,11 @@ class ContrastDecoder implements Decoder {
         sequences[index] = own;
         continue;
       }
+      const held = this.#heldRows(own.plan);
+      if (held) {
+        own.fed = sequences[index] = held;
+        continue;
+      }
       const meter = meterOf(own.plan);
       const promptLength = own.plan.prompt.length;
       const { vectors, prompt } = own.plan;
@@ -206,6 +211,16 @@ class ContrastDecoder implements Decoder {
       sequences[index] = unfed.fed;
     }
     return sequences;
+  }
+
+  /** The rows of a plan, if the decoder holds all of them up to their last token. */
+  #heldRows(plan: ContrastPlan): ContrastSequence | undefined {
+    if (meterOf(plan)) return undefined; // rows that are watched are read by themselves
+    const rows = [plan, ...plan.rows].flatMap(({ prompt }) => this.#decoder.held?.(prompt.slice(0, -1)) ?? []);
+    const [plain, ...seconds] = rows;
+    if (plain && seconds.length === plan.rows.length) return new ContrastSequence(plan, plain, seconds);
+    for (const row of rows) this.#decoder.close(row);
+    return undefined;
   }
 
   #combine(own: ContrastSequence, plain: Float32Array, seconds: readonly Float32Array[]): Float32Array {

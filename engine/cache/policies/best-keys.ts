@@ -32,6 +32,7 @@ export function keepEnds(name: string, first: number, budget: Budget): ChooserPo
   return {
     name,
     rule: DENSE_RULE,
+    keepsPrompt: true,
     budget: (_layer, _layers, promptLength) => mostOf(promptLength),
     keep(view) {
       const keys = view.positions.length;

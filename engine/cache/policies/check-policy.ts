@@ -11,6 +11,7 @@ const POLICY_NAMES: OptionNames<ChooserPolicy> = {
   rule: true,
   keep: true,
   isPerLayer: true,
+  keepsPrompt: true,
   statistics: true,
   observedQueries: true,
 };

@@ -14,6 +14,7 @@ export function heavyHitters(options: EvictionOptions): ChooserPolicy {
     name: `heavy-hitters:${budgetText(budget)}`,
     rule: DENSE_RULE,
     isPerLayer: true,
+    keepsPrompt: !duringPrompt,
     statistics: ["accumulated"],
     budget: (_layer, _layers, promptLength) => keysOf(budget, promptLength),
     keep(view) {

@@ -24,6 +24,7 @@ export function keyNorm(options: KeyNormOptions): ChooserPolicy {
     name: `key-norm:${budgetText(budget)}${wholeLayers === 0 ? "" : `,whole=${wholeLayers}`}`,
     rule: DENSE_RULE,
     isPerLayer: true,
+    keepsPrompt: !duringPrompt,
     statistics: ["key-norm"],
     budget: (layer, _layers, promptLength) => budgetOf(layer, promptLength),
     keep(view) {

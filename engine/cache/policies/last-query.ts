@@ -12,6 +12,7 @@ export function lastQuery(options: EvictionOptions): ChooserPolicy {
     name: `last-query:${budgetText(budget)}`,
     rule: DENSE_RULE,
     isPerLayer: true,
+    keepsPrompt: !duringPrompt,
     statistics: ["last"],
     budget: (_layer, _layers, promptLength) => keysOf(budget, promptLength),
     keep(view) {

@@ -55,6 +55,7 @@ export interface RulePolicy extends PolicyBase {
   readonly rule: VisibilityRule;
   readonly keep?: undefined;
   readonly isPerLayer?: undefined;
+  readonly keepsPrompt?: undefined;
   readonly statistics?: undefined;
   readonly observedQueries?: undefined;
 }
@@ -68,6 +69,11 @@ export interface ChooserPolicy extends PolicyBase {
   /** each layer keeps a list of its own; false by default */
   readonly isPerLayer?: boolean | undefined;
   readonly statistics?: readonly AttentionStatistic[] | undefined;
+  /**
+   * it drops nothing before it is shown the prompt's last token, so that texts of one prompt under several such policies with the same
+   * statistics can share what was read; false by default
+   */
+  readonly keepsPrompt?: boolean | undefined;
   /** queries of the prompt that the statistic "observed" covers, counted from its end; with that statistic only */
   readonly observedQueries?: number | undefined;
 }

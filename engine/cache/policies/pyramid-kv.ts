@@ -38,6 +38,7 @@ export function pyramidKv(options: PyramidKvOptions): ChooserPolicy {
     name: `pyramid-kv:${budgetText(mean)}${changed.join("")}`,
     rule: DENSE_RULE,
     isPerLayer: true,
+    keepsPrompt: true,
     statistics: ["observed"],
     observedQueries: window,
     budget: budgetOf,

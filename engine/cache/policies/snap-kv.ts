@@ -35,6 +35,7 @@ export function snapKv(options: SnapKvOptions): ChooserPolicy {
     name: `snap-kv:${budgetText(budget)}${changed.join("")}`,
     rule: DENSE_RULE,
     isPerLayer: true,
+    keepsPrompt: true,
     statistics: ["observed"],
     observedQueries: window,
     budget: (_layer, _layers, promptLength) => keysOf(budget, promptLength, window + 1),
