@@ -4,6 +4,7 @@
 // Order: writes, runs and reads of one device take effect in the order in which they were called, without awaiting each other.
 
 import type { CachePacking, Implementation, Kernel, MatrixFormat, QuantizedFormat } from "../../kernels/index.ts";
+import { checkOptions, type OptionNames } from "../options.ts";
 import type { MeasuredChoices } from "./measured-choices.ts";
 import type { Call, Program } from "./program.ts";
 import type { Matrix, Tensor, TensorRole } from "./tensor.ts";
@@ -175,4 +176,23 @@ export class DeviceError extends Error {
     super(message, options);
     this.kind = kind;
   }
+}
+
+const PREPARE: OptionNames<PrepareOptions> = {
+  only: true,
+  isTested: true,
+  isTuned: true,
+  signal: true,
+  onProgress: true,
+};
+const TENSOR: OptionNames<TensorOptions> = { packing: true, near: true };
+
+/** Throws a RangeError for an option that `prepare` does not have. */
+export function checkPrepare(options: PrepareOptions): void {
+  checkOptions("prepare", options, PREPARE);
+}
+
+/** Throws a RangeError for an option that `createTensor` does not have. */
+export function checkTensorOptions(options: TensorOptions): void {
+  checkOptions("createTensor", options, TENSOR);
 }

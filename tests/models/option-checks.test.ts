@@ -202,6 +202,10 @@ const rows: Readonly<Record<string, Row>> = {
     numbers: { maxTextureSize: "count" },
   },
   chooseDevice: { call: (more: object) => chooseDevice(more), numbers: { threads: "count" } },
+  prepare: {
+    call: (more: object) => device.prepare({ tensors: [], calls: [], variables: [] } as never, more),
+  },
+  createTensor: { call: (more: object) => device.createTensor("x", "f32", 4, "activations", more) },
   probeWebGpu: { call: (more: object) => probeWebGpu(more) },
   // kedge/timing
   timeKernel: {

@@ -14,6 +14,8 @@ import {
   type Implementation,
 } from "../../../kernels/index.ts";
 import {
+  checkPrepare,
+  checkTensorOptions,
   checkCopy,
   DeviceError,
   type Device,
@@ -63,8 +65,10 @@ export class ReferenceDevice implements Device {
     type: "f32" | "u32",
     length: number,
     role: TensorRole,
-    { packing }: TensorOptions = {},
+    options: TensorOptions = {},
   ): Tensor {
+    checkTensorOptions(options);
+    const { packing } = options;
     const tensor: ReferenceTensor = { label, type, role, length, packing, values: new Float64Array() };
     tensor.values = this.#allocate(tensor);
     this.#tensors.add(tensor);
@@ -124,9 +128,10 @@ export class ReferenceDevice implements Device {
     return [];
   }
 
-  prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
+  async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
+    checkPrepare(options);
     options.onProgress?.(program.calls.length, program.calls.length);
-    return Promise.resolve({ program, chosen: program.calls.map(() => ["reference"]), dispose: () => undefined });
+    return { program, chosen: program.calls.map(() => ["reference"]), dispose: () => undefined };
   }
 
   async run({ program }: Executable, ...steps: readonly Step[]): Promise<(Float32Array | Uint32Array)[]> {

@@ -8,6 +8,8 @@
 import { type Implementation, type Kernel, type WasmImplementation } from "../../../kernels/index.ts";
 import { PLAIN_TRAITS, type RowChoices } from "../choose.ts";
 import {
+  checkPrepare,
+  checkTensorOptions,
   checkCopy,
   type Demotion,
   type Device,
@@ -120,8 +122,10 @@ class WasmDevice implements Device {
     type: "f32" | "u32",
     length: number,
     role: TensorRole,
-    { packing, near }: TensorOptions = {},
+    options: TensorOptions = {},
   ): Tensor {
+    checkTensorOptions(options);
+    const { packing, near } = options;
     this.#pool.throwIfEnded();
     const tensor: Tensor = { label, type, length, role, packing };
     this.#allocations.addTensor(tensor, near);
@@ -172,6 +176,7 @@ class WasmDevice implements Device {
   }
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
+    checkPrepare(options);
     this.#pool.throwIfEnded();
     const isPrefetching = options.isTested !== false && (await this.#isPrefetchWorthwhile(program, options.signal));
     return this.#qualification.prepare(program, { ...options, rank: prefetchRank(!isPrefetching) });

@@ -8,6 +8,8 @@ import { webglImplementations } from "../../../kernels/every-on-webgl.ts";
 import { UnsupportedError } from "../../../loaders/index.ts";
 import { type Implementation, type Kernel, type WebGlImplementation } from "../../../kernels/index.ts";
 import {
+  checkPrepare,
+  checkTensorOptions,
   checkCopy,
   DeviceError,
   type Copy,
@@ -124,8 +126,10 @@ export class WebGlDevice implements Device {
     type: "f32" | "u32",
     length: number,
     role: TensorRole,
-    { packing }: TensorOptions = {},
+    options: TensorOptions = {},
   ): Tensor {
+    checkTensorOptions(options);
+    const { packing } = options;
     this.#throwIfEnded();
     if (packing && packing.format !== "f32") {
       throw new UnsupportedError(`device "webgl" keeps keys and values as f32, not as ${packing.format} ("${label}")`);
@@ -178,6 +182,7 @@ export class WebGlDevice implements Device {
   }
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
+    checkPrepare(options);
     this.#throwIfEnded();
     return this.#qualification.prepare(program, options);
   }

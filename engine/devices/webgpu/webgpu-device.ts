@@ -8,6 +8,8 @@ import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
 import { UnsupportedError, untilAborted } from "../../../loaders/index.ts";
 import { type Implementation, type Kernel, type WgslImplementation } from "../../../kernels/index.ts";
 import {
+  checkPrepare,
+  checkTensorOptions,
   checkCopy,
   DeviceError,
   type Demotion,
@@ -201,8 +203,10 @@ export class WebGpuDevice implements Device {
     type: "f32" | "u32",
     length: number,
     role: TensorRole,
-    { packing }: TensorOptions = {},
+    options: TensorOptions = {},
   ): Tensor {
+    checkTensorOptions(options);
+    const { packing } = options;
     this.#faults.throwIfEnded();
     return this.#buffers.createTensor(label, type, length, role, packing);
   }
@@ -255,6 +259,7 @@ export class WebGpuDevice implements Device {
   }
 
   async prepare(program: Program, options: PrepareOptions = {}): Promise<Executable> {
+    checkPrepare(options);
     const { isSoftware } = this.facts;
     const rank = ({ suits }: WgslImplementation) => Number(suits === (isSoftware ? "hardware" : "software"));
     this.#faults.throwIfEnded();
