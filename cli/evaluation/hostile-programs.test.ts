@@ -21,10 +21,12 @@ afterAll(async () => {
 });
 
 const script = (source: string, tests = "console.assert(true)"): Program => ({
+  language: "javascript",
   source,
   check: { kind: "script", source: tests },
 });
 const calls = (source: string, ...cases: readonly Case[]): Program => ({
+  language: "javascript",
   source,
   check: { kind: "cases", entryPoint: "f", cases },
 });

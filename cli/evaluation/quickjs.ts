@@ -69,7 +69,10 @@ export async function createRunner(): Promise<Runner> {
     if (reference === undefined || check.kind !== "script") return 0;
     const key = `${reference}\0${check.source}`;
     if (counted.key !== key) {
-      const { assertions } = await judge({ source: reference, check }, { ...limits, timeMs: REFERENCE_MS });
+      const { assertions } = await judge(
+        { language: "javascript", source: reference, check },
+        { ...limits, timeMs: REFERENCE_MS },
+      );
       counted = { key, assertions };
     }
     return counted.assertions;

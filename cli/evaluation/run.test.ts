@@ -13,6 +13,7 @@ import type { Program, Task } from "./task.ts";
 const tasks: readonly Task[] = Array.from({ length: 10 }, (_, index) => ({
   id: `t${index}`,
   format: "kedge",
+  language: "javascript",
   prompt: `function f${index}() {\n`,
   anchors: [],
   entryPoint: `f${index}`,

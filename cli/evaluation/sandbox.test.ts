@@ -18,10 +18,12 @@ afterAll(async () => {
 });
 
 const script = (source: string, tests = "console.assert(true)"): Program => ({
+  language: "javascript",
   source,
   check: { kind: "script", source: tests },
 });
 const calls = (source: string, ...cases: readonly Case[]): Program => ({
+  language: "javascript",
   source,
   check: { kind: "cases", entryPoint: "f", cases },
 });
@@ -35,6 +37,11 @@ const failed = (kind: FailureKind, message: RegExp): object => ({
 });
 
 const open = (options: Parameters<typeof openSandbox>[0]) => () => openSandbox(options);
+
+it("refuses programs in another language", async () => {
+  const program: Program = { language: "python", source: "", check: { kind: "script", source: "" } };
+  await expect(sandbox.run(program)).rejects.toThrow("the tasks are in python: this sandbox runs javascript only");
+});
 
 describe("a program with a script of tests", () => {
   it("passes if all assertions hold", async () => {

@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { UnsupportedError } from "kedge";
 import { DEFAULT_LIMITS, failure, type Limits, type Outcome } from "./outcome.ts";
 import type { Program } from "./task.ts";
 
@@ -166,6 +167,8 @@ class ThreadSandbox implements Sandbox {
   }
 
   async run(program: Program, signal?: AbortSignal): Promise<Outcome> {
+    if (program.language !== "javascript")
+      throw new UnsupportedError(`the tasks are in ${program.language}: this sandbox runs javascript only`);
     const cell = await this.#take();
     try {
       const outcome = await cell.run(program, signal);

@@ -76,6 +76,7 @@ function kedgeTask(row: Row): Task {
   return {
     id,
     format: "kedge",
+    language: "javascript",
     prompt,
     anchors: anchorRanges(row["anchor_ranges"], prompt),
     entryPoint,
@@ -93,6 +94,7 @@ function humanEvalTask(row: Row): Task {
   return {
     id,
     format: "humaneval-x",
+    language: "javascript",
     prompt,
     anchors: descriptionAnchors(prompt),
     entryPoint: last.name,

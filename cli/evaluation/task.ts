@@ -1,7 +1,11 @@
-// A task: a prompt that ends inside a function, how a completion of it ends, and how the finished function is checked.
+// A task: a prompt that a function completes, how a completion of it ends, and how the finished function is checked.
 //
 // All ranges count UTF-16 units, as JavaScript's strings do, and are half-open. A completion is the text after the prompt,
-// up to and with the line that closes the function.
+// up to and with the function's last line.
+
+import { completionEnd, type StopRule } from "./stop-rule.ts";
+
+export { completionEnd, type StopRule };
 
 /** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -19,58 +23,45 @@ export interface Case {
 }
 
 /**
- * How a finished program is judged: by calling its entry point (values are compared outside the program), or by a script
- * that runs after it and calls `console.assert`.
+ * How a finished program is judged: by calling its entry point (values are compared outside the program), or by a script that runs
+ * after it. In JavaScript the script calls `console.assert`, or throws to fail. In Python it is run in the program's own module, and
+ * raises to fail.
  */
 export type Check =
   | { readonly kind: "cases"; readonly entryPoint: string; readonly cases: readonly Case[] }
   | { readonly kind: "script"; readonly source: string };
 
+/** What a program is written in. */
+export type Language = "javascript" | "python";
+
 /** Something to run in the sandbox. */
 export interface Program {
+  readonly language: Language;
   readonly source: string;
   readonly check: Check;
   /** a program that passes: as many assertions of a script as it reaches must be reached */
   readonly reference?: string | undefined;
 }
 
-/**
- * Which line is a completion's last: one that is exactly `}`, or one that begins with it, so that `};` and `} // end` count.
- * Lines are those of the completion alone: prompts end with a line break.
- */
-export type StopRule = "line-is-brace" | "line-begins-with-brace";
+/** The formats of task files. HumanEval+ has the fields of HumanEval, and is read as it is. */
+export type TaskFormat = "kedge" | "humaneval-x" | "mbxp" | "humaneval" | "mbpp" | "mbpp-plus";
 
 /** A task, whichever format it came from. */
 export interface Task {
   readonly id: string;
-  readonly format: "kedge" | "humaneval-x";
+  readonly format: TaskFormat;
+  readonly language: Language;
+  /** what is completed; it begins the program too */
   readonly prompt: string;
   /** the parts of the prompt that say what is wanted, in order */
   readonly anchors: readonly TextRange[];
-  /** the function that the prompt begins */
+  /** the function that is wanted */
   readonly entryPoint: string;
   readonly canonicalSolution: string;
   readonly stop: StopRule;
   readonly check: Check;
-}
-
-/**
- * Where a completion ends: the index after the line break of its last line, or undefined while that line has not come.
- *
- * @param isWhole no more text follows, so that a last line without a line break is a line too
- */
-export function completionEnd(stop: StopRule, text: string, isWhole = false): number | undefined {
-  for (let begin = 0; begin < text.length;) {
-    const lineBreak = text.indexOf("\n", begin);
-    if (lineBreak < 0 && !isWhole) return undefined;
-    const end = lineBreak < 0 ? text.length : lineBreak;
-    const isLast =
-      stop === "line-is-brace" ? end === begin + 1 && text[begin] === "}" : text[begin] === "}" && end > begin;
-    if (isLast) return lineBreak < 0 ? end : end + 1;
-    if (lineBreak < 0) return undefined;
-    begin = end + 1;
-  }
-  return undefined;
+  /** the examples that the prompt itself gives, as a check; none where it gives none that can be run */
+  readonly examples?: Check | undefined;
 }
 
 /** The completion within generated text: all of it where its last line never came. */
@@ -78,8 +69,11 @@ export function cutCompletion(task: Task, text: string): string {
   return text.slice(0, completionEnd(task.stop, text, true));
 }
 
-/** The program that a completion of a task makes. */
-export function programOf(task: Task, completion: string): Program {
-  const reference = task.check.kind === "script" ? task.prompt + task.canonicalSolution : undefined;
-  return { source: task.prompt + completion, check: task.check, ...(reference === undefined ? {} : { reference }) };
+/** The program that a completion of a task makes, to be judged by the task's check or by another, such as its examples. */
+export function programOf(task: Task, completion: string, check: Check = task.check): Program {
+  const { language, prompt, canonicalSolution } = task;
+  const source = prompt + completion;
+  return check.kind === "script"
+    ? { language, source, check, reference: prompt + canonicalSolution }
+    : { language, source, check };
 }

@@ -33,6 +33,7 @@ describe("a task file", () => {
     expect(task).toEqual({
       id: "a/1",
       format: "kedge",
+      language: "javascript",
       prompt: own.prompt,
       anchors: [{ begin: 3, end: 13 }],
       entryPoint: "twice",
@@ -49,6 +50,7 @@ describe("a task file", () => {
     expect(plain[0]).toMatchObject({
       id: "JavaScript/0",
       format: "humaneval-x",
+      language: "javascript",
       entryPoint: "twice",
       stop: "line-begins-with-brace",
       check: { kind: "script", source: human.test },
