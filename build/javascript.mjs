@@ -54,7 +54,7 @@ const chunks = {
   hub: /^loaders\/(hub|find-in-node|local-folder)\.ts/,
   writing: /^loaders\/(folder-writer|whole-file)\.ts/,
   model:
-    /^engine\/(options\.ts|(model|cache|generate)\/(?!(forward|eviction|token-log-probs|pass|captured|anchored-decoding|embeddings|dry-run|taps|chat-\w+|conversation|conversation-cache|fit-messages|config-as-stored|attention-study|quantize-model|estimate|refill)\.ts)|attention\/(anchors|visibility)\.ts)/,
+    /^engine\/(options\.ts|(model|cache|generate)\/(?!(forward|eviction|token-log-probs|pass|captured|anchored-decoding|embeddings|dry-run|taps|chat-\w+|conversation|conversation-cache|fit-messages|config-as-stored|attention-study|quantize-model|estimate|batch|shared-prompts|refill)\.ts)|attention\/(anchors|visibility)\.ts)/,
   "prompt-anchoring": /^engine\/(prompt-anchoring\/|model\/(anchored-decoding|embeddings)\.ts)/,
   "chat-template": /^loaders\/chat-template\/(?!chat-template\.ts|template-files\.ts|template-error\.ts)/,
   eviction: /^engine\/cache\/eviction\.ts/,

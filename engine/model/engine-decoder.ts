@@ -2,6 +2,7 @@
 
 import { DeviceError } from "../devices/device.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
+import type { Keeping } from "../cache/keeping.ts";
 import type { CachedSequence } from "../cache/sequence.ts";
 import type {
   DecoderSequence,
@@ -33,6 +34,11 @@ export class EngineDecoder implements WatchableDecoder {
     this.#policy = policy;
     this.vocabSize = steps.config.vocabSize;
     this.contextLength = steps.contextLength;
+  }
+
+  /** How its sequences keep their keys. */
+  get keeping(): Keeping {
+    return this.#steps.keepingOf(this.#policy);
   }
 
   open({ vectors }: SequenceOptions = {}): CachedSequence {

@@ -64,6 +64,10 @@ export const TURN_OPTIONS: OptionNames<TurnOptions> = {
 /** Options of `generate` and `complete`. */
 export const GENERATE_OPTIONS: OptionNames<ModelGenerateOptions> = { ...TURN_OPTIONS, samples: true, cache: true };
 
+/** Options of one prompt of a batch. */
+const { signal: _signal, ...PROMPT_NAMES } = GENERATE_OPTIONS;
+export const PROMPT_OPTIONS: OptionNames<Omit<ModelGenerateOptions, "signal">> = PROMPT_NAMES;
+
 /** Options of `generateBatch`. */
 export const BATCH_OPTIONS: OptionNames<BatchOptions> = { ...GENERATE_OPTIONS, rows: true };
 

@@ -22,7 +22,7 @@ import type { AnchoringOptions } from "../prompt-anchoring/options.ts";
 import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
 import type { AnchoredDecoding } from "./anchored-decoding.ts";
-import type { DecodePrompt } from "./batch.ts";
+import type { BatchParts } from "./batch.ts";
 import { ChatSession, type ChatSessionOptions } from "./chat.ts";
 import type { ChatHost } from "./conversation.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
@@ -31,6 +31,7 @@ import { withLineAnchors } from "./line-anchors.ts";
 import {
   BATCH_OPTIONS,
   GENERATE_OPTIONS,
+  PROMPT_OPTIONS,
   SCORE_OPTIONS,
   TURN_OPTIONS,
   type BatchOptions,
@@ -139,12 +140,25 @@ export class Model implements AsyncDisposable {
     wholeNumbers("generate", { rows }, 1);
     const list = Array.isArray(prompts) ? (prompts as readonly (Prompt | BatchPrompt)[]) : undefined;
     if (list && rows === undefined && !list.some((prompt) => promptOf(prompt).options)) {
-      const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, options.onNote) });
-      return yield* this.#decode(decoder, list, rest);
+      return yield* this.#decode(this.#decoderWith(cache, options.onNote), list, rest);
     }
     const { runBatch } = await import("./batch.ts");
-    const decode: DecodePrompt = (decoder, prompt, own, share) => this.#decode(decoder, [prompt], own, {}, share);
-    yield* runBatch({ steps: this.#steps, anchored: this, decode }, prompts, options);
+    const parts: BatchParts = {
+      steps: this.#steps,
+      textOf: (prompt) => promptOf(prompt).prompt,
+      begin: (prompt, index) => {
+        const { options: own } = promptOf(prompt);
+        if (own) checkOptions(`prompt ${index}`, own, PROMPT_OPTIONS);
+        const { cache: policy, ...given } = { cache, ...rest, ...own };
+        return { decoder: this.#decoderWith(policy, given.onNote), options: given };
+      },
+      decode: ({ decoder, options: own }, prompt, share) => this.#decode(decoder, [prompt], own, {}, share),
+    };
+    yield* runBatch(parts, prompts, options);
+  }
+
+  #decoderWith(cache: CachePolicy | undefined, onNote?: (note: string) => void): EngineDecoder {
+    return new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this, onNote) });
   }
 
   /** Decodes prompts with a decoder; `template` is for prompts that are messages, `share` for rows that other prompts have too. */
@@ -204,7 +218,7 @@ export class Model implements AsyncDisposable {
   chat(options: ChatSessionOptions & { readonly cache?: CachePolicy | undefined } = {}): ChatSession {
     if (!this.tokenizer) throw new UnsupportedError("a chat needs a tokenizer; this model's folder has none");
     const { cache, ...rest } = options;
-    const decoder = new EngineDecoder(this.#steps, { policy: withLineAnchors(cache, this) });
+    const decoder = this.#decoderWith(cache);
     const host: ChatHost = {
       tokenizer: this.tokenizer,
       decoder,

@@ -10,9 +10,9 @@ import type { Keeping } from "../cache/keeping.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
 import type { CachedSequence } from "../cache/sequence.ts";
 import type { SequenceOptions, WatchableDecoder } from "../generate/decoder.ts";
-import { greedyTokens } from "./answers.ts";
+import type { EngineDecoder } from "./engine-decoder.ts";
 import type { Steps } from "./steps.ts";
-import { promptOf, type BatchPrompt, type Prompt } from "./prompts.ts";
+import type { Prompt } from "./prompts.ts";
 
 /** A row of a text: its prompt's tokens, masked ones replaced. */
 export interface PromptRow {
@@ -48,11 +48,11 @@ interface Held {
 export class SharedPrompts {
   readonly #groups: readonly (PromptGroup | undefined)[];
 
-  constructor(steps: Steps, prompts: readonly (Prompt | BatchPrompt)[]) {
+  constructor(steps: Steps, prompts: readonly Prompt[]) {
     const groups: (PromptGroup | undefined)[] = [];
     for (let begin = 0; begin < prompts.length;) {
       let end = begin + 1;
-      while (end < prompts.length && isSame(promptOf(prompts[begin]!).prompt, promptOf(prompts[end]!).prompt)) end++;
+      while (end < prompts.length && isSame(prompts[begin], prompts[end])) end++;
       const group = end - begin > 1 ? new PromptGroup(steps, end - begin) : undefined;
       for (; begin < end; begin++) groups.push(group);
     }
@@ -83,13 +83,12 @@ export class PromptPart {
 
   /** Waits until the rows have been read, and returns a decoder that opens sequences with their keys. Rejects with what reading failed with. */
   async take(
-    decoder: WatchableDecoder,
-    policy: CachePolicy | undefined,
+    decoder: EngineDecoder,
     rows: readonly PromptRow[],
     signal: AbortSignal | undefined,
   ): Promise<WatchableDecoder> {
     try {
-      this.#held = await this.#group.forksOf(policy, rows, signal);
+      this.#held = await this.#group.forksOf(decoder, rows, signal);
     } finally {
       this.#leave();
     }
@@ -139,15 +138,13 @@ class PromptGroup {
     this.#left = prompts;
   }
 
-  /** A fork of each row without its last token, with the keys that the policy keeps of it. */
-  async forksOf(
-    policy: CachePolicy | undefined,
-    rows: readonly PromptRow[],
-    signal: AbortSignal | undefined,
-  ): Promise<Held[]> {
+  /** A fork of each row without its last token, with the keys that the decoder's policy keeps of it. */
+  async forksOf(decoder: EngineDecoder, rows: readonly PromptRow[], signal: AbortSignal | undefined): Promise<Held[]> {
     const steps = this.#steps;
-    const keeping = steps.keepingOf(policy);
-    const reads = rows.map(({ tokens, vectors }) => this.#readOf(tokens.slice(0, -1), vectors, keeping, signal));
+    const { keeping } = decoder;
+    const reads = rows.map(({ tokens, vectors }) =>
+      this.#readOf({ tokens: tokens.slice(0, -1), vectors }, decoder, signal),
+    );
     const sequences = await Promise.all(reads.map(({ sequence }) => sequence));
     signal?.throwIfAborted();
     return rows.map(({ vectors }, i) => {
@@ -174,13 +171,8 @@ class PromptGroup {
     this.#steps.close(sequence);
   }
 
-  #readOf(
-    tokens: readonly number[],
-    vectors: Float32Array | undefined,
-    keeping: Keeping,
-    signal: AbortSignal | undefined,
-  ): Read {
-    const { vocabSize } = this.#steps.config;
+  #readOf({ tokens, vectors }: PromptRow, decoder: EngineDecoder, signal: AbortSignal | undefined): Read {
+    const { keeping, vocabSize } = decoder;
     // Vectors count only where they are named.
     const named = tokens.some((token) => token >= vocabSize) ? vectors : undefined;
     const known = this.#reads.find(
@@ -191,7 +183,7 @@ class PromptGroup {
       .filter((read) => keepsAlike(read.keeping, keeping))
       .map(({ tokens: own, sequence }) => ({ sequence, shared: commonLength(own, tokens, vocabSize) }));
     const base = bases.reduce<Base>((best, one) => (one.shared > best.shared ? one : best), NOTHING);
-    const sequence = this.#read(tokens, named, keeping, base, signal);
+    const sequence = this.#read({ tokens, vectors: named }, decoder, base, signal);
     sequence.catch(() => {}); // whoever takes it hears of it
     const read: Read = { tokens, vectors: named, keeping, sequence };
     this.#reads.push(read);
@@ -199,9 +191,8 @@ class PromptGroup {
   }
 
   async #read(
-    tokens: readonly number[],
-    vectors: Float32Array | undefined,
-    keeping: Keeping,
+    { tokens, vectors }: PromptRow,
+    decoder: EngineDecoder,
     base: Base,
     signal: AbortSignal | undefined,
   ): Promise<CachedSequence> {
@@ -209,20 +200,18 @@ class PromptGroup {
     const { shared } = base;
     let sequence: CachedSequence | undefined;
     if (base.sequence && shared > 0) {
-      sequence = steps.fork(await base.sequence, { keeping, vectors });
+      sequence = steps.fork(await base.sequence, { keeping: decoder.keeping, vectors });
       if (!steps.truncate(sequence, shared)) {
         steps.close(sequence); // the policy's statistics know what follows
         sequence = undefined;
       }
     }
-    sequence ??= steps.open({ policy: keeping.policy, vectors });
+    sequence ??= decoder.open({ vectors });
     sequence.promptLength = tokens.length + 1;
     try {
       const rest = tokens.slice(sequence.length);
-      if (rest.length > 0) {
-        steps.check(sequence, rest);
-        await steps.scheduler.answer([{ sequence, tokens: rest }], greedyTokens, signal);
-      }
+      const { promptLength } = sequence;
+      if (rest.length > 0) await decoder.greedy([{ sequence, tokens: rest, promptLength }], signal);
       return sequence;
     } catch (error) {
       steps.close(sequence);
