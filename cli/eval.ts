@@ -198,7 +198,8 @@ function decodingsOf(given: EvalArguments): Decoding[] {
 /** The name of a row. */
 export function labelOf({ cache, strength, grouping, byNeglect }: Decoding): string {
   const kind = byNeglect ? "byNeglect up to " : "";
-  const anchoring = strength === 1 ? "" : `, SPA ${kind}${strength}${grouping === "clauses" ? " by clause" : ""}`;
+  const anchoring =
+    strength === 1 ? "" : `, SPA ${kind}${strength}${grouping === "one" ? "" : ` by ${grouping.slice(0, -1)}`}`;
   return `${cache?.name ?? "the model's cache"}${anchoring}`;
 }
 

@@ -20,7 +20,12 @@ export interface TaskDecodingArguments {
 /** Adds the options; `seed` says what the seed is for. */
 export function addTaskDecoding(command: Command, seed: string): Command {
   return command
-    .option("--groups <kind>", "anchors as one group, or one for each of their clauses: one, clauses", grouping, "one")
+    .option(
+      "--groups <kind>",
+      "anchors as one group, or one for each clause or sentence: one, clauses, sentences",
+      grouping,
+      "one",
+    )
     .option("--by-neglect", "let a group's strength grow as its attention falls below its fair share")
     .option("-n, --max-tokens <n>", "most tokens of a completion", whole("--max-tokens", 1), PLAIN.maxTokens)
     .option("--batch <n>", "tasks decoded together", whole("--batch", 1, 512), 16)
@@ -35,6 +40,6 @@ export function noteUnanchored(tasks: readonly Task[], terminal: Terminal): void
 }
 
 function grouping(text: string): AnchorGrouping {
-  if (text === "one" || text === "clauses") return text;
-  throw new UsageError(`--groups is "${text}": wanted one or clauses`);
+  if (text === "one" || text === "clauses" || text === "sentences") return text;
+  throw new UsageError(`--groups is "${text}": wanted one, clauses or sentences`);
 }

@@ -87,6 +87,7 @@ it("kedge/anchoring exports these names", () => {
     hasAnchorTags
     parseAnchorArgument
     parseAnchorTags
+    splitTasks
     tuneStrength
     type ExactComparison
     type Interval

@@ -9,12 +9,16 @@ import {
   type CachePolicy,
   type Model,
   type BatchOptions,
+  type AnchoringOptions,
 } from "kedge";
 import type { Complete } from "./run.ts";
 import { completionEnd, type Task, type TextRange } from "./task.ts";
 
-/** How anchored parts of a prompt are put into groups: all in one, or one a clause (what lies between `.`, `,` and `;`). */
-export type AnchorGrouping = "one" | "clauses";
+/**
+ * How anchored parts of a prompt are put into groups: all in one, one a clause (what lies between `.`, `,` and `;`), or one a sentence (between
+ * `.`, `!` and `?`).
+ */
+export type AnchorGrouping = "one" | "clauses" | "sentences";
 
 /** How tasks are completed: plain JSON but for the policy, of which the name says all. */
 export interface Decoding {
@@ -24,6 +28,8 @@ export interface Decoding {
   readonly grouping: AnchorGrouping;
   /** the strength grows from 1 as a group is neglected (`byNeglect`) */
   readonly byNeglect: boolean;
+  /** how the strength depends on the step, and what stands in for a masked word: the paper's by default */
+  readonly variant?: Pick<AnchoringOptions, "schedule" | "standIn" | "collapse"> | undefined;
   readonly samples: number;
   readonly temperature: number;
   readonly topP?: number | undefined;
@@ -43,8 +49,13 @@ export const PLAIN: Decoding = {
 };
 
 /** The settings that the results depend on, as JSON for results files. */
-export function decodingSettings({ cache, ...rest }: Decoding): Record<string, string | number | boolean | null> {
-  return { ...rest, topP: rest.topP ?? null, cache: cache?.name ?? "model" };
+export function decodingSettings({
+  cache,
+  variant,
+  ...rest
+}: Decoding): Record<string, string | number | boolean | null> {
+  const common = { ...rest, topP: rest.topP ?? null, cache: cache?.name ?? "model" };
+  return variant === undefined ? common : { ...common, variant: JSON.stringify(variant) };
 }
 
 /** The callbacks of {@link modelCompleter}. */
@@ -84,20 +95,26 @@ export function modelCompleter(
         onNote,
         stopWhen: ({ text, promptIndex }) => completionEnd(chosen[promptIndex]!.stop, text) !== undefined,
         cache,
-        anchoring: isAnchored ? { strength: strengthOf(decoding), onNote: onAnchoringNote } : undefined,
+        anchoring: isAnchored
+          ? { ...decoding.variant, strength: strengthOf(decoding), onNote: onAnchoringNote }
+          : undefined,
       };
       const prompts = chosen.map((task): string | PromptWithAnchors => {
         // Tags in a task are text.
         return isAnchored ? { prompt: escapeAnchorTags(task.prompt), anchors: anchors.get(task)! } : task.prompt;
       });
       const texts = chosen.map(() => Array.from({ length: samples }, () => ""));
+      const counts = chosen.map(() => Array.from({ length: samples }, () => 0));
       const open = chosen.map(() => samples);
       for await (const piece of model.generateBatch(prompts, options)) {
         const { promptIndex, sampleIndex, text, tokens, finishReason } = piece;
         texts[promptIndex]![sampleIndex]! += text;
+        counts[promptIndex]![sampleIndex]! += tokens.length;
         onTokens?.(tokens.length);
         if (finishReason !== undefined) open[promptIndex]!--;
-        if (open[promptIndex] === 0) yield { task: chosen[promptIndex]!, texts: texts[promptIndex]! };
+        if (open[promptIndex] === 0) {
+          yield { task: chosen[promptIndex]!, texts: texts[promptIndex]!, tokens: counts[promptIndex]! };
+        }
       }
     }
   };
@@ -109,25 +126,32 @@ function strengthOf({ strength, byNeglect: isByNeglect }: Decoding) {
 
 /** The anchors of a task, by group. */
 function anchorsOf({ prompt, anchors }: Task, grouping: AnchorGrouping): PromptAnchor[] {
-  const groups = grouping === "one" ? [anchors] : clausesOf(prompt, anchors);
+  const groups = grouping === "one" ? [anchors] : partsOf(prompt, anchors, PART_ENDS[grouping]);
   return groups.flatMap((ranges, group) =>
     ranges.map(({ begin, end }): PromptAnchor => ({ characters: { begin, end }, group: String(group) })),
   );
 }
 
+const PART_ENDS = { clauses: /[.,;]/, sentences: /[.!?]/ } as const;
+
 /** The clauses of the anchored text: each ends with `.`, `,` or `;`, and may go on from one range to the next. */
 export function clausesOf(prompt: string, anchors: readonly TextRange[]): TextRange[][] {
-  const clauses: TextRange[][] = [[]];
+  return partsOf(prompt, anchors, PART_ENDS.clauses);
+}
+
+/** The parts of the anchored text that each end with a character of this kind before white space or the range's end. */
+function partsOf(prompt: string, anchors: readonly TextRange[], ends: RegExp): TextRange[][] {
+  const parts: TextRange[][] = [[]];
   for (const { begin, end } of anchors) {
     let from = begin;
     for (let at = begin; at < end; at++) {
-      const isEnd = /[.,;]/.test(prompt[at]!) && (at + 1 === end || /\s/.test(prompt[at + 1]!));
+      const isEnd = ends.test(prompt[at]!) && (at + 1 === end || /\s/.test(prompt[at + 1]!));
       if (!isEnd && at + 1 < end) continue;
       const skipped = prompt.slice(from, at + 1).search(/\S/);
-      if (skipped >= 0) clauses.at(-1)!.push({ begin: from + skipped, end: at + 1 });
+      if (skipped >= 0) parts.at(-1)!.push({ begin: from + skipped, end: at + 1 });
       from = at + 1;
-      if (isEnd) clauses.push([]);
+      if (isEnd) parts.push([]);
     }
   }
-  return clauses.filter((clause) => clause.length > 0);
+  return parts.filter((part) => part.length > 0);
 }

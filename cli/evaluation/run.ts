@@ -25,6 +25,8 @@ export interface EvaluationProgress {
 export interface Completed {
   readonly task: Task;
   readonly texts: readonly string[];
+  /** how many tokens each text has, where the completer counts them */
+  readonly tokens?: readonly number[];
 }
 
 /**

@@ -3,6 +3,7 @@
 // better trained ones: everything in the file is measured anew.
 //
 //   npm run results -- [--smollm2 FOLDER --humaneval FILE [--humaneval-limit N]] [--limit N] [--only formats] [--out FILE]
+//   npm run results -- --only real-model --data FOLDER [--model FOLDER [--hours N]]
 
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -15,6 +16,7 @@ import { anchorAttention, untrainedPolicies } from "./anchor-attention.ts";
 import { ReportContext } from "./context.ts";
 import { formats } from "./formats.ts";
 import { dilution, exactness, groupsAndNeglect, tuning } from "./prompt-anchoring.ts";
+import { realModel } from "./real-model/index.ts";
 import { smolLm2 } from "./smollm2.ts";
 import { sparsity } from "./sparsity.ts";
 
@@ -24,6 +26,9 @@ interface Options {
   readonly humanevalLimit: string;
   readonly limit?: string;
   readonly only?: string;
+  readonly model?: string;
+  readonly data?: string;
+  readonly hours?: string;
   readonly out: string;
 }
 
@@ -33,7 +38,15 @@ function readOptions(): Options {
     .option("--humaneval <file>", "HumanEval-X JavaScript, .jsonl or .jsonl.gz")
     .option("--humaneval-limit <n>", "its first n tasks", "164")
     .option("--limit <n>", "only the first n tasks of each shipped set")
-    .addOption(new Option("--only <section>", "measure one section anew and leave the others").choices(["formats"]))
+    .addOption(
+      new Option("--only <section>", "measure one section anew and leave the others").choices([
+        "formats",
+        "real-model",
+      ]),
+    )
+    .option("--model <folder>", "Qwen2.5-Coder-0.5B-Instruct, for the section real-model")
+    .option("--hours <n>", "how long to make completions for the section real-model")
+    .option("--data <folder>", "the benchmarks, for the section real-model")
     .option("--out <file>", "where to write", "docs/results.md")
     .parse()
     .opts<Options>();
@@ -42,6 +55,16 @@ function readOptions(): Options {
 await runAsProcess("results", async ({ stderr, signal }) => {
   const options = readOptions();
   const log = (line: string): void => void stderr.write(`${visibleText(line)}\n`);
+  if (options.only === "real-model") {
+    await realModel({
+      model: options.model,
+      data: options.data!,
+      hours: options.hours === undefined ? undefined : Number(options.hours),
+      log,
+      signal,
+    });
+    return 0;
+  }
   // Nothing is written before all is measured, so that nothing has to be put in order.
   signal.addEventListener("abort", () => process.exit(interruptedCode(signal)));
   try {
