@@ -1,7 +1,19 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Task } from "../../evaluation/task.ts";
 import { nameOf, shiftedAnchors, STRENGTH, tuningSplit, VARIANTS, WORK, type Job } from "./plan.ts";
+
+const task = (id: string, prompt: string, anchors: Task["anchors"]): Task => ({
+  id,
+  format: "humaneval-x",
+  language: "javascript",
+  prompt,
+  anchors,
+  entryPoint: "f",
+  canonicalSolution: "}",
+  stop: "line-begins-with-brace",
+  check: { kind: "script", source: "f()" },
+});
 
 describe("the plan", () => {
   it("has a file for each way of decoding, and one way for each file", () => {
@@ -31,17 +43,6 @@ describe("the plan", () => {
 });
 
 describe("random spans", () => {
-  const task = (id: string, prompt: string, anchors: Task["anchors"]): Task => ({
-    id,
-    format: "humaneval-x",
-    prompt,
-    anchors,
-    entryPoint: "f",
-    canonicalSolution: "}",
-    stop: "line-begins-with-brace",
-    check: { kind: "script", source: "f()" },
-  });
-
   it("mask as many characters, inside the prompt and apart, and are the same each time", () => {
     const cases = fc.record({
       id: fc.string(),

@@ -32,9 +32,11 @@ function writeTasks(lines: readonly string[]): void {
   writeFileSync(join(data, "humaneval-x", "humaneval_js.jsonl.gz"), lines.join("\n"));
 }
 
+const search = (study: Study) => study.search("humaneval-x-js");
+const dispose = (): Promise<void> => Promise.resolve();
+
 /** Passes every second program that it is given. */
 function fakeSandbox(): Sandbox {
-  const dispose = (): Promise<void> => Promise.resolve();
   return {
     limits: DEFAULT_LIMITS,
     run: ({ source }): Promise<Outcome> =>
@@ -49,10 +51,14 @@ function withStudy<T>(work: (study: Study) => Promise<T>): Promise<T> {
   return work(new Study({ folder, data, verdicts })).finally(() => verdicts[Symbol.dispose]());
 }
 
-const complete = (work: readonly (Job | Search)[], signal = new AbortController().signal, log = (_: string) => {}) =>
-  withStudy((study) => completeWork({ study, model: MODEL, folder, work, log, signal }));
+const complete = (
+  work: readonly (Job | Search)[],
+  signal = new AbortController().signal,
+  log: (line: string) => void = () => {},
+) => withStudy((study) => completeWork({ study, model: MODEL, folder, work, log, signal }));
 
 const file = (name: string): string => join(folder, `humaneval-x-js_${name}.jsonl`);
+const byId = (a: { readonly id: string }, b: { readonly id: string }): number => a.id.localeCompare(b.id);
 const idsIn = (name: string): string[] => readCompletions(file(name)).done.map(({ id }) => id);
 const ids = TASKS.map((line) => (JSON.parse(line) as { readonly task_id: string }).task_id);
 
@@ -75,7 +81,6 @@ describe("completions of the study", () => {
     await complete([plain, held]);
     const again = readCompletions(file("plain"));
     expect(again.done.slice(0, 2)).toEqual([first, second]);
-    const byId = (a: { readonly id: string }, b: { readonly id: string }): number => a.id.localeCompare(b.id);
     expect(again.done.toSorted(byId)).toEqual(whole.done.toSorted(byId));
 
     const before = readFileSync(file("plain"), "utf8");
@@ -132,7 +137,6 @@ describe("scores of the study", () => {
         () => undefined,
         (error: unknown) => (error instanceof Missing ? error.job : error),
       );
-    const search = (study: Study) => study.search("humaneval-x-js");
     expect(await missing((study) => study.passes(plain, "base"))).toEqual(plain);
     expect(await missing(search)).toEqual({ ...plain, tasks: "tuning" });
     await complete([plain]);
