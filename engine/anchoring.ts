@@ -15,4 +15,10 @@ export {
   type StrengthStep,
 } from "./prompt-anchoring/strength.ts";
 export { escapeAnchorTags, hasAnchorTags, parseAnchorTags } from "./prompt-anchoring/tags.ts";
-export { splitTasks, tuneStrength, type TuneOptions, type TuneResult, type TuneState } from "./prompt-anchoring/tune.ts";
+export {
+  splitTasks,
+  tuneStrength,
+  type TuneOptions,
+  type TuneResult,
+  type TuneState,
+} from "./prompt-anchoring/tune.ts";
