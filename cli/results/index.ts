@@ -5,7 +5,7 @@
 //   npm run results -- [--smollm2 FOLDER --humaneval FILE [--humaneval-limit N]] [--limit N] [--only formats] [--out FILE]
 //   npm run results -- --only real-model --data FOLDER [--model FOLDER [--hours N]]
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { Command, Option } from "commander";
 import { replaceableFile, visibleText, writeWholeFile } from "kedge/loaders";
@@ -17,6 +17,7 @@ import { ReportContext } from "./context.ts";
 import { formats } from "./formats.ts";
 import { dilution, exactness, groupsAndNeglect, tuning } from "./prompt-anchoring.ts";
 import { realModel } from "./real-model/index.ts";
+import { REAL_MODEL } from "./real-model/report.ts";
 import { smolLm2 } from "./smollm2.ts";
 import { sparsity } from "./sparsity.ts";
 
@@ -55,34 +56,44 @@ function readOptions(): Options {
 await runAsProcess("results", async ({ stderr, signal }) => {
   const options = readOptions();
   const log = (line: string): void => void stderr.write(`${visibleText(line)}\n`);
-  if (options.only === "real-model") {
-    await realModel({
-      model: options.model,
-      data: options.data!,
-      hours: options.hours === undefined ? undefined : Number(options.hours),
-      log,
-      signal,
-    });
-    return 0;
-  }
-  // Nothing is written before all is measured, so that nothing has to be put in order.
-  signal.addEventListener("abort", () => process.exit(interruptedCode(signal)));
+  // Nothing is written before all is measured, so that nothing has to be put in order; the study on a real model keeps what it has.
+  if (options.only !== "real-model") signal.addEventListener("abort", () => process.exit(interruptedCode(signal)));
   try {
     replaceableFile(options.out, { isRegularOnly: true });
     const lock = await lockFile(options.out);
-    await write(options, log);
+    if (options.only === "real-model") await writeRealModel(options, log, signal);
+    else await write(options, log);
     lock.release();
     return 0;
   } catch (error) {
+    if (signal.aborted) {
+      log("results: interrupted; what was completed is kept, and the same command goes on");
+      return interruptedCode(signal);
+    }
     log(`results: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   }
 });
 
+/** Goes on with the study on a real model, and writes its section, the report's first. */
+async function writeRealModel(
+  { out, data, model, hours }: Options,
+  log: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (data === undefined) throw new Error("--only real-model wants --data FOLDER, where the benchmarks are");
+  const time = hours === undefined ? undefined : Number(hours);
+  if (time !== undefined && !(time > 0)) throw new Error(`--hours is ${hours}: wanted a number above 0`);
+  const report = readFileSync(out, "utf8");
+  const section = await realModel({ model, data, hours: time, log, signal });
+  writeWholeFile(out, withSection(report, section, "first"));
+  log(`wrote ${out}`);
+}
+
 /** Measures, and writes the report. */
 async function write(options: Options, log: (line: string) => void): Promise<void> {
   const { out, limit, humanevalLimit } = options;
-  const before = options.only === "formats" ? readFileSync(out, "utf8") : "";
+  const before = existsSync(out) ? readFileSync(out, "utf8") : "";
   const context = await ReportContext.open(log, limit === undefined ? undefined : Number(limit));
   const smollm2 =
     options.smollm2 !== undefined && options.humaneval !== undefined
@@ -103,6 +114,8 @@ async function write(options: Options, log: (line: string) => void): Promise<voi
         await formats(context, smollm2),
       );
       if (smollm2) sections.push(await smolLm2(context, smollm2));
+      const kept = sectionOf(before, REAL_MODEL);
+      if (kept !== undefined) sections.unshift(kept);
       writeWholeFile(out, `${heading(context)}\n\n${sections.join("\n\n")}\n`);
     }
     log(`wrote ${out}`);
@@ -111,14 +124,22 @@ async function write(options: Options, log: (line: string) => void): Promise<voi
   }
 }
 
-/** The report with this section in place of the one that begins alike, or at its end. */
-function withSection(report: string, section: string): string {
+/** The report with this section in place of the one that begins alike, or at this end. */
+function withSection(report: string, section: string, end: "first" | "last" = "last"): string {
   const title = section.slice(0, section.indexOf(":"));
   const parts = report.trimEnd().split(/\n\n(?=## )/);
   const place = parts.findIndex((part) => part.startsWith(title));
-  if (place < 0) parts.push(section);
+  if (place < 0) parts.splice(end === "first" ? 1 : parts.length, 0, section);
   else parts[place] = section;
   return `${parts.join("\n\n")}\n`;
+}
+
+/** The section of a report that begins so. */
+function sectionOf(report: string, begin: string): string | undefined {
+  return report
+    .trimEnd()
+    .split(/\n\n(?=## )/)
+    .find((part) => part.startsWith(begin));
 }
 
 function heading({ models, isCut }: ReportContext): string {

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS, failure, type Outcome } from "../../evaluation/outcome.ts";
 import type { Sandbox } from "../../evaluation/sandbox.ts";
-import { completeWork } from "./index.ts";
 import { readCompletions } from "./completions.ts";
 import type { Job, Search } from "./plan.ts";
 import { Missing, Study } from "./study.ts";
 import { Verdicts } from "./verdicts.ts";
+import { completeWork } from "./work.ts";
 
 const MODEL = "models/kedge-js-5m";
 const TASKS = readFileSync(join(MODEL, "eval-std.jsonl"), "utf8").split("\n").slice(0, 4);
@@ -48,7 +48,7 @@ function fakeSandbox(): Sandbox {
 
 function withStudy<T>(work: (study: Study) => Promise<T>): Promise<T> {
   const verdicts = new Verdicts(folder, fakeSandbox());
-  return work(new Study({ folder, data, verdicts })).finally(() => verdicts[Symbol.dispose]());
+  return work(new Study({ folder, data, verdicts })).finally(() => verdicts.close());
 }
 
 const complete = (
@@ -116,7 +116,7 @@ describe("completions of the study", () => {
   it("of a benchmark that is not there are left out", async () => {
     const lines: string[] = [];
     await complete([{ ...plain, benchmark: "humaneval" }, plain], undefined, (line) => lines.push(line));
-    expect(lines[0]).toContain("HumanEval is left out: ");
+    expect(lines[0]).toContain("HumanEval, plain, is left out: ");
     expect(idsIn("plain")).toHaveLength(ids.length);
   });
 });

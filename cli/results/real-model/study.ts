@@ -33,6 +33,9 @@ export interface StudyOptions {
 /** The passes of tasks under one kind of tests, in the order of the tasks; undefined where a task has no such tests. */
 export type Passes = readonly (boolean | undefined)[];
 
+/** What a report reads. */
+export type Scores = Pick<Study, "completions" | "passes" | "search">;
+
 /** The study's texts and scores. */
 export class Study {
   readonly #options: StudyOptions;

@@ -37,8 +37,8 @@ interface Open {
   readonly known: Map<string, Promise<Verdict>>;
 }
 
-/** The verdicts in a folder, a file for each benchmark and kind of tests. Dispose of it when done. */
-export class Verdicts implements Disposable {
+/** The verdicts in a folder, a file for each benchmark and kind of tests. Close it when done. */
+export class Verdicts {
   readonly #folder: string;
   readonly #sandbox: Sandbox;
   readonly #open = new Map<string, Open>();
@@ -64,7 +64,8 @@ export class Verdicts implements Disposable {
     return verdict;
   }
 
-  [Symbol.dispose](): void {
+  /** Closes the files. */
+  close(): void {
     for (const { file } of this.#open.values()) file.close();
     this.#open.clear();
   }
