@@ -17,6 +17,15 @@ export class FedTokens {
     return this.#total;
   }
 
+  /** Tokens of these sequences; a past that they share counts once. */
+  totalOf(sequences: Iterable<object>): number {
+    const runs = new Set<Run>();
+    for (const sequence of sequences) for (const run of this.#runs.get(sequence) ?? []) runs.add(run);
+    let total = 0;
+    for (const { tokens } of runs) total += tokens;
+    return total;
+  }
+
   /** Counts tokens fed to a sequence. */
   add(sequence: object, tokens: number): void {
     this.#total += tokens;

@@ -9,11 +9,12 @@ import type { Device, Executable, Matrix, Tensor, Write } from "../devices/devic
 import { ProgramBuilder, variable } from "../devices/program.ts";
 import { segmentAfter } from "../attention/anchors.ts";
 import type { CacheBytes, CacheStatistics } from "./bytes.ts";
+import { CacheMeter, type CacheSizes } from "./meter.ts";
 import { FedTokens } from "./fed-tokens.ts";
 import { ENTRY_WORDS, KeyList } from "./key-list.ts";
 import { RangeAllocator } from "./ranges.ts";
 import { type MakeCache, SlotPool, type SlotMove } from "./slot-pool.ts";
-import { checkOpen, StoredSequence } from "./stored-sequence.ts";
+import { checkOpen, distinctSlots, StoredSequence } from "./stored-sequence.ts";
 
 /** Words of a row's range: begin, end, position, mark. */
 export const RANGE_WORDS = 4;
@@ -35,6 +36,9 @@ export interface CacheShape {
   /** maps layers to the earlier layers whose anchors they read; their keys and values are put in the same memory */
   readonly anchors?: { readonly layerMap: ReadonlyMap<number, number> } | null;
 }
+
+/** By policy object. */
+export type Meters = Pick<WeakMap<object, CacheMeter>, "get">;
 
 /** Tokens that a step appends to a sequence: for each, whether it is an anchor. */
 export interface AppendedPart {
@@ -73,9 +77,13 @@ export class CacheStore {
   #peakBytes = 0;
   /** tokens that a dense cache would hold */
   readonly #fed = new FedTokens();
-  #statistics = { steps: 0, live: 0, peak: 0, fed: 0, fedPeak: 0 };
+  #meter = new CacheMeter();
+  readonly #meters: Meters;
+  readonly #tokenBytes: number;
 
-  constructor(device: Device, shape: CacheShape) {
+  /** `meters`: of the policies that are counted by themselves. */
+  constructor(device: Device, shape: CacheShape, meters: Meters = new WeakMap()) {
+    this.#meters = meters;
     const { layers, kvHeads, headDim, format = "f32", isPerLayer, maxSlots } = shape;
     const all = Array.from({ length: layers }, (_, layer) => layer);
     const caches: Tensor[] = [];
@@ -93,6 +101,7 @@ export class CacheStore {
     this.pools = (isPerLayer ? all.map((layer) => [layer]) : [all]).map(
       (own) => new SlotPool(device, own, kvHeads, { format, headDim }, maxSlots, makeCache),
     );
+    this.#tokenBytes = this.pools.reduce((sum, { slotBytes }) => sum + slotBytes, 0);
     this.caches = caches;
     this.entries = device.createTensor("cache.entries", "u32", FIRST_ENTRIES * ENTRY_WORDS, "activations");
     this.#moves = device.createTensor("cache.moves", "u32", 2, "activations");
@@ -138,27 +147,17 @@ export class CacheStore {
 
   /** Bytes over the steps since {@link resetStatistics}. */
   statistics(): CacheStatistics {
-    const { steps, live, peak, fed, fedPeak } = this.#statistics;
-    const tokenBytes = this.pools.reduce((sum, { slotBytes }) => sum + slotBytes, 0);
-    const count = Math.max(1, steps);
-    return {
-      steps,
-      mean: live / count,
-      peak,
-      denseMean: (fed * tokenBytes) / count,
-      densePeak: fedPeak * tokenBytes,
-    };
+    return this.#meter.statistics();
   }
 
   resetStatistics(): void {
-    this.#statistics = { steps: 0, live: 0, peak: 0, fed: 0, fedPeak: 0 };
+    this.#meter = new CacheMeter();
   }
 
-  /** Counts a step in the statistics, after its policies have acted. */
-  countStep(): void {
-    this.#statistics.steps++;
-    this.#statistics.live += this.bytes().live;
-    this.#statistics.fed += this.#fed.total;
+  /** Counts a step of these sequences in the statistics, after its policies have acted. */
+  countStep(sequences: readonly StoredSequence[]): void {
+    this.#meter.countStep(this.#sizes());
+    for (const [meter, sizes] of this.#metered(sequences)) meter.countStep(sizes);
   }
 
   open(): StoredSequence {
@@ -289,10 +288,25 @@ export class CacheStore {
       this.#ahead -= tokens;
       this.#fed.add(sequence, tokens);
     }
-    const { live } = this.bytes();
-    this.#peakBytes = Math.max(this.#peakBytes, live);
-    this.#statistics.peak = Math.max(this.#statistics.peak, live);
-    this.#statistics.fedPeak = Math.max(this.#statistics.fedPeak, this.#fed.total);
+    const sizes = this.#sizes();
+    this.#peakBytes = Math.max(this.#peakBytes, sizes.live);
+    this.#meter.see(sizes);
+    for (const [meter, own] of this.#metered(parts.map(({ sequence }) => sequence))) meter.see(own);
+  }
+
+  #sizes(): CacheSizes {
+    return { live: this.bytes().live, dense: this.#fed.total * this.#tokenBytes };
+  }
+
+  /** The meters of these sequences' policies, each with what all open sequences of its policy take: a slot that several have counts once. */
+  *#metered(sequences: readonly StoredSequence[]): Generator<[CacheMeter, CacheSizes]> {
+    for (const policy of new Set(sequences.map((sequence) => sequence.policy))) {
+      const meter = policy && this.#meters.get(policy);
+      if (!meter) continue;
+      const own = [...this.#open].filter((sequence) => sequence.policy === policy);
+      const live = this.pools.reduce((sum, pool, i) => sum + pool.slotBytes * distinctSlots(own, i, pool.slotCount), 0);
+      yield [meter, { live, dense: this.#fed.totalOf(own) * this.#tokenBytes }];
+    }
   }
 
   /** As {@link rollBack}, after a step that failed: the device may lack what was written before it. */

@@ -14,6 +14,8 @@ export class StoredSequence {
   /** number of its newest tokens that are not confirmed and can be rolled back */
   ahead = 0;
   isOpen = true;
+  /** whose bytes are counted with those of the policy's other sequences */
+  policy: object | undefined;
 
   constructor(lists: readonly KeyList[]) {
     this.lists = lists;
@@ -24,4 +26,19 @@ export class StoredSequence {
 export function checkOpen({ isOpen }: StoredSequence): void {
   if (isOpen) return;
   throw new TypeError("this sequence is closed: open or fork one that is not");
+}
+
+/** The slots of list `index` of all these sequences that hold confirmed tokens, each counted once. */
+export function distinctSlots(sequences: readonly StoredSequence[], index: number, slotCount: number): number {
+  const seen = new Uint8Array(slotCount);
+  let count = 0;
+  for (const { lists, ahead } of sequences) {
+    const list = lists[index]!;
+    for (let key = 0; key < list.length - ahead; key++) {
+      const slot = list.slot(key);
+      count += 1 - seen[slot]!;
+      seen[slot] = 1;
+    }
+  }
+  return count;
 }

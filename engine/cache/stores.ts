@@ -4,6 +4,7 @@
 import type { Device, Matrix } from "../devices/device.ts";
 import { joinBytes, joinStatistics, type CacheBytes, type CacheStatistics } from "./bytes.ts";
 import type { Keeping } from "./keeping.ts";
+import { CacheMeter } from "./meter.ts";
 import { CacheStore, type CacheShape } from "./store.ts";
 
 /** The stores of one model. */
@@ -12,6 +13,7 @@ export class CacheStores {
   readonly #shape: Omit<CacheShape, "isPerLayer">;
   #shared: CacheStore | undefined;
   #perLayer: CacheStore | undefined;
+  readonly #meters = new WeakMap<object, CacheMeter>();
 
   /** `shape.near`: the weights of each layer; a device with several memories puts the layer's keys and values in the same one. */
   constructor(device: Device, shape: Omit<CacheShape, "isPerLayer"> & { readonly near: readonly Matrix[] }) {
@@ -21,8 +23,9 @@ export class CacheStores {
 
   /** The store of sequences with this keeping. */
   of({ isPerLayer }: Pick<Keeping, "isPerLayer">): CacheStore {
-    if (isPerLayer) return (this.#perLayer ??= new CacheStore(this.#device, { ...this.#shape, isPerLayer }));
-    return (this.#shared ??= new CacheStore(this.#device, { ...this.#shape, isPerLayer }));
+    if (isPerLayer)
+      return (this.#perLayer ??= new CacheStore(this.#device, { ...this.#shape, isPerLayer }, this.#meters));
+    return (this.#shared ??= new CacheStore(this.#device, { ...this.#shape, isPerLayer }, this.#meters));
   }
 
   /** Bytes of keys and values of all sequences. */
@@ -30,14 +33,16 @@ export class CacheStores {
     return joinBytes(this.#made().map((store) => store.bytes()));
   }
 
-  /** Bytes over the steps of both stores since the last reset. */
-  statistics(): CacheStatistics {
+  /** Bytes over the steps of both stores since the last reset; of one policy since its own last reset, nothing before that. */
+  statistics(policy?: object): CacheStatistics {
+    if (policy) return (this.#meters.get(policy) ?? new CacheMeter()).statistics();
     return joinStatistics(this.#made().map((store) => store.statistics()));
   }
 
-  /** Resets the statistics. */
-  resetStatistics(): void {
-    for (const store of this.#made()) store.resetStatistics();
+  /** Resets the statistics, or begins those of one policy. */
+  resetStatistics(policy?: object): void {
+    if (policy) this.#meters.set(policy, new CacheMeter());
+    else for (const store of this.#made()) store.resetStatistics();
   }
 
   /** Frees both. */

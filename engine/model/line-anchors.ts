@@ -15,6 +15,8 @@ const UNTRAINED =
 
 /** Finding the line breaks of a vocabulary reads all of its tokens, so that is done once for each tokenizer. */
 const found = new WeakMap<Tokenizer, LineAnchorChooser>();
+/** Policies with their line breaks, by what they were made of. */
+const completed = new WeakMap<CachePolicy, CachePolicy>();
 
 /**
  * Returns the policy with line breaks as its anchors where it asks for anchors but neither it nor the model says which tokens they
@@ -34,5 +36,9 @@ export function withLineAnchors(
   }
   const isAnchor = found.get(tokenizer) ?? anchorsAtLineBreaks(tokenizer);
   found.set(tokenizer, isAnchor);
-  return { ...policy, isAnchor };
+  // The same object each time: statistics are told apart by it.
+  const before = completed.get(policy);
+  const whole = before?.isAnchor === isAnchor ? before : { ...policy, isAnchor };
+  completed.set(policy, whole);
+  return whole;
 }

@@ -87,7 +87,7 @@ export async function makeStep(making: StepMaking, request: StepRequest, reading
       keyNorms: byLayer(normLayers, attentionLayers.length),
       columns,
     });
-    store.countStep();
+    store.countStep(parts.map(({ sequence }) => sequence.stored));
     return { data: [...data, ...further], failures };
   });
 }

@@ -299,13 +299,17 @@ export class Model implements AsyncDisposable {
     return { weights, activations, cache: this.#steps.cacheBytes() };
   }
 
-  /** Bytes of keys and values over the steps since {@link resetCacheStatistics}, exact, and those of a dense cache. */
-  cacheStatistics(): CacheStatistics {
-    return this.#steps.cacheStatistics();
+  /**
+   * Bytes of keys and values over the steps since {@link resetCacheStatistics}, exact, and those of a dense cache. With a policy: of the
+   * sequences of this very object, over their steps since it was given to `resetCacheStatistics`, so that those of one batch can be told apart;
+   * of prompts that it shares each counts its own copy, from the last token on.
+   */
+  cacheStatistics(policy?: CachePolicy): CacheStatistics {
+    return this.#steps.cacheStatistics(withLineAnchors(policy, this));
   }
 
-  resetCacheStatistics(): void {
-    this.#steps.resetCacheStatistics();
+  resetCacheStatistics(policy?: CachePolicy): void {
+    this.#steps.resetCacheStatistics(withLineAnchors(policy, this));
   }
 
   /** Frees the weights, the cache and the activations; and the device, unless it is the caller's. */

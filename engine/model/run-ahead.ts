@@ -5,6 +5,7 @@
 
 import { canDrop, type Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
+import type { StoredSequence } from "../cache/stored-sequence.ts";
 import type { Part } from "./part.ts";
 
 /** Tokens, over all rows, that are read at once by default. */
@@ -53,6 +54,7 @@ export function isForeseeable(keeping: Keeping): boolean {
 /** Steps that ran ahead, of the rows of one request or of several, each of which takes its own. */
 export interface AheadRun {
   readonly store: CacheStore;
+  readonly sequences: readonly StoredSequence[];
   /** [rows] tokens of each step */
   readonly steps: readonly Uint32Array[];
   /** steps that somebody has confirmed, and which are counted */
@@ -87,7 +89,7 @@ export class AheadResults implements Iterable<Uint32Array> {
         run.store.confirm(rows);
         if (i === run.counted) {
           run.counted++;
-          run.store.countStep();
+          run.store.countStep(run.sequences);
         }
         yield step.subarray(this.#begin, this.#begin + rows.length);
       }

@@ -280,7 +280,8 @@ export class Scheduler {
   async #stepAhead(taken: readonly Taken[]): Promise<void> {
     const parts = taken.flatMap(({ request }) => request.parts);
     const steps = await this.#maker.makeAhead(parts, Math.min(...taken.map(({ request }) => request.most)));
-    const run = { store: this.#maker.storeOf(parts[0]!.sequence), steps, counted: 0 };
+    const sequences = parts.map(({ sequence }) => sequence.stored);
+    const run = { store: this.#maker.storeOf(parts[0]!.sequence), sequences, steps, counted: 0 };
     let begin = 0;
     for (const { request } of taken) {
       request.resolve({ answers: [], ahead: new AheadResults(run, request.parts, begin, request.signal) });

@@ -208,6 +208,7 @@ class PromptGroup {
     }
     sequence ??= decoder.open({ vectors });
     sequence.promptLength = tokens.length + 1;
+    sequence.stored.policy = undefined; // the bytes of the forks are counted, as if each had read its prompt
     try {
       const rest = tokens.slice(sequence.length);
       const { promptLength } = sequence;

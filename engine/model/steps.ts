@@ -148,14 +148,14 @@ export class Steps {
     return this.#stores.bytes();
   }
 
-  /** Bytes over the steps since the last reset, over both kinds of cache. */
-  cacheStatistics(): CacheStatistics {
-    return this.#stores.statistics();
+  /** Bytes over the steps since the last reset, over both kinds of cache; or those of one policy object's sequences. */
+  cacheStatistics(policy?: CachePolicy): CacheStatistics {
+    return this.#stores.statistics(policy);
   }
 
-  /** Resets the statistics. */
-  resetCacheStatistics(): void {
-    this.#stores.resetStatistics();
+  /** Resets the statistics, or begins those of one policy object. */
+  resetCacheStatistics(policy?: CachePolicy): void {
+    this.#stores.resetStatistics(policy);
   }
 
   /** Opens an empty sequence. Throws a RangeError for options that do not fit the model. */
@@ -375,6 +375,7 @@ export class Steps {
 
   #own(sequence: CachedSequence): CachedSequence {
     const { stored, keeping, vectors } = sequence;
+    stored.policy = keeping.policy;
     this.#sequences.add(sequence);
     this.#dropped.register(sequence, { stored, keeping, vectors }, sequence);
     return sequence;

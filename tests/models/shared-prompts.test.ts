@@ -25,8 +25,8 @@ const ways: readonly Way[] = [
   { anchoring: { strength: 3, standIn: mean } },
   { anchoring: { strength: 1.5, schedule: "growing" } },
   { cache: policies.window({ budget: 20 }) },
-  { cache: parsePolicy("snap-kv:34") },
-  { cache: parsePolicy("snap-kv:90%"), anchoring: { strength: 2 } },
+  { cache: parsePolicy("snap-kv:20,window=8") },
+  { cache: parsePolicy("snap-kv:60%,window=8"), anchoring: { strength: 2 } },
   { cache: parsePolicy("heavy-hitters:40%") },
   { cache: parsePolicy("sinks:50%") },
   { temperature: 1, seed: 3, samples: 2 },
@@ -103,9 +103,33 @@ describe("the shipped model on wasm", () => {
     expect(anchored).toBeLessThan(2 * (tokens - 1) + 1 + 8);
     expect(anchored).toBeGreaterThan(tokens - 1 + 1 + 8);
     // Two budgets of one policy; a policy of another kind reads the prompt for itself.
-    const budgets = ["snap-kv:34", "snap-kv:35"].map((text): Way => ({ cache: parsePolicy(text) }));
+    const budgets = ["snap-kv:20", "snap-kv:60%"].map((text): Way => ({ cache: parsePolicy(`${text},window=8`) }));
     expect(await rowsOf(budgets)).toBe(tokens - 1 + 2);
     expect(await rowsOf([{}, ...budgets])).toBe(2 * (tokens - 1) + 3);
+  });
+
+  test("tells the bytes of policies in one batch apart, as each would take alone", async () => {
+    const own = [policies.full(), policies.full(), policies.window({ budget: 20 }), parsePolicy("snap-kv:20,window=8")];
+    const batch = batchOf(own.map((cache, i): Way => ({ cache, ...(i === 1 && { anchoring: { strength: 2 } }) })));
+    const statisticsOf = async (items: readonly BatchPrompt[]) => {
+      for (const cache of own) model.resetCacheStatistics(cache);
+      await collect(model.generateBatch(items, { ...few, rows: 4 }));
+      return own.map((cache) => model.cacheStatistics(cache));
+    };
+    const together = await statisticsOf(batch.slice(0, 4));
+    for (const [i, statistics] of together.entries()) {
+      const alone = (await statisticsOf([batch[i]!]))[i]!;
+      // A window is filled while the prompt is read, which no text does by itself.
+      if (i !== 2) expect(statistics.peak).toBe(alone.peak);
+      expect(statistics.densePeak).toBe(alone.densePeak);
+      expect(Math.abs(statistics.mean / alone.mean - 1)).toBeLessThan(0.1); // alone, what comes before the anchors is a step of its own
+      expect(Math.abs(statistics.denseMean / alone.denseMean - 1)).toBeLessThan(0.1);
+    }
+    const [full, held, narrow, snap] = together;
+    expect(full!.mean).toBe(full!.denseMean);
+    expect(held!.mean).toBe(held!.denseMean); // what both rows begin with counts once
+    expect(narrow!.mean).toBeLessThan(0.8 * full!.mean);
+    expect(snap!.mean).toBeLessThan(snap!.denseMean);
   });
 
   test("frees what it read when it is left, aborted or refused", async () => {
