@@ -1,18 +1,19 @@
 // kedge eval: runs a set of programming tasks and scores it. Several caches and strengths make a table.
 
+import { join, parse } from "node:path";
 import type { Command } from "commander";
 import type { CachePolicy } from "kedge";
 import { parsePolicy, POLICY_FORMS } from "kedge/policies";
 import { notesOf } from "./anchoring.ts";
 import { addCacheType, addDevice, addJson, number, UsageError, whole, type DeviceArguments } from "./arguments.ts";
 import type { Decoding } from "./evaluation/completer.ts";
-import { compared, measure, type Measurement } from "./evaluation/measure.ts";
+import { compared, measureAll, type Measurement } from "./evaluation/measure.ts";
 import { checkReferences, describeReferences } from "./evaluation/references.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import { pText } from "./evaluation/scoring.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
-import { lockFile } from "./file-lock.ts";
+import { lockFile, type FileLock } from "./file-lock.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
 import { addTaskDecoding, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
@@ -38,7 +39,7 @@ export const evaluateVerb: Verb = {
     command
       .summary("score a model on programming tasks")
       .description(
-        "Completes the tasks of a .jsonl file (kedge's own format, or HumanEval-X JavaScript, also .gz), runs what was written in a sandbox, and scores it. --cache and --anchoring may be given several times: then each combination is a row of a table.",
+        "Completes the tasks of a .jsonl file (kedge's own format, or HumanEval-X JavaScript, also .gz), runs what was written in a sandbox, and scores it. --cache and --anchoring may be given several times: then each combination is a row of a table, and all are decoded in one batch.",
       )
       .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
       .argument("<tasks>", "a .jsonl or .jsonl.gz file")
@@ -59,7 +60,10 @@ export const evaluateVerb: Verb = {
         "of samples",
         number("--top-p", "a number above 0 and at most 1", (value) => value > 0 && value <= 1),
       )
-      .option("--results <file>", "write a line a task to this file (one way of decoding only)")
+      .option(
+        "--results <file>",
+        "write a line a task to this file; of several combinations, to a file each, named after it",
+      )
       .option("--resume", "go on with the results file of an interrupted run")
       .option("--check-references", "run the tasks' own solutions instead of a model's");
     addJson(addDevice(addTaskDecoding(addCacheType(command), "of samples")));
@@ -71,17 +75,16 @@ export const evaluateVerb: Verb = {
       throw new UsageError("--check-references runs no model: it has no --results");
     const tasks = await readTasks(path!);
     const decodings = decodingsOf(given);
-    if (given.results !== undefined && decodings.length > 1) {
-      throw new UsageError(`--results holds 1 way of decoding, but ${decodings.length} were asked for`);
-    }
-    const lock = given.results === undefined ? undefined : await lockFile(given.results);
+    const files = given.results === undefined ? undefined : resultsFiles(given.results, decodings);
+    const locks: FileLock[] = [];
     const sandbox = openSandbox({ workers: 2 });
     try {
+      for (const file of files ?? []) locks.push(await lockFile(file));
       return given.checkReferences
         ? await references(terminal, tasks, sandbox, given)
-        : await scoreAll({ terminal, source: source!, path: path!, tasks, sandbox, decodings, given });
+        : await scoreAll({ terminal, source: source!, path: path!, tasks, sandbox, decodings, files, given });
     } finally {
-      lock?.release();
+      for (const lock of locks) lock.release();
       await sandbox.dispose();
     }
   },
@@ -94,35 +97,32 @@ interface Scoring {
   readonly tasks: readonly Task[];
   readonly sandbox: Sandbox;
   readonly decodings: readonly Decoding[];
+  /** one for each of the decodings */
+  readonly files: readonly string[] | undefined;
   readonly given: EvalArguments;
 }
 
 /** Scores each way of decoding, and prints the table. */
-function scoreAll({ terminal, source, path, tasks, sandbox, decodings, given }: Scoring): Promise<number> {
+function scoreAll({ terminal, source, path, tasks, sandbox, decodings, files, given }: Scoring): Promise<number> {
   return withModel(source, loadOptions(given), terminal, async ({ model, name }) => {
-    const rows: Measurement[] = [];
     const onNote = notesOf(terminal);
     if (decodings.some(({ strength }) => strength !== 1)) noteUnanchored(tasks.slice(0, given.limit), terminal);
-    for (const decoding of decodings) {
-      const row = await withHint(terminal, given.results, (bar) =>
-        measure({
-          model,
-          modelName: name,
-          tasks,
-          sandbox,
-          decoding,
-          batchSize: given.batch,
-          limit: given.limit,
-          resultsFile: given.results,
-          resume: given.resume,
-          signal: terminal.signal,
-          onNote,
-          onProgress: ({ done, total, passed }) =>
-            bar.update(done, total, `${labelOf(decoding)}: ${passed} of ${done} passed`),
-        }),
-      );
-      rows.push(row);
-    }
+    const rows = await withHint(terminal, files, (bar) =>
+      measureAll({
+        model,
+        modelName: name,
+        tasks,
+        sandbox,
+        decodings,
+        batchSize: given.batch,
+        limit: given.limit,
+        resultsFiles: files,
+        resume: given.resume,
+        signal: terminal.signal,
+        onNote,
+        onProgress: ({ done, total, passed }) => bar.update(done, total, `${passed} of ${done} passed`),
+      }),
+    );
     if (given.json) {
       const { device, cacheType } = model;
       terminal.printJson({
@@ -145,14 +145,16 @@ function scoreAll({ terminal, source, path, tasks, sandbox, decodings, given }: 
 /** Does something with a bar; if it is interrupted, says how to go on. */
 async function withHint<T>(
   terminal: Terminal,
-  results: string | undefined,
+  files: readonly string[] | undefined,
   work: (bar: Bar) => Promise<T>,
 ): Promise<T> {
   try {
     return await terminal.withBar(work);
   } catch (error) {
-    if (terminal.signal.aborted && results !== undefined)
-      terminal.warn(`interrupted: the results so far are in ${results}; the same command with --resume continues`);
+    if (terminal.signal.aborted && files !== undefined)
+      terminal.warn(
+        `interrupted: the results so far are in ${files.join(", ")}; the same command with --resume continues`,
+      );
     throw error;
   }
 }
@@ -195,6 +197,20 @@ function decodingsOf(given: EvalArguments): Decoding[] {
   );
 }
 
+/** The results files of ways of decoding: the one that was asked for, or one for each, with the way behind its name. */
+export function resultsFiles(path: string, decodings: readonly Decoding[]): readonly string[] {
+  if (decodings.length === 1) return [path];
+  const { dir, name, ext } = parse(path);
+  const files = decodings.map(({ cache, strength }) => {
+    const policy = (cache?.name ?? "model").replaceAll("%", "pct").replaceAll(/[^\w.,=-]+/g, "-");
+    return join(dir, `${name}_${policy}_${strength}${ext}`);
+  });
+  const twice = files.find((file, i) => files.indexOf(file) < i);
+  if (twice !== undefined)
+    throw new UsageError(`--results: two of the combinations would be in ${twice}: ask for each once`);
+  return files;
+}
+
 /** The name of a row. */
 export function labelOf({ cache, strength, grouping, byNeglect }: Decoding): string {
   const kind = byNeglect ? "byNeglect up to " : "";
@@ -209,29 +225,31 @@ function print(terminal: Terminal, rows: readonly Measurement[]): void {
     "decoding",
     ...Object.keys(rows[0]!.evaluation.passAt).map((k) => `pass@${k}`),
     "95 %",
-    "tokens/s",
+    "tokens",
     "cache mean",
     "peak",
     ...(hasTest ? ["McNemar"] : []),
   ];
   const lines = rows.map((row, i) => {
-    const { decoding, evaluation, tokens, seconds, cache } = row;
+    const { decoding, evaluation, tokens, cache } = row;
     return [
       labelOf(decoding),
       ...Object.values(evaluation.passAt).map((rate) => rate.toFixed(3)),
       format.interval(evaluation.interval),
-      seconds > 0 ? (tokens / seconds).toFixed(0) : "-",
+      format.grouped(tokens),
       `${format.bytes(cache.mean)} (${share(cache.mean, cache.denseMean)})`,
       `${format.bytes(cache.peak)} (${share(cache.peak, cache.densePeak)})`,
       ...(hasTest && i > 0 ? [pText(compared(rows[0]!, row).pValue)] : []),
     ];
   });
   terminal.print(...format.table([columns, ...lines], columns.map((_, i) => i).slice(1)));
-  const [{ evaluation }] = rows as [Measurement];
+  const [{ evaluation, seconds }] = rows as [Measurement];
+  const tokens = rows.reduce((sum, row) => sum + row.tokens, 0);
+  const rate = seconds > 0 ? `, ${format.rate(tokens / seconds)} tokens/s` : "";
   const failures = Object.entries(evaluation.failures).filter(([, count]) => count > 0);
   const paired = hasTest ? "; p is of McNemar's exact test against the first row" : "";
   terminal.note(
-    `${format.plural(evaluation.tasks, "task")}; shares are of a cache that drops nothing${paired}${
+    `${format.plural(evaluation.tasks, "task")}${rate}; shares are of a cache that drops nothing${paired}${
       rows.length === 1 && failures.length > 0
         ? `; failed: ${failures.map(([kind, count]) => `${count} ${kind}`).join(", ")}`
         : ""

@@ -5,13 +5,13 @@ import {
   byNeglect,
   escapeAnchorTags,
   type PromptAnchor,
-  type PromptWithAnchors,
+  type BatchPrompt,
   type CachePolicy,
   type Model,
   type BatchOptions,
   type AnchoringOptions,
 } from "kedge";
-import type { Complete } from "./run.ts";
+import type { Complete, CompleteUnits } from "./run.ts";
 import { completionEnd, type Task, type TextRange } from "./task.ts";
 
 /**
@@ -60,64 +60,84 @@ export function decodingSettings({
 
 /** The callbacks of {@link modelCompleter}. */
 export interface CompleterListeners {
-  /** how many more tokens were written */
-  readonly onTokens?: ((count: number) => void) | undefined;
+  /** how many more tokens were written, in which way */
+  readonly onTokens?: ((count: number, way: number) => void) | undefined;
   /** notes, one sentence each; the same for each batch */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
 /** A completer for `evaluate`. Tasks that name no anchors are completed plainly, whatever the strength. */
-export function modelCompleter(
+export function modelCompleter(model: Model, decoding: Decoding, listeners: CompleterListeners = {}): Complete {
+  const complete = waysCompleter(model, [decoding], listeners);
+  return (tasks, options) =>
+    complete(
+      tasks.map((task) => ({ task, way: 0 })),
+      options,
+    );
+}
+
+/**
+ * A completer for `evaluateWays`: unit `way` is decoded as `decodings[way]`. All are rows of one batch, in which the ways of one task
+ * share what is read of its prompt; policies that cannot share it, nor steps, come one after the other, so that steps stay full.
+ */
+export function waysCompleter(
   model: Model,
-  decoding: Decoding,
+  decodings: readonly Decoding[],
   { onTokens, onNote }: CompleterListeners = {},
-): Complete {
-  const { cache, strength, samples, temperature, topP, seed, maxTokens } = decoding;
-  // The first note of anchoring is the stand-in, the same for all tasks; the others are of single tokens of single tasks.
-  let isStandInTold = false;
-  const onAnchoringNote = (note: string) => {
-    if (!isStandInTold) onNote?.(note);
-    isStandInTold = true;
+): CompleteUnits {
+  // The first note of anchoring is the stand-in, the same for all tasks of a way; the others are of single tokens of single tasks.
+  const told = new Set<Decoding>();
+  const noteOf = (decoding: Decoding) => (note: string) => {
+    if (!told.has(decoding)) onNote?.(note);
+    told.add(decoding);
   };
-  return async function* complete(tasks, { rows, signal }) {
-    const anchors = new Map(tasks.map((task) => [task, strength === 1 ? [] : anchorsOf(task, decoding.grouping)]));
-    for (const isAnchored of [false, true]) {
-      const chosen = tasks.filter((task) => anchors.get(task)!.length > 0 === isAnchored);
-      if (chosen.length === 0) continue;
-      const options: BatchOptions = {
-        rows,
-        samples,
-        temperature,
-        topP,
-        seed,
-        maxTokens,
-        signal,
-        onNote,
-        stopWhen: ({ text, promptIndex }) => completionEnd(chosen[promptIndex]!.stop, text) !== undefined,
-        cache,
-        anchoring: isAnchored
-          ? { ...decoding.variant, strength: strengthOf(decoding), onNote: onAnchoringNote }
-          : undefined,
-      };
-      const prompts = chosen.map((task): string | PromptWithAnchors => {
-        // Tags in a task are text.
-        return isAnchored ? { prompt: escapeAnchorTags(task.prompt), anchors: anchors.get(task)! } : task.prompt;
-      });
-      const texts = chosen.map(() => Array.from({ length: samples }, () => ""));
-      const counts = chosen.map(() => Array.from({ length: samples }, () => 0));
-      const open = chosen.map(() => samples);
-      for await (const piece of model.generateBatch(prompts, options)) {
-        const { promptIndex, sampleIndex, text, tokens, finishReason } = piece;
-        texts[promptIndex]![sampleIndex]! += text;
-        counts[promptIndex]![sampleIndex]! += tokens.length;
-        onTokens?.(tokens.length);
-        if (finishReason !== undefined) open[promptIndex]!--;
-        if (open[promptIndex] === 0) {
-          yield { task: chosen[promptIndex]!, texts: texts[promptIndex]!, tokens: counts[promptIndex]! };
-        }
-      }
+  return async function* complete(given, { rows, signal }) {
+    const kinds = decodings.map(({ cache }) => kindOf(cache));
+    const order = [...new Set(kinds)];
+    const units = order.flatMap((kind) => given.filter(({ way }) => kinds[way] === kind));
+    const options: BatchOptions = {
+      rows,
+      signal,
+      onNote,
+      stopWhen: ({ text, promptIndex }) => completionEnd(units[promptIndex]!.task.stop, text) !== undefined,
+    };
+    const prompts = units.map(({ task, way }) => {
+      const decoding = decodings[way]!;
+      return promptFor(task, decoding, noteOf(decoding));
+    });
+    const samplesOf = (index: number) => decodings[units[index]!.way]!.samples;
+    const texts = units.map((_, i) => Array.from({ length: samplesOf(i) }, () => ""));
+    const counts = units.map((_, i) => Array.from({ length: samplesOf(i) }, () => 0));
+    const open = units.map((_, i) => samplesOf(i));
+    for await (const piece of model.generateBatch(prompts, options)) {
+      const { promptIndex, sampleIndex, text, tokens, finishReason } = piece;
+      const unit = units[promptIndex]!;
+      texts[promptIndex]![sampleIndex]! += text;
+      counts[promptIndex]![sampleIndex]! += tokens.length;
+      onTokens?.(tokens.length, unit.way);
+      if (finishReason !== undefined) open[promptIndex]!--;
+      if (open[promptIndex] === 0) yield { ...unit, texts: texts[promptIndex]!, tokens: counts[promptIndex]! };
     }
   };
+}
+
+/** The prompt of a task with the options of its decoding. */
+function promptFor(task: Task, decoding: Decoding, onNote: (note: string) => void): BatchPrompt {
+  const { cache, strength, samples, temperature, topP, seed, maxTokens } = decoding;
+  const options = { cache, samples, temperature, topP, seed, maxTokens };
+  const anchors = strength === 1 ? [] : anchorsOf(task, decoding.grouping);
+  // Tags in a task are text.
+  if (anchors.length === 0) return { prompt: task.prompt, options };
+  const anchoring = { ...decoding.variant, strength: strengthOf(decoding), onNote };
+  return { prompt: escapeAnchorTags(task.prompt), anchors, options: { ...options, anchoring } };
+}
+
+/** Equal for policies that read prompts alike. */
+function kindOf(cache: CachePolicy | undefined): string {
+  if (!cache || Object.keys(cache.rule ?? { own: 1 }).length === 0) return "model";
+  const { rule, keep, keepsPrompt = false, isPerLayer = false, statistics = [], observedQueries } = cache;
+  const own = keep && !keepsPrompt ? cache.name : "";
+  return JSON.stringify([rule, isPerLayer, statistics, observedQueries, own]);
 }
 
 function strengthOf({ strength, byNeglect: isByNeglect }: Decoding) {

@@ -175,8 +175,8 @@ describe("an evaluation", () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     });
     await expect(run({ sandbox, complete, batchSize: 2, resultsFile })).rejects.toThrow("no thread");
-    expect(asked).toEqual(["t0", "t1", "t2", "t3"]);
-    expect(loadResults(resultsFile).results.map(({ id }) => id)).toEqual(["t1", "t2"]);
+    expect(asked).toEqual(["t0", "t1"]);
+    expect(loadResults(resultsFile).results.map(({ id }) => id)).toEqual(["t1"]);
   });
 
   it("does not decode far ahead of the sandbox", async () => {

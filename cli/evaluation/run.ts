@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { wilsonInterval, type Interval } from "kedge/anchoring";
-import type { FailureKind } from "./outcome.ts";
+import type { FailureKind, Outcome } from "./outcome.ts";
 import { openResults, type ResultsFile, type Sample, type Settings, type TaskResult } from "./results.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { meanPassAtK } from "./scoring.ts";
@@ -74,6 +74,36 @@ export interface Evaluation {
   readonly results: readonly TaskResult[];
 }
 
+/** A way of completing the tasks. */
+export type EvaluationWay = Pick<EvaluationOptions, "samples" | "resultsFile" | "settings">;
+
+/** A task to complete in one of several ways, by the index of the way. */
+export interface Unit {
+  readonly task: Task;
+  readonly way: number;
+}
+
+/** As {@link Complete}, of tasks in several ways. */
+export type CompleteUnits = (
+  units: readonly Unit[],
+  options: { readonly rows: number; readonly signal?: AbortSignal | undefined },
+) => AsyncIterable<Completed & Unit>;
+
+/** How far a run of several ways is: over all of them, and each. */
+export interface WaysProgress extends EvaluationProgress {
+  readonly ways: readonly Pick<EvaluationProgress, "done" | "passed">[];
+}
+
+/** Options of {@link evaluateWays}: those of `evaluate`, with a results file of its own for each way. */
+export interface WaysOptions extends Omit<
+  EvaluationOptions,
+  "complete" | "onProgress" | "samples" | "resultsFile" | "settings"
+> {
+  readonly ways: readonly EvaluationWay[];
+  readonly complete: CompleteUnits;
+  readonly onProgress?: ((progress: WaysProgress) => void) | undefined;
+}
+
 /**
  * Runs and scores a set of tasks.
  *
@@ -81,63 +111,141 @@ export interface Evaluation {
  * on a number out of range or completions of the wrong number; and what `openResults` throws
  */
 export async function evaluate(options: EvaluationOptions): Promise<Evaluation> {
-  const { samples = 1, batchSize = 8, sandbox, complete, onProgress, signal } = options;
-  const { limit = options.tasks.length } = options;
-  for (const [name, value] of Object.entries({ samples, batchSize, limit }))
+  const { complete, samples, resultsFile, settings, onProgress, ...rest } = options;
+  const [evaluation] = await evaluateWays({
+    ...rest,
+    ways: [{ samples, resultsFile, settings }],
+    async *complete(units, more) {
+      const tasks = units.map(({ task }) => task);
+      for await (const completed of complete(tasks, more)) yield { ...completed, way: 0 };
+    },
+    onProgress: onProgress && (({ ways: _ways, ...progress }) => onProgress(progress)),
+  });
+  return evaluation!;
+}
+
+/** Runs and scores a set of tasks in several ways at once; one score for each. Throws as {@link evaluate} does. */
+export async function evaluateWays(options: WaysOptions): Promise<readonly Evaluation[]> {
+  const { ways, batchSize = 8, limit = options.tasks.length } = options;
+  for (const [name, value] of [
+    ...Object.entries({ batchSize, limit }),
+    ...ways.map(({ samples = 1 }) => ["samples", samples] as const),
+  ])
     if (!Number.isInteger(value) || value < 1)
       throw new RangeError(`${name} is ${value}, wanted a whole number of 1 or more`);
   const tasks = options.tasks.slice(0, limit);
   if (tasks.length === 0) throw new RangeError("there are 0 tasks, wanted 1 or more");
-  const settings = { ...options.settings, samples, ...sandbox.limits, tasks: digestOf(options.tasks) };
-
-  const file =
-    options.resultsFile === undefined ? undefined : openResults(options.resultsFile, settings, options.resume ?? false);
+  const run = new Run(options, tasks, batchSize);
   try {
-    const results = keep(file, tasks);
-    const resumed = results.size;
-    const report = (): void =>
-      onProgress?.({ done: results.size, total: tasks.length, passed: countPassed(results.values()), resumed });
-    report();
+    return await run.toScores();
+  } finally {
+    run.close();
+  }
+}
 
-    const judge = async ({ task, texts }: Completed): Promise<void> => {
-      const judged = await Promise.all(texts.map((text) => judgeOne(sandbox, task, text)));
-      const result = { id: task.id, samples: judged };
-      file?.append(result);
-      results.set(task.id, result);
-      report();
-    };
+/** A way while its tasks are completed and judged. */
+interface RunningWay {
+  readonly samples: number;
+  readonly file: ResultsFile | undefined;
+  readonly results: Map<string, TaskResult>;
+}
 
-    const open = tasks.filter(({ id }) => !results.has(id));
-    const judging = new Set<Promise<void>>();
-    let failure: { readonly error: unknown } | undefined;
+class Run {
+  readonly #options: WaysOptions;
+  readonly #tasks: readonly Task[];
+  readonly #batchSize: number;
+  readonly #ways: RunningWay[] = [];
+  readonly #resumed: number;
+  /** by task and completion: what several ways wrote alike is judged once */
+  readonly #outcomes = new Map<string, Promise<Outcome>>();
+  readonly #judging = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: WaysOptions, tasks: readonly Task[], batchSize: number) {
+    this.#options = options;
+    this.#tasks = tasks;
+    this.#batchSize = batchSize;
+    const { sandbox, resume = false } = options;
+    const shared = { ...sandbox.limits, tasks: digestOf(options.tasks) };
+    try {
+      for (const { samples = 1, resultsFile, settings } of options.ways) {
+        const file =
+          resultsFile === undefined ? undefined : openResults(resultsFile, { ...settings, samples, ...shared }, resume);
+        this.#ways.push({ samples, file, results: keep(file, tasks) });
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.#resumed = this.#ways.reduce((sum, { results }) => sum + results.size, 0);
+  }
+
+  async toScores(): Promise<readonly Evaluation[]> {
+    const { signal } = this.#options;
+    this.#report();
+    const open = this.#tasks.flatMap((task) =>
+      [...this.#ways.keys()]
+        .filter((way) => !this.#ways[way]!.results.has(task.id))
+        .map((way): Unit => ({ task, way })),
+    );
     try {
       signal?.throwIfAborted();
-      if (open.length > 0) {
-        for await (const completed of complete(open, { rows: batchSize, signal })) {
-          checkCount(completed, samples);
-          const own = judge(completed)
-            .catch((error: unknown) => {
-              failure ??= { error };
-            })
-            .finally(() => judging.delete(own));
-          judging.add(own);
-          // What is decoded and not judged is lost if the process dies.
-          if (judging.size >= 2 * batchSize) await Promise.race(judging);
-          if (failure) break;
-        }
-      }
+      if (open.length > 0) await this.#completeAll(open);
     } finally {
-      await Promise.all(judging);
+      await Promise.all(this.#judging);
     }
-    if (failure) throw failure.error;
-    const missing = open.find(({ id }) => !results.has(id));
-    if (missing) throw new RangeError(`the generator did not complete ${missing.id}`);
-    return score(
-      tasks.map(({ id }) => results.get(id)).filter((result) => result !== undefined),
-      samples,
+    if (this.#failure) throw this.#failure.error;
+    const missing = open.find(({ task, way }) => !this.#ways[way]!.results.has(task.id));
+    if (missing) throw new RangeError(`the generator did not complete ${missing.task.id}`);
+    return this.#ways.map(({ results, samples }) =>
+      score(
+        this.#tasks.map(({ id }) => results.get(id)).filter((result) => result !== undefined),
+        samples,
+      ),
     );
-  } finally {
-    file?.close();
+  }
+
+  close(): void {
+    for (const { file } of this.#ways) file?.close();
+  }
+
+  async #completeAll(open: readonly Unit[]): Promise<void> {
+    const { complete, signal } = this.#options;
+    for await (const completed of complete(open, { rows: this.#batchSize, signal })) {
+      checkCount(completed, this.#ways[completed.way]!.samples);
+      const own = this.#judge(completed)
+        .catch((error: unknown) => {
+          this.#failure ??= { error };
+        })
+        .finally(() => this.#judging.delete(own));
+      this.#judging.add(own);
+      // What is decoded and not judged is lost if the process dies.
+      if (this.#judging.size >= 2 * this.#batchSize) await Promise.race(this.#judging);
+      if (this.#failure) break;
+    }
+  }
+
+  async #judge({ task, way, texts }: Completed & Unit): Promise<void> {
+    const { file, results } = this.#ways[way]!;
+    const result = { id: task.id, samples: await Promise.all(texts.map((text) => this.#judgeOne(task, text))) };
+    file?.append(result);
+    results.set(task.id, result);
+    this.#report();
+  }
+
+  async #judgeOne(task: Task, text: string): Promise<Sample> {
+    const completion = cutCompletion(task, text);
+    const key = JSON.stringify([task.id, completion]);
+    const outcome = this.#outcomes.get(key) ?? this.#options.sandbox.run(programOf(task, completion));
+    this.#outcomes.set(key, outcome);
+    return { completion, outcome: await outcome };
+  }
+
+  #report(): void {
+    const ways = this.#ways.map(({ results }) => ({ done: results.size, passed: countPassed(results.values()) }));
+    const sum = (of: "done" | "passed") => ways.reduce((total, way) => total + way[of], 0);
+    const total = this.#ways.length * this.#tasks.length;
+    this.#options.onProgress?.({ done: sum("done"), total, passed: sum("passed"), resumed: this.#resumed, ways });
   }
 }
 
@@ -161,11 +269,6 @@ export function score(results: readonly TaskResult[], samples: number): Evaluati
 /** How many of a task's completions passed. */
 function passedSamples({ samples }: TaskResult): number {
   return samples.filter(({ outcome }) => outcome.passed).length;
-}
-
-async function judgeOne(sandbox: Sandbox, task: Task, text: string): Promise<Sample> {
-  const completion = cutCompletion(task, text);
-  return { completion, outcome: await sandbox.run(programOf(task, completion)) };
 }
 
 function countPassed(results: Iterable<TaskResult>): number {

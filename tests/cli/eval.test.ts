@@ -67,7 +67,7 @@ describe("one command", () => {
     const { code, stdout, stderr } = await evaluate(...args);
     expect(code, stderr).toBe(0);
     const [head, ...lines] = stdout.trimEnd().split("\n");
-    expect(head).toMatch(/^decoding +pass@1 +95 % +tokens\/s +cache mean +peak +McNemar$/);
+    expect(head).toMatch(/^decoding +pass@1 +95 % +tokens +cache mean +peak +McNemar$/);
     expect(lines.map((line) => line.split(/ {2,}/)[0])).toEqual([
       "full",
       "full, SPA 1.4",
@@ -75,11 +75,13 @@ describe("one command", () => {
       "window:40, SPA 1.4",
     ]);
     for (const line of lines)
-      expect(line).toMatch(/[01]\.\d{3} +[01]\.\d{3}\.\.[01]\.\d{3} +\d+ +[\d.]+ [kM]B \(\d+ %\)/);
+      expect(line).toMatch(/[01]\.\d{3} +[01]\.\d{3}\.\.[01]\.\d{3} +[\d,]+ +[\d.]+ [kM]B \(\d+ %\)/);
     expect(lines.map((line) => / {2}p [=<] \d\.\d{3}$/.test(line))).toEqual([false, true, true, true]);
     expect(stderr).toContain('note: masked tokens are replaced by token 1 "<|mask|>"');
     expect(stderr.match(/^note: /gm)).toHaveLength(1);
-    expect(stderr).toContain("6 tasks; shares are of a cache that drops nothing; p is of McNemar's exact test");
+    expect(stderr).toMatch(
+      /6 tasks, [\d,.]+ tokens\/s; shares are of a cache that drops nothing; p is of McNemar's exact test/,
+    );
   });
 
   test("prints the same as JSON: what was asked for, the score and what it cost", async () => {
@@ -185,6 +187,17 @@ test("tasks without anchors are decoded plainly beside those with them", async (
   expect(reversed.held).not.toBe(plain.held);
 });
 
+/** Tasks in a results file. */
+function linesIn(path: string): number {
+  return existsSync(path) ? Math.max(0, readFileSync(path, "utf8").split("\n").length - 2) : 0;
+}
+
+/** What a results file says of each task. */
+function resultsIn(path: string): ReadonlyMap<string, unknown> {
+  const [, ...lines] = readFileSync(path, "utf8").trimEnd().split("\n");
+  return new Map(lines.map((line) => [(JSON.parse(line) as { readonly id: string }).id, JSON.parse(line) as unknown]));
+}
+
 describe("an interrupted run", () => {
   test("keeps what is done, and goes on to the same score", async () => {
     const line = ["--limit", "8", "--batch", "2", "--json"];
@@ -212,6 +225,34 @@ describe("an interrupted run", () => {
     expect(written()).toBe(8);
   });
 
+  test("of several ways keeps a file for each, and goes on to the same scores", async () => {
+    const ways = ["--anchoring", "1", "--anchoring", "1.4", "--cache", "full", "--cache", "window:40"];
+    const line = ["--limit", "5", "--batch", "3", "--json", ...ways];
+    const whole = rowsOf(await evaluate(...line));
+    const results = at("several.jsonl");
+    const files = ["full_1", "full_1.4", "window-40_1", "window-40_1.4"].map((way) => at(`several_${way}.jsonl`));
+    const written = () => files.reduce((sum, path) => sum + linesIn(path), 0);
+    const controller = new AbortController();
+    const watch = setInterval(() => written() >= 6 && controller.abort(), 2);
+    const stopped = await kedge(["eval", MODEL, TASKS, "--device", "wasm", ...line, "--results", results], {
+      signal: controller.signal,
+    });
+    clearInterval(watch);
+    expect([stopped.code, stopped.stdout]).toEqual([130, ""]);
+    expect(stopped.stderr).toContain(`the results so far are in ${files.join(", ")}; the same command with --resume`);
+    expect(written()).toBeLessThan(20);
+    const resumed = rowsOf(await evaluate(...line, "--results", results, "--resume"));
+    expect(resumed.map(({ passAt }) => passAt)).toEqual(whole.map(({ passAt }) => passAt));
+    expect(files.map(linesIn)).toEqual([5, 5, 5, 5]);
+
+    // A file of several is one that a run of its way alone would have written, and goes on with.
+    const alone = ["--limit", "5", "--json", "--cache", "full", "--anchoring", "1.4"];
+    const again = await evaluate(...alone, "--results", files[1]!, "--resume");
+    expect(rowsOf(again)[0]).toMatchObject({ passAt: whole[1]!.passAt, tokens: 0 });
+    expect((await evaluate(...alone, "--results", at("alone.jsonl"))).code).toBe(0);
+    expect(resultsIn(files[1]!)).toEqual(resultsIn(at("alone.jsonl")));
+  });
+
   test("is not overwritten, nor mixed with another way of decoding", async () => {
     const results = at("settings.jsonl");
     const line = ["--limit", "1", "--max-tokens", "8", "--results", results];
@@ -219,8 +260,8 @@ describe("an interrupted run", () => {
     expectFailure(await evaluate(...line), 1, results, "is there already");
     expectFailure(await evaluate(...line, "--resume", "--anchoring", "1.5"), 1, "made with strength 1, not 1.5");
     expectFailure(await evaluate("--resume"), 2, "--resume", "--results");
-    const two = ["--anchoring", "1", "--anchoring", "2", "--results", at("two.jsonl")];
-    expectFailure(await evaluate(...two), 2, "--results", "1 way", "2");
+    const twice = ["--anchoring", "2", "--anchoring", "2", "--results", at("two.jsonl")];
+    expectFailure(await evaluate(...twice), 2, "--results", "two_model_2.jsonl", "once");
     expectFailure(await evaluate("--results", join(folder, "none", "x.jsonl")), 1, "none", "ENOENT");
   });
 });

@@ -125,9 +125,9 @@ describe("the shipped model on wasm", () => {
       expect(Math.abs(statistics.mean / alone.mean - 1)).toBeLessThan(0.1); // alone, what comes before the anchors is a step of its own
       expect(Math.abs(statistics.denseMean / alone.denseMean - 1)).toBeLessThan(0.1);
     }
-    const [full, held, narrow, snap] = together;
+    const [full, anchored, narrow, snap] = together;
     expect(full!.mean).toBe(full!.denseMean);
-    expect(held!.mean).toBe(held!.denseMean); // what both rows begin with counts once
+    expect(anchored!.mean).toBe(anchored!.denseMean); // what both rows begin with counts once
     expect(narrow!.mean).toBeLessThan(0.8 * full!.mean);
     expect(snap!.mean).toBeLessThan(snap!.denseMean);
   });
