@@ -69,7 +69,7 @@ export function openLines<T extends Line>(
   }
 }
 
-/** Reads the lines of a file, without its settings being asked for; an unfinished last line is left out. */
+/** Reads the lines of a file, without its settings being asked for; an unfinished last line is left out. Throws what reading a file does. */
 export function readLines<T extends Line>(
   kind: LineKind<T>,
   path: string,

@@ -1,6 +1,7 @@
 // The study on a real code model: its completions, made once and kept; their scores; its section of the report.
 
 import { openSandbox } from "../../evaluation/sandbox.ts";
+import { readDilution, readPerplexities } from "./measurements.ts";
 import { realModelSection } from "./report.ts";
 import { Study } from "./study.ts";
 import { Verdicts } from "./verdicts.ts";
@@ -42,7 +43,10 @@ export async function realModel({ model, data, hours, log, signal }: RealModelOp
         log(`${hours} hours are over: the same command goes on`);
       }
     }
-    return await realModelSection(study);
+    return await realModelSection(study, {
+      dilution: readDilution(STORE),
+      perplexities: readPerplexities(STORE),
+    });
   } finally {
     verdicts.close();
     await sandbox.dispose();

@@ -90,6 +90,12 @@ export interface Search {
 /** How a strength is searched: as `kedge tune` does with `--high 2 --step 0.25`. */
 export const TUNING = { share: 0.18, seed: 0, low: 1, high: 2, step: 0.25, resolution: 0.125 } as const;
 
+/** A piece of the work that judges no texts: see measurements.ts. */
+export interface Measurement {
+  readonly benchmark: BenchmarkName;
+  readonly measure: "dilution" | "perplexity";
+}
+
 /** The strength of what is not tuned: kedge's default, so that nothing was fitted to these tasks. */
 export const STRENGTH = DEFAULT_STRENGTH;
 
@@ -130,11 +136,22 @@ export const POLICIES: readonly { readonly name: string; readonly cache: string 
   { name: "line anchors", cache: "anchors:recent=4" },
 ];
 
+/** The policies whose perplexity is measured, on one text: those above with as many keys as take 40 % and 20 % of its dense bytes. */
+export const PERPLEXITIES: readonly string[] = [
+  "full",
+  ...["window", "sinks", "heavy-hitters", "last-query", "snap-kv"].flatMap((name) => [`${name}:320`, `${name}:160`]),
+  "anchors",
+  "anchors:recent=4",
+];
+
 const ALL: readonly BenchmarkName[] = ["humaneval-x-js", "humaneval", "mbpp-plus"];
 const WITHOUT_MBPP: readonly BenchmarkName[] = ["humaneval-x-js", "humaneval"];
 
+/** A piece of the work. */
+export type Piece = Job | Search | Measurement;
+
 /** All pieces of the work, in the order in which they are done as far as what they depend on is there. */
-export const WORK: readonly (Job | Search)[] = [
+export const WORK: readonly Piece[] = [
   ...ALL.map((benchmark): Job => ({ benchmark, way: {}, tasks: "all" })),
   ...WITHOUT_MBPP.map((benchmark): Job => ({ benchmark, way: { strength: STRENGTH }, tasks: "all" })),
   ...ALL.map((benchmark): Search => ({ benchmark, search: "strength" })),
@@ -144,6 +161,8 @@ export const WORK: readonly (Job | Search)[] = [
     { benchmark, way: RANDOM_SPANS, tasks: "failing" },
   ]),
   ...POLICIES.map(({ cache }): Job => ({ benchmark: "humaneval-x-js", way: { cache }, tasks: "all" })),
+  { benchmark: "humaneval-x-js", measure: "perplexity" },
+  { benchmark: "humaneval-x-js", measure: "dilution" },
   ...VARIANTS.map(({ way }): Job => ({ benchmark: "humaneval", way, tasks: "all" })),
 ];
 

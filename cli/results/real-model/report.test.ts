@@ -26,6 +26,7 @@ function canned(passes: Readonly<Record<string, string>>): Scores {
         prompt: "",
         text: `${nameOf(job.way)} ${index % 2}`,
         tokens: 1,
+        cache: { kept: 2 + index, dense: 5 + 2.5 * index },
       })),
     search: async (benchmark) =>
       tuneStrength({
@@ -73,6 +74,8 @@ describe("comparisons", () => {
   });
 });
 
+const nothing = { dilution: [], perplexities: [] };
+
 describe("the section on a real model", () => {
   const x = "humaneval-x-js";
   const scores = canned({
@@ -84,11 +87,12 @@ describe("the section on a real model", () => {
     [`${x} search`]: "yes",
     [`${x} plain held base`]: "01",
     [`${x} spa-1.5 held base`]: "11",
+    [`${x} plain-window-57pc all base`]: "1100000000",
     "humaneval plain all base": "unjudged",
   });
 
   it("has counts, intervals and chances, and names what is missing or not judged", async () => {
-    const report = await realModelSection(scores);
+    const report = await realModelSection(scores, nothing);
     expect(row(report, "Plain", "HumanEval-X JavaScript")).toEqual([
       "HumanEval-X JavaScript",
       "continued",
@@ -115,7 +119,7 @@ describe("the section on a real model", () => {
   });
 
   it("has the strength that was found, and its gain on other tasks", async () => {
-    const report = await realModelSection(scores);
+    const report = await realModelSection(scores, nothing);
     expect(report).toContain("| 1.5 | 18 of 18 |");
     expect(report).toContain(
       "HumanEval-X JavaScript: 1 gained, 0 lost (McNemar, exact: p = 1.000), which chance explains.",
@@ -124,7 +128,7 @@ describe("the section on a real model", () => {
   });
 
   it("compares what anchoring brings after failed examples with what a second try brings", async () => {
-    const report = await realModelSection(scores);
+    const report = await realModelSection(scores, nothing);
     const rowOf = (name: string) => row(report, "Anchoring after", "HumanEval-X JavaScript", name)?.slice(2);
     expect(rowOf("plain")).toEqual(["5 of 10", "0.500", "-", "-", "-"]);
     expect(rowOf("then SPA 1.25")).toEqual(["6 of 10", "0.600", "2", "1", "p = 1.000"]);
@@ -136,7 +140,29 @@ describe("the section on a real model", () => {
     expect(report).toContain("- HumanEval-X JavaScript, SPA against a sample at temperature 0.4: 2 gained, 0 lost");
   });
 
+  it("has measured bytes, perplexities and quartiles, and says which are missing", async () => {
+    expect(await realModelSection(scores, nothing)).toContain("### Attention dilution\n\nNot measured yet.");
+    const report = await realModelSection(scores, {
+      dilution: [0.2, 0.4, 0.6].map((share, index) => ({ id: `t${index}`, shares: Array<number>(81).fill(share) })),
+      perplexities: [{ id: "window:320", perplexity: 2.72727, kept: 40, dense: 100 }],
+    });
+    expect(row(report, "Attention", "40")).toEqual(["40", "40.0 %", "30.0 % to 50.0 %"]);
+    const perplexities = report.slice(report.indexOf("Perplexity beside"));
+    expect(perplexities).toContain("| `window:320` | 40.0 % | 2.73 |");
+    expect(perplexities).toContain("| `window:160` | - | not measured yet |");
+    expect(row(report, "The small", "`window:57%`")?.slice(1)).toEqual([
+      "40.0 %",
+      "2 of 10",
+      "0.200",
+      "0.057 to 0.510",
+      "1",
+      "4",
+      "p = 0.375",
+    ]);
+    expect(row(report, "The small", "`anchors`")?.[2]).toContain("not measured yet");
+  });
+
   it("concludes nothing about variants from a part of them", async () => {
-    expect(await realModelSection(scores)).toContain("nothing is concluded from a part");
+    expect(await realModelSection(scores, nothing)).toContain("nothing is concluded from a part");
   });
 });

@@ -1,18 +1,28 @@
 // The report's section on a real code model, made of what is in the study's files.
 
 import { command } from "../markdown.ts";
+import type { Dilution, Perplexity } from "./measurements.ts";
 import { MAX_TOKENS } from "./plan.ts";
 import { afterFailedExamples, oneStrength, plainPasses, tunedStrength, variants } from "./report-anchoring.ts";
+import { dilutionText, smallCaches } from "./report-caches.ts";
 import type { Scores } from "./study.ts";
 
 /** How the section begins: it is kept when the rest of the report is made again. */
 export const REAL_MODEL = "## A real code model:";
 
+/** What the section is made of beside scores. */
+export interface Measurements {
+  readonly dilution: readonly Dilution[];
+  readonly perplexities: readonly Perplexity[];
+}
+
 /** The section. What is not measured yet is said to be so. */
-export async function realModelSection(study: Scores): Promise<string> {
+export async function realModelSection(study: Scores, { dilution, perplexities }: Measurements): Promise<string> {
   const sections = [plainPasses, oneStrength, tunedStrength, afterFailedExamples, variants];
   const parts: string[] = [];
   for (const section of sections) parts.push(await section(study));
+  parts.splice(-1, 0, await smallCaches(study, perplexities));
+  parts.push(dilutionText(dilution));
   return `${REAL_MODEL} Qwen2.5-Coder-0.5B-Instruct
 
 The papers' claims on a model that passes a good part of their own benchmarks. int8 weights, \`wasm\`, greedy unless said otherwise, at most ${MAX_TOKENS} tokens a text. Texts are made once and kept

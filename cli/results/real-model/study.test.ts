@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS, failure, type Outcome } from "../../evaluation/outcome.ts";
 import type { Sandbox } from "../../evaluation/sandbox.ts";
 import { readCompletions } from "./completions.ts";
-import type { Job, Search } from "./plan.ts";
+import type { Job, Piece } from "./plan.ts";
 import { Missing, Study } from "./study.ts";
 import { Verdicts } from "./verdicts.ts";
 import { completeWork } from "./work.ts";
@@ -52,7 +52,7 @@ function withStudy<T>(work: (study: Study) => Promise<T>): Promise<T> {
 }
 
 const complete = (
-  work: readonly (Job | Search)[],
+  work: readonly Piece[],
   signal = new AbortController().signal,
   log: (line: string) => void = () => {},
 ) => withStudy((study) => completeWork({ study, model: MODEL, folder, work, log, signal }));
@@ -116,7 +116,7 @@ describe("completions of the study", () => {
   it("of a benchmark that is not there are left out", async () => {
     const lines: string[] = [];
     await complete([{ ...plain, benchmark: "humaneval" }, plain], undefined, (line) => lines.push(line));
-    expect(lines[0]).toContain("HumanEval, plain, is left out: ");
+    expect(lines[0]).toContain("HumanEval, plain, all tasks, is left out: ");
     expect(idsIn("plain")).toHaveLength(ids.length);
   });
 });

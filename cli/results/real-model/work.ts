@@ -1,9 +1,10 @@
 // Makes what the study lacks, one piece after the other.
 
-import { loadModel, UnsupportedError } from "kedge";
+import { loadModel, UnsupportedError, type Model } from "kedge";
 import { FormatError } from "kedge/loaders";
 import { generate, modelDigest } from "./generate.ts";
-import { BENCHMARKS, nameOf, WORK, type Job, type Search } from "./plan.ts";
+import { arePerplexitiesDone, isDilutionDone, measureDilution, measurePerplexities } from "./measurements.ts";
+import { BENCHMARKS, nameOf, WORK, type Job, type Measurement, type Piece } from "./plan.ts";
 import { Missing, type Study } from "./study.ts";
 
 /** Options of {@link completeWork}. */
@@ -13,68 +14,91 @@ export interface CompleteOptions {
   readonly model: string;
   /** where completions are kept */
   readonly folder: string;
-  readonly work?: readonly (Job | Search)[];
+  readonly work?: readonly Piece[];
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Makes the completions that a study lacks, one job after the other; benchmarks that cannot be read are left out.
+ * Makes what a study lacks, one piece after the other; what cannot be read or judged here is left out.
  *
  * @throws the signal's reason; and what {@link generate} throws
  */
 export async function completeWork(options: CompleteOptions): Promise<void> {
-  const { study, folder, work = WORK, log, signal } = options;
-  const leftOut = new Set<Job | Search>();
-  const following = () => nextJob(study, work, leftOut, log);
-  let job = await following();
-  if (job === undefined) return;
+  const leftOut = new Set<Piece>();
+  let piece = await nextPiece(options, leftOut);
+  if (piece === undefined) return;
   const digest = await modelDigest(options.model);
-  const model = await loadModel(options.model, { quantize: "int8", device: "wasm", signal });
+  const model = await loadModel(options.model, { quantize: "int8", device: "wasm", signal: options.signal });
   try {
-    while (job !== undefined) {
-      const { benchmark, way } = job;
-      const tasks = (await study.selected(benchmark, job.tasks)).map(({ task }) => task);
-      const name = `${BENCHMARKS[benchmark].title}, ${nameOf(way)}, ${job.tasks} (${tasks.length} tasks)`;
-      log(`${timeOfDay()} ${name}: begins`);
-      const begin = performance.now();
-      let [count, tokens] = [0, 0];
-      const onCompletion = (completion: { readonly tokens: number }): void => {
-        count++;
-        tokens += completion.tokens;
-        const rate = (1000 * tokens) / (performance.now() - begin);
-        if (count % 10 === 0) log(`${timeOfDay()} ${name}: ${count} more, ${rate.toFixed(1)} tokens/s`);
-      };
-      await generate({ model, digest, folder, benchmark, way, tasks, signal, onCompletion });
-      const next = await following();
-      if (JSON.stringify(next) === JSON.stringify(job)) throw new Error(`${name}: is done, and still asked for`);
-      job = next;
+    while (piece !== undefined) {
+      await make(piece, model, digest, options);
+      const next = await nextPiece(options, leftOut);
+      if (JSON.stringify(next) === JSON.stringify(piece))
+        throw new Error(`${titleOf(piece)}: is done, and still asked for`);
+      piece = next;
     }
   } finally {
     await model.dispose();
   }
 }
 
+/** Makes one piece. */
+async function make(piece: Job | Measurement, model: Model, digest: string, options: CompleteOptions): Promise<void> {
+  const { study, folder, log, signal } = options;
+  log(`${timeOfDay()} ${titleOf(piece)}: begins`);
+  if ("measure" in piece) {
+    const measure = piece.measure === "dilution" ? measureDilution : measurePerplexities;
+    await measure(model, digest, { study, folder, signal });
+    return;
+  }
+  const { benchmark, way } = piece;
+  const tasks = (await study.selected(benchmark, piece.tasks)).map(({ task }) => task);
+  const begin = performance.now();
+  let [count, tokens] = [0, 0];
+  const onCompletion = (completion: { readonly tokens: number }): void => {
+    count++;
+    tokens += completion.tokens;
+    const rate = (1000 * tokens) / (performance.now() - begin);
+    if (count % 10 === 0)
+      log(`${timeOfDay()} ${titleOf(piece)}: ${count} more of ${tasks.length}, ${rate.toFixed(1)} tokens/s`);
+  };
+  await generate({ model, digest, folder, benchmark, way, tasks, signal, onCompletion });
+}
+
 /** The first piece of the work that is not done; undefined where all is, but for what cannot be read or judged here. */
-async function nextJob(
-  study: Study,
-  work: readonly (Job | Search)[],
-  leftOut: Set<Job | Search>,
-  log: (line: string) => void,
-): Promise<Job | undefined> {
+async function nextPiece(options: CompleteOptions, leftOut: Set<Piece>): Promise<Job | Measurement | undefined> {
+  const { work = WORK, log } = options;
   for (const piece of work) {
     if (leftOut.has(piece)) continue;
     try {
-      await ("search" in piece ? study.search(piece.benchmark) : study.completions(piece));
+      const missing = await missingOf(piece, options);
+      if (missing !== undefined) return missing;
     } catch (error) {
       if (error instanceof Missing) return error.job;
       if (!(error instanceof FormatError || error instanceof UnsupportedError)) throw error;
-      const what = "search" in piece ? "the search for a strength" : nameOf(piece.way);
-      log(`${BENCHMARKS[piece.benchmark].title}, ${what}, is left out: ${error.message}`);
+      log(`${titleOf(piece)}, is left out: ${error.message}`);
       leftOut.add(piece);
     }
   }
   return undefined;
+}
+
+/** The measurement that a piece lacks; undefined where it is done. Throws {@link Missing} with the completions that it lacks. */
+async function missingOf(piece: Piece, { study, folder }: CompleteOptions): Promise<Measurement | undefined> {
+  if ("search" in piece) await study.search(piece.benchmark);
+  else if ("way" in piece) await study.completions(piece);
+  else {
+    const isDone = piece.measure === "dilution" ? isDilutionDone : arePerplexitiesDone;
+    if (!(await isDone({ study, folder }))) return piece;
+  }
+  return undefined;
+}
+
+function titleOf(piece: Piece): string {
+  const { title } = BENCHMARKS[piece.benchmark];
+  if ("search" in piece) return `${title}, the search for a strength`;
+  return "measure" in piece ? `${title}, ${piece.measure}` : `${title}, ${nameOf(piece.way)}, ${piece.tasks} tasks`;
 }
 
 function timeOfDay(): string {
