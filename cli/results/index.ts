@@ -7,6 +7,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { dirname, join } from "node:path";
 import { Command, Option } from "commander";
 import { replaceableFile, visibleText, writeWholeFile } from "kedge/loaders";
 import { runAsProcess } from "../as-process.ts";
@@ -17,6 +18,7 @@ import { ReportContext } from "./context.ts";
 import { formats } from "./formats.ts";
 import { dilution, exactness, groupsAndNeglect, tuning } from "./prompt-anchoring.ts";
 import { realModel } from "./real-model/index.ts";
+import { DILUTION_PLOT } from "./real-model/report-caches.ts";
 import { REAL_MODEL } from "./real-model/report.ts";
 import { smolLm2 } from "./smollm2.ts";
 import { sparsity } from "./sparsity.ts";
@@ -85,7 +87,8 @@ async function writeRealModel(
   const time = hours === undefined ? undefined : Number(hours);
   if (time !== undefined && !(time > 0)) throw new Error(`--hours is ${hours}: wanted a number above 0`);
   const report = readFileSync(out, "utf8");
-  const section = await realModel({ model, data, hours: time, log, signal });
+  const { section, plot } = await realModel({ model, data, hours: time, log, signal });
+  if (plot !== undefined) writeWholeFile(join(dirname(out), DILUTION_PLOT), plot);
   writeWholeFile(out, withSection(report, section, "first"));
   log(`wrote ${out}`);
 }

@@ -2,6 +2,7 @@
 
 import { openSandbox } from "../../evaluation/sandbox.ts";
 import { readDilution, readPerplexities } from "./measurements.ts";
+import { dilutionPlot } from "./plot.ts";
 import { realModelSection } from "./report.ts";
 import { Study } from "./study.ts";
 import { Verdicts } from "./verdicts.ts";
@@ -22,13 +23,21 @@ export interface RealModelOptions {
   readonly signal: AbortSignal;
 }
 
+/** The study's part of the report. */
+export interface RealModelReport {
+  /** in Markdown */
+  readonly section: string;
+  /** of dilution, where that is measured: SVG, for the file that the section names */
+  readonly plot: string | undefined;
+}
+
 /**
- * Makes what is missing until the time is over, and resolves with the section of the report, of what is there then. Whatever ends it, what was
+ * Makes what is missing until the time is over, and resolves with its part of the report, of what is there then. Whatever ends it, what was
  * made is kept.
  *
  * @throws the signal's reason; and what `completeWork` throws
  */
-export async function realModel({ model, data, hours, log, signal }: RealModelOptions): Promise<string> {
+export async function realModel({ model, data, hours, log, signal }: RealModelOptions): Promise<RealModelReport> {
   const sandbox = openSandbox({ workers: 2 });
   const verdicts = new Verdicts(STORE, sandbox);
   try {
@@ -43,10 +52,9 @@ export async function realModel({ model, data, hours, log, signal }: RealModelOp
         log(`${hours} hours are over: the same command goes on`);
       }
     }
-    return await realModelSection(study, {
-      dilution: readDilution(STORE),
-      perplexities: readPerplexities(STORE),
-    });
+    const dilution = readDilution(STORE);
+    const section = await realModelSection(study, { dilution, perplexities: readPerplexities(STORE) });
+    return { section, plot: dilution.length === 0 ? undefined : await dilutionPlot(dilution) };
   } finally {
     verdicts.close();
     await sandbox.dispose();

@@ -18,6 +18,8 @@ export const PERPLEXITY_TOKENS = 1536;
 /** The prompt's share of attention when each token after it was chosen: of one task, [DILUTION_TOKENS + 1]. */
 export interface Dilution {
   readonly id: string;
+  /** tokens of the prompt */
+  readonly promptTokens: number;
   readonly shares: readonly number[];
 }
 
@@ -35,11 +37,11 @@ const dilutionKind: LineKind<Dilution> = {
   version: 1,
   fileName: "a file of dilution",
   lineName: "the dilution of a task",
-  read({ id, shares }) {
-    if (typeof id !== "string" || !Array.isArray(shares)) return undefined;
-    return shares.every((share) => typeof share === "number") ? { id, shares } : undefined;
+  read({ id, promptTokens, shares }) {
+    if (typeof id !== "string" || typeof promptTokens !== "number" || !Array.isArray(shares)) return undefined;
+    return shares.every((share) => typeof share === "number") ? { id, promptTokens, shares } : undefined;
   },
-  write: ({ id, shares }) => ({ id, shares }),
+  write: ({ id, promptTokens, shares }) => ({ id, promptTokens, shares }),
 };
 
 const perplexityKind: LineKind<Perplexity> = {
@@ -93,7 +95,8 @@ export async function measureDilution(model: Model, digest: string, options: Mea
         promptLength: prompt.length,
         signal: options.signal,
       });
-      file.append({ id: task.id, shares: dilution.map((share) => Number(share.toFixed(4))) });
+      const shares = dilution.map((share) => Number(share.toFixed(4)));
+      file.append({ id: task.id, promptTokens: prompt.length, shares });
     }
   } finally {
     file.close();

@@ -78,8 +78,9 @@ export function dilutionText(dilutions: readonly Dilution[]): string {
   const rows = marks.map((mark) => {
     const shares = dilutions.flatMap(({ shares: { [mark]: share } }) => (share === undefined ? [] : [share]));
     const sorted = shares.toSorted((a, b) => a - b);
-    const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
-    return [String(mark), percent(mean), `${percent(quantile(sorted, 0.25))} to ${percent(quantile(sorted, 0.75))}`];
+    const middle = `${percent(quantile(sorted, 0.25))} to ${percent(quantile(sorted, 0.75))}`;
+    const ofTokens = dilutions.map(({ promptTokens }) => promptTokens / (promptTokens + mark));
+    return [String(mark), percent(meanOf(shares)), middle, percent(meanOf(ofTokens))];
   });
   return `${heading}
 
@@ -87,9 +88,13 @@ The prompt's share of the last layer's attention, mean over heads, when the n-th
 
 ![The prompt's share of attention over generated tokens](${DILUTION_PLOT})
 
-${table([["tokens after the prompt", "mean", "middle half of the tasks"], ...rows])}
+${table([["tokens after the prompt", "mean", "middle half of the tasks", "share of the tokens"], ...rows])}
 
-The text gets longer and the prompt does not, so that a share which only followed the number of tokens would fall too. This shows that the prompt's share falls; it does not show that errors come of it.`;
+The last column is the prompt's share of the tokens: an attention that made no difference between tokens would follow it. This shows how far the prompt's share falls on this model; it does not show that errors come of it.`;
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** The value below which this part of ascending values lies, between the two nearest. */

@@ -143,10 +143,14 @@ describe("the section on a real model", () => {
   it("has measured bytes, perplexities and quartiles, and says which are missing", async () => {
     expect(await realModelSection(scores, nothing)).toContain("### Attention dilution\n\nNot measured yet.");
     const report = await realModelSection(scores, {
-      dilution: [0.2, 0.4, 0.6].map((share, index) => ({ id: `t${index}`, shares: Array<number>(81).fill(share) })),
+      dilution: [0.2, 0.4, 0.6].map((share, index) => ({
+        id: `t${index}`,
+        promptTokens: 120,
+        shares: Array<number>(81).fill(share),
+      })),
       perplexities: [{ id: "window:320", perplexity: 2.72727, kept: 40, dense: 100 }],
     });
-    expect(row(report, "Attention", "40")).toEqual(["40", "40.0 %", "30.0 % to 50.0 %"]);
+    expect(row(report, "Attention", "40")).toEqual(["40", "40.0 %", "30.0 % to 50.0 %", "75.0 %"]);
     const perplexities = report.slice(report.indexOf("Perplexity beside"));
     expect(perplexities).toContain("| `window:320` | 40.0 % | 2.73 |");
     expect(perplexities).toContain("| `window:160` | - | not measured yet |");
