@@ -246,6 +246,7 @@ function print(terminal: Terminal, rows: readonly Measurement[]): void {
   const [{ evaluation, seconds }] = rows as [Measurement];
   const tokens = rows.reduce((sum, row) => sum + row.tokens, 0);
   const rate = seconds > 0 ? `, ${format.rate(tokens / seconds)} tokens/s` : "";
+  for (const line of notJudgedLines(evaluation)) terminal.print(line);
   const failures = Object.entries(evaluation.failures).filter(([, count]) => count > 0);
   const paired = hasTest ? "; p is of McNemar's exact test against the first row" : "";
   terminal.note(
@@ -255,6 +256,13 @@ function print(terminal: Terminal, rows: readonly Measurement[]): void {
         : ""
     }`,
   );
+}
+
+/** Says which tasks no score counts, and what each needs; nothing where all were judged. */
+export function notJudgedLines({ tasks, notJudged }: Measurement["evaluation"]): string[] {
+  if (notJudged.length === 0) return [];
+  const named = notJudged.map(({ id, reason }) => `${id} ${reason}`).join("; ");
+  return [`not judged, and left out of the scores: ${notJudged.length} of ${format.plural(tasks, "task")} (${named})`];
 }
 
 /** Several ways of decoding the same tasks, one sample each: they are compared task by task. */

@@ -2,6 +2,7 @@
 
 import type { CachePolicy, Model } from "kedge";
 import { decodingSettings, waysCompleter, type Decoding } from "./completer.ts";
+import { isJudged } from "./outcome.ts";
 import { evaluateWays, type Evaluation, type WaysProgress } from "./run.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { mcNemar, type PairedTest } from "./scoring.ts";
@@ -100,7 +101,14 @@ export function passes({ evaluation }: Measurement): boolean[] {
   return evaluation.results.map(({ samples }) => samples[0]!.outcome.passed);
 }
 
-/** Whether two ways of decoding the same tasks differ by more than chance. */
+/** Whether two ways of decoding the same tasks differ by more than chance, on the tasks that were judged in both. */
 export function compared(first: Measurement, second: Measurement): PairedTest {
-  return mcNemar(passes(first), passes(second));
+  const [one, other] = [passes(first), passes(second)];
+  const isBoth = first.evaluation.results.map(
+    ({ samples }, i) => isJudged(samples[0]!.outcome) && isJudged(second.evaluation.results[i]!.samples[0]!.outcome),
+  );
+  return mcNemar(
+    one.filter((_, i) => isBoth[i]),
+    other.filter((_, i) => isBoth[i]),
+  );
 }

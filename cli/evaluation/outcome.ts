@@ -3,9 +3,15 @@
 /** Why a program failed: its answers are wrong, it threw, it does not parse, or it ran out of time or memory. */
 export type FailureKind = "assertion" | "exception" | "syntax" | "timeout" | "memory";
 
+/** A task needs what its sandbox lacks: that says nothing about the program, and is never counted as a failure. */
+export const NOT_JUDGED = "not judged";
+
+/** Why an outcome is not a pass. */
+export type OutcomeKind = FailureKind | typeof NOT_JUDGED;
+
 /** Whether a program passed its check; if not, why, in one line of text. */
 export type Outcome =
-  { readonly passed: true } | { readonly passed: false; readonly kind: FailureKind; readonly message: string };
+  { readonly passed: true } | { readonly passed: false; readonly kind: OutcomeKind; readonly message: string };
 
 /** Bounds of one program, its tests included. */
 export interface Limits {
@@ -17,6 +23,16 @@ export interface Limits {
 
 /** 5 s and 64 MiB: the slowest reference solution of HumanEval-X takes a small part of both. */
 export const DEFAULT_LIMITS: Limits = { timeMs: 5000, memoryBytes: 64 << 20 };
+
+/** Whether an outcome says something about the program: it passed or failed. */
+export function isJudged(outcome: Outcome): boolean {
+  return outcome.passed || outcome.kind !== NOT_JUDGED;
+}
+
+/** The outcome of a program whose check needs what the sandbox lacks: `needs numpy.zeros`. */
+export function notJudged(message: string): Outcome {
+  return { passed: false, kind: NOT_JUDGED, message };
+}
 
 /** A failure. */
 export function failure(kind: FailureKind, message: string): Outcome {

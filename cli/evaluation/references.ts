@@ -1,7 +1,7 @@
 // `--check-references`: runs each task's own solution through its own tests. No completion can pass a task whose own solution fails, so
 // scores are read beside this count.
 
-import type { Outcome } from "./outcome.ts";
+import { NOT_JUDGED, type Outcome } from "./outcome.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { programOf, type Task } from "./task.ts";
 
@@ -44,6 +44,10 @@ export async function checkReferences(options: ReferenceOptions): Promise<Refere
 
 /** The report as lines of text: the count, then a line for each task that fails. */
 export function describeReferences({ tasks, passed, failed }: ReferenceReport): string[] {
-  const lines = failed.map(({ id, outcome }) => `${id} fails with its own solution: ${outcome.message}`);
+  const lines = failed.map(({ id, outcome }) =>
+    outcome.kind === NOT_JUDGED
+      ? `${id} is not judged: ${outcome.message}`
+      : `${id} fails with its own solution: ${outcome.message}`,
+  );
   return [`${passed} of ${tasks} reference solutions pass`, ...lines];
 }

@@ -2,7 +2,7 @@
 // judged (see lines-file.ts for how it is written and gone on with).
 
 import { isRecord, openLines, readLines, type LineKind, type LinesFile, type Settings } from "./lines-file.ts";
-import type { FailureKind, Outcome } from "./outcome.ts";
+import { NOT_JUDGED, type Outcome, type OutcomeKind } from "./outcome.ts";
 
 export type { Settings } from "./lines-file.ts";
 
@@ -21,12 +21,13 @@ export interface TaskResult {
 /** An open results file. */
 export type ResultsFile = LinesFile<TaskResult>;
 
-const failureKinds: ReadonlySet<string> = new Set<FailureKind>([
+const outcomeKinds: ReadonlySet<string> = new Set<OutcomeKind>([
   "assertion",
   "exception",
   "syntax",
   "timeout",
   "memory",
+  NOT_JUDGED,
 ]);
 
 const kind: LineKind<TaskResult> = {
@@ -61,10 +62,10 @@ function resultOf(row: Readonly<Record<string, unknown>>): TaskResult | undefine
 
 function sampleOf(row: unknown): Sample | undefined {
   if (!isRecord(row)) return undefined;
-  const { completion, passed, kind: failureKind, message } = row;
+  const { completion, passed, kind: outcomeKind, message } = row;
   if (typeof completion !== "string") return undefined;
   if (passed === true) return { completion, outcome: { passed } };
-  if (passed !== false || typeof failureKind !== "string" || !failureKinds.has(failureKind)) return undefined;
+  if (passed !== false || typeof outcomeKind !== "string" || !outcomeKinds.has(outcomeKind)) return undefined;
   if (typeof message !== "string") return undefined;
-  return { completion, outcome: { passed, kind: failureKind as FailureKind, message } };
+  return { completion, outcome: { passed, kind: outcomeKind as OutcomeKind, message } };
 }

@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { completing } from "../../tests/support/completing.ts";
-import { DEFAULT_LIMITS, failure, type Outcome } from "./outcome.ts";
+import { wilsonInterval } from "kedge/anchoring";
+import { DEFAULT_LIMITS, failure, notJudged, type Outcome } from "./outcome.ts";
 import { progressLine } from "./progress-line.ts";
-import { loadResults } from "./results.ts";
-import { evaluate, type Complete, type EvaluationOptions, type EvaluationProgress } from "./run.ts";
+import { loadResults, type TaskResult } from "./results.ts";
+import { evaluate, score, type Complete, type EvaluationOptions, type EvaluationProgress } from "./run.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Program, Task } from "./task.ts";
 
@@ -63,6 +64,12 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const run = (options: Partial<EvaluationOptions> = {}): ReturnType<typeof evaluate> =>
   evaluate({ tasks, complete: solve, sandbox: fakeSandbox(), batchSize: 4, ...options });
 
+/** A task's results, one sample for each outcome. */
+const resultOf = (id: string, ...outcomes: Outcome[]): TaskResult => ({
+  id,
+  samples: outcomes.map((outcome) => ({ completion: "", outcome })),
+});
+
 describe("an evaluation", () => {
   it("decodes so many tasks at a time, cuts completions, scores and reports", async () => {
     const rounds: (readonly string[])[] = [];
@@ -91,6 +98,33 @@ describe("an evaluation", () => {
     expect(progress.map(({ done }) => done)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(progress.at(-1)).toEqual({ done: 10, total: 10, passed: 5, resumed: 0 });
     expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation);
+  });
+
+  it("leaves what was not judged out of every score, by name", () => {
+    const [pass, fail, unknown] = [{ passed: true } as const, failure("assertion", "no"), notJudged("needs numpy.dot")];
+    const evaluation = score(
+      [resultOf("a", pass), resultOf("b", fail), resultOf("c", unknown), resultOf("d", pass)],
+      1,
+    );
+    expect(evaluation).toMatchObject({
+      tasks: 4,
+      passAt: { 1: 2 / 3 },
+      failures: { assertion: 1, exception: 0, syntax: 0, timeout: 0, memory: 0 },
+      notJudged: [{ id: "c", reason: "needs numpy.dot" }],
+    });
+    expect(evaluation.interval).toEqual(wilsonInterval(2, 3));
+    const sampled = score([resultOf("a", pass, unknown), resultOf("b", fail, pass)], 2);
+    expect(sampled.passAt).toEqual({ 1: 0.75, 2: 1 }); // one sample of a was judged: it has no pass@2
+    expect(sampled.notJudged).toEqual([]);
+    expect(score([resultOf("c", unknown)], 1)).toMatchObject({ passAt: {}, interval: { low: 0, high: 1 } });
+  });
+
+  it("keeps in its file what was not judged", async () => {
+    const unknown = fakeSandbox();
+    const sandbox = { ...unknown, run: () => Promise.resolve(notJudged("needs numpy.dot")) };
+    const { notJudged: named } = await run({ sandbox, resultsFile });
+    expect(named).toHaveLength(10);
+    expect((await run({ sandbox, resultsFile, resume: true })).notJudged).toEqual(named);
   });
 
   it("estimates pass@k from several samples", async () => {

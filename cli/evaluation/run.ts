@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { wilsonInterval, type Interval } from "kedge/anchoring";
-import type { FailureKind, Outcome } from "./outcome.ts";
+import { isJudged, NOT_JUDGED, type FailureKind, type Outcome } from "./outcome.ts";
 import { openResults, type ResultsFile, type Sample, type Settings, type TaskResult } from "./results.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { meanPassAtK } from "./scoring.ts";
@@ -66,12 +66,21 @@ export interface Evaluation {
   readonly samples: number;
   /** pass@k for k = 1 and for the powers of ten and the sample count that lie above, as far as there are samples */
   readonly passAt: Readonly<Record<string, number>>;
-  /** 95 % of pass@1, Wilson's: a task counts once, however many samples it has */
+  /** 95 % of pass@1, Wilson's: a task that was judged counts once, however many samples it has */
   readonly interval: Interval;
   /** completions that failed, by kind */
   readonly failures: Readonly<Record<FailureKind, number>>;
+  /** tasks of which no completion could be judged, and why: no score counts them */
+  readonly notJudged: readonly NotJudged[];
   /** in the order of the tasks */
   readonly results: readonly TaskResult[];
+}
+
+/** A task whose check needs what the sandbox lacks. */
+export interface NotJudged {
+  readonly id: string;
+  /** what it needs */
+  readonly reason: string;
 }
 
 /** A way of completing the tasks. */
@@ -251,19 +260,40 @@ class Run {
 
 /** The score of results: one or more tasks, with `samples` completions each. */
 export function score(results: readonly TaskResult[], samples: number): Evaluation {
-  const tallies = results.map((result) => ({ samples: result.samples.length, passed: passedSamples(result) }));
-  const passAt1 = meanPassAtK(tallies, 1);
+  const tallies = results
+    .map((result) => ({ samples: judgedSamples(result), passed: passedSamples(result) }))
+    .filter((tally) => tally.samples > 0);
   const failures = { assertion: 0, exception: 0, syntax: 0, timeout: 0, memory: 0 };
-  for (const { outcome } of results.flatMap((result) => result.samples)) if (!outcome.passed) failures[outcome.kind]++;
-  const ks = [...new Set([1, 10, 100, 1000, samples])].filter((k) => k <= samples);
+  for (const { outcome } of results.flatMap((result) => result.samples))
+    if (!outcome.passed && outcome.kind !== NOT_JUDGED) failures[outcome.kind]++;
+  const passAt = [...new Set([1, 10, 100, 1000, samples])].flatMap((k): [number, number][] => {
+    const enough = tallies.filter((tally) => tally.samples >= k);
+    return enough.length > 0 ? [[k, meanPassAtK(enough, k)]] : [];
+  });
+  const passAt1 = tallies.length > 0 ? meanPassAtK(tallies, 1) : 0;
   return {
     tasks: results.length,
     samples,
-    passAt: Object.fromEntries(ks.map((k) => [k, meanPassAtK(tallies, k)])),
-    interval: wilsonInterval(Math.min(tallies.length, passAt1 * tallies.length), tallies.length),
+    passAt: Object.fromEntries(passAt),
+    interval:
+      tallies.length > 0
+        ? wilsonInterval(Math.min(tallies.length, passAt1 * tallies.length), tallies.length)
+        : { low: 0, high: 1 },
     failures,
+    notJudged: results.flatMap((result) => {
+      const { id, samples: all } = result;
+      const [first] = all;
+      return judgedSamples(result) > 0 || first === undefined || first.outcome.passed
+        ? []
+        : [{ id, reason: first.outcome.message }];
+    }),
     results,
   };
+}
+
+/** How many of a task's completions passed or failed. */
+function judgedSamples({ samples }: TaskResult): number {
+  return samples.filter(({ outcome }) => isJudged(outcome)).length;
 }
 
 /** How many of a task's completions passed. */

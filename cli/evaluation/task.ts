@@ -39,6 +39,8 @@ export interface Program {
   readonly language: Language;
   readonly source: string;
   readonly check: Check;
+  /** the function that the check calls, where that is one */
+  readonly entryPoint?: string | undefined;
   /** a program that passes: as many assertions of a script as it reaches must be reached */
   readonly reference?: string | undefined;
 }
@@ -71,9 +73,9 @@ export function cutCompletion(task: Task, text: string): string {
 
 /** The program that a completion of a task makes, to be judged by the task's check or by another, such as its examples. */
 export function programOf(task: Task, completion: string, check: Check = task.check): Program {
-  const { language, prompt, canonicalSolution } = task;
+  const { language, prompt, canonicalSolution, entryPoint } = task;
   const source = prompt + completion;
   return check.kind === "script"
-    ? { language, source, check, reference: prompt + canonicalSolution }
-    : { language, source, check };
+    ? { language, source, check, entryPoint, reference: prompt + canonicalSolution }
+    : { language, source, check, entryPoint };
 }
