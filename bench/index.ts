@@ -1,7 +1,7 @@
 // `npm run bench [-- MODEL_DIR …]`: prefill and decode tokens/s of the shipped model and of any others, on every device at
 // hand, and the most memory that each took. Each pair of model and device has a process of its own; rounds are interleaved
 // over all of them, so that a machine that slows down slows all alike. `npm run bench cost`: see cost.ts; `npm run bench sessions`: see
-// sessions.ts; `npm run bench kernels`, `check` and `compare`: see kernels/.
+// sessions.ts; `npm run bench waits`: see waits.ts; `npm run bench kernels`, `check` and `compare`: see kernels/.
 
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -18,6 +18,7 @@ import { benchKernels } from "./kernels/index.ts";
 import { summary, table, type Measured } from "./report.ts";
 import { benchSessions } from "./sessions.ts";
 import { guardOutput, sentenceOf } from "./standard-output.ts";
+import { benchWaits } from "./waits.ts";
 import { work, type Assignment, type Loaded, type Report, type Round } from "./worker.ts";
 
 const USAGE = `usage: npm run bench [-- MODEL_DIR … --device wasm,webgpu --rounds 5 --prompt-tokens 256 --tokens 64 --quantize int8 --json]`;
@@ -159,6 +160,7 @@ guardOutput("bench");
 if (first === "--work" && assignment !== undefined) await work(JSON.parse(assignment) as Assignment);
 else if (first === "cost") await cost(process.argv.slice(3));
 else if (first === "sessions") await benchSessions(process.argv.slice(3));
+else if (first === "waits") await benchWaits(process.argv.slice(3));
 else if (first === "kernels" || first === "check" || first === "compare")
   await benchKernels(first, process.argv.slice(3));
 else {

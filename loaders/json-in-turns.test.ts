@@ -1,9 +1,11 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FormatError } from "./errors.ts";
-import { linesOf, parseJson } from "./json-in-turns.ts";
+import { parseJson } from "./json-in-turns.ts";
 import { LargeObject } from "./large-object.ts";
-import { StringTable } from "./string-table.ts";
+import type { LargeItems } from "./large-table.ts";
+import { LargeMap } from "./large-values.ts";
+import { eachLine } from "./lines-in-turns.ts";
 import { finish, type Work } from "./work.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -24,7 +26,7 @@ const isRight = (text: string, read: (text: string) => unknown) => {
     read(text);
     return true;
   } catch (error) {
-    expect(error).toBeInstanceOf(read === parse ? FormatError : SyntaxError);
+    expect(error).toBeInstanceOf(read === JSON.parse ? SyntaxError : FormatError);
     return false;
   }
 };
@@ -101,24 +103,102 @@ describe("a JSON text", () => {
   });
 });
 
-describe("lines", () => {
-  it("are those of the text, whatever characters lie where it is cut", () => {
-    const text = Array.from({ length: 60_000 }, (_, i) => (i % 7 === 0 ? "" : `${i} \u00e4\ud83d\ude00`)).join("\n");
-    expect(finish(linesOf(bytesOf(text), "a.txt"))).toEqual(text.split("\n"));
-    expect(finish(linesOf(bytesOf("a\nb\n"), "a.txt"))).toEqual(["a", "b"]);
-    expect(pausesOf(linesOf(bytesOf(text), "a.txt"))).toBeGreaterThan(2);
+const readLarge = (text: string) => parse(text, () => true);
+
+describe("what may be large", () => {
+  /** The value as plain objects and lists. */
+  const plain = (value: unknown): unknown => {
+    if (value instanceof LargeObject)
+      return Object.fromEntries([...value.members].map(([name, of]) => [name, plain(of)]));
+    if (typeof value !== "object" || value === null || !("at" in value)) return value;
+    const items = value as LargeItems;
+    return Array.from({ length: items.length }, (_, i) => plain(items.at(i)));
+  };
+  it("is read as JSON.parse reads it", () => {
+    const text = fc.oneof(fc.string({ unit: "binary", maxLength: 5 }), fc.constantFrom("", '"\\', "\u0120t", LONG));
+    const number = fc.oneof(
+      fc.nat(),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.constantFrom(-1, 2 ** 31, 1e21, 10 ** 9),
+    );
+    const item = fc.oneof(
+      text,
+      number,
+      fc.tuple(text, text),
+      fc.tuple(text, number),
+      fc.constantFrom<unknown>(null, [], ["a"], ["a", 1, 2], ["a", true], [1, "a"], [["a", "b"]], "last"),
+    );
+    const names = fc.dictionary(
+      text.filter((name) => name !== "__proto__"),
+      fc.oneof(item, number),
+      { noNullPrototype: true },
+    );
+    fc.assert(
+      fc.property(fc.oneof(fc.array(item), names), fc.constantFrom(undefined, 1, "\t"), (given, space) => {
+        const json = JSON.stringify(given, null, space);
+        expect(plain(readLarge(json))).toEqual(JSON.parse(json));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("is refused where JSON.parse refuses it, wherever it is cut or changed", () => {
+    for (const long of [
+      '{"a":1,"b\\n":[2.5e1],"c":"d", "e" :-0,"a":012}',
+      '["a b",["c","d"],["e",-1.5e-3] ,["f"],7,["\\u0120",""]]',
+    ]) {
+      for (let at = 0; at <= long.length; at++) {
+        for (const change of ["", ",", "]", "}", '"', "0", ":", "\\", "\n", "é"]) {
+          const changed = long.slice(0, at) + change + long.slice(at + 1);
+          expect(isRight(changed, readLarge as never), changed).toBe(isRight(changed, JSON.parse));
+        }
+        expect(isRight(long.slice(0, at), readLarge as never), long.slice(0, at)).toBe(
+          isRight(long.slice(0, at), JSON.parse),
+        );
+      }
+    }
+  });
+
+  it("pauses after a bounded piece of work, and makes no value for a name, a text or a number", () => {
+    const merges = Array.from({ length: 50_000 }, (_, i) => `"${i} b"`);
+    const list = `[${merges.join()}]`;
+    expect(pausesOf(parseJson(bytesOf(list), "a.json", () => true))).toBeGreaterThan(list.length / 70_000);
+    const pairs = `[${merges.map((merge) => `[${merge},"c"]`).join()}]`;
+    const items = readLarge(pairs) as LargeItems;
+    expect([items.length, items.at(7), items.at(50_000)]).toEqual([50_000, ["7 b", "c"], undefined]);
   });
 });
 
-describe("a table of texts", () => {
+function linesOf(text: string): string[] {
+  const lines: string[] = [];
+  finish(eachLine(bytesOf(text), "a.txt", (line, number) => (lines[number] = line)));
+  return lines;
+}
+
+describe("lines", () => {
+  it("are those of the text, whatever characters lie where it is cut", () => {
+    const text = Array.from({ length: 60_000 }, (_, i) => (i % 7 === 0 ? "" : `${i} \u00e4\ud83d\ude00`)).join("\n");
+    expect(linesOf(text)).toEqual(text.split("\n"));
+    expect(linesOf("a\nb\n")).toEqual(["a", "b"]);
+    expect(pausesOf(eachLine(bytesOf(text), "a.txt", () => {}))).toBeGreaterThan(2);
+    expect(() => finish(eachLine(Uint8Array.of(0x61, 0xff), "a.txt", () => {}))).toThrow("a.txt: is not UTF-8 text");
+  });
+});
+
+describe("a table of values by text", () => {
   it("is a Map of them, in the order in which they came", () => {
-    const names = fc.array(fc.tuple(fc.string({ maxLength: 2 }), fc.integer()), { maxLength: 300 });
+    const value = fc.oneof(
+      fc.integer(),
+      fc.string({ maxLength: 1 }),
+      fc.constantFrom<unknown>(-0, 0.5, null, undefined, 2 ** 31),
+    );
+    const names = fc.array(fc.tuple(fc.string({ unit: "binary", maxLength: 2 }), value), { maxLength: 300 });
     fc.assert(
       fc.property(names, (pairs) => {
-        const [table, map] = [new StringTable<number>(), new Map<string, number>()];
-        for (const [name, value] of pairs) {
-          table.set(name, value);
-          map.set(name, value);
+        const [table, map] = [new LargeMap<unknown>(), new Map<string, unknown>()];
+        for (const [name, of] of pairs) {
+          table.set(name, of);
+          map.set(name, of);
         }
         expect([...table]).toEqual([...map]);
         expect([...table.keys(), ...table.values(), table.size]).toEqual([...map.keys(), ...map.values(), map.size]);
@@ -128,9 +208,12 @@ describe("a table of texts", () => {
       }),
       { numRuns: 50 },
     );
-    const table = new StringTable<number>();
+    const table = new LargeMap<number>();
     for (let i = 0; i < 70_000; i++) table.set(`name ${i}`, i);
     for (let i = 0; i < 70_000; i += 97) expect(table.get(`name ${i}`)).toBe(i);
     expect(table.size).toBe(70_000);
+    const long = "y".repeat(300_000);
+    for (const name of [long, "z", `${long}!`]) expect(table.set(name, name.length).get(name)).toBe(name.length);
+    expect([...table.keys()].slice(-3)).toEqual([long, "z", `${long}!`]);
   });
 });

@@ -1,12 +1,12 @@
-// JSON objects with so many members that a plain JavaScript object would block the thread whenever it grows.
+// How JSON objects of very many members are told from plain ones, without the code that makes them (large-values.ts).
 
-import type { StringTable } from "./string-table.ts";
+import type { LargeMap } from "./large-values.ts";
 
 /** An object of many members. */
 export class LargeObject {
-  readonly members: StringTable<unknown>;
+  readonly members: LargeMap<unknown>;
 
-  constructor(members: StringTable<unknown>) {
+  constructor(members: LargeMap<unknown>) {
     this.members = members;
   }
 }

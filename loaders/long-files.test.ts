@@ -5,6 +5,7 @@ import { loadTokenizer } from "./load-tokenizer.ts";
 import { filesFolder } from "./model-folder.ts";
 import { parseHeader } from "./safetensors-header.ts";
 import { openWeights } from "./shards.ts";
+import { TensorTable } from "./tensor-table.ts";
 import { readBpe } from "./tokenizer/bpe.ts";
 import { readUnigram } from "./tokenizer/unigram.ts";
 import type { Work } from "./work.ts";
@@ -31,7 +32,7 @@ const vocabulary = (length: number) => Object.fromEntries(Array.from({ length },
 
 describe("a header of many tensors", () => {
   it("is read with pauses, in the order of the file's names", () => {
-    const work = parseHeader("m", header, 8 + header.length, 8 + header.length + 4 * count);
+    const work = parseHeader("m", header, 8 + header.length, 8 + header.length + 4 * count, new TensorTable());
     expect(pausesOf(work)).toBeGreaterThan((4 * count) / 2048 - 8);
   });
 

@@ -200,16 +200,19 @@ export async function readText(
   return decoded(name, bytes);
 }
 
-/** Reads the lines of a text file, with pauses in which other work of this thread goes on; an empty last one is left out. */
+/**
+ * Gives the lines of a text file to `each`, with pauses in which other work of this thread goes on; an empty last one is left out.
+ */
 export async function readLines(
   folder: ModelFolder,
   file: string,
   maxByteLength: number,
-  signal?: AbortSignal,
-): Promise<string[]> {
+  signal: AbortSignal | undefined,
+  each: (line: string, number: number) => void,
+): Promise<void> {
   const { name, bytes } = await readWhole(folder, file, maxByteLength, signal);
-  const { linesOf } = await import("./json-in-turns.ts");
-  return finishInTurns(linesOf(bytes, name), signal);
+  const { eachLine } = await import("./lines-in-turns.ts");
+  return finishInTurns(eachLine(bytes, name, each), signal);
 }
 
 /** A longer JSON text is read with pauses. */
@@ -226,8 +229,8 @@ export async function readJson(
 }
 
 /**
- * As {@link readJson}; an object of more than 100,000 members may be a `LargeObject` where `mayBeLarge` says so of the names on the way
- * to it ("model.vocab"). Elsewhere such an object is refused.
+ * As {@link readJson}; a long object or list is a `LargeObject` or a `LargeList` where `mayBeLarge` says so of the names on the way to it
+ * ("model.vocab"). Elsewhere an object of more than 100,000 members is refused.
  */
 export async function readLargeJson(
   folder: ModelFolder,

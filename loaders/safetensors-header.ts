@@ -64,13 +64,18 @@ const MAX_RANK = 64;
 /** Tensors between two pauses. */
 const ENTRIES_PER_PAUSE = 2048;
 
-/** The least that the text of one tensor takes. */
-export const MIN_ENTRY_LENGTH = 50;
-
 /** A tensor whose places are counted from the beginning of the data until all are checked. */
 export interface Entry extends TensorInfo {
   begin: number;
   end: number;
+}
+
+/** Tensors by name: a Map, or a table for many that has them sorted and moved itself. */
+export interface Entries extends Table<Entry> {
+  /** its tensors by their place in the file */
+  inFileOrder?(): Work<Iterable<Entry>>;
+  /** adds where the data begins to all places */
+  startAt?(dataBegin: number): void;
 }
 
 /**
@@ -88,12 +93,12 @@ export function* parseHeader(
   text: string,
   dataBegin: number,
   byteLength: number,
-  entries: Table<Entry> = new Map<string, Entry>(),
+  entries: Entries = new Map<string, Entry>(),
 ): Work<SafetensorsHeader> {
   const metadata = yield* new HeaderParser(file, text).parse(entries);
   let dataLength = 0;
   let count = 0;
-  for (const entry of yield* sorted([...entries.values()])) {
+  for (const entry of entries.inFileOrder ? yield* entries.inFileOrder() : [...entries.values()].sort(inFile)) {
     if (++count % ENTRIES_PER_PAUSE === 0) yield;
     if (entry.begin !== dataLength || entry.end < entry.begin) {
       const problem =
@@ -115,7 +120,8 @@ export function* parseHeader(
       `its tensors end at byte ${dataBegin + dataLength}, but it is ${byteLength} bytes long: ${verdict}`,
     );
   }
-  for (const entry of entries.values()) {
+  entries.startAt?.(dataBegin);
+  for (const entry of entries.startAt ? [] : entries.values()) {
     entry.begin += dataBegin;
     entry.end += dataBegin;
     if (++count % ENTRIES_PER_PAUSE === 0) yield;
@@ -124,31 +130,6 @@ export function* parseHeader(
 }
 
 const inFile = (a: Entry, b: Entry): number => a.begin - b.begin || a.end - b.end;
-
-/** Entries by their place in the file. */
-function* sorted(entries: readonly Entry[]): Work<readonly Entry[]> {
-  let runs: Entry[][] = [];
-  for (let begin = 0; begin < entries.length; begin += ENTRIES_PER_PAUSE) {
-    runs.push(entries.slice(begin, begin + ENTRIES_PER_PAUSE).sort(inFile));
-    yield;
-  }
-  while (runs.length > 1) {
-    const merged: Entry[][] = [];
-    for (let i = 0; i < runs.length; i += 2) merged.push(runs[i + 1] ? yield* merge(runs[i]!, runs[i + 1]!) : runs[i]!);
-    runs = merged;
-  }
-  return runs[0] ?? [];
-}
-
-function* merge(one: readonly Entry[], other: readonly Entry[]): Work<Entry[]> {
-  const all: Entry[] = [];
-  for (let i = 0, j = 0; i < one.length || j < other.length;) {
-    const isNext = j >= other.length || (i < one.length && inFile(one[i]!, other[j]!) <= 0);
-    all.push(isNext ? one[i++]! : other[j++]!);
-    if (all.length % ENTRIES_PER_PAUSE === 0) yield;
-  }
-  return all;
-}
 
 /** Dtype and shape must account for exactly the bytes between the offsets. */
 function checkSpan(file: string, entry: Entry): void {

@@ -9,15 +9,13 @@ import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "./float16.ts";
 import {
   DTYPE_BITS,
   MAX_HEADER_BYTES,
-  MIN_ENTRY_LENGTH,
   parseHeader,
   quote,
   type Dtype,
-  type Entry,
+  type Entries,
   type SafetensorsHeader,
   type TensorInfo,
 } from "./safetensors-header.ts";
-import { largeTable, type Table } from "./large-table.ts";
 import { planSafetensors } from "./safetensors-plan.ts";
 import { finishInTurns, type Work } from "./work.ts";
 
@@ -97,8 +95,9 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
     );
   }
   const headerBytes = await source.read(8, 8 + headerLength, signal);
-  const table = await largeTable<Entry>(headerLength / MIN_ENTRY_LENGTH);
-  const work = readHeader(file, headerBytes, byteLength, table);
+  const entries: Entries =
+    headerLength <= MANY_TENSORS_LENGTH ? new Map() : new (await import("./tensor-table.ts")).TensorTable();
+  const work = readHeader(file, headerBytes, byteLength, entries);
   const { tensors, metadata } = await finishInTurns(work, signal);
 
   function find(name: string): TensorInfo {
@@ -139,16 +138,14 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
   };
 }
 
+/** A longer header may have so many tensors that they are kept in a table; the least that one takes is 50 bytes. */
+const MANY_TENSORS_LENGTH = 1_000_000;
+
 /** Bytes that are decoded at a time. */
 const DECODED_BYTES = 1 << 20;
 
 /** Reads a header from its bytes, with pauses: one of a hundred megabytes takes seconds. */
-function* readHeader(
-  file: string,
-  bytes: Uint8Array,
-  byteLength: number,
-  table: Table<Entry>,
-): Work<SafetensorsHeader> {
+function* readHeader(file: string, bytes: Uint8Array, byteLength: number, entries: Entries): Work<SafetensorsHeader> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const pieces: string[] = [];
   try {
@@ -160,7 +157,7 @@ function* readHeader(
   } catch (cause) {
     throw new FormatError(file, "its header is not UTF-8 text", { cause });
   }
-  return yield* parseHeader(file, pieces.join(""), 8 + bytes.byteLength, byteLength, table);
+  return yield* parseHeader(file, pieces.join(""), 8 + bytes.byteLength, byteLength, entries);
 }
 
 /** The error for something that is not a safetensors file, with what it is instead if its first bytes tell. */

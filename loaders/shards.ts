@@ -3,7 +3,7 @@
 
 import { FormatError } from "./errors.ts";
 import { LargeObject } from "./large-object.ts";
-import { largeTable, type Table } from "./large-table.ts";
+import { MANY, type Table } from "./large-table.ts";
 import { checkFileName, missingFile, readLargeJson, refusalOf, type ModelFolder } from "./model-folder.ts";
 import { quote } from "./safetensors-header.ts";
 import { finishInTurns, type Work } from "./work.ts";
@@ -61,7 +61,7 @@ export async function openWeights(folder: ModelFolder, signal?: AbortSignal): Pr
     signal?.throwIfAborted();
     throw refusal ?? missingFile(folder.name, `${SINGLE} or ${INDEX}`, await folder.list?.());
   }
-  const files = index === null ? [SINGLE] : [...new Set(index.values())].sort();
+  const files = index === null ? [SINGLE] : [...index.files].sort();
   const opened = new Map<string, SafetensorsFile>();
   try {
     for (let i = 0; i < files.length; i += OPEN_AT_ONCE) {
@@ -75,7 +75,8 @@ export async function openWeights(folder: ModelFolder, signal?: AbortSignal): Pr
       if (failed !== undefined) throw failed.reason;
     }
     const count = [...opened.values()].reduce((sum, file) => sum + file.tensors.size, 0);
-    const table = await largeTable<WeightInfo>(count);
+    const table: Table<WeightInfo> =
+      count <= MANY ? new Map() : new (await import("./shard-table.ts")).ShardTable(opened);
     return await finishInTurns(gather({ folder, files, opened, index, table }), signal);
   } catch (error) {
     await Promise.all([...opened.values()].map((file) => file.close()));
@@ -113,7 +114,7 @@ function* gather({
   readonly folder: ModelFolder;
   readonly files: readonly string[];
   readonly opened: ReadonlyMap<string, SafetensorsFile>;
-  readonly index: ReadonlyMap<string, string> | null;
+  readonly index: WeightMap | null;
   readonly table: Table<WeightInfo>;
 }): Work<Checkpoint> {
   let totalByteLength = 0;
@@ -131,7 +132,7 @@ function* gather({
     }
   }
   let count = 0;
-  for (const [name, file] of index ?? []) {
+  for (const [name, file] of index?.places ?? []) {
     if (++count % NAMES_PER_PAUSE === 0) yield;
     const found = tensors.get(name)?.file;
     if (found === file) continue;
@@ -168,25 +169,28 @@ function* gather({
   };
 }
 
+/** What an index says. */
+interface WeightMap {
+  /** tensors and their files */
+  readonly places: Iterable<readonly [name: string, file: string]>;
+  readonly files: ReadonlySet<string>;
+}
+
 /** The index's map from tensor to file. */
-async function readIndex(folder: ModelFolder, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+async function readIndex(folder: ModelFolder, signal?: AbortSignal): Promise<WeightMap> {
   const json = await readLargeJson(folder, INDEX, MAX_INDEX_BYTES, signal, (path) => path === "weight_map");
   const map = typeof json === "object" && json !== null && "weight_map" in json ? json.weight_map : undefined;
   if (typeof map !== "object" || map === null || Array.isArray(map)) {
     throw new FormatError(INDEX, 'has no "weight_map" object from tensor names to files');
   }
-  const index = await largeTable<string>(map instanceof LargeObject ? map.members.size : 0);
-  return finishInTurns(readWeightMap(map, index), signal);
+  return finishInTurns(readWeightMap(map instanceof LargeObject ? map.members : Object.entries(map)), signal);
 }
 
-function* readWeightMap(
-  map: object,
-  index: ReadonlyMap<string, string> & { set(name: string, file: string): unknown },
-): Work<ReadonlyMap<string, string>> {
+function* readWeightMap(places: Iterable<readonly [string, unknown]>): Work<WeightMap> {
   /** names that were looked at already: few files hold many tensors */
   const files = new Set<string>();
   let count = 0;
-  for (const [name, file] of map instanceof LargeObject ? map.members : Object.entries(map)) {
+  for (const [name, file] of places) {
     if (++count % NAMES_PER_PAUSE === 0) yield;
     if (typeof file !== "string") {
       throw new FormatError(INDEX, `puts tensor ${quote(name)} into ${JSON.stringify(file)}; wanted a file name`, {
@@ -195,10 +199,9 @@ function* readWeightMap(
     }
     if (!files.has(file)) checkShardName(name, file);
     files.add(file);
-    index.set(name, file);
   }
-  if (index.size === 0) throw new FormatError(INDEX, 'its "weight_map" names no tensor');
-  return index;
+  if (count === 0) throw new FormatError(INDEX, 'its "weight_map" names no tensor');
+  return { places: places as WeightMap["places"], files };
 }
 
 function checkShardName(name: string, file: string): void {

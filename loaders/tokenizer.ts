@@ -29,7 +29,7 @@ export interface Tokenizer extends TokenBytes {
   encode(text: string, options?: EncodeOptions): number[];
   /** The same with the characters that each token stands for. */
   encodeWithOffsets(text: string, options?: EncodeOptions): PlacedTokens;
-  /** The same as `encode`, in turns of about 10 ms between which other work of this thread goes on: for long texts. */
+  /** The same as `encode`, in turns of about 5 ms between which other work of this thread goes on: for long texts. */
   encodeInTurns(
     text: string,
     options?: EncodeOptions & { readonly signal?: AbortSignal | undefined },

@@ -3,7 +3,7 @@
 // n characters takes n log n steps. A pair that waits is taken at its old rank if it still makes the same token, as in the Rust library.
 
 import { FormatError, UnsupportedError } from "../errors.ts";
-import { booleanField, listField, optionalText, type Part } from "./fields.ts";
+import { booleanField, itemsField, optionalText, type Part } from "./fields.ts";
 import { noUnknownToken, readVocabulary, TOKENS_PER_PAUSE, type Model, type Tokens, type Vocabulary } from "./model.ts";
 import { widthAt } from "./pieces.ts";
 import { finish, type Work } from "../work.ts";
@@ -67,13 +67,23 @@ class Merges {
   readonly #rank: Int32Array;
   readonly #made: Int32Array;
 
-  constructor(count: number) {
-    const slots = 2 ** Math.ceil(Math.log2(Math.max(8, count * 1.6)));
+  private constructor(slots: number, [left, right, rank, made]: readonly Int32Array[]) {
     this.#mask = slots - 1;
-    this.#left = new Int32Array(slots);
-    this.#right = new Int32Array(slots);
-    this.#rank = new Int32Array(slots);
-    this.#made = new Int32Array(slots);
+    this.#left = left!;
+    this.#right = right!;
+    this.#rank = rank!;
+    this.#made = made!;
+  }
+
+  /** Room for so many pairs; millions of zeros are written in a turn of their own. */
+  static *of(count: number): Work<Merges> {
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(8, count * 1.6)));
+    const arrays: Int32Array[] = [];
+    for (let i = 0; i < 4; i++) {
+      arrays.push(new Int32Array(slots));
+      yield;
+    }
+    return new Merges(slots, arrays);
   }
 
   set(left: number, right: number, rank: number, made: number): void {
@@ -109,8 +119,8 @@ class Merges {
 }
 
 function* readMerges(part: Part, vocabulary: Vocabulary, prefix: string): Work<Merges> {
-  const list = listField(WHERE, part, "merges");
-  const merges = new Merges(list.length);
+  const list = itemsField(WHERE, part, "merges");
+  const merges = yield* Merges.of(list.length);
   const idOf = (token: string, index: number): number => {
     const id = vocabulary.idOf(token);
     if (id === undefined) {
@@ -122,7 +132,8 @@ function* readMerges(part: Part, vocabulary: Vocabulary, prefix: string): Work<M
     return id;
   };
   let rank = 0;
-  for (const [index, merge] of list.entries()) {
+  for (let index = 0; index < list.length; index++) {
+    const merge = list.at(index);
     if (index % TOKENS_PER_PAUSE === 0) yield;
     // A line of merges.txt that says its version is no merge.
     if (typeof merge === "string" && merge.startsWith("#version")) continue;

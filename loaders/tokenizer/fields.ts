@@ -1,6 +1,7 @@
 // The members of tokenizer.json's parts, checked as they are read: a wrong one ends in a sentence that names it.
 
 import { FormatError, UnsupportedError } from "../errors.ts";
+import { LargeItems } from "../large-table.ts";
 
 /** A JSON object that is part of tokenizer.json. */
 export type Part = Readonly<Record<string, unknown>>;
@@ -64,6 +65,12 @@ export function countField(where: string, part: Part, name: string, otherwise?: 
     throw wrongField(where, name, value, "a whole number of at least 0");
   }
   return value;
+}
+
+/** The member that must be a list, which may be a large one. */
+export function itemsField(where: string, part: Part, name: string): Pick<readonly unknown[], "length" | "at"> {
+  const value = part[name];
+  return value instanceof LargeItems ? value : listField(where, part, name);
 }
 
 /** The member that must be a list. */

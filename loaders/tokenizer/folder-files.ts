@@ -4,8 +4,8 @@
 import { readTemplates, type TemplateTexts } from "../chat-template/template-files.ts";
 import { UnsupportedError, FormatError } from "../errors.ts";
 import { LargeObject } from "../large-object.ts";
+import { LargeItems } from "../large-table.ts";
 import { missingFile, readJson, readLargeJson, readLines, type ModelFolder } from "../model-folder.ts";
-import { StringTable } from "../string-table.ts";
 import { KNOWN_CLASSES, tokenizerClass } from "./classes.ts";
 
 /** The largest real tokenizer.json has about 40 MB. */
@@ -206,26 +206,35 @@ function templateOf(settings: Json, roles: ReadonlyMap<string, string>, idOf: (t
 async function mergesModel(folder: ModelFolder, signal?: AbortSignal): Promise<Json> {
   const json = await readLargeJson(folder, "vocab.json", MAX_TOKENIZER_BYTES, signal, () => true);
   const vocab = json instanceof LargeObject ? json : asObject("vocab.json", json);
-  const merges: string[] = [];
-  for (const [i, line] of (await readLines(folder, "merges.txt", MAX_TOKENIZER_BYTES, signal)).entries()) {
+  const { LargeList } = await import("../large-values.ts");
+  const merges = new LargeList();
+  await readLines(folder, "merges.txt", MAX_TOKENIZER_BYTES, signal, (line, number) => {
     const merge = line.trimEnd();
-    if (merge !== "" && !(i === 0 && merge.startsWith("#version"))) merges.push(merge);
-  }
+    if (merge !== "" && !(number === 0 && merge.startsWith("#version"))) merges.push(merge);
+  });
   return { type: "BPE", unk_token: null, fuse_unk: false, byte_fallback: false, vocab, merges };
 }
 
 async function wordsModel(folder: ModelFolder, unk_token = "[UNK]", signal?: AbortSignal): Promise<Json> {
-  const lines = await readLines(folder, "vocab.txt", MAX_TOKENIZER_BYTES, signal);
-  const members = new StringTable<unknown>();
-  for (const [id, line] of lines.entries()) members.set(line.replace(/\r$/, ""), id);
+  const { LargeMap } = await import("../large-values.ts");
+  const members = new LargeMap<unknown>();
+  await readLines(folder, "vocab.txt", MAX_TOKENIZER_BYTES, signal, (line, id) =>
+    members.set(line.replace(/\r$/, ""), id),
+  );
   const vocab = new LargeObject(members);
   return { type: "WordPiece", unk_token, continuing_subword_prefix: "##", max_input_chars_per_word: 100, vocab };
 }
 
-const isVocabulary = (path: string): boolean => path === "model.vocab";
+const isVocabulary = (path: string): boolean => path === "model.vocab" || path === "model.merges";
 
 function asObject(file: string, json: unknown): Json {
-  if (typeof json !== "object" || json === null || Array.isArray(json) || json instanceof LargeObject)
+  if (
+    typeof json !== "object" ||
+    json === null ||
+    Array.isArray(json) ||
+    json instanceof LargeObject ||
+    json instanceof LargeItems
+  )
     throw new FormatError(file, "is not a JSON object");
   return json as Json;
 }

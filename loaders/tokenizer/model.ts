@@ -2,7 +2,8 @@
 
 import { FormatError } from "../errors.ts";
 import { LargeObject } from "../large-object.ts";
-import type { StringTable } from "../string-table.ts";
+import { MANY } from "../large-table.ts";
+import type { LargeMap } from "../large-values.ts";
 import { asPart, type Part } from "./fields.ts";
 import type { Work } from "../work.ts";
 
@@ -24,31 +25,51 @@ export interface Model {
 }
 
 /** Tokens and their ids. */
-export class Vocabulary {
-  readonly #ids: ReadonlyMap<string, number>;
-  readonly #tokens: readonly (string | undefined)[];
+export interface Vocabulary {
   /** How many tokens there are; ids may reach further. */
   readonly count: number;
-
-  /** `tokens`: by id. `count`: how many there are, where that is more than `ids` says. */
-  constructor(ids: ReadonlyMap<string, number>, tokens: readonly (string | undefined)[], count = ids.size) {
-    this.#ids = ids;
-    this.#tokens = tokens;
-    this.count = count;
-  }
-
   /** One more than the highest id. */
-  get size(): number {
-    return this.#tokens.length;
-  }
+  readonly size: number;
+  idOf(token: string): number | undefined;
+  tokenOf(id: number): string | undefined;
+  /** The UTF-16 code units of a token; 0 where there is none. */
+  lengthOf(id: number): number;
+}
 
-  idOf(token: string): number | undefined {
-    return this.#ids.get(token);
-  }
+/** The vocabulary of such tokens by id. `count`: how many there are, where that is more than `ids` says. */
+export function smallVocabulary(
+  ids: ReadonlyMap<string, number>,
+  tokens: readonly (string | undefined)[],
+  count = ids.size,
+): Vocabulary {
+  return {
+    count,
+    size: tokens.length,
+    idOf: (token) => ids.get(token),
+    tokenOf: (id) => tokens[id],
+    lengthOf: (id) => tokens[id]?.length ?? 0,
+  };
+}
 
-  tokenOf(id: number): string | undefined {
-    return this.#tokens[id];
-  }
+/** The vocabulary of a table whose values are ids. `places`: [ids] the place in the table of each id's token, plus 1; 0 where there is none. */
+export function largeVocabulary(ids: LargeMap<unknown>, places: Int32Array, count = ids.size): Vocabulary {
+  const placeOf = (id: number): number => (places[id] ?? 0) - 1;
+  return {
+    count,
+    size: places.length,
+    idOf(token) {
+      const id = ids.numberOf(token);
+      return id < 0 ? undefined : id;
+    },
+    tokenOf(id) {
+      const place = placeOf(id);
+      return place < 0 ? undefined : ids.nameAt(place);
+    },
+    lengthOf(id) {
+      const place = placeOf(id);
+      return place < 0 ? 0 : ids.nameLengthAt(place);
+    },
+  };
 }
 
 /** Ids beyond this are a mistake: the largest vocabularies have about a million tokens. */
@@ -60,24 +81,43 @@ export const TOKENS_PER_PAUSE = 4096;
 /** Reads a `vocab` of tokens and ids. */
 export function* readVocabulary(part: Part): Work<Vocabulary> {
   const given = part["vocab"];
-  const isLarge = given instanceof LargeObject;
-  const json = isLarge ? {} : asPart('model\'s "vocab"', given);
+  if (given instanceof LargeObject && given.members.size > MANY) return yield* readLargeVocabulary(given.members);
   const ids = new Map<string, number>();
   const tokens: (string | undefined)[] = [];
   let count = 0;
-  for (const [token, id] of isLarge ? given.members : Object.entries(json)) {
-    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > MAX_ID) {
-      throw new FormatError(
-        "tokenizer.json",
-        `token ${JSON.stringify(token)} has the id ${JSON.stringify(id)}, not a whole number from 0 to ${MAX_ID}`,
-      );
-    }
-    if (!isLarge) ids.set(token, id);
+  for (const [token, id] of given instanceof LargeObject
+    ? given.members
+    : Object.entries(asPart('model\'s "vocab"', given))) {
+    if (!isId(id)) throw wrongId(token, id);
+    ids.set(token, id);
     tokens[id] = token;
     if (++count % TOKENS_PER_PAUSE === 0) yield;
   }
-  // All of its values are numbers.
-  return new Vocabulary(isLarge ? (given.members as StringTable<number>) : ids, tokens);
+  return smallVocabulary(ids, tokens);
+}
+
+const isId = (id: unknown): id is number => typeof id === "number" && Number.isInteger(id) && id >= 0 && id <= MAX_ID;
+
+const wrongId = (token: string, id: unknown): FormatError =>
+  new FormatError(
+    "tokenizer.json",
+    `token ${JSON.stringify(token)} has the id ${JSON.stringify(id)}, not a whole number from 0 to ${MAX_ID}`,
+  );
+
+function* readLargeVocabulary(members: LargeMap<unknown>): Work<Vocabulary> {
+  let size = 0;
+  for (let place = 0; place < members.size; place++) {
+    const id = members.valueAt(place);
+    if (!isId(id)) throw wrongId(members.nameAt(place), id);
+    size = Math.max(size, id + 1);
+    if (place % TOKENS_PER_PAUSE === 0) yield;
+  }
+  const places = new Int32Array(size);
+  for (let place = 0; place < members.size; place++) {
+    places[members.valueAt(place) as number] = place + 1;
+    if (place % TOKENS_PER_PAUSE === 0) yield;
+  }
+  return largeVocabulary(members, places);
 }
 
 /** The error for text that needs an unknown token where there is none. */

@@ -3,6 +3,7 @@
 // well unless it is told otherwise.
 
 import { FormatError } from "../errors.ts";
+import { LargeItems } from "../large-table.ts";
 import { AddedTokens, readAddedTokens } from "./added-tokens.ts";
 import { byteCharacters } from "./byte-level.ts";
 import { readDecoder, type Decoder } from "./decoders.ts";
@@ -172,7 +173,7 @@ function kindOf(part: Part): unknown {
   if (part["type"] !== undefined) return part["type"];
   if (part["merges"] !== undefined) return "BPE";
   if (part["max_input_chars_per_word"] !== undefined) return "WordPiece";
-  return Array.isArray(part["vocab"]) ? "Unigram" : "WordLevel";
+  return Array.isArray(part["vocab"]) || part["vocab"] instanceof LargeItems ? "Unigram" : "WordLevel";
 }
 
 async function readModel(part: Part): Promise<Work<Model>> {

@@ -3,11 +3,19 @@
 
 import { FormatError } from "../errors.ts";
 import { byteTokens } from "./bpe.ts";
-import { booleanField, listField, wrongField, type Part } from "./fields.ts";
+import { booleanField, itemsField, wrongField, type Part } from "./fields.ts";
 import { MANY } from "../large-table.ts";
-import { StringTable } from "../string-table.ts";
+import { LargeMap } from "../large-values.ts";
+import { Column } from "../text-table.ts";
 import type { Work } from "../work.ts";
-import { noUnknownToken, TOKENS_PER_PAUSE, Vocabulary, type Model, type Tokens } from "./model.ts";
+import {
+  largeVocabulary,
+  noUnknownToken,
+  smallVocabulary,
+  TOKENS_PER_PAUSE,
+  type Model,
+  type Tokens,
+} from "./model.ts";
 import { widthAt } from "./pieces.ts";
 
 const FIRST_SLOTS = 1 << 12;
@@ -18,12 +26,16 @@ const UNKNOWN_PENALTY = 10;
 
 /** Reads a Unigram model. */
 export function* readUnigram(part: Part): Work<Model> {
-  const list = listField("model", part, "vocab");
-  const ids = list.length > MANY ? new StringTable<number>() : new Map<string, number>();
+  const list = itemsField("model", part, "vocab");
+  const large = list.length > MANY ? new LargeMap<number>() : undefined;
+  /** [tokens] places in the table, plus 1 */
+  const places = new Int32Array(large ? list.length : 0);
+  const small = new Map<string, number>();
   const tokens: string[] = [];
   const scores = new Float64Array(list.length);
   let lowest = Infinity;
-  for (const [id, item] of list.entries()) {
+  for (let id = 0; id < list.length; id++) {
+    const item = list.at(id);
     const [token, score]: unknown[] = Array.isArray(item) ? item : [];
     if (typeof token !== "string" || typeof score !== "number") {
       throw new FormatError(
@@ -31,8 +43,14 @@ export function* readUnigram(part: Part): Work<Model> {
         `token ${id} of its model is ${JSON.stringify(item)}, not a text and a score`,
       );
     }
-    ids.set(token, id);
-    tokens.push(token);
+    if (large) {
+      const place = large.place(token, 0, token.length);
+      large.setNumberAt(place, id);
+      places[id] = place + 1;
+    } else {
+      small.set(token, id);
+      tokens.push(token);
+    }
     scores[id] = score;
     lowest = Math.min(lowest, score);
     if (id % TOKENS_PER_PAUSE === 0) yield;
@@ -41,8 +59,8 @@ export function* readUnigram(part: Part): Work<Model> {
   if (unkId !== null && (typeof unkId !== "number" || !Number.isInteger(unkId) || unkId < 0 || unkId >= list.length)) {
     throw wrongField("model", "unk_id", unkId, `one of its ${list.length} tokens`);
   }
-  const vocabulary = new Vocabulary(ids, tokens, tokens.length);
-  const trie = yield* Trie.of(ids);
+  const vocabulary = large ? largeVocabulary(large, places, list.length) : smallVocabulary(small, tokens, list.length);
+  const trie = yield* Trie.of(large ?? small);
   const hasByteFallback = booleanField("model", part, "byte_fallback", false);
   const unknownScore = lowest - UNKNOWN_PENALTY;
 
@@ -119,8 +137,8 @@ class Trie {
   /** [slots] the node a step leads from, times 65536, plus the code unit, plus 1; 0 for an empty slot */
   #keys = new Float64Array(FIRST_SLOTS);
   #to = new Int32Array(FIRST_SLOTS);
-  /** [nodes] the token that ends at a node, or -1 */
-  #tokens = new Int32Array(1).fill(-1);
+  /** [nodes] the token that ends at a node, plus 1 */
+  readonly #tokens = new Column(Int32Array);
 
   static *of(ids: ReadonlyMap<string, number>): Work<Trie> {
     const trie = new Trie();
@@ -131,7 +149,7 @@ class Trie {
       while ((trie.#steps + token.length) * 2 > trie.#mask) yield* trie.#grow();
       let node = 0;
       for (let i = 0; i < token.length; i++) node = trie.#add(node, token.charCodeAt(i));
-      trie.#tokens[node] = id;
+      trie.#tokens.set(node, id + 1);
     }
     return trie;
   }
@@ -143,7 +161,7 @@ class Trie {
   }
 
   tokenAt(node: number): number {
-    return this.#tokens[node]!;
+    return this.#tokens.get(node) - 1;
   }
 
   #add(node: number, unit: number): number {
@@ -152,11 +170,6 @@ class Trie {
     if (this.#keys[slot] !== 0) return this.#to[slot]!;
     this.#steps++;
     const made = this.#nodes++;
-    if (made >= this.#tokens.length) {
-      const longer = new Int32Array(2 * this.#tokens.length).fill(-1);
-      longer.set(this.#tokens);
-      this.#tokens = longer;
-    }
     this.#keys[slot] = key;
     this.#to[slot] = made;
     return made;

@@ -14,7 +14,7 @@ export function* readWordPiece(part: Part): Work<Model> {
   const vocabulary = yield* readVocabulary(part);
   let longest = 0;
   for (let id = 0; id < vocabulary.size; id++) {
-    longest = Math.max(longest, vocabulary.tokenOf(id)?.length ?? 0);
+    longest = Math.max(longest, vocabulary.lengthOf(id));
     if (id % TOKENS_PER_PAUSE === 0) yield;
   }
   const unknown = (word: string): Tokens => {
