@@ -1,5 +1,7 @@
 // Scores a text: from the log-probabilities of its tokens to the perplexity.
 
+import type { TokenLogProb } from "./log-probs.ts";
+
 /** The score of a text of T tokens. */
 export interface Score {
   /** the log-probability of each token but the first, given those before it [T - 1] */
@@ -10,6 +12,11 @@ export interface Score {
   readonly perplexity: number;
   /** how many tokens were scored: T - 1 */
   readonly tokens: number;
+  /**
+   * [T], if asked for: the likeliest tokens in the place of each token but the first, then those of the place after the last; the likeliest
+   * first. A token's log-probability is the same number here and in `logProbs`.
+   */
+  readonly alternatives?: readonly (readonly TokenLogProb[])[];
 }
 
 // Rounding can put a log-softmax in f32 slightly above 0; a larger number is not a log-probability.

@@ -33,6 +33,8 @@ export type TurnOptions = Omit<ModelGenerateOptions, "cache" | "samples">;
 export interface ScoreOptions {
   /** which keys stay in the cache; the model's own way by default */
   readonly cache?: CachePolicy | undefined;
+  /** return this many of the likeliest tokens in each token's place, 1 or more; none by default. Whole rows of logits are read for them. */
+  readonly alternatives?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -100,4 +102,4 @@ export const EXACT_OPTIONS: OptionNames<ExactOptions> = {
 };
 
 /** Options of `score`. */
-export const SCORE_OPTIONS: OptionNames<ScoreOptions> = { cache: true, signal: true };
+export const SCORE_OPTIONS: OptionNames<ScoreOptions> = { cache: true, alternatives: true, signal: true };

@@ -236,10 +236,12 @@ export class Model implements AsyncDisposable {
     checkOptions("score", options, SCORE_OPTIONS);
     const tokens = await this.#tokensOf(prompt, options.signal);
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
-    const { cache, signal } = options;
+    const { cache, alternatives, signal } = options;
     const policy = withLineAnchors(cache, this);
-    const { tokenLogProbs } = await import("./token-log-probs.ts");
-    return score(await tokenLogProbs(this.#steps, tokens, { policy, signal }));
+    const { tokenLogProbs, tokenAlternatives } = await import("./token-log-probs.ts");
+    if (alternatives === undefined) return score(await tokenLogProbs(this.#steps, tokens, { policy, signal }));
+    const read = await tokenAlternatives(this.#steps, tokens, alternatives, { policy, signal });
+    return { ...score(read.logProbs), alternatives: read.alternatives };
   }
 
   /** One forward pass over a prompt, with inner tensors captured or replaced: see the guide, "Look inside". */

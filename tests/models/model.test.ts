@@ -98,6 +98,27 @@ describe("a model", () => {
     }
   });
 
+  test("a score with alternatives has the likeliest tokens of every place, with the numbers of the plain score", async () => {
+    const tokens = model.tokenize(HEADS[0]!);
+    const plain = await model.score(tokens);
+    const { alternatives, ...rest } = await model.score(tokens, { alternatives: 3 });
+    expect(plain.alternatives).toBeUndefined();
+    expect(alternatives).toHaveLength(tokens.length);
+    for (const [i, logProb] of rest.logProbs.entries()) {
+      expect(logProb).toBeCloseTo(plain.logProbs[i]!, 4);
+      const places = alternatives![i]!;
+      expect(places.map((one) => one.logProb)).toEqual(places.map((one) => one.logProb).sort((a, b) => b - a));
+      const same = places.find(({ token }) => token === tokens[i + 1]);
+      if (same) expect(same.logProb).toBe(logProb);
+    }
+    const [row] = await collect(model.generate(tokens, { maxTokens: 1, ignoreEndTokens: true, logProbs: 3 }));
+    expect(alternatives!.at(-1)!.map(({ token }) => token)).toEqual(
+      row!.logProbs![0]!.alternatives.map(({ token }) => token),
+    );
+    expect(model.memory().cache.live).toBe(0);
+    await expect(model.score(tokens, { alternatives: 0 })).rejects.toThrow("alternatives must be a whole number of at least 1; it is 0");
+  });
+
   test("an abort ends a generation within one token, in the middle of a prompt too", async () => {
     const abort = new AbortController();
     let tokens = 0;
