@@ -17,6 +17,7 @@ import { inspect } from "./inspect.ts";
 import { interruptedCode } from "./interruption.ts";
 import { quantize } from "./quantize.ts";
 import { run } from "./run.ts";
+import { serve } from "./serve.ts";
 import { Terminal, type Streams } from "./terminal.ts";
 import { tuneKernels } from "./tune-kernels.ts";
 import { tune } from "./tune.ts";
@@ -27,6 +28,7 @@ import { verify } from "./verify.ts";
 const VERBS: readonly Verb[] = [
   run,
   chat,
+  serve,
   inspect,
   estimate,
   quantize,
@@ -43,6 +45,7 @@ const EXAMPLES = `
 Examples:
   kedge run models/kedge-js-5m                 a JavaScript function, from a model that comes with kedge
   kedge chat HuggingFaceTB/SmolLM2-135M-Instruct
+  kedge serve path/to/model                    OpenAI's API at http://127.0.0.1:8080/v1
   kedge inspect path/to/model                  what is in the files
   kedge estimate path/to/model --context 4096  memory, before anything is loaded
   kedge quantize path/to/model smaller --format int8
@@ -130,8 +133,10 @@ function report(error: unknown, terminal: Terminal): number {
   return error instanceof UsageError ? 2 : 1;
 }
 
-/** What a machine says that has no room, or no right: it is no fault of kedge's. */
-const OF_MACHINE: ReadonlySet<unknown> = new Set("ENOSPC EDQUOT EFBIG EROFS EIO EACCES EPERM EMFILE ENFILE".split(" "));
+/** What a machine says that has no room, no right, or no free address: it is no fault of kedge's. */
+const OF_MACHINE: ReadonlySet<unknown> = new Set(
+  "ENOSPC EDQUOT EFBIG EROFS EIO EACCES EPERM EMFILE ENFILE EADDRINUSE EADDRNOTAVAIL ENOTFOUND".split(" "),
+);
 
 function isOfMachine(error: unknown): boolean {
   return error instanceof Error && "code" in error && OF_MACHINE.has(error.code);
