@@ -1,6 +1,7 @@
 // How every request for a text is answered: its body is read and checked, it waits for its turn, and then its answer is made, whole or as
 // a stream of events. Whatever happens, what it took is given back and it is counted once.
 
+import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Need } from "./admission.ts";
@@ -10,14 +11,15 @@ import { readBody } from "./read-body.ts";
 import type { ServedModel } from "./served-model.ts";
 import type { Server, Work } from "./server.ts";
 
+/** A document, or the events of a stream. */
+export type Made = object | AsyncGenerator<object, void, undefined>;
+
 /** An answer that can be made. */
 export interface Answer {
   readonly served: ServedModel;
   readonly need: Need;
-  /** the whole answer, or its events */
-  readonly make: () => Promise<object> | AsyncGenerator<object, void, undefined>;
-  /** for a stream: what can be wrong with the request shows with its first event, which is waited for before the status is sent */
-  readonly showsErrorsLate?: boolean;
+  /** the whole answer, or its events; what it throws before the first of them is refused with its status */
+  readonly make: () => Promise<Made>;
 }
 
 /** Prepares an answer to a body. Throws an {@link ApiError} for a wrong one. */
@@ -26,12 +28,10 @@ export type Prepare = (body: unknown, server: Server, work: Work) => Promise<Ans
 /** Answers a request of the endpoint. */
 export function answer(server: Server, context: Context, endpoint: string, prepare: Prepare): Promise<Response> {
   return within(server, context, endpoint, async (work, body, atEnd) => {
-    const { served, need, make, showsErrorsLate } = await prepare(body, server, work);
+    const { served, need, make } = await prepare(body, server, work);
     work.model = served.id;
     atEnd(await served.admission.enter(need, work.signal));
-    const made = make();
-    if (made instanceof Promise) return made;
-    return showsErrorsLate ? begun(made) : made;
+    return make();
   });
 }
 
@@ -44,8 +44,6 @@ export function answerAtOnce(
 ): Promise<Response> {
   return within(server, context, endpoint, (work, body) => make(body, server, work));
 }
-
-type Made = object | AsyncGenerator<object, void, undefined>;
 
 /** Begins a request, and ends it when its answer, or the stream of it, has ended. `atEnd` is given what is to be done then. */
 async function within(
@@ -67,7 +65,7 @@ async function within(
     const body = await readBody(context.req.raw, work, server.limits.bodyBytes);
     const made = await make(work, body, (task) => tasks.push(task));
     work.signal.throwIfAborted();
-    if (isGenerator(made)) return streamed(server, work, made, end);
+    if (isGenerator(made)) return streamed(server, context, work, made, end);
     end(200);
     return context.json(made);
   } catch (error) {
@@ -97,6 +95,7 @@ function failureOf(server: Server, { signal }: Work, error: unknown): ApiError {
 
 function streamed(
   server: Server,
+  context: Context,
   work: Work,
   made: AsyncGenerator<object, void, undefined>,
   end: (status: number) => void,
@@ -113,6 +112,7 @@ function streamed(
     onLeft() {
       status = CLIENT_LEFT;
       work.leave();
+      (context.env as Partial<HttpBindings> | undefined)?.outgoing?.destroy();
     },
     onEnd: () => end(status),
   });
@@ -122,18 +122,6 @@ function streamed(
     "x-accel-buffering": "no",
   };
   return new Response(stream, { headers });
-}
-
-/** The same events, when the first one is there. */
-async function begun(
-  events: AsyncGenerator<object, void, undefined>,
-): Promise<AsyncGenerator<object, void, undefined>> {
-  const first = await events.next();
-  return (async function* () {
-    if (first.done) return;
-    yield first.value;
-    yield* events;
-  })();
 }
 
 async function* texts(events: AsyncGenerator<object, void, undefined>): AsyncGenerator<string, void, undefined> {

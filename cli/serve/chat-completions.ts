@@ -9,6 +9,7 @@ import { invalid } from "./api-error.ts";
 import { messages, tools } from "./chat-messages.ts";
 import { anchoringOf, DECODING_FIELDS, decodingOptions } from "./decoding-fields.ts";
 import { flag, objectOf, only, readFields, refused, shown, whole, type Read, type Reader } from "./fields.ts";
+import { begun } from "./event-stream.ts";
 import { chatLogProbs } from "./log-probs.ts";
 import { encode, maxTokensOf } from "./prompts.ts";
 import type { ServedModel } from "./served-model.ts";
@@ -82,11 +83,12 @@ export const prepareChat: Prepare = async (body, server, work): Promise<Answer> 
   return {
     served,
     need: served.needOf([tokens.length], maxTokens, { samples: fields.n ?? 1, masked: maskedRows }),
-    showsErrorsLate: anchoring !== undefined,
-    make: () =>
-      fields.stream === true
-        ? events(deltas(), { common, fields, usage, served })
-        : wholeAnswer(deltas(), { common, fields, usage, served }),
+    make: async () => {
+      const making = { common, fields, usage, served };
+      if (fields.stream !== true) return wholeAnswer(deltas(), making);
+      // Anchors are found in the prompt when decoding begins.
+      return events(anchoring ? await begun(deltas()) : deltas(), making);
+    },
   };
 };
 

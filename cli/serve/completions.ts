@@ -7,6 +7,7 @@ import { parseAnchorTags } from "kedge/anchoring";
 import type { Answer, Prepare } from "./answering.ts";
 import { invalid } from "./api-error.ts";
 import { anchoringOf, DECODING_FIELDS, decodingOptions } from "./decoding-fields.ts";
+import { begun } from "./event-stream.ts";
 import { flag, only, readFields, whole, type Read } from "./fields.ts";
 import { completionLogProbs, TextOffsets, type CompletionLogProbs, type PlacedToken } from "./log-probs.ts";
 import { encode, prompts, type GivenPrompt } from "./prompts.ts";
@@ -115,8 +116,12 @@ export const prepareCompletion: Prepare = async (body, server, work): Promise<An
   return {
     served,
     need,
-    showsErrorsLate: anchoring !== undefined,
-    make: () => (fields.stream === true ? events(job, common, fields) : wholeAnswer(job, common)),
+    make: async () => {
+      if (fields.stream !== true) return wholeAnswer(job, common);
+      // Anchors are found in the prompt when decoding begins.
+      const stream = events(job, common, fields);
+      return anchoring ? begun(stream) : stream;
+    },
   };
 };
 

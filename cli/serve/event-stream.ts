@@ -7,7 +7,7 @@ export interface EventStreamOptions {
   readonly signal: AbortSignal;
   /** the text of the event that tells of an error in the middle */
   readonly onError: (error: unknown) => string;
-  /** called when the client leaves, or takes nothing for `patienceSeconds` */
+  /** called when the client leaves, or takes nothing for `patienceSeconds`: then its connection is to be closed */
   readonly onLeft: () => void;
   /** called once, when it is over and the generator has ended */
   readonly onEnd: () => void;
@@ -15,6 +15,18 @@ export interface EventStreamOptions {
 }
 
 const encoder = new TextEncoder();
+
+/** The same events, when the first one is there, so that what is wrong from the start is thrown here. */
+export async function begun<T>(
+  events: AsyncGenerator<T, void, undefined>,
+): Promise<AsyncGenerator<T, void, undefined>> {
+  const first = await events.next();
+  return (async function* () {
+    if (first.done) return;
+    yield first.value;
+    yield* events;
+  })();
+}
 
 type Controller = ReadableStreamDefaultController<Uint8Array>;
 
@@ -42,8 +54,8 @@ export function eventStream(
   };
   const leave = () => {
     if (isOver) return;
-    onLeft();
     stop();
+    onLeft();
   };
   // A generator that is asked for the next event throws the reason itself.
   const onAbort = () => {
@@ -68,10 +80,7 @@ export function eventStream(
       isPulling = false;
     }
     if (signal.aborted) return onAbort();
-    timer = setTimeout(() => {
-      controller.error(new Error("the client does not read"));
-      leave();
-    }, patienceSeconds * 1000);
+    timer = setTimeout(leave, patienceSeconds * 1000);
   };
   return new ReadableStream<Uint8Array>(
     {

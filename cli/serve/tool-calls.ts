@@ -39,11 +39,12 @@ export interface ReadAnswer {
   readonly calls: readonly ToolCall[];
 }
 
-/** Splits an answer, as it comes, into text and calls. */
+/** Splits an answer, as it comes, into text and calls. White space before a call is no part of the text, nor is that behind the last. */
 export class ToolCallReader {
   /** text that may become a call, or white space before one */
   #held = "";
-  #isInside = false;
+  /** the white space before the call that `held` begins with; undefined outside of calls */
+  #space: string | undefined;
   #hasCalls = false;
 
   /** The text that is certain and the calls that are whole now. */
@@ -52,36 +53,36 @@ export class ToolCallReader {
     let text = "";
     const calls: ToolCall[] = [];
     for (;;) {
-      if (!this.#isInside) {
+      if (this.#space === undefined) {
         const at = this.#held.indexOf(OPEN);
-        const end = at >= 0 ? at : this.#held.length - unsettled(this.#held);
-        const certain = at >= 0 ? this.#held.slice(0, end).trimEnd() : this.#held.slice(0, end);
-        text += this.#hasCalls && text === "" ? certain.trimStart() : certain;
-        this.#held = this.#held.slice(end);
+        const before = at < 0 ? this.#held : this.#held.slice(0, at);
+        const certain = at < 0 ? before.slice(0, before.length - unsettled(before)) : before.trimEnd();
+        text += certain;
+        this.#held = this.#held.slice(at < 0 ? certain.length : at);
         if (at < 0) break;
-        this.#isInside = true;
+        this.#space = before.slice(certain.length);
       }
       const close = this.#held.indexOf(CLOSE);
       if (close < 0) break;
       const end = close + CLOSE.length;
       const call = parseCall(this.#held.slice(OPEN.length, close));
       if (call) calls.push(call);
-      else text += this.#held.slice(0, end);
+      else text += this.#space + this.#held.slice(0, end);
       this.#hasCalls ||= call !== undefined;
       this.#held = this.#held.slice(end);
-      this.#isInside = false;
+      this.#space = undefined;
     }
     return { text, calls };
   }
 
   /** The rest: a call that the model did not close, or text. */
   finish(): ReadAnswer {
-    const held = this.#held;
+    const [held, space] = [this.#held, this.#space];
     this.#held = "";
-    const call = this.#isInside ? parseCall(held.slice(OPEN.length)) : undefined;
-    this.#isInside = false;
+    this.#space = undefined;
+    const call = space === undefined ? undefined : parseCall(held.slice(OPEN.length));
     if (call) return { text: "", calls: [call] };
-    return { text: this.#hasCalls ? held.trimEnd() : held, calls: [] };
+    return { text: (space ?? "") + (this.#hasCalls ? held.trimEnd() : held), calls: [] };
   }
 }
 

@@ -26,6 +26,7 @@ export const SCRIPTS = {
     END,
   ],
   "<|endless|>": ["la ", "la "],
+  "<|large|>": ["much ".repeat(12_000), "much ".repeat(12_000)],
 } as const;
 
 const TEMPLATE =
@@ -33,12 +34,17 @@ const TEMPLATE =
   "{% for message in messages %}{{ message.role }}: {{ message.content }}" +
   "{% for call in message.tool_calls or [] %}called {{ call.function.arguments.city }}{% endfor %}\n{% endfor %}" +
   "{% if add_generation_prompt %}{% if 'forever' in messages[-1].content %}<|endless|>" +
-  "{% elif tools and messages[-1].role != 'tool' %}<|call|>{% else %}<|plain|>{% endif %}{% endif %}";
+  "{% elif 'much' in messages[-1].content %}<|large|>{% elif tools and messages[-1].role != 'tool' %}<|call|>{% else %}<|plain|>{% endif %}{% endif %}";
 
 interface TokenizerJson {
   added_tokens: { id: number; content: string; special: boolean }[];
   readonly model: { readonly vocab: Readonly<Record<string, number>> };
 }
+
+const zeros = (rows: number, columns: number) => ({
+  shape: [rows, columns],
+  values: new Float32Array(rows * columns),
+});
 
 /** Writes the model's folder. `contextLength`: most tokens of prompt and answer. */
 export function writeScriptedModel(folder: string, contextLength = 4096): void {
@@ -80,10 +86,6 @@ export function writeScriptedModel(folder: string, contextLength = 4096): void {
     hidden_act: "silu",
     eos_token_id: ids.get(END),
   };
-  const zeros = (rows: number, columns: number) => ({
-    shape: [rows, columns],
-    values: new Float32Array(rows * columns),
-  });
   const ones = { shape: [DIM], values: new Float32Array(DIM).fill(1) };
   const at = "model.layers.0";
   const tensors = Object.entries({
