@@ -201,17 +201,24 @@ describe("the package openai", () => {
     });
   });
 
-  test("leaves a stream, and its rows are free", async () => {
-    const stream = await client.chat.completions.create({ ...say("forever"), max_tokens: 3500, stream: true });
+  test("leaves a stream, or an answer that it waits for, and the rows are free within a token", async () => {
+    const freed = async () =>
+      (await keyed("kedge_rows_running")) === 0 && (await keyed("kedge_cache_live_bytes")) === 0;
+    const asked = { ...say("forever"), max_tokens: 4000 };
+    const begin = await keyed("kedge_generated_tokens_total");
+    const stream = await client.chat.completions.create({ ...asked, stream: true });
     let chunks = 0;
     for await (const _ of stream) if (++chunks === 5) break;
-    await until(async () => (await keyed("kedge_rows_running")) === 0 && (await keyed("kedge_cache_live_bytes")) === 0);
+    await until(freed);
+    const streamed = await keyed("kedge_generated_tokens_total");
+    expect(streamed - begin).toBeLessThan(2000);
     const abort = new AbortController();
-    const whole = client.chat.completions.create({ ...say("forever"), max_tokens: 3500 }, { signal: abort.signal });
-    await until(async () => (await keyed("kedge_rows_running")) === 1);
+    const whole = client.chat.completions.create(asked, { signal: abort.signal });
+    await until(async () => (await keyed("kedge_generated_tokens_total")) > streamed);
     abort.abort();
     await expect(whole).rejects.toThrow("aborted");
-    await until(async () => (await keyed("kedge_rows_running")) === 0 && (await keyed("kedge_cache_live_bytes")) === 0);
+    await until(freed);
+    expect((await keyed("kedge_generated_tokens_total")) - streamed).toBeLessThan(2000);
   });
 });
 
