@@ -116,7 +116,9 @@ describe("a model", () => {
       row!.logProbs![0]!.alternatives.map(({ token }) => token),
     );
     expect(model.memory().cache.live).toBe(0);
-    await expect(model.score(tokens, { alternatives: 0 })).rejects.toThrow("alternatives must be a whole number of at least 1; it is 0");
+    await expect(model.score(tokens, { alternatives: 0 })).rejects.toThrow(
+      "alternatives must be a whole number of at least 1; it is 0",
+    );
   });
 
   test("an abort ends a generation within one token, in the middle of a prompt too", async () => {
