@@ -9,6 +9,7 @@
 //
 // There is no SharedArrayBuffer and no Atomics: with the former the interpreter reads and writes beyond its bounds.
 
+import { GUEST_EQUALITY } from "./guest-equality.ts";
 import type { Json } from "./task.ts";
 
 /** Longest value, written out, that a program may return: in UTF-16 units. Tests return a few dozen. */
@@ -25,7 +26,7 @@ export const OUT_OF_MEMORY = "!";
  * What a script of tests sees as it was before the program, whatever the program declares under these names. The console comes first.
  */
 const PRISTINE =
-  "console JSON Math Object Array String Number Boolean Symbol BigInt Map Set Date RegExp Promise Error TypeError RangeError isNaN isFinite parseInt parseFloat";
+  "console JSON Math Object Array String Number Boolean Symbol BigInt Map Set Date RegExp Promise Error TypeError RangeError isNaN isFinite parseInt parseFloat require";
 
 /** The source of a function of the builtins in `pristine`, whose body is a script of tests on lines of their own numbers. */
 export function testFunction(source: string): string {
@@ -186,11 +187,6 @@ export const GUEST_PRELUDE = String.raw`(function (report, hash) {
     return freeze(console);
   };
   const console = consoleOf((condition) => {}); // the program's own, which nobody listens to
-  const pristine = [
-    consoleOf((condition) => report(condition ? true : false)),
-    ...${JSON.stringify(PRISTINE.split(" ").slice(1))}.map((name) => globalThis[name]),
-  ];
-
   const md5 = (text) => hash("md5", toText(text), "hex");
   md5.md5 = md5.hex = md5;
   const createHash = (algorithm) => {
@@ -208,19 +204,25 @@ export const GUEST_PRELUDE = String.raw`(function (report, hash) {
     return digest;
   };
   const crypto = { createHash };
-  const modules = { __proto__: null, "js-md5": md5, crypto, "node:crypto": crypto };
+${GUEST_EQUALITY}
+  const modules = { __proto__: null, lodash, "js-md5": md5, crypto, "node:crypto": crypto };
   const require = (name) => {
     const found = modules[name];
     if (found === undefined) throw new Failure("Cannot find module '" + toText(name) + "'");
     return found;
   };
 
-  for (const space of [JSON, Math, Reflect, md5, crypto]) freeze(space);
+  for (const space of [JSON, Math, Reflect, md5, crypto, lodash]) freeze(space);
   for (const [name, value] of [["console", console], ["JSON", JSON], ["Math", Math], ["Reflect", Reflect], ["Object", Object],
     ["Array", Array], ["String", String], ["Number", Number], ["Boolean", Boolean], ["Function", Function]])
     fix(globalThis, name, value);
   globalThis.require = require;
   globalThis.global = globalThis;
+
+  const pristine = [
+    consoleOf((condition) => report(condition ? true : false)),
+    ...${JSON.stringify(PRISTINE.split(" ").slice(1))}.map((name) => globalThis[name]),
+  ];
 
   const runTests = (tests) => void apply(tests, undefined, pristine);
   return freeze({ parse: (text) => parse(text), canonical, describe, kindOf, runTests });

@@ -59,6 +59,7 @@ export interface Task {
   readonly anchors: readonly TextRange[];
   /** the function that is wanted */
   readonly entryPoint: string;
+  /** "" where the set has none */
   readonly canonicalSolution: string;
   readonly stop: StopRule;
   readonly check: Check;
@@ -75,7 +76,7 @@ export function cutCompletion(task: Task, text: string): string {
 export function programOf(task: Task, completion: string, check: Check = task.check): Program {
   const { language, prompt, canonicalSolution, entryPoint } = task;
   const source = prompt + completion;
-  return check.kind === "script"
+  return check.kind === "script" && canonicalSolution !== ""
     ? { language, source, check, entryPoint, reference: prompt + canonicalSolution }
     : { language, source, check, entryPoint };
 }

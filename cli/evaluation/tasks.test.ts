@@ -64,7 +64,7 @@ describe("a task file", () => {
     [
       "no tests",
       { ...own, tests: undefined },
-      `line 2: has neither "tests" (kedge's own format) nor "test" (HumanEval-X)`,
+      'line 2: has the fields "task_id", "prompt", "anchor_ranges", "entry_point", "canonical_solution": wanted "anchor_ranges", "tests" (kedge\'s own format); "language", "entry_point", "test" (MBXP); "entry_point", "test" (HumanEval and HumanEval+); "canonical_solution", "test" (HumanEval-X); "code", "test_list", "test" (MBPP+); "text", "code", "test_list" (MBPP); "prompt", "code", "test_list" (MBPP sanitized)',
     ],
     ["a missing field", { ...own, prompt: undefined }, `line 2: "prompt" is missing, wanted a string`],
     ["a number for a string", { ...own, task_id: 3 }, `line 2: "task_id" is a number, wanted a string`],

@@ -1,10 +1,11 @@
-// Task files: one JSON object a line, plain or gzipped, in kedge's own format or HumanEval-X's (see task-rows.ts).
+// Task files: one JSON object a line, plain or gzipped, in any format of task-rows.ts.
 
 import { open } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { FormatError } from "kedge/loaders";
 import type { Task } from "./task.ts";
-import { RowProblem, taskOfRow } from "./task-rows.ts";
+import { RowProblem } from "./row-fields.ts";
+import { taskOfRow } from "./task-rows.ts";
 
 /** Largest task file, unpacked: HumanEval-X has 0.3 MB. Stops a gzip bomb, and a model file named by mistake. */
 const MAX_BYTES = 256 << 20;
