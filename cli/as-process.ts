@@ -4,6 +4,7 @@
 // (`kedge … | head`) ends the command without a word and with exit code 1, as other tools end by SIGPIPE; stdout that cannot be
 // written for another reason, a full disk, ends it with a sentence and exit code 1. Messages that stderr does not take are lost.
 
+import { setMaxListeners } from "node:events";
 import { fstatSync, writeFileSync } from "node:fs";
 import { Writable } from "node:stream";
 import { writeProblem } from "kedge/loaders";
@@ -18,6 +19,7 @@ const PATIENCE_MILLISECONDS = 1000;
 /** Runs a command; the process ends with it. `name` begins the sentence about stdout that cannot be written. */
 export async function runAsProcess(name: string, work: (streams: Streams) => Promise<number>): Promise<void> {
   const interruption = new AbortController();
+  setMaxListeners(0, interruption.signal); // each row of a batch listens
   for (const [signal, exitCode] of Object.entries(SIGNALS)) {
     process.on(signal, () => {
       if (interruption.signal.aborted) process.exit(exitCode);

@@ -13,6 +13,7 @@ import { decodingSettings, PLAIN, type Decoding } from "./evaluation/completer.t
 import { measure, passes as passesOf } from "./evaluation/measure.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import { mcNemar, pText, type PairedTest } from "./evaluation/scoring.ts";
+import { tuningVerdict, type TuningVerdict } from "./evaluation/tuning-verdict.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
 import { lockFile } from "./file-lock.ts";
@@ -37,8 +38,15 @@ interface TuneFile {
   readonly state: TuneState;
   /** which tasks passed; absent in files of earlier versions */
   readonly passes?: Passes;
-  readonly result?: Omit<TuneResult, "state"> & { readonly paired: PairedTest | null };
+  readonly result?: TuneOutcome;
 }
+
+/** What was found: the search's result, and what it shows. */
+type TuneOutcome = Omit<TuneResult, "state"> & {
+  readonly paired: PairedTest | null;
+  /** null where single outcomes are not known: the search began with an earlier version */
+  readonly verdict: TuningVerdict | null;
+};
 
 /** The numbers of the tasks that passed, by strength and the first of the tasks that were scored together. */
 type Passes = Readonly<Record<string, readonly number[]>>;
@@ -56,7 +64,7 @@ export const tune: Verb = {
     command
       .summary("find the anchoring strength on a set of tasks")
       .description(
-        "Searches the strength of Selective Prompt Anchoring that passes most of a share of the tasks (coarsely, then finely), prints the curve, and scores the best on the rest. Goes on with the --out file of an interrupted search.",
+        "Searches the strength of Selective Prompt Anchoring that passes most of a share of the tasks (coarsely, then finely), prints the curve, and tests the best on the rest: the last line says whether it helps. Goes on with the --out file of an interrupted search.",
       )
       .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
       .argument("<tasks>", "a .jsonl or .jsonl.gz file")
@@ -102,11 +110,10 @@ export const tune: Verb = {
       const parts = { model, name, tasks, sandbox, decoding, given, settings, terminal, passes };
       const result = await search({ ...parts, kept: kept?.state });
       const { state, ...found } = result;
-      const paired = pairedTest(result, passes);
-      const rest = { ...found, paired: paired ?? null };
+      const rest: TuneOutcome = { ...found, paired: pairedTest(result, passes), verdict: verdictOf(result, passes) };
       keep(given.out, { settings, state, passes, result: rest });
       if (given.json) terminal.printJson(rest);
-      else print(terminal, result, paired, given.out);
+      else print(terminal, rest, given.out);
       return 0;
     });
     return searched.finally(() => {
@@ -250,35 +257,47 @@ function keep(path: string, file: TuneFile): void {
   writeWholeFile(path, `${JSON.stringify(file, null, 2)}\n`, { isRegularOnly: true });
 }
 
-/** The tuned strength against the plain model, task by task; undefined where they are the same, or a score is of an earlier version's file. */
-function pairedTest({ strength, heldTasks }: TuneResult, passes: Passes): PairedTest | undefined {
-  const [plain, tuned] = [1, strength].map((one) => passes[keyOf(one, heldTasks)]);
-  if (strength === 1 || !plain || !tuned) return undefined;
-  const [first, second] = [plain, tuned].map((passed) => heldTasks.map((task) => passed.includes(task)));
-  return mcNemar(first!, second!);
+/** Whether each of these tasks passed at a strength; undefined where a score is of an earlier version's file. */
+function outcomesOf(strength: number, tasks: readonly number[], passes: Passes): readonly boolean[] | undefined {
+  const passed = passes[keyOf(strength, tasks)];
+  return passed && tasks.map((task) => passed.includes(task));
 }
 
-function print(terminal: Terminal, result: TuneResult, paired: PairedTest | undefined, path: string): void {
-  const { curve, strength, tuned, held, heldPlain, gain, gainInterval } = result;
+/** The tuned strength against the plain model, task by task; null where they are the same, or not known. */
+function pairedTest({ strength, heldTasks }: TuneResult, passes: Passes): PairedTest | null {
+  const [plain, tuned] = [1, strength].map((one) => outcomesOf(one, heldTasks, passes));
+  return strength === 1 || !plain || !tuned ? null : mcNemar(plain, tuned);
+}
+
+function verdictOf({ strength, curve, tuningTasks, heldTasks }: TuneResult, passes: Passes): TuningVerdict | null {
+  const [plain, chosen] = [1, strength].map((one) => outcomesOf(one, heldTasks, passes));
+  if (!plain || !chosen) return null;
+  const points = curve.map((point) => [point.strength, outcomesOf(point.strength, tuningTasks, passes)] as const);
+  const isKnown = (point: (typeof points)[number]): point is readonly [number, readonly boolean[]] => !!point[1];
+  return tuningVerdict({ chosen: strength, tuning: new Map(points.filter(isKnown)), held: { plain, chosen } });
+}
+
+function print(terminal: Terminal, result: TuneOutcome, path: string): void {
+  const { curve, strength, tuned, held, heldPlain, paired, verdict } = result;
   const best = Math.max(...curve.map(({ rate }) => rate), 1e-9);
   const rows = curve.map((point) => [
     point.strength.toFixed(3),
     `${point.passed} of ${tuned.tasks}`,
     "█".repeat(Math.round((point.rate / best) * 40)),
-    point.strength === strength ? "best" : "",
+    point.strength === strength ? (verdict?.helps ? "best" : "tried") : "",
   ]);
   terminal.print(...format.table([["strength", "passed", "", ""], ...rows], [0, 1]));
   terminal.print(
     "",
-    strength === 1 ? "best strength: 1, the plain model" : `best strength: ${strength}`,
-    `on the tasks not used for tuning: ${rateText(held)}${strength === 1 ? "" : `; the plain model: ${rateText(heldPlain)}`}`,
+    `on the tasks not used for tuning: the plain model ${rateText(heldPlain)}${strength === 1 ? "" : `; strength ${strength} ${rateText(held)}`}`,
   );
-  if (strength !== 1)
-    terminal.print(`gain: ${gain >= 0 ? "+" : ""}${gain.toFixed(3)} (95 %: ${format.interval(gainInterval)})`);
   if (paired) {
     const { onlyFirst, onlySecond, pValue } = paired;
     terminal.print(`${onlySecond} gained, ${onlyFirst} lost (McNemar, exact: ${pText(pValue)})`);
   }
+  terminal.print(
+    verdict?.sentence ?? "not shown to help: the file is of an earlier version, which kept no single outcomes",
+  );
   terminal.note(`kept in ${path}`);
 }
 
