@@ -8,6 +8,7 @@ import { notesOf } from "./anchoring.ts";
 import { addCacheType, addDevice, addJson, number, UsageError, whole, type DeviceArguments } from "./arguments.ts";
 import type { Decoding } from "./evaluation/completer.ts";
 import { compared, measureAll, type Measurement } from "./evaluation/measure.ts";
+import { progressShower } from "./evaluation/progress-line.ts";
 import { checkReferences, describeReferences } from "./evaluation/references.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import { pText } from "./evaluation/scoring.ts";
@@ -120,7 +121,7 @@ function scoreAll({ terminal, source, path, tasks, sandbox, decodings, files, gi
         resume: given.resume,
         signal: terminal.signal,
         onNote,
-        onProgress: ({ done, total, passed }) => bar.update(done, total, `${passed} of ${done} passed`),
+        onProgress: progressShower({ terminal, bar, rows: given.batch }),
       }),
     );
     if (given.json) {

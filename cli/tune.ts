@@ -11,6 +11,7 @@ import { notesOf } from "./anchoring.ts";
 import { addDevice, addJson, number, type DeviceArguments } from "./arguments.ts";
 import { decodingSettings, PLAIN, type Decoding } from "./evaluation/completer.ts";
 import { measure, passes as passesOf } from "./evaluation/measure.ts";
+import { progressShower } from "./evaluation/progress-line.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import { mcNemar, pText, type PairedTest } from "./evaluation/scoring.ts";
 import { tuningVerdict, type TuningVerdict } from "./evaluation/tuning-verdict.ts";
@@ -172,8 +173,7 @@ function search({
           batchSize: batch,
           signal,
           onNote,
-          onProgress: ({ done, total, passed }) =>
-            bar.update(done, total, `strength ${strength}: ${passed} of ${done} passed`),
+          onProgress: progressShower({ terminal, bar, rows: batch, label: `strength ${strength}` }),
         });
         const isPassed = passesOf(measured);
         const passed = indices.filter((_, i) => isPassed[i]);

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { completing } from "../../tests/support/completing.ts";
 import { wilsonInterval } from "kedge/anchoring";
 import { DEFAULT_LIMITS, failure, notJudged, type Outcome } from "./outcome.ts";
-import { progressLine } from "./progress-line.ts";
 import { loadResults, type TaskResult } from "./results.ts";
 import { evaluate, score, type Complete, type EvaluationOptions, type EvaluationProgress } from "./run.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -235,16 +234,5 @@ describe("an evaluation", () => {
     const sandbox = { ...fakeSandbox(), run: (): Promise<Outcome> => Promise.reject(new Error("no thread")) };
     await expect(run({ sandbox, resultsFile })).rejects.toThrow("no thread");
     expect(loadResults(resultsFile).results).toEqual([]);
-  });
-});
-
-describe("the progress line", () => {
-  it("shows what is done, what passed and how long it will take", () => {
-    const progress = { done: 50, total: 100, passed: 30, resumed: 10 };
-    expect(progressLine(progress, 60_000)).toBe(`[${"#".repeat(15)}${"-".repeat(15)}] 50/100, 30 passed, 1m15s left`);
-    expect(progressLine({ ...progress, done: 10 }, 5)).toBe(`[###${"-".repeat(27)}] 10/100, 30 passed`);
-    expect(progressLine({ ...progress, done: 100 }, 5)).toBe(`[${"#".repeat(30)}] 100/100, 30 passed`);
-    expect(progressLine(progress, 4_000_000, 40)).toBe("[####----] 50/100, 30 passed, 1h23m left"); // 50 x 100 s
-    expect(progressLine(progress, 60_000, 20)).toHaveLength(20);
   });
 });
