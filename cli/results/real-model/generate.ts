@@ -1,4 +1,4 @@
-// Makes the completions of a job that its file lacks. An interruption loses only the tasks that were being decoded.
+// Makes the completions that files lack. An interruption loses only the tasks that were being decoded.
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -7,8 +7,8 @@ import type { CachePolicy, Model } from "kedge";
 import type { StandIn } from "kedge/anchoring";
 import { FormatError } from "kedge/loaders";
 import { parsePolicy } from "kedge/policies";
-import { modelCompleter, PLAIN, type Decoding } from "../../evaluation/completer.ts";
-import type { Settings } from "../../evaluation/lines-file.ts";
+import { PLAIN, waysCompleter, type Decoding } from "../../evaluation/completer.ts";
+import type { LinesFile, Settings } from "../../evaluation/lines-file.ts";
 import type { Task } from "../../evaluation/task.ts";
 import { completionsPath, openCompletions, promptDigest, type Completion } from "./completions.ts";
 import { MAX_TOKENS, taskFor, type BenchmarkName, type Way } from "./plan.ts";
@@ -24,59 +24,67 @@ export interface GenerateOptions {
   /** the folder of the store */
   readonly folder: string;
   readonly benchmark: BenchmarkName;
-  readonly way: Way;
+  /** decoded in one batch, in which the ways of one task read its prompt once; a way with a cache policy alone, so that its bytes are its own */
+  readonly ways: readonly Way[];
   readonly tasks: readonly Task[];
-  /** tasks decoded together; 16 by default */
+  /** texts decoded together; 16 by default */
   readonly rows?: number | undefined;
   readonly onCompletion?: ((completion: Completion) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Completes the tasks that the file lacks.
+ * Completes the tasks that the ways' files lack.
  *
- * @throws the signal's reason; FormatError where the file was made in another way or from another prompt
+ * @throws the signal's reason; FormatError where a file was made in another way or from another prompt; RangeError for several ways of
+ * which one has a cache policy
  */
 export async function generate(options: GenerateOptions): Promise<void> {
-  const { model, digest, folder, benchmark, way, rows = 16, onCompletion, signal } = options;
-  const tasks = options.tasks.map((task) => taskFor(task, way));
-  const path = completionsPath(folder, benchmark, way);
+  const { model, digest, folder, benchmark, ways, tasks, rows = 16, onCompletion, signal } = options;
+  if (ways.length > 1 && ways.some(({ cache }) => cache !== undefined))
+    throw new RangeError(
+      `${ways.length} ways in one batch, one with a cache policy: its bytes could not be told from theirs`,
+    );
   const { device, cacheType, quantized } = model;
-  const settings = settingsOf(way, benchmark, {
-    digest,
-    weights: quantized ?? "as stored",
-    cacheType,
-    device: device.name,
-  });
-  const file = openCompletions(path, settings);
+  const made = { digest, weights: quantized ?? "as stored", cacheType, device: device.name };
+  const files: LinesFile<Completion>[] = [];
   try {
-    const done = new Map(file.done.map((completion) => [completion.id, completion]));
-    const open = tasks.filter((task) => {
-      const completion = done.get(task.id);
-      if (completion !== undefined && completion.prompt !== promptDigest(task, way))
+    for (const way of ways)
+      files.push(openCompletions(completionsPath(folder, benchmark, way), settingsOf(way, benchmark, made)));
+    const done = files.map((file) => new Map(file.done.map((completion) => [completion.id, completion])));
+    // The ways of a task follow one another, so that they are in the batch together.
+    const open = tasks.flatMap((task) =>
+      ways.flatMap((way, index) => {
+        const given = taskFor(task, way);
+        const completion = done[index]!.get(task.id);
+        if (completion === undefined) return [{ task: given, way: index }];
+        if (completion.prompt === promptDigest(given, way)) return [];
         throw new FormatError(
-          path,
+          files[index]!.path,
           `${task.id} was completed from another prompt: remove its line, or name another folder`,
         );
-      return completion === undefined;
-    });
+      }),
+    );
     if (open.length === 0) return;
-    const complete = modelCompleter(model, decodingOf(way, model));
+    const complete = waysCompleter(
+      model,
+      ways.map((way) => decodingOf(way, model)),
+    );
     const bytesSinceLast = byteCounter(model);
-    for await (const { task, texts, tokens } of complete(open, { rows, signal })) {
-      const cache = way.cache === undefined ? undefined : bytesSinceLast();
+    for await (const { task, way, texts, tokens } of complete(open, { rows, signal })) {
+      const cache = ways[way]!.cache === undefined ? undefined : bytesSinceLast();
       const completion: Completion = {
         id: task.id,
-        prompt: promptDigest(task, way),
+        prompt: promptDigest(task, ways[way]!),
         text: texts[0]!,
         tokens: tokens![0]!,
         ...(cache && { cache }),
       };
-      file.append(completion);
+      files[way]!.append(completion);
       onCompletion?.(completion);
     }
   } finally {
-    file.close();
+    for (const file of files) file.close();
   }
 }
 

@@ -90,6 +90,9 @@ export interface Search {
 /** How a strength is searched: as `kedge tune` does with `--high 2 --step 0.25`. */
 export const TUNING = { share: 0.18, seed: 0, low: 1, high: 2, step: 0.25, resolution: 0.125 } as const;
 
+/** The strengths above 1 that every search scores. */
+export const TUNING_GRID: readonly number[] = [1.25, 1.5, 1.75, 2];
+
 /** A piece of the work that judges no texts: see measurements.ts. */
 export interface Measurement {
   readonly benchmark: BenchmarkName;

@@ -88,6 +88,20 @@ describe("completions of the study", () => {
     expect(readFileSync(file("plain"), "utf8")).toBe(before);
   });
 
+  it("of ways on the same tasks are made together, and are those of each way alone", async () => {
+    const lines: string[] = [];
+    const random: Job = { ...plain, way: { strength: 1.25, spans: "random" } };
+    await complete([held, random, { ...plain, way: { cache: "window:50%" } }], undefined, (line) => lines.push(line));
+    expect(lines.filter((line) => line.includes("together"))).toEqual(["  together with spa-1.25-random-spans"]);
+    const together = readCompletions(file("spa-1.25")).done.toSorted(byId);
+    expect(readCompletions(file("spa-1.25-random-spans")).done.toSorted(byId)).not.toEqual(together);
+    const { done } = readCompletions(file("plain-window-50pc"));
+    for (const { cache } of done) expect(cache!.kept).toBeLessThan(cache!.dense);
+    rmSync(file("spa-1.25"));
+    await complete([held]);
+    expect(readCompletions(file("spa-1.25")).done.toSorted(byId)).toEqual(together);
+  });
+
   it("end at a signal, with what is done on the disk", async () => {
     const stop = new AbortController();
     const ended = complete([plain], stop.signal, (line) => {

@@ -4,7 +4,7 @@ import { loadModel, UnsupportedError, type Model } from "kedge";
 import { FormatError } from "kedge/loaders";
 import { generate, modelDigest } from "./generate.ts";
 import { arePerplexitiesDone, isDilutionDone, measureDilution, measurePerplexities } from "./measurements.ts";
-import { BENCHMARKS, nameOf, WORK, type Job, type Measurement, type Piece } from "./plan.ts";
+import { BENCHMARKS, nameOf, TUNING_GRID, WORK, type Job, type Measurement, type Piece, type Way } from "./plan.ts";
 import { Missing, type Study } from "./study.ts";
 
 /** Options of {@link completeWork}. */
@@ -52,7 +52,9 @@ async function make(piece: Job | Measurement, model: Model, digest: string, opti
     await measure(model, digest, { study, folder, signal });
     return;
   }
-  const { benchmark, way } = piece;
+  const { benchmark } = piece;
+  const ways = await togetherWith(piece, options);
+  if (ways.length > 1) log(`  together with ${ways.slice(1).map(nameOf).join(", ")}`);
   const tasks = (await study.selected(benchmark, piece.tasks)).map(({ task }) => task);
   const begin = performance.now();
   let [count, tokens] = [0, 0];
@@ -61,9 +63,43 @@ async function make(piece: Job | Measurement, model: Model, digest: string, opti
     tokens += completion.tokens;
     const rate = (1000 * tokens) / (performance.now() - begin);
     if (count % 10 === 0)
-      log(`${timeOfDay()} ${titleOf(piece)}: ${count} more of ${tasks.length}, ${rate.toFixed(1)} tokens/s`);
+      log(
+        `${timeOfDay()} ${titleOf(piece)}: ${count} more of ${tasks.length * ways.length}, ${rate.toFixed(1)} tokens/s`,
+      );
   };
-  await generate({ model, digest, folder, benchmark, way, tasks, signal, onCompletion });
+  await generate({ model, digest, folder, benchmark, ways, tasks, signal, onCompletion });
+}
+
+/** Most ways in one batch. */
+const WAYS = 6;
+
+/**
+ * A job's way, and others that the same tasks are to be completed in and that have not been: they share the reading of prompts. A search for
+ * a strength will ask for all of its grid.
+ */
+async function togetherWith(job: Job, { study, work = WORK }: CompleteOptions): Promise<readonly Way[]> {
+  const others = work.flatMap((piece): Way[] => {
+    if ("measure" in piece || piece.benchmark !== job.benchmark) return [];
+    if ("search" in piece) return job.tasks === "tuning" ? TUNING_GRID.map((strength) => ({ strength })) : [];
+    return piece.tasks === job.tasks ? [piece.way] : [];
+  });
+  const ways = new Map([[nameOf(job.way), job.way]]);
+  for (const way of others) {
+    if (ways.size === WAYS) break;
+    if (job.way.cache !== undefined || way.cache !== undefined) continue;
+    if (!(await isDone(study, { ...job, way }))) ways.set(nameOf(way), way);
+  }
+  return [...ways.values()];
+}
+
+async function isDone(study: Study, job: Job): Promise<boolean> {
+  try {
+    await study.completions(job);
+    return true;
+  } catch (error) {
+    if (error instanceof Missing) return false;
+    throw error;
+  }
 }
 
 /** The first piece of the work that is not done; undefined where all is, but for what cannot be read or judged here. */
@@ -89,8 +125,8 @@ async function missingOf(piece: Piece, { study, folder }: CompleteOptions): Prom
   if ("search" in piece) await study.search(piece.benchmark);
   else if ("way" in piece) await study.completions(piece);
   else {
-    const isDone = piece.measure === "dilution" ? isDilutionDone : arePerplexitiesDone;
-    if (!(await isDone({ study, folder }))) return piece;
+    const isMeasured = piece.measure === "dilution" ? isDilutionDone : arePerplexitiesDone;
+    if (!(await isMeasured({ study, folder }))) return piece;
   }
   return undefined;
 }
