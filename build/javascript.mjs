@@ -54,13 +54,13 @@ const chunks = {
   hub: /^loaders\/(hub|find-in-node|local-folder)\.ts/,
   writing: /^loaders\/(folder-writer|whole-file)\.ts/,
   model:
-    /^engine\/(options\.ts|(model|cache|generate)\/(?!(forward|eviction|token-log-probs|pass|captured|anchored-decoding|embeddings|dry-run|taps|chat-\w+|conversation|conversation-cache|fit-messages|config-as-stored|attention-study|quantize-model|estimate|batch|shared-prompts|refill)\.ts)|attention\/(anchors|visibility)\.ts)/,
+    /^engine\/(options\.ts|(model|cache|generate)\/(?!(forward|eviction|token-log-probs|pass|captured|inspector|derived-taps|tap-marker|weight-names|unembed|prompt-length|anchored-decoding|embeddings|dry-run|taps|chat-\w+|conversation|conversation-cache|fit-messages|config-as-stored|attention-study|quantize-model|estimate|batch|shared-prompts|refill)\.ts)|attention\/(anchors|visibility)\.ts)/,
   "prompt-anchoring": /^engine\/(prompt-anchoring\/|model\/(anchored-decoding|embeddings)\.ts)/,
   "chat-template": /^loaders\/chat-template\/(?!chat-template\.ts|template-files\.ts|template-error\.ts)/,
   eviction: /^engine\/cache\/eviction\.ts/,
   "dry-run": /^engine\/model\/dry-run\.ts/,
   conversation: /^engine\/model\/(conversation|conversation-cache|fit-messages)\.ts/,
-  forward: /^engine\/model\/(forward|taps|pass|captured)\.ts/,
+  forward: /^engine\/model\/(forward|taps|pass|captured|inspector|derived-taps|tap-marker|weight-names|unembed)\.ts/,
 };
 
 /** `chunks` as rolldown takes them. */

@@ -25,6 +25,7 @@ import type { Verb } from "./verb.ts";
 interface AttentionArguments extends DeviceArguments, SamplingArguments, AnchoringArguments {
   readonly promptFile?: string;
   readonly layers?: readonly number[];
+  readonly minKeys?: number;
   readonly spaError?: readonly number[] | true;
   readonly json?: boolean;
 }
@@ -44,6 +45,7 @@ export const attention: Verb = {
       .argument("[prompt]", "the text to continue")
       .option("--prompt-file <file>", "read the prompt from a file; - for stdin")
       .option("--layers <list>", "layers whose mean the dilution is, such as 3,4 (default: the last)", layerList)
+      .option("--min-keys <n>", "rows of the sparsity see so many keys or more (default: 32)", keyCount)
       .option(
         "--spa-error [strengths]",
         "instead: Selective Prompt Anchoring compared with the exact mode at these strengths, such as 0,1.25,2",
@@ -87,7 +89,7 @@ function studyText(
   model: Model,
   prompt: string,
   generated: readonly number[],
-  { layers, cache }: AttentionArguments,
+  { layers, cache, minKeys }: AttentionArguments,
   terminal: Terminal,
 ): Promise<AttentionStudy> {
   const tokens = model.tokenize(hasAnchorTags(prompt) ? parseAnchorTags(prompt).text : prompt);
@@ -96,10 +98,11 @@ function studyText(
     signal: terminal.signal,
     dilutionLayers: layers,
     cache,
+    minKeys,
   });
 }
 
-function print(terminal: Terminal, { dilution, layers, tokens, promptLength }: AttentionStudy): void {
+function print(terminal: Terminal, { dilution, layers, tokens, promptLength, minKeys }: AttentionStudy): void {
   terminal.print(
     `prompt ${format.plural(promptLength, "token")}, ${format.plural(tokens - promptLength, "token")} after it`,
     "",
@@ -113,16 +116,25 @@ function print(terminal: Terminal, { dilution, layers, tokens, promptLength }: A
       [0, 1],
     ),
   );
-  terminal.print("", "sparsity, mean over heads and rows of 32 keys or more");
+  terminal.print("", `sparsity, mean over heads and the rows of ${format.plural(minKeys, "key")} or more`);
   terminal.print(
     ...format.table(
       [
-        ["layer", "Gini", "two largest"],
-        ...layers.map(({ layer, sparsity }) => [String(layer), mean(sparsity.gini), mean(sparsity.topMass)]),
+        ["layer", "Gini", "two largest", "rows"],
+        ...layers.map(({ layer, sparsity, studiedRows }) => [
+          String(layer),
+          mean(sparsity.gini),
+          mean(sparsity.topMass),
+          `${studiedRows} of ${tokens}`,
+        ]),
       ],
-      [0, 1, 2],
+      [0, 1, 2, 3],
     ),
   );
+  const mostKeys = Math.max(...layers.map((layer) => layer.mostKeys));
+  if (mostKeys < minKeys) {
+    terminal.print(`no row sees ${minKeys} keys, and the most that one sees is ${mostKeys}: see --min-keys`);
+  }
   terminal.print("", "share of attention by class of token / share of the positions");
   const present = TOKEN_CLASSES.filter((name) => layers.some(({ classes }) => (classes?.[name].positions ?? 0) > 0));
   terminal.print(
@@ -174,6 +186,12 @@ function numbers(option: string, text: string): number[] {
     if (Number.isFinite(value)) return value;
     throw new UsageError(`${option} is "${text}": wanted numbers between commas`);
   });
+}
+
+function keyCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(count)) return count;
+  throw new UsageError(`--min-keys is "${text}": wanted a whole number of 0 or more`);
 }
 
 function layerList(text: string): readonly number[] {

@@ -9,7 +9,15 @@ export { ChatSession, type ChatSessionOptions } from "./model/chat.ts";
 export type { FullContext } from "./model/fit-messages.ts";
 export { configAsStored } from "./model/config-as-stored.ts";
 export { countParameters, estimate, type Estimate, type ParameterCount } from "./model/estimate.ts";
-export type { ForwardOptions, ForwardResult, Hook, HookedTensor } from "./model/forward.ts";
+export type {
+  ForwardBatchOptions,
+  ForwardOptions,
+  ForwardPrompt,
+  ForwardResult,
+  GivenTensor,
+  Hook,
+  HookedTensor,
+} from "./model/forward.ts";
 export { loadModel, type LoadOptions, type ModelSource } from "./model/load-model.ts";
 export type { LoadProgress } from "./model/load-progress.ts";
 export type { CheckedGeneration, Model, ModelMemory } from "./model/model.ts";
@@ -18,6 +26,7 @@ export type { Prompt } from "./model/prompts.ts";
 export { quantizeModel, type QuantizedModel, type QuantizeModelOptions } from "./model/quantize-model.ts";
 export type { CapturedTensor } from "./model/captured.ts";
 export { tapNames } from "./model/taps.ts";
+export type { UnembedOptions } from "./model/unembed.ts";
 export { collect, type Generation, type LogitsContext, type LogitsHook } from "./generate/generate.ts";
 export type { ChosenLogProb, TokenLogProb } from "./generate/log-probs.ts";
 export type { Piece } from "./generate/rows.ts";

@@ -41,7 +41,7 @@ export {
 export { createFolder, type FolderWriter } from "./folder-writer.ts";
 export { replaceableFile, writeProblem, writeWholeFile, type WholeFileOptions } from "./whole-file.ts";
 export { visibleText } from "./visible-text.ts";
-export { checkOptions, numberInRange, wholeNumber, wholeNumbers, type OptionNames } from "./options.ts";
+export { checkOptions, nearestName, numberInRange, wholeNumber, wholeNumbers, type OptionNames } from "./options.ts";
 export { openWeights, type Checkpoint, type WeightInfo } from "./shards.ts";
 export {
   MODEL_TYPES,

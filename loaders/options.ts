@@ -20,15 +20,20 @@ export function checkOptions<T extends object>(where: string, options: T, names:
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue;
     const known = Object.keys(names);
-    const [nearest] = known.map((one) => ({ one, distance: distanceOf(name, one) })).sort(byDistance);
-    const hint =
-      nearest && nearest.distance <= NEAR ? `did you mean "${nearest.one}"?` : `it takes ${known.join(", ")}`;
+    const nearest = nearestName(name, known);
+    const hint = nearest === undefined ? `it takes ${known.join(", ")}` : `did you mean "${nearest}"?`;
     throw new RangeError(`${where}: there is no option "${name}": ${hint}`);
   }
 }
 
 const byDistance = (a: { readonly distance: number }, b: { readonly distance: number }): number =>
   a.distance - b.distance;
+
+/** The known name that may have been meant, at most `most` letters away; undefined where none is so near. */
+export function nearestName(name: string, known: readonly string[], most = NEAR): string | undefined {
+  const [nearest] = known.map((one) => ({ one, distance: distanceOf(name, one) })).sort(byDistance);
+  return nearest && nearest.distance <= most ? nearest.one : undefined;
+}
 
 /** Throws a RangeError unless a value is a whole number of at least `least`; returns it. */
 export function wholeNumber(where: string, name: string, value: number, least: number): number {

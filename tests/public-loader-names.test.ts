@@ -35,6 +35,7 @@ it("kedge/loaders exports these names", () => {
     loadConfig
     loadTokenizer
     localFolder
+    nearestName
     numberInRange
     openFolder
     openSafetensors

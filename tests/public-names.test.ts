@@ -45,10 +45,13 @@ it("kedge exports these names", () => {
     type Device
     type Estimate
     type FinishReason
+    type ForwardBatchOptions
     type ForwardOptions
+    type ForwardPrompt
     type ForwardResult
     type FullContext
     type Generation
+    type GivenTensor
     type Hook
     type HookedTensor
     type LoadOptions
@@ -74,6 +77,7 @@ it("kedge exports these names", () => {
     type Strength
     type TokenLogProb
     type TurnOptions
+    type UnembedOptions
     "
   `);
 });

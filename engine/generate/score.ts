@@ -2,19 +2,19 @@
 
 import type { TokenLogProb } from "./log-probs.ts";
 
-/** The score of a text of T tokens. */
+/** The score of a text of T tokens, of which P are its prompt; P is 1 without `promptLength`. */
 export interface Score {
-  /** the log-probability of each token but the first, given those before it [T - 1] */
+  /** the log-probability of each token behind the prompt, given those before it [T - P] */
   readonly logProbs: readonly number[];
-  /** their sum: the log-probability of the text, given its first token */
+  /** their sum: the log-probability of the text, given its prompt */
   readonly totalLogProb: number;
   /** exp(-totalLogProb / tokens), 1 or more: the number of equally likely tokens with the same uncertainty */
   readonly perplexity: number;
-  /** how many tokens were scored: T - 1 */
+  /** how many tokens were scored: T - P */
   readonly tokens: number;
   /**
-   * [T], if asked for: the likeliest tokens in the place of each token but the first, then those of the place after the last; the likeliest
-   * first. A token's log-probability is the same number here and in `logProbs`.
+   * [T - P + 1], if asked for: the likeliest tokens in the place of each token behind the prompt, then those of the place after the last; the
+   * likeliest first. A token's log-probability is the same number here and in `logProbs`.
    */
   readonly alternatives?: readonly (readonly TokenLogProb[])[];
 }

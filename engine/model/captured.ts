@@ -51,67 +51,124 @@ export class CapturedTensor {
   }
 }
 
+/** The rows of one text in a step, and where its keys are in the columns of a pattern. */
+export interface TapRows {
+  readonly begin: number;
+  readonly end: number;
+  /** columns of the step's patterns: the longest list of keys of its texts */
+  readonly columns: number;
+  /** positions of the text's keys, which are the first columns of its rows */
+  readonly keys: ArrayLike<number>;
+  /** tokens of the text so far: columns of the tap, of which those of dropped keys are empty */
+  readonly width: number;
+}
+
 /** Numbers of one row of the tensor that a tap lies in; `columns` are those of a pattern. */
 export function rowLength({ isPattern, isDouble, shape, stride }: Tap, columns: number): number {
   return isPattern ? shape[0]! * columns * (isDouble ? 2 : 1) : stride;
 }
 
-/** The tap's own numbers: [rows, ...shape], or [heads, rows, columns] for patterns. */
-export function takeOut(tap: Tap, whole: Float32Array, rows: number, columns: number): CapturedTensor {
+/** The tap's own numbers: [rows, ...shape], or [heads, rows, width] for patterns (scores of dropped keys are -Infinity). */
+export function takeOut(tap: Tap, whole: Float32Array, place: TapRows): CapturedTensor {
   const { shape, offset, width, stride } = tap;
+  const rows = place.end - place.begin;
   if (tap.isPattern) {
-    const heads = shape[0]!;
-    const length = rowLength(tap, columns) / heads;
-    const data = new Float32Array(whole.length);
-    eachPatternRow(rows, heads, length, (inTensor, inTap) => {
-      data.set(whole.subarray(inTensor, inTensor + length), inTap);
+    const length = place.width * (tap.isDouble ? 2 : 1);
+    const data = new Float32Array(shape[0]! * rows * length);
+    const { keys } = place;
+    const isWhole = keys.length === place.width;
+    if (tap.name.endsWith("scores") && !isWhole) data.fill(-Infinity);
+    eachLine(tap, place, (inTensor, inTap) => {
+      if (isWhole) data.set(whole.subarray(inTensor, inTensor + keys.length), inTap);
+      else for (let key = 0; key < keys.length; key++) data[inTap + keys[key]!] = whole[inTensor + key]!;
     });
-    return new CapturedTensor([heads, rows, length], data);
+    return new CapturedTensor([shape[0]!, rows, length], data);
   }
   const data = new Float32Array(rows * width);
   for (let row = 0; row < rows; row++) {
-    data.set(whole.subarray(row * stride + offset, row * stride + offset + width), row * width);
+    const begin = (place.begin + row) * stride + offset;
+    data.set(whole.subarray(begin, begin + width), row * width);
   }
   return new CapturedTensor([rows, ...shape], data);
 }
 
-/** The reverse of {@link takeOut}: writes the tap's numbers `data` into the tensor's. */
-export function putBack(tap: Tap, whole: Float32Array, rows: number, columns: number, data: Float32Array): void {
-  const { shape, offset, width, stride } = tap;
+/** The reverse of {@link takeOut}: writes the tap's numbers `data` into the tensor's. Columns of dropped keys go nowhere. */
+export function putBack(tap: Tap, whole: Float32Array, place: TapRows, data: Float32Array): void {
+  const { offset, width, stride } = tap;
   if (tap.isPattern) {
-    const heads = shape[0]!;
-    const length = rowLength(tap, columns) / heads;
-    eachPatternRow(rows, heads, length, (inTensor, inTap) => {
-      whole.set(data.subarray(inTap, inTap + length), inTensor);
+    const { keys } = place;
+    eachLine(tap, place, (inTensor, inTap) => {
+      for (let key = 0; key < keys.length; key++) whole[inTensor + key] = data[inTap + keys[key]!]!;
     });
     return;
   }
-  for (let row = 0; row < rows; row++) {
-    whole.set(data.subarray(row * width, (row + 1) * width), row * stride + offset);
+  for (let row = 0; row < place.end - place.begin; row++) {
+    whole.set(data.subarray(row * width, (row + 1) * width), (place.begin + row) * stride + offset);
   }
 }
 
-/** Places of each row of `length` numbers in [rows, heads, length] and in [heads, rows, length]. */
-function eachPatternRow(
-  rows: number,
-  heads: number,
-  length: number,
+/** Where each row of a pattern, of each head and source of keys, begins in [rows, heads, columns] and in [heads, rows, width]. */
+function eachLine(
+  { shape, isDouble }: Tap,
+  { begin, end, columns, width }: TapRows,
   visit: (inTensor: number, inTap: number) => void,
 ): void {
+  const [heads, rows, sources] = [shape[0]!, end - begin, isDouble ? 2 : 1];
   for (let row = 0; row < rows; row++) {
-    for (let head = 0; head < heads; head++) visit((row * heads + head) * length, (head * rows + row) * length);
+    for (let head = 0; head < heads; head++) {
+      for (let source = 0; source < sources; source++) {
+        const inTensor = (((begin + row) * heads + head) * sources + source) * columns;
+        visit(inTensor, ((head * rows + row) * sources + source) * width);
+      }
+    }
   }
 }
 
-/** Joins pieces of a tensor along its first dimension. */
-export function joinRows(pieces: readonly CapturedTensor[]): CapturedTensor {
-  const [first] = pieces;
-  if (pieces.length === 1) return first!;
-  const data = new Float32Array(pieces.reduce((sum, piece) => sum + piece.data.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    data.set(piece.data, at);
-    at += piece.data.length;
+/** A tensor of a whole text, joined from pieces of its rows in order. */
+export class JoinedTensor {
+  readonly #rows: number;
+  readonly #isPattern: boolean;
+  #joined: CapturedTensor | undefined;
+  #filled = 0;
+
+  /** `rows` of the whole text; a pattern's rows are its second dimension. */
+  constructor(rows: number, isPattern: boolean) {
+    this.#rows = rows;
+    this.#isPattern = isPattern;
   }
-  return new CapturedTensor([pieces.reduce((sum, { shape }) => sum + shape[0]!, 0), ...first!.shape.slice(1)], data);
+
+  /** The tensor. Of a text whose pieces have not all come, the missing rows are 0. */
+  get tensor(): CapturedTensor {
+    return this.#joined!;
+  }
+
+  /** Adds the next rows. Rows of a pattern have as many columns as the text has tokens then: later ones stay as `empty`. */
+  add(piece: CapturedTensor, isDouble: boolean, empty: number): void {
+    const rows = piece.shape[this.#isPattern ? 1 : 0]!;
+    const begin = this.#filled;
+    this.#filled += rows;
+    if (rows === this.#rows) {
+      this.#joined = piece;
+      return;
+    }
+    const whole = (this.#joined ??= this.#make(piece, isDouble, empty));
+    if (!this.#isPattern) return whole.data.set(piece.data, (begin * whole.data.length) / this.#rows);
+    const [heads, sources] = [piece.shape[0]!, isDouble ? 2 : 1];
+    const [width, wide] = [piece.shape[2]! / sources, whole.shape[2]! / sources];
+    for (let line = 0; line < heads * rows * sources; line++) {
+      const source = line % sources;
+      const row = Math.floor(line / sources) % rows;
+      const head = Math.floor(line / sources / rows);
+      const to = ((head * this.#rows + begin + row) * sources + source) * wide;
+      whole.data.set(piece.data.subarray(line * width, (line + 1) * width), to);
+    }
+  }
+
+  #make({ shape }: CapturedTensor, isDouble: boolean, empty: number): CapturedTensor {
+    const whole = this.#isPattern
+      ? [shape[0]!, this.#rows, this.#rows * (isDouble ? 2 : 1)]
+      : [this.#rows, ...shape.slice(1)];
+    const data = new Float32Array(whole.reduce((product, size) => product * size, 1));
+    return new CapturedTensor(whole, empty === 0 ? data : data.fill(empty));
+  }
 }

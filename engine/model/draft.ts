@@ -27,6 +27,19 @@ export interface DraftTap extends Omit<Tap, "tensor" | "after"> {
   readonly isEdited: boolean;
 }
 
+/** The place of a tap in its tensor: the whole of each row by default. */
+export interface TapPlace {
+  readonly offset?: number;
+  readonly stride?: number;
+  /** a pattern over two key sources */
+  readonly isDouble?: boolean;
+  /** the tensor [rows, dim] that an edit of a tap changes which the host computes (derived-taps.ts) */
+  readonly isEdit?: boolean;
+}
+
+/** Gives the tap to put into a draft where the forward pass has one by this name; undefined if nobody asked for it. */
+export type TapMarker = (name: string, tensor: DraftTensor, place?: TapPlace) => DraftTap | undefined;
+
 /**
  * A point of the recording where a replay may stop and another one begin. Up to it are done: `body` keys and values, `logits` logits,
  * `greedy` the argmax, `scored` the log-probabilities of targets, `topLogits` the top-K logits.

@@ -3,9 +3,8 @@
 import { ACTIVATIONS, activate, add, linear, normalize, scaleShift } from "../../kernels/index.ts";
 import type { ModelConfig } from "../../loaders/index.ts";
 import { variable } from "../devices/program.ts";
-import { Draft, type Declared, type DraftTensor } from "./draft.ts";
+import { Draft, type Declared, type DraftTensor, type TapMarker, type TapPlace } from "./draft.ts";
 import { families } from "./families/index.ts";
-import type { TapRequest, TapShape } from "./taps.ts";
 import type { LinearWeights, NormWeights } from "./weights.ts";
 
 /** The number of rows of a step. */
@@ -14,12 +13,12 @@ export const rows = variable("rows");
 /** A draft over the tensors of one model. */
 export class LayerOps extends Draft {
   readonly #config: ModelConfig;
-  readonly #request: TapRequest | undefined;
+  readonly #marker: TapMarker | undefined;
 
-  constructor(config: ModelConfig, taps: TapRequest | undefined) {
+  constructor(config: ModelConfig, marker: TapMarker | undefined) {
     super();
     this.#config = config;
-    this.#request = taps;
+    this.#marker = marker;
   }
 
   /** [rows, width] */
@@ -56,7 +55,9 @@ export class LayerOps extends Draft {
     const count = variable(y.unit);
     const normalized = this.declare(`normalized.${y.unit}`, y.unit, dim); // [rows, dim]
     const centered = Number(norm === "layer");
+    this.tap(`${label}.hook_scale`, x);
     this.call(normalize, `${label}.normalize`, { x, y: normalized }, { rows: count, dim, epsilon, centered });
+    this.tap(`${label}.hook_scale`, normalized, { isEdit: true });
     this.tap(`${label}.hook_normalized`, normalized);
     this.call(scaleShift, label, { x: normalized, weight, bias, y }, { rows: count, dim, weightOffset });
     this.tap(`${label}.hook_out`, y);
@@ -81,41 +82,10 @@ export class LayerOps extends Draft {
     return y;
   }
 
-  /**
-   * Marks a point where a caller that requested the tap can read the tensor and replace it. The tap begins at `offset` of each row of
-   * `stride` numbers; it is the whole row by default.
-   */
-  tap(name: string, tensor: DraftTensor, place: TapPlace = {}): void {
-    if (!this.#request) return;
-    const { kinds, wants, edits } = this.#request;
-    const kind = kinds.get(name);
-    if (!kind) throw new RangeError(`the forward pass names a tap "${name}" that is not in the table of taps`);
-    const isEdited = edits(name);
-    if (!isEdited && !wants(name)) return;
-    const shape = this.#rowShape(kind.shape);
-    const width = shape.reduce((product, size) => product * size, 1);
-    const { offset = 0, stride = width, isDouble = false } = place;
-    const isPattern = kind.shape === "pattern";
-    this.addTap({ name, tensor, isEdited, offset, width, stride, shape, isPattern, isDouble });
+  /** Marks a point where a caller that asked for the tap can read the tensor and replace it; returns the tensor. */
+  tap<T extends DraftTensor>(name: string, tensor: T, place?: TapPlace): T {
+    const tap = this.#marker?.(name, tensor, place);
+    if (tap) this.addTap(tap);
+    return tensor;
   }
-
-  #rowShape(shape: TapShape): readonly number[] {
-    const { dim, hiddenDim, heads, kvHeads, headDim } = this.#config;
-    const shapes = {
-      dim: [dim],
-      hiddenDim: [hiddenDim],
-      heads: [heads, headDim],
-      kvHeads: [kvHeads, headDim],
-      pattern: [heads],
-    } satisfies Record<TapShape, readonly number[]>;
-    return shapes[shape];
-  }
-}
-
-/** The place of a tap in its tensor. */
-export interface TapPlace {
-  readonly offset?: number;
-  readonly stride?: number;
-  /** a pattern over two key sources */
-  readonly isDouble?: boolean;
 }

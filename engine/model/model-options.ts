@@ -35,6 +35,11 @@ export interface ScoreOptions {
   readonly cache?: CachePolicy | undefined;
   /** return this many of the likeliest tokens in each token's place, 1 or more; none by default. Whole rows of logits are read for them. */
   readonly alternatives?: number | undefined;
+  /**
+   * Tokens of the prompt, which are not scored. A policy that chooses keys acts from there on. The first token behind the prompt is scored by
+   * the prompt's last row, before the policy drops anything, as in generation.
+   */
+  readonly promptLength?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -102,4 +107,9 @@ export const EXACT_OPTIONS: OptionNames<ExactOptions> = {
 };
 
 /** Options of `score`. */
-export const SCORE_OPTIONS: OptionNames<ScoreOptions> = { cache: true, alternatives: true, signal: true };
+export const SCORE_OPTIONS: OptionNames<ScoreOptions> = {
+  cache: true,
+  alternatives: true,
+  promptLength: true,
+  signal: true,
+};

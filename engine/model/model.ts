@@ -23,10 +23,11 @@ import type { PromptWithAnchors } from "../prompt-anchoring/plan.ts";
 import type { KernelTuning, TuneKernelsOptions } from "../tuning/tune-kernels.ts";
 import type { AnchoredDecoding } from "./anchored-decoding.ts";
 import type { BatchParts } from "./batch.ts";
+import type { CapturedTensor } from "./captured.ts";
 import { ChatSession, type ChatSessionOptions } from "./chat.ts";
 import type { ChatHost } from "./conversation.ts";
 import { EngineDecoder } from "./engine-decoder.ts";
-import type { ForwardOptions, ForwardResult } from "./forward.ts";
+import type { ForwardBatchOptions, ForwardOptions, ForwardPrompt, ForwardResult, GivenTensor } from "./forward.ts";
 import { withLineAnchors } from "./line-anchors.ts";
 import {
   BATCH_OPTIONS,
@@ -42,6 +43,7 @@ import {
 import { promptOf, type BatchPrompt, type Prompt } from "./prompts.ts";
 import type { ShareRows } from "./shared-prompts.ts";
 import type { Steps } from "./steps.ts";
+import type { UnembedOptions } from "./unembed.ts";
 import type { ModelWeights } from "./weights.ts";
 
 /** The result of {@link Model.generateUntilPassed}. */
@@ -230,17 +232,20 @@ export class Model implements AsyncDisposable {
     return new ChatSession(host, rest);
   }
 
-  /** Log-probability of each token after the first, and the perplexity. */
+  /**
+   * Log-probability of each token after the first, or of those behind the prompt with `promptLength`, and the perplexity. A policy that
+   * chooses keys needs `promptLength`: it acts where the prompt ends and after each token behind it.
+   */
   async score(prompt: Prompt, options: ScoreOptions = {}): Promise<Score> {
     this.#steps.turns.throwIfWithin();
     checkOptions("score", options, SCORE_OPTIONS);
     const tokens = await this.#tokensOf(prompt, options.signal);
     if (tokens.length < 2) throw new RangeError(`a score needs at least 2 tokens; the text has ${tokens.length}`);
-    const { cache, alternatives, signal } = options;
-    const policy = withLineAnchors(cache, this);
+    const { cache, alternatives, ...rest } = options;
+    const asked = { policy: withLineAnchors(cache, this), ...rest };
     const { tokenLogProbs, tokenAlternatives } = await import("./token-log-probs.ts");
-    if (alternatives === undefined) return score(await tokenLogProbs(this.#steps, tokens, { policy, signal }));
-    const read = await tokenAlternatives(this.#steps, tokens, alternatives, { policy, signal });
+    if (alternatives === undefined) return score(await tokenLogProbs(this.#steps, tokens, asked));
+    const read = await tokenAlternatives(this.#steps, tokens, alternatives, asked);
     return { ...score(read.logProbs), alternatives: read.alternatives };
   }
 
@@ -250,7 +255,37 @@ export class Model implements AsyncDisposable {
     const cache = withLineAnchors(options.cache, this);
     const tokens = await this.#tokensOf(prompt, options.signal);
     const { forward } = await import("./forward.ts");
-    return forward(this.#steps, tokens, { ...options, cache });
+    return forward(this.#steps, tokens, { ...options, cache }, this.#weights);
+  }
+
+  /**
+   * The same for several prompts, of any lengths, as rows of as few passes as there is room for. Each prompt gives what it gives alone. With
+   * `startAtLayer` each comes with its `residual`.
+   */
+  async forwardBatch(
+    prompts: Iterable<Prompt | ForwardPrompt>,
+    options: ForwardBatchOptions = {},
+  ): Promise<ForwardResult[]> {
+    this.#steps.turns.throwIfWithin();
+    const cache = withLineAnchors(options.cache, this);
+    const { forwardBatch } = await import("./forward.ts");
+    const tokensOf = (prompt: Prompt) => this.#tokensOf(prompt, options.signal);
+    return forwardBatch(this.#steps, prompts, { ...options, cache }, { weights: this.#weights, tokensOf });
+  }
+
+  /**
+   * A weight by TransformerLens' name and in its shape, dequantized: `blocks.3.attn.W_Q` is [heads, dim, headDim]. Throws a RangeError for
+   * one that there is not.
+   */
+  async weights(name: string): Promise<CapturedTensor> {
+    this.#steps.turns.throwIfWithin();
+    return (await import("./weight-names.ts")).readWeight(this.#steps, this.#weights, name);
+  }
+
+  /** The logits [rows, vocabSize] of residuals [rows, dim]: the final norm, the head and its soft cap, each of which can be left out. */
+  async unembed(residual: GivenTensor, options: UnembedOptions = {}): Promise<CapturedTensor> {
+    this.#steps.turns.throwIfWithin();
+    return (await import("./unembed.ts")).unembed(this.#steps, this.#weights, residual, options);
   }
 
   /** The tokens of a prompt, special ones included as the tokenizer adds them. */

@@ -1,9 +1,12 @@
 // One replay of a recorded forward pass that stops at its taps, so that tensors can be read and replaced there.
 
+import type { ModelConfig } from "../../loaders/index.ts";
+import type { CacheStore } from "../cache/store.ts";
 import type { Device, Read, Tensor, Write } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
+import { rowsOf, type Part } from "./part.ts";
 import type { Prepared } from "./recordings.ts";
-import type { StepInputs } from "./step-inputs.ts";
+import { wholeRead, type StepInputs } from "./step-inputs.ts";
 import type { Recording } from "./recording.ts";
 
 /** A call of a forward pass. */
@@ -23,6 +26,11 @@ export interface PassParts {
   readonly prepared: Prepared;
   readonly inputs: StepInputs;
   readonly signal: AbortSignal | undefined;
+  readonly config: ModelConfig;
+  /** the store of the parts' keys */
+  readonly store: CacheStore;
+  /** the tokens that the pass appends, in the order of its rows */
+  readonly parts: readonly Part[];
 }
 
 /** A running pass. It is valid only during `Steps.pass`. */
@@ -33,6 +41,7 @@ export class Pass {
   /** keys of the pass: columns of its patterns */
   readonly columns: number;
   readonly activations: Activations;
+  readonly #parts: PassParts;
   readonly #device: Device;
   readonly #prepared: Prepared;
   readonly #signal: AbortSignal | undefined;
@@ -42,7 +51,9 @@ export class Pass {
   #cursor = 0;
 
   /** From what `Steps.pass` gives its task. */
-  constructor({ device, activations, prepared, inputs, signal }: PassParts) {
+  constructor(parts: PassParts) {
+    const { device, activations, prepared, inputs, signal } = parts;
+    this.#parts = parts;
     this.recording = prepared.recording;
     this.rows = inputs.rows;
     this.columns = inputs.columns;
@@ -81,14 +92,37 @@ export class Pass {
     this.#writes.push(write);
   }
 
-  /** Returns to the end of the body: the calls behind it are replayed next, for rows begin .. begin + count. */
-  selectOutputs(begin: number, count: number): void {
-    this.activations.reserve({ rows: 0, outputs: count, patternCells: 0 });
+  /** Returns to the end of the body: the calls behind it are replayed next, for these rows of the pass. */
+  selectOutputs(rows: readonly number[]): void {
+    this.activations.reserve({ rows: 0, outputs: rows.length, patternCells: 0 });
     this.#cursor = this.recording.body;
-    this.#variables = { ...this.#variables, outputs: count };
-    this.write({
-      tensor: this.activations.ports.outputRows,
-      data: Uint32Array.from({ length: count }, (_, i) => begin + i),
-    });
+    this.#variables = { ...this.#variables, outputs: rows.length };
+    this.write({ tensor: this.activations.ports.outputRows, data: Uint32Array.from(rows) });
+  }
+
+  /** Lets the policies of the parts drop keys, as after a step. The body must have run. Throws what they throw. */
+  async letPoliciesAct(): Promise<void> {
+    const { parts, store, config } = this.#parts;
+    const { attentionLayers, wantsKeyNorms } = parts[0]!.sequence.keeping;
+    const { applyPolicy } = await import("../cache/eviction.ts");
+    const count = rowsOf(parts);
+    const read = async (tensor: Tensor, length: number) =>
+      (await this.#device.read(wholeRead(tensor, length))) as Float32Array;
+    const attention = new Map<number, Float32Array>();
+    const keyNorms = new Map<number, Float32Array>();
+    for (const layer of attentionLayers) {
+      attention.set(layer, await read(this.activations.attentionSums(layer), count * this.columns));
+    }
+    const normLayers = wantsKeyNorms ? config.layers : 0;
+    for (let layer = 0; layer < normLayers; layer++) {
+      keyNorms.set(layer, await read(this.activations.keyNorms(layer), count));
+    }
+    let begin = 0;
+    for (const { sequence, tokens } of parts) {
+      const rows = { sequence, begin, end: begin + tokens.length };
+      begin = rows.end;
+      applyPolicy(store, rows, { attention, keyNorms, columns: this.columns }, config);
+    }
+    store.countStep(parts.map(({ sequence }) => sequence.stored));
   }
 }

@@ -24,7 +24,7 @@ export interface Recording extends Readonly<Record<Stage, number>> {
 }
 
 /** Example values of a step's variables, with which `fuse` compares sizes. */
-const EXAMPLE = {
+export const EXAMPLE = {
   rows: 1009,
   outputs: 1013,
   columns: 1019,

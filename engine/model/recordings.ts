@@ -1,12 +1,11 @@
-// Recorded forward passes that the device has prepared: a fused one for each way of keeping keys, and a few with taps. A recording
-// with taps is leased while a pass runs on it. Only recordings without a lease are disposed of, the least recently used first.
+// Recorded forward passes that the device has prepared: a fused one for each way of keeping keys, and a few that were asked for, with
+// taps or over some layers only. Such a recording is leased while a pass runs on it. Only recordings without a lease are disposed of, the least recently used first.
 
 import type { Keeping } from "../cache/keeping.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, PrepareOptions } from "../devices/device.ts";
 import { untilAborted } from "../../loaders/index.ts";
 import { recordForward, type Recording } from "./recording.ts";
-import type { KeyedTaps, TapRequest } from "./taps.ts";
 import type { RecordOptions, TransformerParts } from "./transformer.ts";
 
 /** A recorded forward pass that the device has prepared. */
@@ -15,13 +14,18 @@ export interface Prepared {
   readonly executable: Executable;
 }
 
-/** A recording with taps, and the number of passes that use it or wait for it. */
+/** A recording to be made, and a key that is equal for two of them if the same recording serves both. */
+export interface AskedRecording extends RecordOptions {
+  readonly key: string;
+}
+
+/** A recording that was asked for, and the number of passes that use it or wait for it. */
 interface Leased {
   readonly prepared: Promise<Prepared>;
   leases: number;
 }
 
-/** Number of recordings with taps that are kept without a lease. */
+/** Number of such recordings that are kept without a lease. */
 const IDLE_RECORDINGS = 4;
 
 /** The recordings of one model on one device. */
@@ -30,7 +34,7 @@ export class Recordings {
   readonly #parts: Omit<TransformerParts, "store">;
   readonly #fused = new Map<string, Promise<Prepared>>();
   /** the most recently used last */
-  readonly #tapped = new Map<string, Leased>();
+  readonly #asked = new Map<string, Leased>();
 
   constructor(device: Device, parts: Omit<TransformerParts, "store">) {
     this.#device = device;
@@ -51,17 +55,17 @@ export class Recordings {
     return made;
   }
 
-  /** Runs a task on the pass with these taps. The recording is not disposed of before the task ends. */
-  async withTaps<T>(
+  /** Runs a task on a recording, which is not disposed of before the task ends. */
+  async asked<T>(
     store: CacheStore,
-    taps: KeyedTaps,
+    recording: AskedRecording,
     signal: AbortSignal | undefined,
     task: (prepared: Prepared) => Promise<T>,
   ): Promise<T> {
-    const { key } = taps;
-    const leased = this.#tapped.get(key) ?? this.#prepareTapped(key, store, taps);
-    this.#tapped.delete(key);
-    this.#tapped.set(key, leased);
+    const { key } = recording;
+    const leased = this.#asked.get(key) ?? this.#prepareAsked(store, recording);
+    this.#asked.delete(key);
+    this.#asked.set(key, leased);
     leased.leases++;
     try {
       return await task(await untilAborted(leased.prepared, signal));
@@ -74,23 +78,23 @@ export class Recordings {
   /** Frees all recordings. */
   dispose(): void {
     for (const prepared of this.#fused.values()) disposeOf(prepared);
-    for (const { prepared } of this.#tapped.values()) disposeOf(prepared);
+    for (const { prepared } of this.#asked.values()) disposeOf(prepared);
     this.#fused.clear();
-    this.#tapped.clear();
+    this.#asked.clear();
   }
 
-  /** Begins to prepare a recording with taps. Several passes may wait for it, so the signal of one of them does not end it. */
-  #prepareTapped(key: string, store: CacheStore, taps: TapRequest): Leased {
-    const leased = { prepared: this.#prepare(store, { taps }, {}), leases: 0 };
+  /** Begins to prepare a recording. Several passes may wait for it, so the signal of one of them does not end it. */
+  #prepareAsked(store: CacheStore, { key, ...options }: AskedRecording): Leased {
+    const leased = { prepared: this.#prepare(store, options, {}), leases: 0 };
     // After a failure the next pass prepares it again.
-    leased.prepared.catch(() => this.#tapped.get(key) === leased && this.#tapped.delete(key));
+    leased.prepared.catch(() => this.#asked.get(key) === leased && this.#asked.delete(key));
     return leased;
   }
 
   #disposeIdle(): void {
-    const idle = [...this.#tapped].filter(([, { leases }]) => leases === 0);
+    const idle = [...this.#asked].filter(([, { leases }]) => leases === 0);
     for (const [key, { prepared }] of idle.slice(0, Math.max(0, idle.length - IDLE_RECORDINGS))) {
-      this.#tapped.delete(key);
+      this.#asked.delete(key);
       disposeOf(prepared);
     }
   }

@@ -13,7 +13,7 @@ import type { CachePolicy } from "../cache/policies/policy.ts";
 import { CachedSequence } from "../cache/sequence.ts";
 import type { CacheStore } from "../cache/store.ts";
 import { CacheStores } from "../cache/stores.ts";
-import { DeviceError, type Device, type PrepareOptions, type Step } from "../devices/device.ts";
+import { DeviceError, type Device, type PrepareOptions, type Read, type Step } from "../devices/device.ts";
 import type { Call, Program } from "../devices/program.ts";
 import type { DecoderSequence } from "../generate/decoder.ts";
 import { Activations } from "./activations.ts";
@@ -28,13 +28,12 @@ import {
 } from "./make-step.ts";
 import { appendedOf, type Part } from "./part.ts";
 import type { PassParts } from "./pass.ts";
-import { Recordings, type Prepared } from "./recordings.ts";
+import { Recordings, type AskedRecording, type Prepared } from "./recordings.ts";
 import { Rotation } from "./rotation.ts";
 import { isForeseeable, Pace, type AheadLimits } from "./run-ahead.ts";
 import { Scheduler } from "./scheduler.ts";
 import { checkFeed, planStep, type PlanningParts } from "./step-inputs.ts";
 import type { StepSizes } from "./step-plan.ts";
-import type { KeyedTaps } from "./taps.ts";
 import { Turns } from "./turns.ts";
 import type { ModelWeights } from "./weights.ts";
 
@@ -257,33 +256,35 @@ export class Steps {
   }
 
   /**
-   * Runs a task on a pass with these taps over `tokens` in a new sequence, then frees the sequence and the memory that the pass took.
-   * No other step of this model runs meanwhile.
+   * Appends parts to sequences with one `stepKey` and runs a task on the pass over them, which has the recording asked for or the fused one.
+   * No other step of this model runs meanwhile. A pass that fails leaves its sequences fit to be closed only.
    */
   async pass<T>(
-    tokens: readonly number[],
-    taps: KeyedTaps | undefined,
-    options: OpenOptions & { readonly hasPatterns: boolean; readonly signal?: AbortSignal | undefined },
+    parts: readonly Part[],
+    recording: AskedRecording | undefined,
+    options: { readonly hasPatterns: boolean; readonly signal?: AbortSignal | undefined },
     task: (parts: PassParts) => Promise<T>,
   ): Promise<T> {
-    const { hasPatterns, signal } = options;
-    const store = this.#stores.of(this.#modelKeeping);
-    const within = (prepared: Awaited<ReturnType<Recordings["fused"]>>) =>
-      this.takeTurn(signal, async () => {
-        const sequence = this.open(options);
-        try {
-          const parts = [{ sequence, tokens }];
-          const inputs = planStep(this.#planning, store, parts, { outputs: [0], hasPatterns });
-          store.confirm(appendedOf(parts));
-          return await task({ device: this.#device, activations: this.#activations, prepared, inputs, signal });
-        } finally {
-          this.close(sequence);
-          this.#shrink();
-        }
+    const { signal } = options;
+    const { keeping } = parts[0]!.sequence;
+    const store = this.#stores.of(keeping);
+    const hasPatterns = options.hasPatterns || keeping.attentionLayers.length > 0;
+    const within = (prepared: Prepared) =>
+      this.takeTurn(signal, () => {
+        const inputs = planStep(this.#planning, store, parts, { outputs: [0], hasPatterns });
+        store.confirm(appendedOf(parts));
+        const own = { device: this.#device, activations: this.#activations, config: this.config, store, parts };
+        return task({ ...own, prepared, inputs, signal });
       });
     this.turns.throwIfWithin();
-    if (!taps) return within(await this.#prepared(this.#modelKeeping, false));
-    return this.#recordings.withTaps(store, taps, signal, within);
+    if (!recording) return within(await this.#prepared(keeping, false));
+    await store.prepare(signal);
+    return this.#recordings.asked(store, recording, signal, within);
+  }
+
+  /** Reads numbers of a tensor, in a turn of its own. */
+  read(read: Read): Promise<Numbers> {
+    return this.takeTurn(undefined, () => this.#device.read(read));
   }
 
   /** Prepares a caller's program over the activations. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { FAMILY_CONFIGS, familyConfig, recordFamily } from "../../tests/support/family-models.ts";
+import { tapMarker } from "./tap-marker.ts";
 import { tapKinds, tapMatcher, tapNames } from "./taps.ts";
 
 const always = () => true;
@@ -8,7 +9,7 @@ const never = () => false;
 describe.each(Object.keys(FAMILY_CONFIGS))("%s", (name) => {
   test("records the taps that the table says it has, and no others", async () => {
     const { config, recording } = await recordFamily(name, {
-      taps: { wants: always, edits: never, kinds: tapKinds(4) },
+      taps: tapMarker({ wants: always, edits: never }, familyConfig(name)),
     });
     const recorded = recording.taps.map((tap) => tap.name);
     expect(recorded.toSorted()).toEqual(tapNames(config).toSorted());

@@ -19,10 +19,16 @@ export interface Tap {
   readonly isPattern: boolean;
   /** a pattern over two key sources: columns of the second follow those of the first */
   readonly isDouble: boolean;
+  /** the host computes the tap from the tensor (derived-taps.ts); where `isEdit`, the tensor is what an edit of it changes */
+  readonly derived?: "scale" | "result" | undefined;
+  readonly isEdit?: boolean | undefined;
 }
 
-/** Shape of a row of a tap: [dim], [hiddenDim], [heads, headDim], [kvHeads, headDim]; a `pattern` is [heads, columns]. */
-export type TapShape = "dim" | "hiddenDim" | "heads" | "kvHeads" | "pattern";
+/**
+ * Shape of a row of a tap: [dim], [hiddenDim], [heads, headDim], [kvHeads, headDim]; a `pattern` is [heads, columns], a `scale` [1], a
+ * `result` [heads, dim].
+ */
+export type TapShape = "dim" | "hiddenDim" | "heads" | "kvHeads" | "pattern" | "scale" | "result";
 
 /** A tap that forward passes can have. */
 export interface TapKind {
@@ -41,6 +47,10 @@ const hasOwnMlpNorm = (config: ModelConfig) => layerOf(config).mlpNorm !== undef
 const hasGate = (config: ModelConfig) => layerOf(config).gate !== undefined;
 const hasPostNorms = (config: ModelConfig) => layerOf(config).postAttentionNorm !== undefined;
 
+/** The residuals [rows, dim] with which a pass begins and ends between layers; they are no taps of the model's. */
+export const RESIDUAL_IN = "residual.in";
+export const RESIDUAL_OUT = "residual.out";
+
 /** The taps before the layers. */
 export const EMBEDDING_TAPS: readonly TapKind[] = [
   { name: "hook_embed", shape: "dim" },
@@ -50,6 +60,7 @@ export const EMBEDDING_TAPS: readonly TapKind[] = [
 /** The taps of each layer, in the order in which most families reach them. */
 export const LAYER_TAPS: readonly TapKind[] = [
   { name: "hook_resid_pre", shape: "dim" },
+  { name: "ln1.hook_scale", shape: "scale" },
   { name: "ln1.hook_normalized", shape: "dim" },
   { name: "ln1.hook_out", shape: "dim" },
   { name: "attn.hook_q", shape: "heads" },
@@ -60,15 +71,19 @@ export const LAYER_TAPS: readonly TapKind[] = [
   { name: "attn.hook_attn_scores", shape: "pattern" },
   { name: "attn.hook_pattern", shape: "pattern" },
   { name: "attn.hook_z", shape: "heads" },
+  { name: "attn.hook_result", shape: "result" },
+  { name: "ln1_post.hook_scale", shape: "scale", isIn: hasPostNorms },
   { name: "ln1_post.hook_normalized", shape: "dim", isIn: hasPostNorms },
   { name: "ln1_post.hook_out", shape: "dim", isIn: hasPostNorms },
   { name: "hook_attn_out", shape: "dim" },
   { name: "hook_resid_mid", shape: "dim", isIn: isSequential },
+  { name: "ln2.hook_scale", shape: "scale", isIn: hasOwnMlpNorm },
   { name: "ln2.hook_normalized", shape: "dim", isIn: hasOwnMlpNorm },
   { name: "ln2.hook_out", shape: "dim", isIn: hasOwnMlpNorm },
   { name: "mlp.hook_pre", shape: "hiddenDim" },
   { name: "mlp.hook_pre_linear", shape: "hiddenDim", isIn: hasGate },
   { name: "mlp.hook_post", shape: "hiddenDim" },
+  { name: "ln2_post.hook_scale", shape: "scale", isIn: hasPostNorms },
   { name: "ln2_post.hook_normalized", shape: "dim", isIn: hasPostNorms },
   { name: "ln2_post.hook_out", shape: "dim", isIn: hasPostNorms },
   { name: "hook_mlp_out", shape: "dim" },
@@ -77,6 +92,7 @@ export const LAYER_TAPS: readonly TapKind[] = [
 
 /** The taps behind the layers. */
 export const FINAL_TAPS: readonly TapKind[] = [
+  { name: "ln_final.hook_scale", shape: "scale" },
   { name: "ln_final.hook_normalized", shape: "dim" },
   { name: "ln_final.hook_out", shape: "dim" },
 ];
@@ -122,23 +138,16 @@ export function tapMatcher(patterns: readonly string[], config: ModelConfig): (n
   return (name) => wanted.has(name);
 }
 
-/** The taps that a recording is made for. */
-export interface TapRequest {
-  /** read by the caller */
-  readonly wants: (name: string) => boolean;
-  /** replaced by a hook: later calls read the replaced tensor */
-  readonly edits: (name: string) => boolean;
-  /** the table of taps, {@link tapKinds}; it comes with the request so that a page without taps does not load it */
-  readonly kinds: ReadonlyMap<string, TapKind>;
-}
-
-/** The taps of a recording, and the key under which it is kept. */
-export interface KeyedTaps extends TapRequest {
-  readonly key: string;
-}
-
 /** Returns a key that is equal for two requests if the same recording serves both: a recording has exactly the requested taps. */
-export function recordingKey({ wants, edits }: Pick<TapRequest, "wants" | "edits">, config: ModelConfig): string {
+export function recordingKey(
+  { wants, edits }: Readonly<Record<"wants" | "edits", (name: string) => boolean>>,
+  config: ModelConfig,
+): string {
   const letters = tapNames(config).map((name) => (edits(name) ? "e" : wants(name) ? "w" : "-"));
   return letters.join("");
+}
+
+/** The layer of a layer's tap; NaN for the others. */
+export function layerOfTap(name: string): number {
+  return Number(/^blocks\.(\d+)\./.exec(name)?.[1]);
 }

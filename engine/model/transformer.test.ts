@@ -3,9 +3,9 @@
 import { describe, expect, test } from "vitest";
 import { PATTERN_KINDS } from "../../kernels/index.ts";
 import { MODEL_TYPES } from "../../loaders/index.ts";
-import { FAMILY_CONFIGS, RECORDED_ROWS, recordFamily } from "../../tests/support/family-models.ts";
+import { FAMILY_CONFIGS, RECORDED_ROWS, familyConfig, recordFamily } from "../../tests/support/family-models.ts";
 import { TOP_LOGITS } from "../generate/decoder.ts";
-import { tapKinds } from "./taps.ts";
+import { tapMarker } from "./tap-marker.ts";
 
 /** The kernels of a program: before the layers, of each layer, behind the layers. */
 function outline({ config, recording }: Awaited<ReturnType<typeof recordFamily>>): string[] {
@@ -109,7 +109,8 @@ test("layers with anchors of another layer read its cache, also where their stat
 async function addedBy(name: string, tap: string, how: "wants" | "edits" = "wants"): Promise<number> {
   const plain = await recordFamily(name);
   const isTap = (one: string) => one === tap;
-  const taps = { wants: isTap, edits: (one: string) => how === "edits" && isTap(one), kinds: tapKinds(4) };
+  const asked = { wants: isTap, edits: (one: string) => how === "edits" && isTap(one) };
+  const taps = tapMarker(asked, familyConfig(name));
   const { recording } = await recordFamily(name, { taps });
   expect(recording.taps.map((one) => one.name)).toEqual([tap]);
   return recording.program.calls.length - plain.recording.program.calls.length;

@@ -12,11 +12,10 @@ import type { ModelConfig } from "../../loaders/index.ts";
 import type { CacheStore } from "../cache/store.ts";
 import { variable } from "../devices/program.ts";
 import type { Activations } from "./activations.ts";
-import type { DraftTensor, DraftEntry } from "./draft.ts";
+import type { DraftTensor, DraftEntry, TapMarker } from "./draft.ts";
 import { families } from "./families/index.ts";
 import { topKTensors } from "./top-logits.ts";
 import { LayerOps, rows } from "./layer-ops.ts";
-import type { TapRequest } from "./taps.ts";
 import type { LayerWeights, ModelWeights } from "./weights.ts";
 
 /** The inputs of recording the forward pass. */
@@ -30,13 +29,17 @@ export interface TransformerParts {
 /** Options of recording the forward pass. */
 export interface RecordOptions {
   /** taps that callers read or replace */
-  readonly taps?: TapRequest | undefined;
+  readonly taps?: TapMarker | undefined;
   /** layers whose attention, summed over heads, is left in `activations.attentionSums(layer)` */
   readonly attentionLayers?: readonly number[] | undefined;
   /** the norms of new keys are left in `activations.keyNorms(layer)` */
   readonly wantsKeyNorms?: boolean | undefined;
   /** ends with the top-K logits, to sample from, in place of argmax and log-probabilities */
   readonly wantsTopLogits?: boolean | undefined;
+  /** begins at this layer, with the residual that the host writes at the tap "residual.in" */
+  readonly startAtLayer?: number | undefined;
+  /** ends before this layer, with the tap "residual.out" */
+  readonly stopAtLayer?: number | undefined;
 }
 
 const outputs = variable("outputs");
@@ -67,8 +70,14 @@ class ForwardPass {
   }
 
   record(): readonly DraftEntry[] {
-    let x = this.#embed(); // [rows, dim]
-    for (const [i, layer] of this.#parts.weights.layers.entries()) x = this.#layer(i, layer, x); // [rows, dim]
+    const { startAtLayer = -1, stopAtLayer = Infinity } = this.#options;
+    const ops = this.#ops;
+    const { config, weights } = this.#parts;
+    let x = startAtLayer < 0 ? this.#embed() : ops.tap("residual.in", ops.rows("x.a", config.dim)); // [rows, dim]
+    for (const [i, layer] of weights.layers.entries()) {
+      if (i >= startAtLayer && i < stopAtLayer) x = this.#layer(i, layer, x); // [rows, dim]
+    }
+    if (stopAtLayer < Infinity) ops.tap("residual.out", x);
     this.#ops.stage("body");
     this.#logits(x);
     return this.#ops.entries;
@@ -103,6 +112,7 @@ class ForwardPass {
     const h = ops.norm(`${at}.ln1`, layer.attentionNorm, x, ops.rows("normed", dim)); // [rows, dim]
     const z = this.#attention(i, layer, h); // [rows, heads, headDim]
     const attended = ops.linear(`${at}.attn.out`, layer.out, z, ops.rows("attention.out", dim)); // [rows, dim]
+    ops.tap(`${at}.attn.hook_result`, attended, { isEdit: true });
     const a = ops.postNorm(`${at}.ln1_post`, layer.postAttentionNorm, attended, "attention.out.normed"); // [rows, dim]
     ops.tap(`${at}.hook_attn_out`, a);
     const mid = ops.add(`${at}.attn`, x, a, ops.rows("x.b", dim)); // [rows, dim]
@@ -159,6 +169,7 @@ class ForwardPass {
     const z = ops.rows("z", heads * headDim); // [rows, heads, headDim]
     ops.call(kernels.attendWithPattern, `${at}.z`, { pattern, ...keys, z }, { ...shape, ...wide });
     ops.tap(`${at}.hook_z`, z);
+    ops.tap(`${at}.hook_result`, z);
     return z;
   }
 

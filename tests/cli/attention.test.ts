@@ -73,7 +73,8 @@ describe("a study", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^prompt \d+ tokens, 40 tokens after it\n/);
     expect(stdout).toMatch(/^ *0 +100\.0 % +█{40}$/m);
-    expect(stdout.match(/^ +[0-5] +0\.\d{3} +0\.\d{3}$/gm)).toHaveLength(6);
+    expect(stdout.match(/^ +[0-5] +0\.\d{3} +0\.\d{3} +\d+ of \d+$/gm)).toHaveLength(6);
+    expect(stdout).not.toContain("see --min-keys");
     expect(stdout).toMatch(/^layer +first-token +line-break .*identifier/m);
   });
 

@@ -76,7 +76,7 @@ describe("the study of attention", () => {
     expect(policy!.isAnchor!(lineBreak! + 60, 3)).toBe(false);
     expect(withLineAnchors(policies.anchors(), anchored)!.isAnchor).toBeUndefined();
     await expect(studyAttention(dense, [1, 2], { promptLength: 3 })).rejects.toThrow(
-      "promptLength is 3: the text has 2 tokens",
+      "studyAttention: promptLength is 3: it must be a whole number of 1 to 2",
     );
   });
 });

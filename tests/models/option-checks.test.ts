@@ -149,8 +149,18 @@ const rows: Readonly<Record<string, Row>> = {
     call: (more: object) => model.compareWithExact(anchored, [2], { standIn, ...more }),
     numbers: { maskToken: "index", recentQueries: "count" },
   },
-  score: { call: (more: object) => model.score(PROMPT, more) },
-  forward: { call: (more: object) => model.forward(PROMPT, more) },
+  score: { call: (more: object) => model.score(PROMPT, more), numbers: { promptLength: "count" } },
+  forward: {
+    call: (more: object) => model.forward(PROMPT, more),
+    numbers: { promptLength: "count", startAtLayer: "index", stopAtLayer: "index" },
+  },
+  forwardBatch: {
+    call: (more: object) => model.forwardBatch([PROMPT], more),
+    numbers: { promptLength: "count", startAtLayer: "index", stopAtLayer: "index" },
+  },
+  unembed: {
+    call: (more: object) => model.unembed({ shape: [1, 48], data: new Float32Array(48) }, more),
+  },
   tuneStrength: {
     call: (more: object) => tuneStrength({ tasks: 4, score, ...more }),
     numbers: {
@@ -223,7 +233,10 @@ const rows: Readonly<Record<string, Row>> = {
   },
   recallKernelChoices: { call: (more: object) => recallKernelChoices(device, more) },
   // kedge/attention
-  studyAttention: { call: (more: object) => studyAttention(model, PROMPT, more), numbers: { promptLength: "count" } },
+  studyAttention: {
+    call: (more: object) => studyAttention(model, PROMPT, more),
+    numbers: { promptLength: "count", minKeys: "index" },
+  },
   attentionDilution: {
     call: (more: object) => attentionDilution([pattern], 1, more),
     numbers: { minKeys: "index" },

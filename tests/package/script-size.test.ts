@@ -4,14 +4,14 @@ import { expect, test } from "vitest";
 import { bundledSize } from "../../bench/comparison/script-size.ts";
 
 /** Gzipped bytes, without WebAssembly, that a browser may load to generate on a device. */
-const MOST_BYTES_OF_A_PAGE = { wasm: 83_200, webgpu: 97_200, webgl: 85_700 };
+const MOST_BYTES_OF_A_PAGE = { wasm: 83_600, webgpu: 97_600, webgl: 86_100 };
 /**
  * The same of all scripts together, those for other devices and rarely used features among them: it holds what there is from growing.
  * 30,000 of them are the tokenizer's, which a page loads with a model; they took the place of a dependency that was not counted. 31,000 are
  * those of the engine of chat templates, which a page loads with a model that has one, in place of another such dependency. 3,000 are what holds millions of tokens and tensors without keeping
- * a thread busy, and are loaded with such files only.
+ * a thread busy, and are loaded with such files only. 10,000 are captures, hooks, weights and passes over some layers, which a page loads with its first forward pass.
  */
-const MOST_BYTES = 232_700;
+const MOST_BYTES = 241_000;
 
 test("a page loads what its device needs, and no more than it may", { timeout: 60_000 }, async () => {
   const { gzipBytes, files, pages } = await bundledSize();
