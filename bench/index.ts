@@ -1,7 +1,7 @@
 // `npm run bench [-- MODEL_DIR …]`: prefill and decode tokens/s of the shipped model and of any others, on every device at
 // hand, and the most memory that each took. Each pair of model and device has a process of its own; rounds are interleaved
 // over all of them, so that a machine that slows down slows all alike. `npm run bench cost`: see cost.ts; `npm run bench sessions`: see
-// sessions.ts; `npm run bench waits`: see waits.ts; `npm run bench kernels`, `check` and `compare`: see kernels/.
+// sessions.ts; `npm run bench waits`: see waits.ts; `npm run bench evaluation`: see evaluation.ts; `npm run bench kernels`, `check` and `compare`: see kernels/.
 
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -14,6 +14,7 @@ import { isQuantized, type QuantizedFormat } from "kedge/kernels";
 import manifest from "../package.json" with { type: "json" };
 import { commitOf } from "./commit.ts";
 import { cost } from "./cost.ts";
+import { benchEvaluation } from "./evaluation.ts";
 import { benchKernels } from "./kernels/index.ts";
 import { summary, table, type Measured } from "./report.ts";
 import { benchSessions } from "./sessions.ts";
@@ -160,6 +161,7 @@ guardOutput("bench");
 if (first === "--work" && assignment !== undefined) await work(JSON.parse(assignment) as Assignment);
 else if (first === "cost") await cost(process.argv.slice(3));
 else if (first === "sessions") await benchSessions(process.argv.slice(3));
+else if (first === "evaluation") await benchEvaluation(process.argv.slice(3));
 else if (first === "waits") await benchWaits(process.argv.slice(3));
 else if (first === "kernels" || first === "check" || first === "compare")
   await benchKernels(first, process.argv.slice(3));
