@@ -17,7 +17,7 @@ import { readTasks } from "./evaluation/tasks.ts";
 import { lockFile, type FileLock } from "./file-lock.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
-import { addTaskDecoding, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
+import { addTaskDecoding, asGiven, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
 import type { Bar, Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
@@ -40,7 +40,7 @@ export const evaluateVerb: Verb = {
     command
       .summary("score a model on programming tasks")
       .description(
-        "Completes the tasks of a .jsonl file (kedge's own format, or HumanEval-X JavaScript, also .gz), runs what was written in a sandbox, and scores it. --cache and --anchoring may be given several times: then each combination is a row of a table, and all are decoded in one batch.",
+        "Completes the tasks of a .jsonl file (HumanEval, HumanEval+, MBPP, MBPP+, HumanEval-X or MBXP in JavaScript, or kedge's own format; also .gz), runs what was written in a sandbox, and scores it. --cache and --anchoring may be given several times: then each combination is a row of a table, and all are decoded in one batch.",
       )
       .argument("<model>", "a folder, its http(s) address, or owner/name on the Hugging Face Hub")
       .argument("<tasks>", "a .jsonl or .jsonl.gz file")
@@ -112,7 +112,7 @@ function scoreAll({ terminal, source, path, tasks, sandbox, decodings, files, gi
       measureAll({
         model,
         modelName: name,
-        tasks,
+        tasks: asGiven(tasks, given, model, name),
         sandbox,
         decodings,
         batchSize: given.batch,

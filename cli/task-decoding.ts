@@ -1,9 +1,11 @@
 // The options of decoding a set of tasks, which `kedge eval` and `kedge tune` share.
 
 import type { Command } from "commander";
+import { UnsupportedError, type Model } from "kedge";
 import { UsageError, whole } from "./arguments.ts";
-import { PLAIN, type AnchorGrouping } from "./evaluation/completer.ts";
-import type { Task } from "./evaluation/task.ts";
+import { PLAIN } from "./evaluation/completer.ts";
+import type { AnchorGrouping } from "./evaluation/task-prompt.ts";
+import { askedTask, type Task } from "./evaluation/task.ts";
 import { plural } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -11,6 +13,8 @@ import type { Terminal } from "./terminal.ts";
 export interface TaskDecodingArguments {
   readonly groups: AnchorGrouping;
   readonly byNeglect?: boolean;
+  /** the model is asked through its chat template */
+  readonly chat?: boolean;
   readonly maxTokens: number;
   readonly batch: number;
   readonly limit?: number;
@@ -27,10 +31,27 @@ export function addTaskDecoding(command: Command, seed: string): Command {
       "one",
     )
     .option("--by-neglect", "let a group's strength grow as its attention falls below its fair share")
+    .option("--chat", "ask through the model's chat template, and take the code from its answer")
     .option("-n, --max-tokens <n>", "most tokens of a completion", whole("--max-tokens", 1), PLAIN.maxTokens)
     .option("--batch <n>", "tasks decoded together", whole("--batch", 1, 512), 16)
     .option("--limit <n>", "only the first n tasks", whole("--limit", 1))
     .option("--seed <n>", seed, whole("--seed", 0), 0);
+}
+
+/** The tasks in the form in which they are given to the model: `name` is what messages call it. */
+export function asGiven(
+  tasks: readonly Task[],
+  { chat = false }: Pick<TaskDecodingArguments, "chat">,
+  { tokenizer }: Pick<Model, "tokenizer">,
+  name: string,
+): readonly Task[] {
+  if (!chat) return tasks;
+  if (tokenizer?.chatTemplate === undefined) {
+    throw new UnsupportedError(
+      `${name}: has no chat template, so it was not made to answer questions; leave --chat out`,
+    );
+  }
+  return tasks.map(askedTask);
 }
 
 /** Says how many of the tasks have nothing to hold on to, before they are decoded with anchoring. */

@@ -20,7 +20,7 @@ import { readTasks } from "./evaluation/tasks.ts";
 import { lockFile } from "./file-lock.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
-import { addTaskDecoding, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
+import { addTaskDecoding, asGiven, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
 import type { Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
@@ -101,6 +101,7 @@ export const tune: Verb = {
       const settings = {
         ...{ model: name, device: model.device.name, ...decoded },
         ...{ share, low, high, step, seed, tasks: ids },
+        ...(given.chat ? { chat: true } : {}),
       };
       const kept = readKept(given.out, settings);
       if (kept)
@@ -108,7 +109,8 @@ export const tune: Verb = {
           `going on with ${given.out}: ${format.plural(kept.state.scores.length + kept.state.held.length, "score")} so far`,
         );
       const passes: Record<string, readonly number[]> = { ...kept?.passes };
-      const parts = { model, name, tasks, sandbox, decoding, given, settings, terminal, passes };
+      const asked = asGiven(tasks, given, model, name);
+      const parts = { model, name, tasks: asked, sandbox, decoding, given, settings, terminal, passes };
       const result = await search({ ...parts, kept: kept?.state });
       const { state, ...found } = result;
       const rest: TuneOutcome = { ...found, paired: pairedTest(result, passes), verdict: verdictOf(result, passes) };
@@ -212,8 +214,9 @@ function readKept(path: string, settings: TuneFile["settings"]): TuneFile | unde
     throw new FormatError(path, `is not JSON: ${advice}`, { cause });
   }
   if (!isTuneFile(file)) throw new FormatError(path, `holds no search of kedge tune: ${advice}`);
-  for (const [key, wanted] of Object.entries(settings)) {
-    const [own, other] = [JSON.stringify(wanted), JSON.stringify(file.settings[key])];
+  for (const key of Object.keys({ ...settings, ...file.settings })) {
+    const wanted = settings[key];
+    const [own, other] = [wanted, file.settings[key]].map((value) => JSON.stringify(value) ?? "left out");
     if (own === other) continue;
     const both = Array.isArray(wanted) ? `other ${key}` : `${key} ${other}, not ${own}`;
     throw new FormatError(path, `holds a search with ${both}: ${advice}`);

@@ -3,8 +3,6 @@
 
 import {
   byNeglect,
-  escapeAnchorTags,
-  type PromptAnchor,
   type BatchPrompt,
   type CachePolicy,
   type Model,
@@ -12,13 +10,8 @@ import {
   type AnchoringOptions,
 } from "kedge";
 import type { Complete, CompleteUnits } from "./run.ts";
-import { completionEnd, type Task, type TextRange } from "./task.ts";
-
-/**
- * How anchored parts of a prompt are put into groups: all in one, one a clause (what lies between `.`, `,` and `;`), or one a sentence (between
- * `.`, `!` and `?`).
- */
-export type AnchorGrouping = "one" | "clauses" | "sentences";
+import { completionEnd, type Task } from "./task.ts";
+import { promptOfTask, type AnchorGrouping } from "./task-prompt.ts";
 
 /** How tasks are completed: plain JSON but for the policy, of which the name says all. */
 export interface Decoding {
@@ -103,7 +96,7 @@ export function waysCompleter(
     };
     const prompts = units.map(({ task, way }) => {
       const decoding = decodings[way]!;
-      return promptFor(task, decoding, noteOf(decoding));
+      return promptFor(model, task, decoding, noteOf(decoding));
     });
     const samplesOf = (index: number) => decodings[units[index]!.way]!.samples;
     const texts = units.map((_, i) => Array.from({ length: samplesOf(i) }, () => ""));
@@ -122,14 +115,13 @@ export function waysCompleter(
 }
 
 /** The prompt of a task with the options of its decoding. */
-function promptFor(task: Task, decoding: Decoding, onNote: (note: string) => void): BatchPrompt {
+function promptFor(model: Model, task: Task, decoding: Decoding, onNote: (note: string) => void): BatchPrompt {
   const { cache, strength, samples, temperature, topP, seed, maxTokens } = decoding;
   const options = { cache, samples, temperature, topP, seed, maxTokens };
-  const anchors = strength === 1 ? [] : anchorsOf(task, decoding.grouping);
-  // Tags in a task are text.
-  if (anchors.length === 0) return { prompt: task.prompt, options };
+  const prompt = promptOfTask(task, strength === 1 ? undefined : decoding.grouping, model.tokenizer);
+  if (!prompt.isAnchored) return { ...prompt.prompt, options };
   const anchoring = { ...decoding.variant, strength: strengthOf(decoding), onNote };
-  return { prompt: escapeAnchorTags(task.prompt), anchors, options: { ...options, anchoring } };
+  return { ...prompt.prompt, options: { ...options, anchoring } };
 }
 
 /** Equal for policies that read prompts alike. */
@@ -142,36 +134,4 @@ function kindOf(cache: CachePolicy | undefined): string {
 
 function strengthOf({ strength, byNeglect: isByNeglect }: Decoding) {
   return isByNeglect ? byNeglect({ strength }) : strength;
-}
-
-/** The anchors of a task, by group. */
-function anchorsOf({ prompt, anchors }: Task, grouping: AnchorGrouping): PromptAnchor[] {
-  const groups = grouping === "one" ? [anchors] : partsOf(prompt, anchors, PART_ENDS[grouping]);
-  return groups.flatMap((ranges, group) =>
-    ranges.map(({ begin, end }): PromptAnchor => ({ characters: { begin, end }, group: String(group) })),
-  );
-}
-
-const PART_ENDS = { clauses: /[.,;]/, sentences: /[.!?]/ } as const;
-
-/** The clauses of the anchored text: each ends with `.`, `,` or `;`, and may go on from one range to the next. */
-export function clausesOf(prompt: string, anchors: readonly TextRange[]): TextRange[][] {
-  return partsOf(prompt, anchors, PART_ENDS.clauses);
-}
-
-/** The parts of the anchored text that each end with a character of this kind before white space or the range's end. */
-function partsOf(prompt: string, anchors: readonly TextRange[], ends: RegExp): TextRange[][] {
-  const parts: TextRange[][] = [[]];
-  for (const { begin, end } of anchors) {
-    let from = begin;
-    for (let at = begin; at < end; at++) {
-      const isEnd = ends.test(prompt[at]!) && (at + 1 === end || /\s/.test(prompt[at + 1]!));
-      if (!isEnd && at + 1 < end) continue;
-      const skipped = prompt.slice(from, at + 1).search(/\S/);
-      if (skipped >= 0) parts.at(-1)!.push({ begin: from + skipped, end: at + 1 });
-      from = at + 1;
-      if (isEnd) parts.push([]);
-    }
-  }
-  return parts.filter((part) => part.length > 0);
 }

@@ -2,7 +2,7 @@
 // its first example. The example begins at the first line that says so (`>>>`, "Examples:", "For example …", "e.g. …");
 // only a text without such a line is cut at its first call of the function.
 
-import type { TextRange } from "./task.ts";
+import type { TextRange } from "./text-range.ts";
 
 const declaration =
   /^(?:export\s+)?(?:(?:const|let|var)\s+([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*=|(?:async\s+)?function\s*\*?\s*([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*\()/gmu;

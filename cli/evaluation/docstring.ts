@@ -1,6 +1,6 @@
 // The docstring with which a prompt in Python ends.
 
-import type { TextRange } from "./task.ts";
+import type { TextRange } from "./text-range.ts";
 
 /**
  * The text of the docstring of a prompt's last function, between its quotes: empty, at the prompt's end, where there is none.

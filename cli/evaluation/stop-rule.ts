@@ -1,6 +1,8 @@
 // Where a completion ends. Lines are those of the completion alone: prompts end with a line break. What is decided of a text holds
 // for every longer text that begins with it, so that a stream can be stopped as soon as its end is known.
 
+import { answerEnd } from "./answer.ts";
+import type { Language } from "./language.ts";
 import { pythonBodyEnd, pythonProgramEnd } from "./python-lines.ts";
 
 /**
@@ -10,12 +12,23 @@ import { pythonBodyEnd, pythonProgramEnd } from "./python-lines.ts";
  *   `} // end` count.
  * - `python-body`: the last line of the function that the prompt begins; see {@link pythonBodyEnd}.
  * - `python-program`: the last line of a function that follows the prompt's docstring, with what it needs; see {@link pythonProgramEnd}.
+ * - `answer`: the fence that closes the block of code with the function, in a chat model's answer; see {@link answerEnd}.
  */
 export type StopRule =
   | "line-is-brace"
   | "line-begins-with-brace"
   | "python-body"
-  | { readonly kind: "python-program"; readonly entryPoint: string };
+  | { readonly kind: "python-program"; readonly entryPoint: string }
+  | AnswerRule;
+
+/** How the answer of a chat model ends. */
+export interface AnswerRule {
+  readonly kind: "answer";
+  readonly language: Language;
+  readonly entryPoint: string;
+  /** the prompt begins the function, so that a mere body is an answer too */
+  readonly hasSignature: boolean;
+}
 
 /**
  * Where a completion ends: the index after the line break of its last line, or undefined while that is not known. In Python it is
@@ -25,7 +38,11 @@ export type StopRule =
  */
 export function completionEnd(stop: StopRule, text: string, isWhole = false): number | undefined {
   if (stop === "python-body") return pythonBodyEnd(text);
-  if (typeof stop === "object") return pythonProgramEnd(text, stop.entryPoint, isWhole);
+  if (typeof stop === "object") {
+    return stop.kind === "answer"
+      ? answerEnd(text, stop.entryPoint, stop.language)
+      : pythonProgramEnd(text, stop.entryPoint, isWhole);
+  }
   for (let begin = 0; begin < text.length;) {
     const lineBreak = text.indexOf("\n", begin);
     if (lineBreak < 0 && !isWhole) return undefined;

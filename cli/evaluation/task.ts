@@ -3,18 +3,15 @@
 // All ranges count UTF-16 units, as JavaScript's strings do, and are half-open. A completion is the text after the prompt,
 // up to and with the function's last line.
 
-import { completionEnd, type StopRule } from "./stop-rule.ts";
+import { programOfAnswer } from "./answer.ts";
+import type { Language } from "./language.ts";
+import { completionEnd, type AnswerRule, type StopRule } from "./stop-rule.ts";
+import type { TextRange } from "./text-range.ts";
 
-export { completionEnd, type StopRule };
+export { completionEnd, type Language, type StopRule, type TextRange };
 
 /** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-
-/** A part of the prompt: begin <= i < end, in UTF-16 units. */
-export interface TextRange {
-  readonly begin: number;
-  readonly end: number;
-}
 
 /** One call of the entry point with one argument, and what it must return. */
 export interface Case {
@@ -30,9 +27,6 @@ export interface Case {
 export type Check =
   | { readonly kind: "cases"; readonly entryPoint: string; readonly cases: readonly Case[] }
   | { readonly kind: "script"; readonly source: string };
-
-/** What a program is written in. */
-export type Language = "javascript" | "python";
 
 /** Something to run in the sandbox. */
 export interface Program {
@@ -67,6 +61,23 @@ export interface Task {
   readonly examples?: Check | undefined;
 }
 
+/** A task that a chat model is asked, and answers in its own words. */
+export interface AskedTask extends Task {
+  readonly stop: AnswerRule;
+}
+
+/** The task as a question to a chat model; a completion of it is an answer, of which the code is taken. */
+export function askedTask(task: Task): AskedTask {
+  const { language, entryPoint, stop } = task;
+  const hasSignature = typeof stop !== "object" || stop.kind !== "python-program";
+  return { ...task, stop: { kind: "answer", language, entryPoint, hasSignature } };
+}
+
+/** Whether a task is a question to a chat model. */
+export function isAsked(task: Task): task is AskedTask {
+  return typeof task.stop === "object" && task.stop.kind === "answer";
+}
+
 /** The completion within generated text: all of it where its last line never came. */
 export function cutCompletion(task: Task, text: string): string {
   return text.slice(0, completionEnd(task.stop, text, true));
@@ -75,7 +86,7 @@ export function cutCompletion(task: Task, text: string): string {
 /** The program that a completion of a task makes, to be judged by the task's check or by another, such as its examples. */
 export function programOf(task: Task, completion: string, check: Check = task.check): Program {
   const { language, prompt, canonicalSolution, entryPoint } = task;
-  const source = prompt + completion;
+  const source = isAsked(task) ? programOfAnswer({ ...task.stop, prompt }, completion) : prompt + completion;
   return check.kind === "script" && canonicalSolution !== ""
     ? { language, source, check, entryPoint, reference: prompt + canonicalSolution }
     : { language, source, check, entryPoint };

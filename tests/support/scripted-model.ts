@@ -25,6 +25,7 @@ export const SCRIPTS = {
     "</tool_call>",
     END,
   ],
+  "<|code|>": ["Sure:\n\n```js\n", "function double(x) {\n  return 2 * x;\n}\n", "```\n", "It doubles.", END],
   "<|endless|>": ["la ", "la "],
   "<|large|>": ["much ".repeat(12_000), "much ".repeat(12_000)],
 } as const;
@@ -34,7 +35,7 @@ const TEMPLATE =
   "{% for message in messages %}{{ message.role }}: {{ message.content }}" +
   "{% for call in message.tool_calls or [] %}called {{ call.function.arguments.city }}{% endfor %}\n{% endfor %}" +
   "{% if add_generation_prompt %}{% if 'forever' in messages[-1].content %}<|endless|>" +
-  "{% elif 'much' in messages[-1].content %}<|large|>{% elif tools and messages[-1].role != 'tool' %}<|call|>{% else %}<|plain|>{% endif %}{% endif %}";
+  "{% elif 'JavaScript' in messages[-1].content %}<|code|>{% elif 'much' in messages[-1].content %}<|large|>{% elif tools and messages[-1].role != 'tool' %}<|call|>{% else %}<|plain|>{% endif %}{% endif %}";
 
 interface TokenizerJson {
   added_tokens: { id: number; content: string; special: boolean }[];
