@@ -4,6 +4,7 @@
 import { randomUUID } from "node:crypto";
 import type { BatchOptions, TokenLogProb } from "kedge";
 import { parseAnchorTags } from "kedge/anchoring";
+import { StreamDecoder } from "kedge/loaders";
 import type { Answer, Prepare } from "./answering.ts";
 import { invalid } from "./api-error.ts";
 import { anchoringOf, DECODING_FIELDS, decodingOptions } from "./decoding-fields.ts";
@@ -143,7 +144,7 @@ async function* partsOf(job: Job): AsyncGenerator<Part, void, undefined> {
   if (echoes) {
     for (const [i, { given, tokens }] of prepared.entries()) {
       const scored = logProbs === undefined ? undefined : await promptLogProbs(job, tokens);
-      const text = typeof given === "string" ? plain(given, job.options.anchoring) : textOf(served, given);
+      const text = typeof given === "string" ? plain(given, job.options.anchoring) : echoed(job, given);
       const written = scored?.next && maxTokens === 1 && job.isPlainGreedy ? scored.next : undefined;
       isWritten ||= written !== undefined;
       for (let sample = 0; sample < samples; sample++) {
@@ -167,6 +168,12 @@ async function* partsOf(job: Job): AsyncGenerator<Part, void, undefined> {
       finishReason: finishReason === undefined ? null : finishReasonOf(finishReason),
     };
   }
+}
+
+/** The text of a prompt of tokens. */
+function echoed({ served, maxTokens }: Job, prompt: readonly number[]): string {
+  const { text, decoder } = decoded(served, prompt);
+  return maxTokens === 0 ? text + (decoder?.finish() ?? "") : text;
 }
 
 /** The tokens of a prompt in their places, and the likeliest tokens after it. */
@@ -197,12 +204,15 @@ function writtenPart(
   return { text, placed: [{ token, logProb, alternatives: next.slice(0, logProbs) }], finishReason };
 }
 
-function textOf({ model: { tokenizer } }: ServedModel, tokens: readonly number[]): string {
-  return tokenizer?.decode(tokens, { skipSpecialTokens: true }) ?? "";
+/** The text of tokens, and what decodes those behind them: a character that the tokens begin comes with its last byte. */
+function decoded({ model: { tokenizer } }: ServedModel, tokens: readonly number[]) {
+  const decoder = tokenizer ? new StreamDecoder(tokenizer, { skipSpecialTokens: true }) : undefined;
+  return { text: tokens.map((token) => decoder?.push(token) ?? "").join(""), decoder };
 }
 
 function textAfter(served: ServedModel, prompt: readonly number[], token: number): string {
-  return textOf(served, [...prompt, token]).slice(textOf(served, prompt).length);
+  const { decoder } = decoded(served, prompt);
+  return decoder ? decoder.push(token) + decoder.finish() : "";
 }
 
 /** The log-probabilities of each choice's parts, with offsets that go on from part to part. */

@@ -112,6 +112,12 @@ describe("completions", () => {
     expect(parts.map(({ text }: Json) => text).join("")).toBe(choices[0].text);
     const offsets = parts.flatMap(({ logprobs }: Json) => logprobs.text_offset);
     expect(offsets).toEqual(choices[0].logprobs.text_offset);
+    const umlaut = model.tokenize("ü").slice(0, 1); // the first of its two bytes
+    const bytes = { prompt: umlaut, echo: true, logprobs: 0 };
+    const [byte] = (await complete({ ...bytes, max_tokens: 0 })).choices;
+    expect([byte.text, byte.logprobs.tokens]).toEqual(["\ufffd", ["bytes:\\xc3"]]);
+    const completed = { ...bytes, max_tokens: 1, logit_bias: { [model.tokenize("ü")[1]!]: 100 } };
+    expect((await complete(completed)).choices[0].text).toBe("ü");
     const single = await complete({ prompt: [[300], [300, 301]], max_tokens: 1, echo: true, logprobs: 1 });
     expect(single.choices.map(({ logprobs }: Json) => logprobs.token_logprobs.length)).toEqual([2, 3]);
   });
