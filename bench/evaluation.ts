@@ -14,7 +14,7 @@ import { isQuantized } from "kedge/kernels";
 import { spreadOf, type Spread } from "kedge/timing";
 import { sentenceOf } from "./standard-output.ts";
 
-const USAGE = `usage: npm run bench evaluation [-- MODEL_DIR TASKS.jsonl --device wasm --quantize int8 --rows 16 --limit 64 --max-tokens 256 --anchoring 1,1.25 --rounds 3 --json]`;
+const USAGE = `usage: npm run bench evaluation [-- MODEL_DIR TASKS.jsonl --device wasm --quantize int8 --rows 16 --limit 128 --max-tokens 256 --anchoring 1,1.25 --rounds 3 --json]`;
 const SHIPPED = ["models/kedge-js-5m", "models/kedge-js-5m/eval-long.jsonl"] as const;
 /** Least throughput of an evaluation, as a share of plain batched decoding's. */
 const GOAL = 0.8;
@@ -23,7 +23,7 @@ const OPTIONS = {
   device: { type: "string", default: "wasm" },
   quantize: { type: "string" },
   rows: { type: "string", default: "16" },
-  limit: { type: "string", default: "64" },
+  limit: { type: "string", default: "128" },
   "max-tokens": { type: "string", default: "256" },
   anchoring: { type: "string", default: "1" },
   rounds: { type: "string", default: "3" },
