@@ -51,7 +51,7 @@ describe.each(["eval-std.jsonl", "eval-long.jsonl"])("the set %s", (name) => {
 const humanEval = "data/humaneval-x/humaneval_js.jsonl.gz";
 const skip = hasShared(humanEval) ? "" : ` (${WITHOUT_SHARED})`;
 describe.skipIf(skip !== "")(`HumanEval-X${skip}`, () => {
-  it("has 162 of 164 solutions that pass", async () => {
+  it("has 162 of 164 solutions that pass", { timeout: 120_000 }, async () => {
     const report = await checkReferences({ tasks: await readTasks(shared(humanEval)), sandbox });
     expect(describeReferences(report)).toEqual([
       "162 of 164 reference solutions pass",
@@ -60,7 +60,7 @@ describe.skipIf(skip !== "")(`HumanEval-X${skip}`, () => {
     ]);
   });
 
-  it("has examples that its solutions pass, but for one", async () => {
+  it("has examples that its solutions pass, but for one", { timeout: 120_000 }, async () => {
     const tasks = (await readTasks(shared(humanEval))).filter(({ examples }) => examples !== undefined);
     expect(tasks).toHaveLength(157);
     const judged = tasks.map((task) => sandbox.run(programOf(task, task.canonicalSolution, task.examples)));
@@ -82,9 +82,13 @@ describe.skipIf(skip !== "")(`HumanEval-X${skip}`, () => {
 
 const mbxp = "data/mbxp/mbjsp_release_v1.2.jsonl.gz";
 const mbxpSkip = hasShared(mbxp) ? "" : ` (${WITHOUT_SHARED})`;
-it.skipIf(mbxpSkip !== "")(`MBXP has 796 of 966 solutions that pass, and what fails is known${mbxpSkip}`, async () => {
-  const report = await checkReferences({ tasks: await readTasks(shared(mbxp)), sandbox });
-  expect(report).toMatchObject({ tasks: 966, passed: 796 });
-  expect(report.without).toHaveLength(28);
-  expect(report.failed.filter(({ known }) => known === undefined)).toEqual([]);
-});
+it.skipIf(mbxpSkip !== "")(
+  `MBXP has 796 of 966 solutions that pass, and what fails is known${mbxpSkip}`,
+  { timeout: 300_000 },
+  async () => {
+    const report = await checkReferences({ tasks: await readTasks(shared(mbxp)), sandbox });
+    expect(report).toMatchObject({ tasks: 966, passed: 796 });
+    expect(report.without).toHaveLength(28);
+    expect(report.failed.filter(({ known }) => known === undefined)).toEqual([]);
+  },
+);
