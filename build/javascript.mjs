@@ -46,7 +46,7 @@ const ownNames = {
  */
 const chunks = {
   kernels:
-    /^kernels\/(?!every-|cost|attend\/work|peak\/|.*(on-gpu|on-webgl|on-demand|preludes|row-shaders|dispatch|webgl-functions|scores)\.ts|.*\?raw)/,
+    /^kernels\/(?!every-|cost|combine-rows|log-sum-exp|select-words|attend\/work|peak\/|.*(on-gpu|on-webgl|on-demand|preludes|row-shaders|dispatch|webgl-functions|scores)\.ts|.*\?raw)/,
   devices: /^engine\/devices\/(choose|device|measured-choices|program|qualification|tensor|trial-run)\.ts/,
   tuning: /^engine\/(tuning\/(?!file-store)|timing\/)/,
   loaders:
@@ -54,9 +54,10 @@ const chunks = {
   hub: /^loaders\/(hub|find-in-node|local-folder)\.ts/,
   writing: /^loaders\/(folder-writer|whole-file)\.ts/,
   model:
-    /^engine\/(options\.ts|(model|cache|generate)\/(?!(forward|eviction|token-log-probs|pass|captured|inspector|derived-taps|tap-marker|weight-names|unembed|prompt-length|anchored-decoding|embeddings|dry-run|taps|chat-\w+|conversation|conversation-cache|fit-messages|config-as-stored|attention-study|quantize-model|estimate|batch|shared-prompts|refill)\.ts)|attention\/(anchors|visibility)\.ts)/,
+    /^engine\/(options\.ts|(model|cache|generate)\/(?!(forward|eviction|combining|token-log-probs|pass|captured|inspector|derived-taps|tap-marker|weight-names|unembed|prompt-length|anchored-decoding|embeddings|dry-run|taps|chat-\w+|conversation|conversation-cache|fit-messages|config-as-stored|attention-study|quantize-model|estimate|batch|shared-prompts|refill)\.ts)|attention\/(anchors|visibility)\.ts)/,
   "prompt-anchoring": /^engine\/(prompt-anchoring\/|model\/(anchored-decoding|embeddings)\.ts)/,
   "chat-template": /^loaders\/chat-template\/(?!chat-template\.ts|template-files\.ts|template-error\.ts)/,
+  combining: /^(engine\/model\/combining|kernels\/(combine-rows|log-sum-exp|select-words)\/[\w-]+)\.ts/,
   eviction: /^engine\/cache\/eviction\.ts/,
   "dry-run": /^engine\/model\/dry-run\.ts/,
   conversation: /^engine\/model\/(conversation|conversation-cache|fit-messages)\.ts/,

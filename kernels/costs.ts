@@ -10,6 +10,7 @@ import { attendWithPattern } from "./attend-with-pattern/attend-with-pattern.ts"
 import { attend } from "./attend/attend.ts";
 import { attendedWork, listBytes, SCORE_FLOPS, rangedWork } from "./attend/work.ts";
 import { cacheMove } from "./cache-move/cache-move.ts";
+import { combineRows } from "./combine-rows/combine-rows.ts";
 import { headBytes, numberBytes, weightBytes, type Cost, type CostSetting } from "./cost.ts";
 import { embed } from "./embed/embed.ts";
 import { gatedLinear } from "./gated-linear/gated-linear.ts";
@@ -17,12 +18,14 @@ import { keyNorm } from "./key-norm/key-norm.ts";
 import type { BufferUse, Inputs, Kernel, ParamsOf, ParamType, TypedKernel } from "./kernel.ts";
 import { layerNorm } from "./layer-norm/layer-norm.ts";
 import { linear } from "./linear/linear.ts";
+import { logSumExp } from "./log-sum-exp/log-sum-exp.ts";
 import { normalize } from "./normalize/normalize.ts";
 import { rmsNorm } from "./rms-norm/rms-norm.ts";
 import { rotateStore } from "./rotate-store/rotate-store.ts";
 import { rotate } from "./rotate/rotate.ts";
 import { scaleShift } from "./scale-shift/scale-shift.ts";
 import { selectRows } from "./select-rows/select-rows.ts";
+import { selectWords } from "./select-words/select-words.ts";
 import { softmax } from "./softmax/softmax.ts";
 import { sumHeads } from "./sum-heads/sum-heads.ts";
 import { tokenLogProb } from "./token-log-prob/token-log-prob.ts";
@@ -95,6 +98,12 @@ const costs: ReadonlyMap<Kernel, CostOfCall> = new Map([
     bytes: numberBytes(2 * rows) + 2 * headBytes(setting, "cache", rows * 2 * kvHeads, headDim),
   })),
 
+  // A number of a further row: both differences, product, sum; every row of x is read once.
+  entry(combineRows, ({ rows, columns, sourceRows }) => ({
+    flops: columns * (4 * sourceRows - 3 * rows),
+    bytes: numberBytes((sourceRows + rows) * columns + 3 * (sourceRows + rows)),
+  })),
+
   // One multiplication a number, and one addition with learned positions; of the tables only the rows' own lines are read.
   entry(embed, ({ rows, dim }, setting) => {
     const positions = setting.present.has("positionTable") ? 1 : 0;
@@ -138,6 +147,9 @@ const costs: ReadonlyMap<Kernel, CostOfCall> = new Map([
     };
   }),
 
+  // A number: largest, difference, exponential, sum.
+  entry(logSumExp, ({ rows, columns }) => ({ flops: 4 * rows * columns, bytes: numberBytes(rows * (columns + 2)) })),
+
   // A number: squared, summed and scaled, and with `centered` 1 for the mean and 2 for the differences.
   entry(normalize, ({ rows, dim, centered }) => ({
     flops: rows * dim * (3 + 3 * centered),
@@ -179,6 +191,8 @@ const costs: ReadonlyMap<Kernel, CostOfCall> = new Map([
   }),
 
   entry(selectRows, ({ rows, dim }) => ({ flops: 0, bytes: numberBytes(rows * (2 * dim + 1)) })),
+
+  entry(selectWords, ({ rows }) => ({ flops: 0, bytes: numberBytes(3 * rows) })),
 
   // A number: largest, difference, exponential, sum, quotient.
   entry(softmax, ({ rows, columns }) => ({ flops: 5 * rows * columns, bytes: numberBytes(2 * rows * columns) })),

@@ -24,9 +24,10 @@ export function addImplementations(
 
 /** All implementations of a kernel, for every device: those of its definition, then those for WebGPU, then those for WebGL. */
 export function implementationsOf(kernel: Kernel): readonly Implementation[] {
-  return [
+  const all = [
     ...kernel.implementations,
     ...(gpuImplementations.get(kernel) ?? []),
     ...(webglImplementations.get(kernel) ?? []),
   ];
+  return [...new Set(all)];
 }

@@ -6,16 +6,24 @@ import { describe, expect, test } from "vitest";
 import {
   add,
   cacheMove,
+  combineRows,
   embed,
   gpuImplementations,
   implementationsOf,
   kernels,
+  logSumExp,
   selectRows,
+  selectWords,
   tokenLogProb,
   topK,
   webglImplementations,
 } from "./every-device.ts";
+import { firstGpuImplementations } from "./first-on-gpu.ts";
+import type { Kernel } from "./kernel.ts";
 import { makeTrial, seededRandom } from "./trial.ts";
+
+/** With webgl the host samples from whole rows of logits, and combines them. */
+const ON_HOST: readonly Kernel[] = [topK, logSumExp, combineRows, selectWords];
 
 describe.each(kernels.map((kernel) => ({ name: kernel.name, kernel })))("$name", ({ kernel }) => {
   test("has samples, and sizes for exactly its buffers", () => {
@@ -31,16 +39,19 @@ describe.each(kernels.map((kernel) => ({ name: kernel.name, kernel })))("$name",
       const [once, twice] = [makeTrial(kernel, sample, seededRandom(1)), makeTrial(kernel, sample, seededRandom(1))];
       expect(once.wanted).toEqual(twice.wanted);
       const hasNaN = Object.values(once.wanted).some((values) => values.some(Number.isNaN));
-      if (hasNaN) expect([embed, tokenLogProb]).toContain(kernel);
+      if (hasNaN) expect([embed, tokenLogProb, logSumExp, combineRows]).toContain(kernel);
     }
   });
 
   test("has implementations of its own names for each device", () => {
     const webgl = webglImplementations.get(kernel) ?? [];
-    expect(webgl.length > 0).toBe(kernel !== topK); // webgl samples from whole rows of logits
-    expect(kernel.implementations.filter((one) => !("wasm" in one))).toEqual([]);
-    for (const ones of [kernel.implementations, gpuImplementations.get(kernel) ?? [], webgl]) {
-      if (ones === webgl && kernel === topK) continue;
+    const isOnHost = ON_HOST.includes(kernel);
+    expect(webgl.length > 0).toBe(!isOnHost);
+    const wasm = kernel.implementations.filter((one) => "wasm" in one);
+    const others = kernel.implementations.filter((one) => !("wasm" in one));
+    expect(others).toEqual(firstGpuImplementations.has(kernel) ? [] : gpuImplementations.get(kernel));
+    for (const ones of [wasm, gpuImplementations.get(kernel) ?? [], webgl]) {
+      if (ones === webgl && isOnHost) continue;
       const names = ones.map(({ name }) => name);
       expect(names.length).toBeGreaterThan(0);
       expect(new Set(names).size).toBe(names.length);

@@ -7,18 +7,21 @@ import { attend } from "./attend/attend.ts";
 import { attendPattern } from "./attend-pattern/attend-pattern.ts";
 import { attendWithPattern } from "./attend-with-pattern/attend-with-pattern.ts";
 import { cacheMove } from "./cache-move/cache-move.ts";
+import { combineRows } from "./combine-rows/combine-rows.ts";
 import { embed } from "./embed/embed.ts";
 import { gatedLinear } from "./gated-linear/gated-linear.ts";
 import { keyNorm } from "./key-norm/key-norm.ts";
 import type { Kernel } from "./kernel.ts";
 import { layerNorm } from "./layer-norm/layer-norm.ts";
 import { linear } from "./linear/linear.ts";
+import { logSumExp } from "./log-sum-exp/log-sum-exp.ts";
 import { normalize } from "./normalize/normalize.ts";
 import { rmsNorm } from "./rms-norm/rms-norm.ts";
 import { rotate } from "./rotate/rotate.ts";
 import { rotateStore } from "./rotate-store/rotate-store.ts";
 import { scaleShift } from "./scale-shift/scale-shift.ts";
 import { selectRows } from "./select-rows/select-rows.ts";
+import { selectWords } from "./select-words/select-words.ts";
 import { softmax } from "./softmax/softmax.ts";
 import { sumHeads } from "./sum-heads/sum-heads.ts";
 import { topK } from "./top-k/top-k.ts";
@@ -42,6 +45,9 @@ export const kernels: readonly Kernel[] = [
   argmax,
   topK,
   tokenLogProb,
+  logSumExp,
+  combineRows,
+  selectWords,
   cacheMove,
   sumHeads,
   keyNorm,
@@ -58,17 +64,20 @@ export {
   attendPattern,
   attendWithPattern,
   cacheMove,
+  combineRows,
   embed,
   gatedLinear,
   keyNorm,
   layerNorm,
   linear,
+  logSumExp,
   normalize,
   rmsNorm,
   rotate,
   rotateStore,
   scaleShift,
   selectRows,
+  selectWords,
   softmax,
   sumHeads,
   tokenLogProb,
@@ -77,6 +86,7 @@ export {
 export { ACTIVATIONS, activate as activation, erf, type ActivationName } from "./activation.ts";
 export type { Cost, CostSetting } from "./cost.ts";
 export { multiplyAdd, readThrough } from "./peak/peak.ts";
+export { COMBINED_WORDS, COMBINING_RULES } from "./combine-rows/combine-rows.ts";
 export { PATTERN_KINDS } from "./attend-pattern/attend-pattern.ts";
 export { DENSE, isVisible, type VisibilityParams } from "./attend/visible.ts";
 export {

@@ -1,6 +1,6 @@
 // A kernel is data: its buffers in binding order, its parameters, how large each buffer must be, and a reference in
 // f64 that *is* the definition. Implementations are data too, one file each: those for wasm are part of the definition, those
-// for the other devices stand in the maps of every-on-gpu.ts and every-on-webgl.ts, which only these devices load. Devices
+// for the other devices stand in the maps of first-on-gpu.ts and every-on-webgl.ts, which only these devices load. Devices
 // never mention a particular kernel: they replay calls of any kernel by the conventions written here.
 //
 // Conventions for implementations
@@ -229,7 +229,7 @@ export interface KernelDefinition<B extends Record<string, BufferUse>, P extends
   readonly inputs?: (params: ParamsOf<P>, random: Random) => Partial<Record<keyof B & string, Floats | Uint32Array>>;
   /** small settings for the known-answer test at start; `absent` names optional buffers left out */
   readonly samples: readonly Sample<ParamsOf<P>, keyof B & string>[];
-  /** best first; of the kernels in the registry those for wasm, of other kernels those for any device */
+  /** best first; of the kernels in the registry those for wasm, of others and of those that pages load on demand those for any device */
   readonly implementations: readonly Implementation[];
 }
 
@@ -265,7 +265,7 @@ export interface Kernel {
     random: Random,
   ): Readonly<Partial<Record<string, Floats | Uint32Array>>>;
   readonly samples: readonly Sample[];
-  /** best first; of the kernels in the registry those for wasm, of other kernels those for any device */
+  /** best first; of the kernels in the registry those for wasm, of others and of those that pages load on demand those for any device */
   readonly implementations: readonly Implementation[];
 }
 

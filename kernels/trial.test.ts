@@ -74,7 +74,15 @@ describe("a trial", () => {
   });
 });
 
-const NOT_FINITE = ["attend-pattern -Infinity", "token-log-prob NaN", "token-log-prob -Infinity", "embed NaN"];
+const NOT_FINITE = [
+  "attend-pattern -Infinity",
+  "token-log-prob NaN",
+  "token-log-prob -Infinity",
+  "log-sum-exp NaN",
+  "combine-rows NaN",
+  "combine-rows -Infinity",
+  "embed NaN",
+];
 
 describe("the test tables", () => {
   it("cover every kernel of the registry once", () => {
@@ -97,13 +105,14 @@ describe("the test tables", () => {
   );
 
   it("give finite answers but for hidden scores, rows without a largest number, and tokens that are none", () => {
+    const found = new Set<string>();
     for (const { kernel, shapes } of kernelShapes) {
       for (const sample of shapes) {
         for (const values of Object.values(makeTrial(kernel, sample, seededRandom(5)).wanted)) {
-          for (const value of values)
-            if (!Number.isFinite(value)) expect(NOT_FINITE).toContain(`${kernel.name} ${value}`);
+          for (const value of values) if (!Number.isFinite(value)) found.add(`${kernel.name} ${value}`);
         }
       }
     }
+    expect([...found].sort()).toEqual([...NOT_FINITE].sort());
   });
 });

@@ -11,6 +11,8 @@ it("kedge/kernels exports these names", () => {
   expect(namesOf("kernels/every-device.ts")).toMatchInlineSnapshot(`
     "
     ACTIVATIONS
+    COMBINED_WORDS
+    COMBINING_RULES
     DENSE
     GROUP_COLUMNS
     PATTERN_KINDS
@@ -29,6 +31,7 @@ it("kedge/kernels exports these names", () => {
     bytesPerWeight
     cacheFormats
     cacheMove
+    combineRows
     compare
     costOf
     decodeQuantizedRows
@@ -48,6 +51,7 @@ it("kedge/kernels exports these names", () => {
     keyNorm
     layerNorm
     linear
+    logSumExp
     makeTrial
     matrixByteLength
     multiplyAdd
@@ -67,6 +71,7 @@ it("kedge/kernels exports these names", () => {
     scaleShift
     seededRandom
     selectRows
+    selectWords
     slotBytes
     softmax
     storedByteLength

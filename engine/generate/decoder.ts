@@ -13,6 +13,20 @@ export interface Feed {
   readonly tokens: readonly number[];
   /** tokens of the whole prompt if it comes in several feeds; those of the first feed by default. Cache policies read it. */
   readonly promptLength?: number;
+  /** further rows, with which the feed is answered from combined logits; only for decoders that combine */
+  readonly combination?: Combination | undefined;
+}
+
+/**
+ * Rows that are fed with another one, l, and combined with it: l' = l + Σ_k f_k (l - l_k), all of them log-softmaxed. The token chosen from
+ * l' is what all rows are fed next.
+ */
+export interface Combination {
+  readonly rows: readonly Feed[];
+  /** what scales the factors: nothing, the probability of each token over the largest, or the largest probability, those of l */
+  readonly rule: "constant" | "probability" | "confidence";
+  /** the factors f_k [rows] after these tokens and `ahead` more, which are chosen one after the other */
+  factors(ahead: number): readonly number[];
 }
 
 /** The top-K logits of a row, in descending order; equal logits are in ascending order of their tokens. */
@@ -48,6 +62,11 @@ export interface SequenceOptions {
 export interface Decoder {
   readonly vocabSize: number;
   readonly contextLength: number;
+  /**
+   * True if feeds may have combinations. Where the device cannot combine so many rows, feeding them rejects with a DeviceError of the kind
+   * "unfit" and changes nothing.
+   */
+  readonly combines?: boolean | undefined;
   /** Opens a sequence. It is empty unless the decoder has keys of `prefix`. */
   open(options?: SequenceOptions): DecoderSequence;
   /** Opens a second sequence with the same past. Slot numbers are copied, keys and values are shared. */

@@ -30,15 +30,15 @@ export interface Ports {
   readonly logProbs: Tensor;
 }
 
-/** The sizes of a step that tensors grow with: rows, outputs, and rows · columns of the patterns that it computes. */
-export type Unit = "rows" | "outputs" | "patternCells";
-const UNITS: readonly Unit[] = ["rows", "outputs", "patternCells"];
-/** The counts that a step needs memory for; `patternCells` is 0 without patterns. */
+/** The sizes of a step that tensors grow with: rows, outputs, choices (choices.ts), and rows · columns of the patterns that it computes. */
+export type Unit = "rows" | "outputs" | "choices" | "patternCells";
+const UNITS: readonly Unit[] = ["rows", "outputs", "choices", "patternCells"];
+/** The counts that a step needs memory for; `choices` is 0 in steps that combine nothing, `patternCells` without patterns. */
 export type Room = Readonly<Record<Unit, number>>;
 interface Allocation {
   readonly tensor: Tensor;
   readonly unit: Unit;
-  /** numbers per row, output or pattern cell */
+  /** numbers per row, output, choice or pattern cell */
   readonly width: number;
 }
 
@@ -52,7 +52,7 @@ export class Activations {
 
   constructor(device: Device, config: ModelConfig, rows: number) {
     this.#device = device;
-    this.#room = { rows, outputs: 1, patternCells: 0 };
+    this.#room = { rows, outputs: 1, choices: 0, patternCells: 0 };
     const words = (name: string, unit: Unit, width = 1) => this.#make(name, unit, width, "u32");
     this.vectors = new VectorTable(device, config.dim);
     this.ports = {
@@ -82,6 +82,16 @@ export class Activations {
   /** [outputs, width], whole numbers */
   outputWords(name: string, width: number): Tensor {
     return this.#make(name, "outputs", width, "u32");
+  }
+
+  /** [choices, vocabSize]: combined logits */
+  combined(vocabSize: number): Tensor {
+    return this.#make("combined", "choices", vocabSize, "f32");
+  }
+
+  /** [choices, width], whole numbers */
+  choiceWords(name: string, width: number): Tensor {
+    return this.#make(name, "choices", width, "u32");
   }
 
   /** [rows, columns]: a layer's attention summed over heads, read back for policies */

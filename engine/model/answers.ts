@@ -1,17 +1,19 @@
 // What a request reads of a step: the logits of its outputs, their argmax, or their top-K. Requests of all kinds can be answered by
 // one step, which is replayed up to the furthest stage that one of them asks for.
 
-import type { Read } from "../devices/device.ts";
+import type { Read, Tensor } from "../devices/device.ts";
 import type { TopLogits, TopLogitsOptions } from "../generate/decoder.ts";
 import type { Activations } from "./activations.ts";
 import type { Numbers } from "./make-step.ts";
 import { topKTensors } from "./top-logits.ts";
 
-/** The outputs begin..end of a step, which are those of one request. */
+/** The outputs begin..end of a step, or its choices where it combines (choices.ts), which are those of one request. */
 export interface Outputs {
   readonly begin: number;
   readonly end: number;
   readonly activations: Activations;
+  /** [outputs or choices, vocabSize] */
+  readonly logits: Tensor;
   readonly vocabSize: number;
   /** of the step's top-K logits; undefined in a step without them */
   readonly temperature: number | undefined;
@@ -34,9 +36,7 @@ const indicesOf = ({ begin, end }: Outputs): number[] => Array.from({ length: en
 /** Reads whole rows. */
 export const wholeLogits: Answers<Float32Array> = {
   stage: "logits",
-  reads: ({ begin, end, activations, vocabSize }) => [
-    { tensor: activations.outputs("logits", vocabSize), begin: begin * vocabSize, end: end * vocabSize },
-  ],
+  reads: ({ begin, end, logits, vocabSize }) => [{ tensor: logits, begin: begin * vocabSize, end: end * vocabSize }],
   take([logits], outputs) {
     const { vocabSize } = outputs;
     return indicesOf(outputs).map((i) => (logits as Float32Array).subarray(i * vocabSize, (i + 1) * vocabSize));
@@ -80,8 +80,7 @@ export function topLogits({ temperature, isEnough }: TopLogitsOptions): Answers<
     },
     more(data, outputs) {
       if (!isOwn(outputs)) return [];
-      const { begin, activations, vocabSize } = outputs;
-      const tensor = activations.outputs("logits", vocabSize);
+      const { begin, logits: tensor, vocabSize } = outputs;
       return splitTopLogits(data, indicesOf(outputs)).flatMap((top, i) =>
         isEnough(top) ? [] : [{ tensor, begin: (begin + i) * vocabSize, end: (begin + i + 1) * vocabSize }],
       );

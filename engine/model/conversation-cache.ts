@@ -94,6 +94,7 @@ export class ConversationCache {
     return {
       vocabSize: decoder.vocabSize,
       contextLength: decoder.contextLength,
+      combines: decoder.combines,
       open: (options = {}) => open(options),
       openWatched: (onAttention, options) => decoder.openWatched(onAttention, options),
       fork: (sequence) => decoder.fork(sequence),

@@ -4,6 +4,7 @@ import { DeviceError } from "../devices/device.ts";
 import type { CachePolicy } from "../cache/policies/policy.ts";
 import type { Keeping } from "../cache/keeping.ts";
 import type { CachedSequence } from "../cache/sequence.ts";
+import type { Group } from "./choices.ts";
 import type {
   DecoderSequence,
   Feed,
@@ -26,6 +27,7 @@ export interface EngineDecoderOptions {
 export class EngineDecoder implements WatchableDecoder {
   readonly vocabSize: number;
   readonly contextLength: number;
+  readonly combines: boolean = true;
   readonly #steps: Steps;
   readonly #policy: CachePolicy | undefined;
 
@@ -85,11 +87,12 @@ export class EngineDecoder implements WatchableDecoder {
     steps: number,
     signal?: AbortSignal,
   ): AsyncGenerator<Uint32Array, void, undefined> {
-    const parts = this.#parts(feeds);
+    const groups = this.#groups(feeds);
+    const parts = groups.flatMap((group) => group.parts);
     const keys = new Set(parts.map(({ sequence }) => sequence.keeping.stepKey));
     const isDecoding = keys.size === 1 && parts.length <= this.#steps.chunkRows;
     if (isDecoding && parts.every(({ tokens }) => tokens.length === 1)) {
-      yield* await this.#steps.scheduler.greedyRun(parts, steps, signal);
+      yield* await this.#steps.scheduler.greedyRun(groups, steps, signal);
     } else yield await this.greedy(feeds, signal);
   }
 
@@ -108,13 +111,13 @@ export class EngineDecoder implements WatchableDecoder {
   }
 
   async #ask<T>(feeds: readonly Feed[], answers: Answers<T>, signal: AbortSignal | undefined): Promise<T[]> {
-    return this.#steps.scheduler.answer(this.#parts(feeds), answers, signal);
+    return this.#steps.scheduler.answer(this.#groups(feeds), answers, signal);
   }
 
   /** Throws unless each sequence is the model's, appears once, and gets a token or more. */
-  #parts(feeds: readonly Feed[]): Part[] {
+  #groups(feeds: readonly Feed[]): Group[] {
     const seen = new Set<DecoderSequence>();
-    return feeds.map(({ sequence, tokens, promptLength }, feed): Part => {
+    const partOf = ({ sequence, tokens, promptLength }: Feed, feed: number): Part => {
       if (seen.has(sequence)) throw new RangeError(`feed ${feed} names a sequence that an earlier feed names already`);
       seen.add(sequence);
       if (tokens.length === 0) throw new RangeError(`feed ${feed} has 0 tokens; it needs at least 1`);
@@ -122,6 +125,11 @@ export class EngineDecoder implements WatchableDecoder {
       this.#steps.check(own, tokens);
       if (own.length === 0) own.promptLength = promptLength ?? tokens.length;
       return { sequence: own, tokens };
+    };
+    return feeds.map((feed, i) => {
+      const { combination } = feed;
+      const parts = [feed, ...(combination?.rows ?? [])].map((row) => partOf(row, i));
+      return { parts, combination };
     });
   }
 }

@@ -8,6 +8,7 @@ import type { applyPolicy as ApplyPolicy, StepStatistics } from "../cache/evicti
 import type { CacheStore } from "../cache/store.ts";
 import type { Device, Read, Write } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
+import type { Choices, Choosing } from "./choices.ts";
 import type { Stage } from "./draft.ts";
 import { appendedOf, type Part } from "./part.ts";
 import type { Prepared } from "./recordings.ts";
@@ -19,6 +20,8 @@ export interface StepRequest {
   readonly parts: readonly Part[];
   /** rows of the step whose logits are wanted */
   readonly outputs: readonly number[];
+  /** what the outputs are combined to; absent in steps that combine nothing */
+  readonly choices?: Choices | undefined;
   readonly until: Stage;
   /** [outputs] tokens, for the stage "scored" */
   readonly targets?: readonly number[] | undefined;
@@ -51,17 +54,19 @@ export interface StepMaking {
   readonly planning: PlanningParts;
   readonly store: CacheStore;
   readonly prepared: Prepared;
+  /** absent in steps that combine nothing */
+  readonly choosing?: Choosing | undefined;
   /** absent where no policy of the parts acts between steps */
   readonly applyPolicy: typeof ApplyPolicy | undefined;
 }
 
 /** Makes one step. Throws as {@link planStep} and the device do; no sequence has changed then. */
 export async function makeStep(making: StepMaking, request: StepRequest, reading: StepReads): Promise<StepOutcome> {
-  const { device, config, planning, store, prepared } = making;
+  const { device, config, planning, store, prepared, choosing } = making;
   const { activations } = planning;
   const { parts, outputs } = request;
   const { attentionLayers, wantsKeyNorms } = parts[0]!.sequence.keeping;
-  const inputs = planStep(planning, store, parts, { outputs, hasPatterns: attentionLayers.length > 0 });
+  const inputs = planStep(planning, store, parts, { outputs, choosing, hasPatterns: attentionLayers.length > 0 });
   return undoing(store, parts, async () => {
     const { rows, columns } = inputs;
     const normLayers = wantsKeyNorms ? Array.from({ length: config.layers }, (_, layer) => layer) : [];
@@ -94,15 +99,15 @@ export async function makeStep(making: StepMaking, request: StepRequest, reading
 
 /**
  * Makes 1 to `count` greedy steps of one token of each part: each feeds, on the device, the tokens that the one before chose. Resolves
- * with the [parts] tokens of each. Their rows are not confirmed. Throws as {@link makeStep} does.
+ * with the [parts] tokens of each, or [choices] if the parts' logits are combined. Their rows are not confirmed. Throws as {@link makeStep} does.
  */
 export async function makeStepsAhead(
-  { device, planning, store, prepared }: StepMaking,
+  { device, planning, store, prepared, choosing }: StepMaking,
   parts: readonly Part[],
   count: number,
 ): Promise<readonly Uint32Array[]> {
   return undoing(store, parts, async () => {
-    const steps = planAhead(planning, store, parts, { count, end: prepared.recording.greedy });
+    const steps = planAhead(planning, store, parts, { count, choosing, end: prepared.recording.greedy });
     return (await device.run(prepared.executable, ...steps)) as Uint32Array[];
   });
 }

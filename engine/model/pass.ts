@@ -94,7 +94,7 @@ export class Pass {
 
   /** Returns to the end of the body: the calls behind it are replayed next, for these rows of the pass. */
   selectOutputs(rows: readonly number[]): void {
-    this.activations.reserve({ rows: 0, outputs: rows.length, patternCells: 0 });
+    this.activations.reserve({ rows: 0, outputs: rows.length, choices: 0, patternCells: 0 });
     this.#cursor = this.recording.body;
     this.#variables = { ...this.#variables, outputs: rows.length };
     this.write({ tensor: this.activations.ports.outputRows, data: Uint32Array.from(rows) });

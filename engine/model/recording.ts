@@ -13,9 +13,9 @@ export interface Recording extends Readonly<Record<Stage, number>> {
   readonly taps: readonly Tap[];
   /** keys and values are stored */
   readonly body: number;
-  /** logits are there */
+  /** logits are there, combined ones in a recording that combines */
   readonly logits: number;
-  /** the largest logit's token is in `best` */
+  /** the largest logit's token is in `best`, and in `chosen` for every output that it was combined from */
   readonly greedy: number;
   /** the targets' log-probabilities are in `logProbs` */
   readonly scored: number;
@@ -27,6 +27,8 @@ export interface Recording extends Readonly<Record<Stage, number>> {
 export const EXAMPLE = {
   rows: 1009,
   outputs: 1013,
+  choices: 1015,
+  wantsSum: 1,
   columns: 1019,
   doubleColumns: 2 * 1019,
   entryCount: 1021,

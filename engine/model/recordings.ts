@@ -6,7 +6,7 @@ import type { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, PrepareOptions } from "../devices/device.ts";
 import { untilAborted } from "../../loaders/index.ts";
 import { recordForward, type Recording } from "./recording.ts";
-import type { RecordOptions, TransformerParts } from "./transformer.ts";
+import type { Ending, RecordOptions, TransformerParts } from "./transformer.ts";
 
 /** A recorded forward pass that the device has prepared. */
 export interface Prepared {
@@ -41,15 +41,22 @@ export class Recordings {
     this.#parts = parts;
   }
 
-  /** Returns the fused pass for sequences kept in this way, with the top-K logits at its end if wanted. It is recorded on first use. */
-  fused(store: CacheStore, keeping: Keeping, wantsTopLogits: boolean, options: PrepareOptions = {}): Promise<Prepared> {
+  /** Returns the fused pass for sequences kept in this way. It is recorded on first use. */
+  fused(store: CacheStore, keeping: Keeping, ending: Ending, options: PrepareOptions = {}): Promise<Prepared> {
     const { isPerLayer, attentionLayers, wantsKeyNorms } = keeping;
-    const key = JSON.stringify([isPerLayer, attentionLayers, wantsKeyNorms, wantsTopLogits]);
+    const key = JSON.stringify([
+      isPerLayer,
+      attentionLayers,
+      wantsKeyNorms,
+      ending.wantsTopLogits === true,
+      ending.combines === true,
+    ]);
     const held = this.#fused.get(key);
     if (held) return held;
     const made = store
       .prepare(options.signal)
-      .then(() => this.#prepare(store, { attentionLayers, wantsKeyNorms, wantsTopLogits }, options));
+      .then(() => (ending.combines ? import("./combining.ts") : undefined))
+      .then((combining) => this.#prepare(store, { attentionLayers, wantsKeyNorms, ...ending, combining }, options));
     this.#fused.set(key, made);
     made.catch(() => this.#fused.delete(key));
     return made;

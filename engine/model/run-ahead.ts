@@ -55,7 +55,7 @@ export function isForeseeable(keeping: Keeping): boolean {
 export interface AheadRun {
   readonly store: CacheStore;
   readonly sequences: readonly StoredSequence[];
-  /** [rows] tokens of each step */
+  /** [rows] tokens of each step, or [choices] of steps that combine */
   readonly steps: readonly Uint32Array[];
   /** steps that somebody has confirmed, and which are counted */
   counted: number;
@@ -68,18 +68,23 @@ export interface AheadRun {
 export class AheadResults implements Iterable<Uint32Array> {
   readonly #run: AheadRun;
   readonly #parts: readonly Part[];
-  readonly #begin: number;
+  readonly #range: Readonly<{ begin: number; end: number }>;
   readonly #signal: AbortSignal | undefined;
 
-  /** The rows of `parts` are begin .. begin + parts.length of each step. */
-  constructor(run: AheadRun, parts: readonly Part[], begin: number, signal: AbortSignal | undefined) {
+  /** The tokens for `parts` are begin..end of each step. */
+  constructor(
+    run: AheadRun,
+    parts: readonly Part[],
+    range: Readonly<{ begin: number; end: number }>,
+    signal: AbortSignal | undefined,
+  ) {
     this.#run = run;
     this.#parts = parts;
-    this.#begin = begin;
+    this.#range = range;
     this.#signal = signal;
   }
 
-  /** [parts] tokens of each step. Throws the signal's reason on an abort. */
+  /** Tokens begin..end of each step. Throws the signal's reason on an abort. */
   *[Symbol.iterator](): Generator<Uint32Array, void, undefined> {
     const run = this.#run;
     const rows = this.#parts.map(({ sequence }) => ({ sequence: sequence.stored, tokens: 1 }));
@@ -91,7 +96,7 @@ export class AheadResults implements Iterable<Uint32Array> {
           run.counted++;
           run.store.countStep(run.sequences);
         }
-        yield step.subarray(this.#begin, this.#begin + rows.length);
+        yield step.subarray(this.#range.begin, this.#range.end);
       }
     } finally {
       for (const { sequence } of rows) run.store.rollBack(sequence);

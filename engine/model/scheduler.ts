@@ -6,124 +6,34 @@
 // they are served one by one, so that each meets its own refusal.
 
 import type { CachedSequence } from "../cache/sequence.ts";
-import type { CacheStore } from "../cache/store.ts";
+import { DeviceError } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
 import { greedyTokens, type Answers, type Outputs } from "./answers.ts";
+import { choicesOf, type Choice, type Choices, type Group } from "./choices.ts";
 import type { Numbers, StepOutcome, StepReads, StepRequest } from "./make-step.ts";
 import { nextTask } from "../next-task.ts";
-import { rowsOf, type Part } from "./part.ts";
+import type { Part } from "./part.ts";
+import { keyOf, Request, type Checks, type Served } from "./request.ts";
 import { AheadResults, isForeseeable } from "./run-ahead.ts";
-import { planShares, type StepSizes, type Waiting } from "./step-plan.ts";
+import { planShares, type StepSizes } from "./step-plan.ts";
+import type { Ending } from "./transformer.ts";
 
 /** What the scheduler needs of a model's steps. */
-export interface StepMaker {
+export interface StepMaker extends Checks {
   readonly config: { readonly vocabSize: number };
   readonly stepSizes: StepSizes;
   /** Waits until all that a step of this kind needs is there. */
-  prepare(parts: readonly Part[], wantsTopLogits: boolean): Promise<unknown>;
+  prepare(parts: readonly Part[], ending: Ending): Promise<unknown>;
   /** Waits for the earlier turns, then runs the task. */
   takeTurn<T>(signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T>;
   /** Makes a step, in a turn. */
   make(request: StepRequest, reads: StepReads): Promise<StepOutcome>;
-  /** Makes 1 to `most` greedy steps of one token each, in a turn; resolves with the [rows] tokens of each. */
-  makeAhead(parts: readonly Part[], most: number): Promise<readonly Uint32Array[]>;
-  storeOf(sequence: CachedSequence): CacheStore;
-  /** Throws if tokens cannot be fed to a sequence. */
-  check(sequence: CachedSequence, tokens: readonly number[]): void;
+  /** Makes 1 to `most` greedy steps of one token each, in a turn; resolves with the [rows] tokens of each, or those of [choices]. */
+  makeAhead(parts: readonly Part[], most: number, choices?: Choices): Promise<readonly Uint32Array[]>;
 }
 
 /** The largest f32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
-
-/** What a request came to: an answer for each of its parts, or the steps that ran ahead. */
-interface Served {
-  readonly answers: readonly unknown[];
-  readonly ahead?: AheadResults;
-}
-
-/** A request while it waits or is served. */
-class Request implements Waiting {
-  readonly parts: readonly Part[];
-  readonly answers: Answers<unknown>;
-  /** greedy steps that it would take at once */
-  readonly most: number;
-  readonly signal: AbortSignal | undefined;
-  readonly stepKey: string;
-  readonly isDecoding: boolean;
-  /** answers to the parts that are done */
-  readonly answered: unknown[] = [];
-  readonly served: Promise<Served>;
-  since = 0;
-  rows: number;
-  resolve!: (served: Served) => void;
-  reject!: (reason: unknown) => void;
-  /** the part whose tokens are next, and how many of them have been fed */
-  #part = 0;
-  #fed = 0;
-
-  constructor(parts: readonly Part[], answers: Answers<unknown>, most: number, signal: AbortSignal | undefined) {
-    this.parts = parts;
-    this.answers = answers;
-    this.most = most;
-    this.signal = signal;
-    this.stepKey = keyOf(parts[0]!);
-    this.isDecoding = parts.every(({ tokens }) => tokens.length === 1);
-    this.rows = rowsOf(parts);
-    this.served = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-  }
-
-  /** Throws what would keep the rest of the request from being fed: a closed sequence, or no room where no key is dropped. */
-  check(maker: StepMaker): void {
-    this.signal?.throwIfAborted();
-    for (let i = this.#part; i < this.parts.length; i++) maker.check(this.parts[i]!.sequence, []);
-    const { sequence } = this.parts[0]!;
-    if (isForeseeable(sequence.keeping)) maker.storeOf(sequence).checkRoom(this.rows);
-  }
-
-  /** The next tokens, as parts of a step that begins with row `begin`, and the rows whose logits are wanted. */
-  next(rows: number, begin: number): { parts: Part[]; outputs: number[] } {
-    const parts = this.#rest(rows);
-    const outputs: number[] = [];
-    let row = begin;
-    for (const [i, { tokens }] of parts.entries()) {
-      row += tokens.length;
-      const whole = this.parts[this.#part + i]!.tokens.length;
-      if ((i === 0 ? this.#fed : 0) + tokens.length === whole) outputs.push(row - 1);
-    }
-    return { parts, outputs };
-  }
-
-  /** Counts tokens as fed. */
-  advance(rows: number): void {
-    this.rows -= rows;
-    for (let left = rows + this.#fed; ; this.#part++) {
-      const length = this.parts[this.#part]?.tokens.length ?? Infinity;
-      this.#fed = left;
-      if (left < length) return;
-      left -= length;
-    }
-  }
-
-  #rest(rows: number): Part[] {
-    const parts: Part[] = [];
-    let [left, from] = [rows, this.#fed];
-    for (let i = this.#part; left > 0; i++) {
-      const { sequence, tokens } = this.parts[i]!;
-      const taken = from === 0 && tokens.length <= left ? tokens : tokens.slice(from, from + left);
-      parts.push({ sequence, tokens: taken });
-      left -= taken.length;
-      from = 0;
-    }
-    return parts;
-  }
-}
-
-function keyOf({ sequence }: Part): string {
-  return sequence.keeping.stepKey;
-}
 
 /** A request's part of a step. */
 interface Taken {
@@ -152,18 +62,17 @@ export class Scheduler {
   }
 
   /**
-   * Appends tokens to sequences and resolves with an answer for each part, read after its last token. The parts may have different step
-   * keys. Rejects with what kept the request from being served, and with the signal's reason within one step of an abort.
+   * Appends tokens to sequences and resolves with an answer for each group, read after the last token of its parts. Groups may have
+   * different step keys. Rejects with what kept the request from being served, with a DeviceError of the kind "unfit" for a group that
+   * combines more rows than a step has, and with the signal's reason within one step of an abort.
    */
-  async answer<T>(parts: readonly Part[], answers: Answers<T>, signal: AbortSignal | undefined): Promise<T[]> {
-    if (parts.length === 0) return [];
-    if (parts.every((part) => keyOf(part) === keyOf(parts[0]!))) {
-      return (await this.#serve(new Request(parts, answers, 1, signal))).answers as T[];
-    }
+  async answer<T>(groups: readonly Group[], answers: Answers<T>, signal: AbortSignal | undefined): Promise<T[]> {
+    if (groups.length === 0) return [];
+    const sets = setsOf(groups, this.#maker.stepSizes.rows);
+    if (sets.length === 1) return (await this.#serve(new Request(groups, answers, 1, signal))).answers as T[];
     const results: T[] = [];
-    const served = [...new Set(parts.map(keyOf))].map(async (key) => {
-      const indices = [...parts.keys()].filter((i) => keyOf(parts[i]!) === key);
-      const own = indices.map((i) => parts[i]!);
+    const served = sets.map(async (indices) => {
+      const own = indices.map((i) => groups[i]!);
       const { answers: given } = await this.#serve(new Request(own, answers, 1, signal));
       for (const [i, index] of indices.entries()) results[index] = given[i] as T;
     });
@@ -174,17 +83,17 @@ export class Scheduler {
 
   /** Makes 1 to `most` greedy steps of parts of one token and one step key each. Steps that are not taken are rolled back. */
   async greedyRun(
-    parts: readonly Part[],
+    groups: readonly Group[],
     most: number,
     signal: AbortSignal | undefined,
   ): Promise<Iterable<Uint32Array>> {
-    const { answers, ahead } = await this.#serve(new Request(parts, greedyTokens, most, signal));
+    const { answers, ahead } = await this.#serve(new Request(groups, greedyTokens, most, signal));
     return ahead ?? [Uint32Array.from(answers as number[])];
   }
 
   async #serve(request: Request): Promise<Served> {
-    const { parts, answers, signal } = request;
-    await this.#maker.prepare(parts, answers.stage === "topLogits");
+    const { parts, answers, signal, combines } = request;
+    await this.#maker.prepare(parts, { wantsTopLogits: answers.stage === "topLogits", combines });
     const leave = () => {
       if (this.#waiting.delete(request)) request.reject(signal!.reason);
     };
@@ -241,7 +150,7 @@ export class Scheduler {
     if (this.#waiting.size === 0) return;
     const shares = planShares([...this.#waiting], this.#maker.stepSizes, this.#servedAt);
     this.#countTurn(shares[0]!.waiting.stepKey);
-    const taken = shares.map(({ waiting: request, rows }) => ({ request, rows }));
+    const taken = shares.map(({ waiting: request, rows }) => ({ request, rows: request.take(rows) }));
     for (const { request } of taken) this.#waiting.delete(request);
     await this.#step(taken);
     const [{ request }] = taken as [Taken];
@@ -279,13 +188,17 @@ export class Scheduler {
 
   async #stepAhead(taken: readonly Taken[]): Promise<void> {
     const parts = taken.flatMap(({ request }) => request.parts);
-    const steps = await this.#maker.makeAhead(parts, Math.min(...taken.map(({ request }) => request.most)));
+    const groups = taken.flatMap(({ request }) => request.groups);
+    const combines = taken.some(({ request }) => request.combines);
+    const choices = combines ? { list: choicesOf(groups, 0), isGreedy: true } : undefined;
+    const most = Math.min(...taken.map(({ request }) => request.most));
+    const steps = await this.#maker.makeAhead(parts, most, choices);
     const sequences = parts.map(({ sequence }) => sequence.stored);
     const run = { store: this.#maker.storeOf(parts[0]!.sequence), sequences, steps, counted: 0 };
     let begin = 0;
     for (const { request } of taken) {
-      request.resolve({ answers: [], ahead: new AheadResults(run, request.parts, begin, request.signal) });
-      begin += request.parts.length;
+      const range = { begin, end: (begin += request.groups.length) };
+      request.resolve({ answers: [], ahead: new AheadResults(run, request.parts, range, request.signal) });
     }
   }
 
@@ -294,16 +207,22 @@ export class Scheduler {
     const rows: number[] = [];
     let row = 0;
     const ranges = taken.map(({ request, rows: own }) => {
-      const next = request.next(own, row);
+      const next = request.next(own);
       const range = { begin: rows.length, end: rows.length + next.outputs.length, from: parts.length };
       parts.push(...next.parts);
-      rows.push(...next.outputs);
+      for (const output of next.outputs) rows.push(row + output);
       row += own;
       return range;
     });
+    const combines = taken.some(({ request }, i) => request.combines && ranges[i]!.end > ranges[i]!.begin);
+    const choices: Choice[] = [];
     const ending = taken.flatMap(({ request }, i) => {
       const { begin, end } = ranges[i]!;
-      return end > begin ? [{ request, answers: request.answers, begin, end }] : [];
+      if (end === begin) return [];
+      if (!combines) return [{ request, answers: request.answers, begin, end }];
+      const first = choices.length;
+      choices.push(...choicesOf(request.nextGroups(end - begin), begin));
+      return [{ request, answers: request.answers, begin: first, end: choices.length }];
     });
     const temperature = ending.find(({ answers }) => answers.stage === "topLogits")?.answers.temperature;
     const { vocabSize } = this.#maker.config;
@@ -311,6 +230,7 @@ export class Scheduler {
       begin,
       end,
       activations: own,
+      logits: combines ? own.combined(vocabSize) : own.outputs("logits", vocabSize),
       vocabSize,
       temperature,
     });
@@ -342,7 +262,17 @@ export class Scheduler {
     const until = ending.length === 0 ? "body" : isTop ? "topLogits" : isGreedy ? "greedy" : "logits";
     // an f32: the largest logit's weight must stay e^(0 · it)
     const variables = isTop ? { inverseTemperature: Math.min(1 / temperature, LARGEST) } : undefined;
-    const outcome = await this.#maker.make({ parts, outputs: rows, until, variables }, reads);
+    const readsTokens = ending.every(({ answers }) => answers.stage === "greedy");
+    const outcome = await this.#maker.make(
+      {
+        parts,
+        outputs: rows,
+        choices: combines ? { list: choices, isGreedy: readsTokens } : undefined,
+        until,
+        variables,
+      },
+      reads,
+    );
     const further = outcome.data.slice(outcome.data.length - counts.reduce((sum, count) => sum + count, 0));
     for (const [i, { request, answers, begin, end }] of ending.entries()) {
       data[i]!.push(...further.splice(0, counts[i]));
@@ -367,4 +297,27 @@ export class Scheduler {
       this.#waiting.add(request);
     }
   }
+}
+
+/** Groups by their places, those of a set to be asked for at once: they share a step key and, if they combine, fit one step. */
+function setsOf(groups: readonly Group[], rows: number): number[][] {
+  const sets = new Map<string, { indices: number[]; rows: number }>();
+  const full: number[][] = [];
+  const combines = groups.some(({ combination }) => combination !== undefined);
+  for (const [i, { parts }] of groups.entries()) {
+    const key = keyOf(parts[0]!);
+    if (combines && (parts.length > rows || parts.some((part) => keyOf(part) !== key))) {
+      const wanted = `${parts.length} rows are to be combined; a step has ${rows}, all with one cache policy`;
+      throw new DeviceError("unfit", wanted);
+    }
+    const held = sets.get(key);
+    if (held && !(combines && held.rows + parts.length > rows)) {
+      held.indices.push(i);
+      held.rows += parts.length;
+      continue;
+    }
+    if (held) full.push(held.indices);
+    sets.set(key, { indices: [i], rows: parts.length });
+  }
+  return [...full, ...[...sets.values()].map(({ indices }) => indices)];
 }

@@ -113,6 +113,7 @@ export class PromptPart {
     return {
       vocabSize: decoder.vocabSize,
       contextLength: decoder.contextLength,
+      combines: decoder.combines,
       held,
       open: (options: SequenceOptions = {}) => held(options.prefix ?? []) ?? decoder.open(options),
       openWatched: (onAttention, options) => decoder.openWatched(onAttention, options),

@@ -7,6 +7,7 @@ import { checkOpen } from "../cache/stored-sequence.ts";
 import type { CacheStore } from "../cache/store.ts";
 import type { Read, Step, Tensor, Write } from "../devices/device.ts";
 import type { Activations } from "./activations.ts";
+import type { Choosing } from "./choices.ts";
 import { rowsOf, type Part } from "./part.ts";
 import type { Rotation } from "./rotation.ts";
 
@@ -31,6 +32,9 @@ export interface PlanningParts {
 export interface PlanOptions {
   /** rows whose logits are wanted; memory for them is reserved */
   readonly outputs: readonly number[];
+  /** what the outputs are combined to, if the recording combines; `ahead` steps after the one whose tokens are known */
+  readonly choosing?: Choosing | undefined;
+  readonly ahead?: number | undefined;
   /** the recording computes patterns; memory for them is reserved */
   readonly hasPatterns?: boolean;
 }
@@ -43,7 +47,7 @@ export function planStep(
   { config, contextLength, activations, rotation }: PlanningParts,
   store: CacheStore,
   parts: readonly Part[],
-  { outputs, hasPatterns = false }: PlanOptions,
+  { outputs, choosing, ahead = 0, hasPatterns = false }: PlanOptions,
 ): StepInputs {
   const { ports } = activations;
   for (const { sequence, tokens } of parts) checkFeed(sequence, tokens, config.vocabSize, contextLength);
@@ -57,7 +61,10 @@ export function planStep(
     tokens.set(tableRows(part, config.vocabSize), row);
     for (let offset = 0; offset < part.tokens.length; offset++) positions[row++] = length + offset;
   }
-  activations.reserve({ rows, outputs: outputs.length, patternCells: hasPatterns ? rows * columns : 0 });
+  const patternCells = hasPatterns ? rows * columns : 0;
+  activations.reserve({ rows, outputs: outputs.length, choices: choosing?.count ?? 0, patternCells });
+  // Strengths that cannot be are refused here, before the rows are appended.
+  const ofChoices = choosing?.writes(ahead) ?? [];
   const appended = store.append(
     parts.map(({ sequence, tokens: own }) => ({
       sequence: sequence.stored,
@@ -73,6 +80,7 @@ export function planStep(
     ...appended.writes,
   ];
   if (outputs.length > 0) writes.push({ tensor: ports.outputRows, data: Uint32Array.from(outputs) }); // [outputs]
+  writes.push(...ofChoices);
   if (ports.rotation && rotation) writes.push({ tensor: ports.rotation, data: rotation.table(positions) });
   const { window: _window, ...rule } = parts[0]!.sequence.keeping.rule; // each layer has its own window
   const variables: Record<string, number> = {
@@ -84,6 +92,7 @@ export function planStep(
     columns,
     doubleColumns: columns * 2,
     softmaxRows: rows * config.heads,
+    ...choosing?.variables,
   };
   for (const [list, pool] of store.pools.entries()) variables[`slotCount.${list}`] = pool.slotCount;
   return { rows, columns, writes, variables };
@@ -91,27 +100,27 @@ export function planStep(
 
 /**
  * Plans at most `count` greedy steps of one token each, up to call `end` of the recording. The first step feeds the parts' tokens; each
- * later step feeds, on the device, the tokens that the step before chose. No memory grows after the first step, so that the steps can
+ * later step feeds, on the device, the tokens that the step before chose, one for all rows of a choice if rows are combined. No memory grows after the first step, so that the steps can
  * be rolled back.
  */
 export function planAhead(
   planning: PlanningParts,
   store: CacheStore,
   parts: readonly Part[],
-  { count, end }: { readonly count: number; readonly end: number },
+  { count, end, choosing }: { readonly count: number; readonly end: number } & Pick<PlanOptions, "choosing">,
 ): readonly Step[] {
   const { tokens, best, outputRows } = planning.activations.ports;
   const rows = parts.length;
   const outputs = [...parts.keys()];
-  const reads = [wholeRead(best, rows)];
-  const first = planStep(planning, store, parts, { outputs });
+  const reads = [wholeRead(best, choosing?.count ?? rows)];
+  const first = planStep(planning, store, parts, { outputs, choosing });
   const steps: Step[] = [{ variables: first.variables, writes: first.writes, reads, end }];
   const inContext = parts.map(({ sequence }) => planning.contextLength - sequence.length);
   const more = Math.min(count - 1, store.stepsOfRoom(parts.map(({ sequence }) => sequence.stored)), ...inContext);
   const unknown = parts.map(({ sequence }) => ({ sequence, tokens: [0] }));
-  const copies = [{ from: best, to: tokens, length: rows }];
-  for (let step = 0; step < more; step++) {
-    const { variables, writes } = planStep(planning, store, unknown, { outputs });
+  const copies = [{ from: choosing?.chosen ?? best, to: tokens, length: rows }];
+  for (let step = 1; step <= more; step++) {
+    const { variables, writes } = planStep(planning, store, unknown, { outputs, choosing, ahead: step });
     // The tokens are copied on the device; the output rows are the same in all steps.
     const known = writes.filter(({ tensor }) => tensor !== tokens && tensor !== outputRows);
     steps.push({ variables, writes: known, copies, reads, end });

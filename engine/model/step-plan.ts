@@ -15,6 +15,8 @@ export interface Waiting {
   readonly rows: number;
   /** one token for each of its sequences: it gives somebody the next token */
   readonly isDecoding: boolean;
+  /** it decodes, and gets all of its rows in one step: no more than a step can hold */
+  readonly isWhole?: boolean;
   /** when it was served last, or came; the least is the oldest, and no two are equal */
   readonly since: number;
 }
@@ -66,12 +68,12 @@ export function planShares<W extends Waiting>(
   return [...decoding, ...shareAmongPrompts(prompts, Math.min(left, mostOfPrompts))];
 }
 
-/** Whole requests, oldest first, as far as they fit; of one that no step could hold, what fits. */
+/** Whole requests, oldest first, as far as they fit; of one that no step could hold, what fits, unless it must be whole. */
 function shareAmong<W extends Waiting>(decoding: readonly W[], most: number): Share<W>[] {
   const shares: Share<W>[] = [];
   let left = most;
   for (const waiting of decoding) {
-    if (left === 0 || (waiting.rows > left && shares.length > 0)) continue;
+    if (left === 0 || (waiting.rows > left && (shares.length > 0 || waiting.isWhole))) continue;
     const rows = Math.min(waiting.rows, left);
     shares.push({ waiting, rows });
     left -= rows;

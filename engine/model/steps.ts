@@ -17,6 +17,7 @@ import { DeviceError, type Device, type PrepareOptions, type Read, type Step } f
 import type { Call, Program } from "../devices/program.ts";
 import type { DecoderSequence } from "../generate/decoder.ts";
 import { Activations } from "./activations.ts";
+import type { Choices } from "./choices.ts";
 import {
   makeStep,
   makeStepsAhead,
@@ -34,6 +35,7 @@ import { isForeseeable, Pace, type AheadLimits } from "./run-ahead.ts";
 import { Scheduler } from "./scheduler.ts";
 import { checkFeed, planStep, type PlanningParts } from "./step-inputs.ts";
 import type { StepSizes } from "./step-plan.ts";
+import type { Ending } from "./transformer.ts";
 import { Turns } from "./turns.ts";
 import type { ModelWeights } from "./weights.ts";
 
@@ -133,7 +135,7 @@ export class Steps {
     const { signal, onProgress } = options;
     try {
       const store = steps.#stores.of(steps.#modelKeeping);
-      await steps.#recordings.fused(store, steps.#modelKeeping, false, { signal, onProgress });
+      await steps.#recordings.fused(store, steps.#modelKeeping, {}, { signal, onProgress });
       signal?.throwIfAborted();
       return steps;
     } catch (error) {
@@ -225,33 +227,33 @@ export class Steps {
     request: StepRequest & { readonly signal?: AbortSignal | undefined },
     reads: StepReads = { reads: () => [] },
   ): Promise<readonly Numbers[]> {
-    await this.prepare(request.parts, request.until === "topLogits");
+    await this.prepare(request.parts, endingOf(request));
     const { data, failures } = await this.takeTurn(request.signal, () => this.make(request, reads));
     for (const error of failures.values()) throw error;
     return data;
   }
 
   /** Waits until all that a step of these parts needs is there. Throws a DeviceError for what the device cannot run. */
-  async prepare(parts: readonly Part[], wantsTopLogits: boolean): Promise<Prepared> {
+  async prepare(parts: readonly Part[], ending: Ending): Promise<Prepared> {
     // Loaded with the first policy that acts between steps.
     if (!this.#applyPolicy && parts.some(({ sequence }) => actsBetweenSteps(sequence.keeping))) {
       this.#applyPolicy = (await import("../cache/eviction.ts")).applyPolicy;
     }
-    return this.#prepared(parts[0]!.sequence.keeping, wantsTopLogits);
+    return this.#prepared(parts[0]!.sequence.keeping, ending);
   }
 
   /** Makes a step, in a turn. Throws as {@link run} does; what policies fail with is in the outcome. */
   async make(request: StepRequest, reads: StepReads): Promise<StepOutcome> {
-    return makeStep(await this.#making(request.parts, request.until === "topLogits"), request, reads);
+    return makeStep(await this.#making(request), request, reads);
   }
 
   /**
    * Makes 1 to `most` greedy steps of parts of one token, in a turn: each feeds, on the device, the tokens that the one before chose.
-   * Resolves with the [parts] tokens of each. The store can roll back their rows, which are to be confirmed.
+   * Resolves with the [parts] tokens of each, or [choices] where their logits are combined. The store can roll back their rows, which are to be confirmed.
    */
-  async makeAhead(parts: readonly Part[], most: number): Promise<readonly Uint32Array[]> {
-    const making = await this.#making(parts, false);
-    const count = Math.min(most, this.#pace.stepsOf(parts.length));
+  async makeAhead(parts: readonly Part[], most: number, choices?: Choices): Promise<readonly Uint32Array[]> {
+    const making = await this.#making({ parts, choices, until: "greedy" });
+    const count = Math.min(most, this.#pace.stepsOf(choices?.list.length ?? parts.length));
     return this.#pace.time(() => makeStepsAhead(making, parts, count));
   }
 
@@ -277,7 +279,7 @@ export class Steps {
         return task({ ...own, prepared, inputs, signal });
       });
     this.turns.throwIfWithin();
-    if (!recording) return within(await this.#prepared(keeping, false));
+    if (!recording) return within(await this.#prepared(keeping, {}));
     await store.prepare(signal);
     return this.#recordings.asked(store, recording, signal, within);
   }
@@ -305,7 +307,7 @@ export class Steps {
   }> {
     const { parts, outputs, signal } = request;
     const { keeping } = parts[0]!.sequence;
-    const { recording, executable } = await this.#prepared(keeping, false);
+    const { recording, executable } = await this.#prepared(keeping, {});
     const store = this.#stores.of(keeping);
     return this.takeTurn(signal, async () => {
       const { variables, writes } = planStep(this.#planning, store, parts, { outputs });
@@ -353,25 +355,28 @@ export class Steps {
   }
 
   #shrink(): void {
-    this.#activations.shrink({ rows: this.chunkRows, outputs: 1, patternCells: 0 });
+    this.#activations.shrink({ rows: this.chunkRows, outputs: 1, choices: 0, patternCells: 0 });
   }
 
-  async #making(parts: readonly Part[], wantsTopLogits: boolean): Promise<StepMaking> {
-    const prepared = await this.prepare(parts, wantsTopLogits);
+  async #making(request: Pick<StepRequest, "parts" | "choices" | "until">): Promise<StepMaking> {
+    const { parts, choices } = request;
+    const prepared = await this.prepare(parts, endingOf(request));
+    const choosing = choices && (await import("./combining.ts")).choosingOf;
     return {
       device: this.#device,
       config: this.config,
       planning: this.#planning,
       store: this.storeOf(parts[0]!.sequence),
       prepared,
+      choosing: choosing?.(this.#activations, this.config.vocabSize, choices!),
       applyPolicy: parts.some(({ sequence }) => actsBetweenSteps(sequence.keeping)) ? this.#applyPolicy : undefined,
     };
   }
 
-  #prepared(keeping: Keeping, wantsTopLogits: boolean): Promise<Prepared> {
+  #prepared(keeping: Keeping, ending: Ending): Promise<Prepared> {
     this.#checkAlive();
     this.turns.throwIfWithin();
-    return this.#recordings.fused(this.#stores.of(keeping), keeping, wantsTopLogits);
+    return this.#recordings.fused(this.#stores.of(keeping), keeping, ending);
   }
 
   #own(sequence: CachedSequence): CachedSequence {
@@ -381,6 +386,11 @@ export class Steps {
     this.#dropped.register(sequence, { stored, keeping, vectors }, sequence);
     return sequence;
   }
+}
+
+/** The recording that a step is made with. */
+function endingOf({ until, choices }: Pick<StepRequest, "until" | "choices">): Ending {
+  return { wantsTopLogits: until === "topLogits", combines: choices !== undefined };
 }
 
 /** True if the policy drops keys, is watched, or has a budget to be held to, after each step. */

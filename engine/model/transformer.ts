@@ -12,6 +12,7 @@ import type { ModelConfig } from "../../loaders/index.ts";
 import type { CacheStore } from "../cache/store.ts";
 import { variable } from "../devices/program.ts";
 import type { Activations } from "./activations.ts";
+import type * as Combining from "./combining.ts";
 import type { DraftTensor, DraftEntry, TapMarker } from "./draft.ts";
 import { families } from "./families/index.ts";
 import { topKTensors } from "./top-logits.ts";
@@ -26,20 +27,28 @@ export interface TransformerParts {
   readonly activations: Activations;
 }
 
+/** How a pass ends. */
+export interface Ending {
+  /** with the top-K logits, to sample from, in place of argmax and log-probabilities */
+  readonly wantsTopLogits?: boolean | undefined;
+  /** outputs are combined, and tokens chosen from what comes of it: see choices.ts; then there are no log-probabilities */
+  readonly combines?: boolean | undefined;
+}
+
 /** Options of recording the forward pass. */
-export interface RecordOptions {
+export interface RecordOptions extends Ending {
   /** taps that callers read or replace */
   readonly taps?: TapMarker | undefined;
   /** layers whose attention, summed over heads, is left in `activations.attentionSums(layer)` */
   readonly attentionLayers?: readonly number[] | undefined;
   /** the norms of new keys are left in `activations.keyNorms(layer)` */
   readonly wantsKeyNorms?: boolean | undefined;
-  /** ends with the top-K logits, to sample from, in place of argmax and log-probabilities */
-  readonly wantsTopLogits?: boolean | undefined;
   /** begins at this layer, with the residual that the host writes at the tap "residual.in" */
   readonly startAtLayer?: number | undefined;
   /** ends before this layer, with the tap "residual.out" */
   readonly stopAtLayer?: number | undefined;
+  /** records what `combines` asks for */
+  readonly combining?: Pick<typeof Combining, "combine" | "handOut"> | undefined;
 }
 
 const outputs = variable("outputs");
@@ -245,15 +254,21 @@ class ForwardPass {
     const head = { rows: outputs, inputs: dim, outputs: vocabSize, outputBegin: 0, outputStride: vocabSize };
     const ending = { activation: kernels.ACTIVATIONS.none, softcap: logitSoftcap ?? 0 };
     ops.call(kernels.linear, "head", { x: h, weight, bias, residual: undefined, y: logits }, { ...head, ...ending });
+    const { wantsTopLogits, combining } = this.#options;
+    const choosable = combining ? combining.combine(ops, activations, logits, vocabSize) : logits; // [outputs or choices, vocabSize]
     ops.stage("logits");
-    if (this.#options.wantsTopLogits) {
+    const list = { rows: combining ? variable("choices") : outputs, columns: vocabSize };
+    if (wantsTopLogits) {
       const { k, ...places } = topKTensors(activations, vocabSize); // [outputs, k] values and tokens, [outputs] total
-      const params = { rows: outputs, columns: vocabSize, k, scale: variable("inverseTemperature") };
-      ops.call(kernels.topK, "head.topLogits", { x: logits, ...places }, params);
+      const params = { ...list, k, scale: variable("inverseTemperature") };
+      ops.call(kernels.topK, "head.topLogits", { x: choosable, ...places }, params);
       return ops.stage("topLogits");
     }
-    const list = { rows: outputs, columns: vocabSize };
-    ops.call(kernels.argmax, "head.best", { x: logits, best }, list); // [outputs]
+    ops.call(kernels.argmax, "head.best", { x: choosable, best }, list); // [outputs or choices]
+    if (combining) {
+      combining.handOut(ops, activations, best, vocabSize);
+      return ops.stage("greedy");
+    }
     ops.stage("greedy");
     ops.call(kernels.tokenLogProb, "head.logProbs", { logits, targets, y: logProbs }, list); // [outputs]
     ops.stage("scored");

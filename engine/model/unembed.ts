@@ -62,7 +62,7 @@ export async function unembed(
     for (let begin = 0; begin < rows; begin += steps.chunkRows) {
       const outputs = Math.min(steps.chunkRows, rows - begin);
       const [read] = await program.run((activations) => {
-        activations.reserve({ rows: 0, outputs, patternCells: 0 });
+        activations.reserve({ rows: 0, outputs, choices: 0, patternCells: 0 });
         const tensor = activations.outputs("selected", dim);
         return {
           variables: { outputs },

@@ -1,12 +1,22 @@
 // A Decoder that contrasts rows. Each of its sequences has a plain row and at most one second row per anchor group (masked anchors, no
-// prompt, or another prompt). All rows are rows of one batch, and their logits are combined after each step.
+// prompt, or another prompt). All rows are rows of one batch, and their logits are combined after each step: by the device, which then
+// chooses tokens too, or here, where strengths are functions of the step (`combinesOnDevice`) or the device has no kernels for it.
 //
 // Rows share keys and values up to the first token in which they differ: the plain row is fed up to there, the others are forked.
 // Invariant: rows of strength 1 are never run, and a plan without other rows is not decoded here.
 
-import type { Decoder, DecoderSequence, Feed, WatchableDecoder } from "../generate/decoder.ts";
+import { DeviceError } from "../devices/device.ts";
+import type {
+  Combination,
+  Decoder,
+  DecoderSequence,
+  Feed,
+  TopLogits,
+  TopLogitsOptions,
+  WatchableDecoder,
+} from "../generate/decoder.ts";
 import { argmax } from "../generate/ranking.ts";
-import { combine, combinedArgmax, softmax, type Schedule } from "./contrast.ts";
+import { combine, combinedArgmax, factorOf, softmax, type Schedule } from "./contrast.ts";
 import type { Span } from "./spans.ts";
 import { createShareMeter, needsShares, strengthsAt, type ShareMeter, type Strength } from "./strength.ts";
 
@@ -38,6 +48,7 @@ class ContrastSequence implements DecoderSequence {
   readonly seconds: readonly DecoderSequence[];
   readonly meter: ShareMeter | undefined;
   readonly strengths: number[] = [];
+  readonly anchorTokens: readonly number[];
   /** tokens fed after the prompt */
   generated = 0;
   isPromptFed = false;
@@ -47,10 +58,42 @@ class ContrastSequence implements DecoderSequence {
     this.plain = plain;
     this.seconds = seconds;
     this.meter = meter;
+    this.anchorTokens = plan.rows.map(({ anchors }) => anchors.reduce((sum, { begin, end }) => sum + end - begin, 0));
   }
 
   get length(): number {
     return this.plain.length;
+  }
+
+  /** What its rows are fed: the rest of their prompts at first, then the same tokens. The plain row comes first. */
+  feeds(tokens: readonly number[]): Feed[] {
+    if (this.isPromptFed) return [this.plain, ...this.seconds].map((row) => ({ sequence: row, tokens }));
+    const prompts = [this.plan.prompt, ...this.plan.rows.map(({ prompt }) => prompt)];
+    return [this.plain, ...this.seconds].map((sequence, row) => {
+      const prompt = prompts[row]!;
+      return { sequence, tokens: prompt.slice(sequence.length), promptLength: prompt.length };
+    });
+  }
+
+  countFed(tokens: number): void {
+    if (this.isPromptFed) this.generated += tokens;
+    this.isPromptFed = true;
+  }
+
+  /** How the device combines its rows once `tokens` more are fed. */
+  combination(tokens: number): Omit<Combination, "rows"> {
+    const { rows, schedule } = this.plan;
+    const generated = this.isPromptFed ? this.generated + tokens : 0;
+    const rule = schedule === "growing" ? "constant" : schedule;
+    // `confidence` is 1 here: the device multiplies by what it finds it to be.
+    const factors = (ahead: number) =>
+      rows.map(({ strength }, group) =>
+        factorOf(strength as number, group, schedule, {
+          generated: generated + ahead,
+          anchorTokens: this.anchorTokens,
+        }),
+      );
+    return { rule, factors };
   }
 }
 
@@ -74,12 +117,13 @@ class ContrastDecoder implements Decoder {
   readonly #decoder: WatchableDecoder;
   readonly #plans: readonly ContrastPlan[];
   #opened = 0;
-  readonly #probabilities: Float32Array;
+  #probabilities = new Float32Array(0);
+  #isOnDevice: boolean;
 
   constructor(decoder: WatchableDecoder, plans: readonly ContrastPlan[]) {
     this.#decoder = decoder;
     this.#plans = plans;
-    this.#probabilities = new Float32Array(decoder.vocabSize);
+    this.#isOnDevice = decoder.combines === true && plans.every(combinesOnDevice);
   }
 
   get vocabSize(): number {
@@ -120,41 +164,97 @@ class ContrastDecoder implements Decoder {
   }
 
   async greedy(feeds: readonly Feed[], signal?: AbortSignal): Promise<Uint32Array> {
-    const chosen = await this.#step(feeds, signal, (own, plain, seconds) => {
-      const strengths = constantStrengths(own.plan);
-      return strengths ? combinedArgmax(plain, seconds, strengths) : argmax(this.#combine(own, plain, seconds));
-    });
-    return Uint32Array.from(chosen);
+    return this.#answer(
+      feeds,
+      signal,
+      (combining) => this.#decoder.greedy(combining, signal),
+      async () => {
+        const chosen = await this.#combineHere(feeds, signal, (own, plain, seconds) => {
+          const strengths = constantStrengths(own.plan);
+          return strengths ? combinedArgmax(plain, seconds, strengths) : argmax(this.#combine(own, plain, seconds));
+        });
+        return Uint32Array.from(chosen);
+      },
+    );
   }
 
   logits(feeds: readonly Feed[], signal?: AbortSignal): Promise<Float32Array[]> {
-    return this.#step(feeds, signal, (own, plain, seconds) => this.#combine(own, plain, seconds));
+    return this.#answer(
+      feeds,
+      signal,
+      (combining) => this.#decoder.logits(combining, signal),
+      () => this.#combineHere(feeds, signal, (own, plain, seconds) => this.#combine(own, plain, seconds)),
+    );
+  }
+
+  async topLogits(
+    feeds: readonly Feed[],
+    options: TopLogitsOptions,
+    signal?: AbortSignal,
+  ): Promise<(TopLogits | Float32Array)[]> {
+    if (!this.#decoder.topLogits) return this.logits(feeds, signal);
+    return this.#answer(
+      feeds,
+      signal,
+      (combining) => this.#decoder.topLogits!(combining, options, signal),
+      () => this.logits(feeds, signal),
+    );
+  }
+
+  async *greedyRun(
+    feeds: readonly Feed[],
+    steps: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint32Array, void, undefined> {
+    const sequences = await this.#begin(feeds, signal);
+    if (!this.#isOnDevice || !this.#decoder.greedyRun || sequences.some(({ isPromptFed }) => !isPromptFed)) {
+      yield await this.greedy(feeds, signal);
+      return;
+    }
+    let isRunning = false;
+    try {
+      for await (const chosen of this.#decoder.greedyRun(combined(sequences, feeds), steps, signal)) {
+        isRunning = true;
+        // The factors of a run are those of its beginning and how far ahead they are asked for.
+        for (const own of sequences) own.generated++;
+        yield chosen;
+      }
+    } catch (error) {
+      if (isRunning || !isUnfit(error)) throw error;
+      this.#isOnDevice = false;
+      yield await this.greedy(feeds, signal);
+    }
+  }
+
+  /** Asks the device to combine where it can, else does it here. */
+  async #answer<T>(
+    feeds: readonly Feed[],
+    signal: AbortSignal | undefined,
+    onDevice: (combining: Feed[]) => Promise<T>,
+    here: () => Promise<T>,
+  ): Promise<T> {
+    if (!this.#isOnDevice) return here();
+    const sequences = await this.#begin(feeds, signal);
+    try {
+      const answers = await onDevice(combined(sequences, feeds));
+      for (const [i, own] of sequences.entries()) own.countFed(feeds[i]!.tokens.length);
+      return answers;
+    } catch (error) {
+      if (!isUnfit(error)) throw error;
+      this.#isOnDevice = false;
+      return here();
+    }
   }
 
   /** Feeds all rows of the sequences as one batch and applies `finish` to each sequence's logits. */
-  async #step<T>(
+  async #combineHere<T>(
     feeds: readonly Feed[],
     signal: AbortSignal | undefined,
     finish: (own: ContrastSequence, plain: Float32Array, seconds: readonly Float32Array[]) => T,
   ): Promise<T[]> {
     const sequences = await this.#begin(feeds, signal);
-    const rows: Feed[] = feeds.flatMap(({ tokens }, i) => {
-      const own = sequences[i]!;
-      if (own.isPromptFed) {
-        own.generated += tokens.length;
-        return [own.plain, ...own.seconds].map((row) => ({ sequence: row, tokens }));
-      }
-      own.isPromptFed = true;
-      const { prompt, rows: seconds } = own.plan;
-      return [
-        { sequence: own.plain, tokens: prompt.slice(own.plain.length), promptLength: prompt.length },
-        ...seconds.map((second, row) => ({
-          sequence: own.seconds[row]!,
-          tokens: second.prompt.slice(own.seconds[row]!.length),
-          promptLength: second.prompt.length,
-        })),
-      ];
-    });
+    const rows = sequences.flatMap((own, i) => own.feeds(feeds[i]!.tokens));
+    for (const [i, own] of sequences.entries()) own.countFed(feeds[i]!.tokens.length);
     const logits = await this.#decoder.logits(rows, signal);
     let at = 0;
     return sequences.map((own) => {
@@ -225,6 +325,7 @@ class ContrastDecoder implements Decoder {
 
   #combine(own: ContrastSequence, plain: Float32Array, seconds: readonly Float32Array[]): Float32Array {
     const { rows, schedule } = own.plan;
+    if (this.#probabilities.length === 0) this.#probabilities = new Float32Array(this.vocabSize);
     const strengths = strengthsAt(
       rows.map(({ strength }) => strength),
       own.strengths,
@@ -237,9 +338,27 @@ class ContrastDecoder implements Decoder {
     return combine(plain, seconds, strengths, {
       schedule,
       generated: own.generated,
-      anchorTokens: rows.map(({ anchors }) => anchors.reduce((sum, { begin, end }) => sum + end - begin, 0)),
+      anchorTokens: own.anchorTokens,
     });
   }
+}
+
+/** Whether a device can combine a plan's rows: a strength that is a function is asked here, and told probabilities and attention. */
+function combinesOnDevice({ rows }: ContrastPlan): boolean {
+  return rows.every(({ strength }) => typeof strength === "number");
+}
+
+/** Feeds of plain rows, with what is to be combined with them. */
+function combined(sequences: readonly ContrastSequence[], feeds: readonly Feed[]): Feed[] {
+  return sequences.map((own, i) => {
+    const { tokens } = feeds[i]!;
+    const [plain, ...rows] = own.feeds(tokens);
+    return { ...plain!, combination: { rows, ...own.combination(tokens.length) } };
+  });
+}
+
+function isUnfit(error: unknown): boolean {
+  return error instanceof DeviceError && error.kind === "unfit";
 }
 
 /** The strengths of a plan in which nothing depends on the step. */

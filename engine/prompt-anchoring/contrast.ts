@@ -142,12 +142,16 @@ function newScratch(groups: number): Scratch {
 /** Kept from token to token; grown for more groups than it was made for. */
 let scratch = newScratch(8);
 
-function factorOf(
+/**
+ * The factor of a group by its schedule, with `top` the largest log-probability (which `confidence` needs). Throws RangeError as
+ * {@link combine} does.
+ */
+export function factorOf(
   strength: number,
   group: number,
   schedule: Schedule,
   { generated, anchorTokens }: CombineOptions,
-  top: number,
+  top = 0,
 ): number {
   if (!Number.isFinite(strength)) {
     throw new RangeError(`the strength of group ${group} is ${strength}: it must be a finite number`);

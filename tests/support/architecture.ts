@@ -78,7 +78,7 @@ const aloneRule: Rule = ({ path, folder, imports }) => {
 
 /** What besides the index files each folder of the engine knows of the other two: the kernels of its own device. */
 const ownDoors: Readonly<Record<string, string>> = {
-  "engine/devices/webgpu": "kernels/every-on-gpu.ts",
+  "engine/devices/webgpu": "kernels/first-on-gpu.ts",
   "engine/devices/webgl": "kernels/every-on-webgl.ts",
   "engine/timing": "kernels/costs.ts",
 };

@@ -4,7 +4,7 @@
 // results are awaited. gpu-program.ts replays programs, ../qualification.ts chooses implementations, memory.ts has the buffers,
 // faults.ts the errors.
 
-import { gpuImplementations } from "../../../kernels/every-on-gpu.ts";
+import { firstGpuImplementations } from "../../../kernels/first-on-gpu.ts";
 import { UnsupportedError, untilAborted } from "../../../loaders/index.ts";
 import { type Implementation, type Kernel, type WgslImplementation } from "../../../kernels/index.ts";
 import {
@@ -51,7 +51,7 @@ import { waitFor } from "./wait.ts";
 
 /** The WGSL of the registry's kernels; another kernel brings its own. */
 const ownImplementations = (kernel: Kernel): readonly Implementation[] =>
-  gpuImplementations.get(kernel) ?? kernel.implementations;
+  firstGpuImplementations.get(kernel) ?? kernel.implementations;
 
 /** How `openWebGpu` opens a device. */
 export interface WebGpuOptions extends AdapterOptions {
