@@ -216,7 +216,7 @@ export async function readLines(
 }
 
 /** A longer JSON text is read with pauses. */
-const LONG_JSON_BYTES = 1 << 21;
+const LONG_JSON_BYTES = 2_500_000;
 
 /** Reads a JSON file of at most `maxByteLength` bytes; the value is whatever it says and must be checked. */
 export async function readJson(

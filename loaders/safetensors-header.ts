@@ -120,11 +120,12 @@ export function* parseHeader(
       `its tensors end at byte ${dataBegin + dataLength}, but it is ${byteLength} bytes long: ${verdict}`,
     );
   }
-  entries.startAt?.(dataBegin);
-  for (const entry of entries.startAt ? [] : entries.values()) {
-    entry.begin += dataBegin;
-    entry.end += dataBegin;
-    if (++count % ENTRIES_PER_PAUSE === 0) yield;
+  if (entries.startAt) entries.startAt(dataBegin);
+  else {
+    for (const entry of entries.values()) {
+      entry.begin += dataBegin;
+      entry.end += dataBegin;
+    }
   }
   return { tensors: entries, metadata };
 }

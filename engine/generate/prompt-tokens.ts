@@ -8,7 +8,7 @@ export function isTokens(prompt: readonly number[] | readonly object[]): prompt 
 }
 
 /** A text of so many characters is cut into tokens in turns. */
-const LONG_TEXT = 20_000;
+export const LONG_TEXT = 20_000;
 
 /** The tokens of a text; of a long one in turns, between which other work of this thread goes on. */
 export async function encodeText(

@@ -18,7 +18,7 @@ import type { Steps } from "./steps.ts";
 import type { ModelWeights } from "./weights.ts";
 
 /** What prompts are decoded against. */
-export type ContrastChoice = Pick<ModelGenerateOptions, "anchoring" | "contrast" | "onNote">;
+export type ContrastChoice = Pick<ModelGenerateOptions, "anchoring" | "contrast" | "onNote" | "signal">;
 
 /** Prompts as tokens, and the decoder that continues them. */
 export interface PreparedPrompts {
@@ -42,11 +42,15 @@ export class AnchoredDecoding {
   async prepare(
     decoder: WatchableDecoder,
     prompts: readonly (Prompt | PromptWithAnchors)[],
-    { anchoring, contrast, onNote }: ContrastChoice,
+    { anchoring, contrast, onNote, signal }: ContrastChoice,
     template: ChatOptions = {},
     share?: ShareRows,
   ): Promise<PreparedPrompts> {
-    const planned = await this.#plan(prompts, { anchoring: anchoring && { onNote, ...anchoring }, contrast }, template);
+    const planned = await this.#plan(
+      prompts,
+      { anchoring: anchoring && { onNote, ...anchoring }, contrast, signal },
+      template,
+    );
     // If all rows are plain, the device's own greedy choice is faster than a decoder of plans.
     const isPlain = planned.every(({ ids, plan }) => plan.rows.length === 0 && plan.prompt === ids);
     const plans = planned.map(({ plan }) => plan);
@@ -86,7 +90,7 @@ export class AnchoredDecoding {
 
   async #plan(
     prompts: readonly (Prompt | PromptWithAnchors)[],
-    { anchoring, contrast }: ContrastChoice,
+    { anchoring, contrast, signal }: ContrastChoice,
     template: ChatOptions = {},
   ): Promise<PlannedPrompt[]> {
     if (anchoring) {
@@ -95,12 +99,12 @@ export class AnchoredDecoding {
       wholeNumbers("anchoring", { maskToken: anchoring.maskToken }, 0);
     }
     if (anchoring && contrast) throw new RangeError("anchoring and contrast were both asked for: choose 1 of the 2");
-    const parts = { tokenizer: this.#tokenizer, embeddings: this.#embeddings, template };
+    const parts = { tokenizer: this.#tokenizer, embeddings: this.#embeddings, template, signal };
     const planned: PlannedPrompt[] = [];
     for (const prompt of prompts) {
       const anchored = promptOf(prompt);
       planned.push(
-        anchoring ? await planAnchoring(parts, anchored, anchoring) : planContrast(parts, anchored, contrast!),
+        await (anchoring ? planAnchoring(parts, anchored, anchoring) : planContrast(parts, anchored, contrast!)),
       );
     }
     return planned;

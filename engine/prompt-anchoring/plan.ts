@@ -2,7 +2,7 @@
 
 import { checkOptions, numberInRange } from "../options.ts";
 import type { ChatMessage, ChatOptions, EncodeOptions, Tokenizer } from "../../loaders/index.ts";
-import { isTokens } from "../generate/prompt-tokens.ts";
+import { encodeText, isTokens, LONG_TEXT } from "../generate/prompt-tokens.ts";
 import { anchorChat, type AnchoredMessage } from "./chat-anchors.ts";
 import { contrastStrength } from "./contrast.ts";
 import type { ContrastPlan } from "./contrast-decoder.ts";
@@ -65,6 +65,7 @@ export interface PlanningModel {
   readonly embeddings: Embeddings;
   /** what the chat template is given, for prompts that are messages */
   readonly template?: ChatOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A prompt as text and tokens, with the anchors that it names itself. */
@@ -81,10 +82,10 @@ export async function planAnchoring(
   { prompt, anchors: own = [] }: PromptWithAnchors,
   options: AnchoringOptions,
 ): Promise<PlannedPrompt> {
-  const { tokenizer, embeddings, template } = model;
+  const { tokenizer, embeddings } = model;
   const { strength: given, schedule = "constant", collapse = false, recentQueries, onNote } = options;
   const strength = given ?? DEFAULT_STRENGTH;
-  const read = readPrompt({ tokenizer, template }, prompt, [...own, ...(options.anchors ?? [])]);
+  const read = await readPrompt(model, prompt, [...own, ...(options.anchors ?? [])]);
   const { groups, notes } = resolveAnchors(read, read.anchors, { strength });
   const { standIn, note } = chooseStandIn(tokenizer, {
     standIn: options.standIn,
@@ -111,13 +112,13 @@ export async function planAnchoring(
 }
 
 /** The plan of a contrast with another prompt. */
-export function planContrast(
-  { tokenizer, template }: Pick<PlanningModel, "tokenizer" | "template">,
+export async function planContrast(
+  model: Omit<PlanningModel, "embeddings">,
   { prompt }: PromptWithAnchors,
   contrast: ContrastOptions,
-): PlannedPrompt {
+): Promise<PlannedPrompt> {
   checkContrast(contrast);
-  const read = readPrompt({ tokenizer, template }, prompt, contrast.method === "context" ? contrast.context : []);
+  const read = await readPrompt(model, prompt, contrast.method === "context" ? contrast.context : []);
   const { ids } = read;
   const strength = contrastStrength(contrast);
   const plan = (second: readonly number[], anchors: readonly Span[]): PlannedPrompt => ({
@@ -129,9 +130,9 @@ export function planContrast(
       return plan(ids.slice(-1), [{ begin: 0, end: ids.length - 1 }]);
     case "negative-prompt": {
       const { prompt: second } = contrast;
-      return plan(typeof second === "string" ? needed(tokenizer).encode(second) : second, [
-        { begin: 0, end: ids.length },
-      ]);
+      const { tokenizer, signal } = model;
+      const tokens = typeof second === "string" ? await encodeText(needed(tokenizer), second, {}, signal) : second;
+      return plan(tokens, [{ begin: 0, end: ids.length }]);
     }
     case "context": {
       const { groups } = resolveAnchors(read, read.anchors, { strength: 0 });
@@ -146,35 +147,37 @@ export function planContrast(
 }
 
 /** Text, tokens and anchors of a prompt; `<anchor>` tags are taken out of text and messages. */
-function readPrompt(
-  { tokenizer, template }: Pick<PlanningModel, "tokenizer" | "template">,
+async function readPrompt(
+  { tokenizer, template, signal }: Omit<PlanningModel, "embeddings">,
   prompt: PromptWithAnchors["prompt"],
   given: readonly PromptAnchor[],
-): ReadPrompt {
+): Promise<ReadPrompt> {
   if (typeof prompt === "string") {
     const { text, spans } = parseAnchorTags(prompt);
-    return placed(needed(tokenizer), text, { addSpecialTokens: true }, [
-      ...spans.map((characters) => ({ characters })),
-      ...given,
-    ]);
+    const anchors = [...spans.map((characters) => ({ characters })), ...given];
+    return placed(needed(tokenizer), text, { addSpecialTokens: true, signal }, anchors);
   }
   if (isTokens(prompt)) return { ids: prompt, anchors: given };
   const render = (messages: readonly ChatMessage[]) =>
     needed(tokenizer).applyChatTemplate(messages, { ...template, addGenerationPrompt: true });
   const { text, anchors } = anchorChat(prompt, render);
-  return placed(needed(tokenizer), text, { addSpecialTokens: false }, [...anchors, ...given]);
+  return placed(needed(tokenizer), text, { addSpecialTokens: false, signal }, [...anchors, ...given]);
 }
 
 /** The tokens of a prompt, with their characters if there is an anchor that is named by them. */
-function placed(
+async function placed(
   tokenizer: Tokenizer,
   text: string,
-  options: EncodeOptions,
+  { signal, ...options }: EncodeOptions & { readonly signal: AbortSignal | undefined },
   anchors: readonly PromptAnchor[],
-): ReadPrompt {
+): Promise<ReadPrompt> {
   const needsOffsets = anchors.some((anchor) => typeof anchor === "string" || !("tokens" in anchor));
-  if (!needsOffsets) return { ids: tokenizer.encode(text, options), anchors };
-  return { ...tokenizer.encodeWithOffsets(text, options), text, anchors };
+  if (!needsOffsets) return { ids: await encodeText(tokenizer, text, options, signal), anchors };
+  const tokens =
+    text.length < LONG_TEXT
+      ? tokenizer.encodeWithOffsets(text, options)
+      : await tokenizer.encodeWithOffsetsInTurns(text, { ...options, signal });
+  return { ...tokens, text, anchors };
 }
 
 function needed(tokenizer: Tokenizer | null): Tokenizer {

@@ -4,8 +4,14 @@
 import { FormatError } from "../errors.ts";
 import { asPart, booleanField, textField } from "./fields.ts";
 import type { Vocabulary } from "./model.ts";
+import { normalizeInTurns } from "./normalize-in-turns.ts";
 import { slice, wholePiece, widthAt, type Normalizer, type Piece } from "./pieces.ts";
 import { isWhiteSpace, isWord } from "./unicode.ts";
+import type { Work } from "../work.ts";
+
+/** Pieces, and code units, between two pauses. */
+const PIECES_PER_PAUSE = 1024;
+const UNITS_PER_PAUSE = 1 << 15;
 
 /** One of `added_tokens`. */
 export interface AddedToken {
@@ -80,21 +86,25 @@ export class AddedTokens {
   }
 
   /** Cuts the added tokens out of a text, and normalizes what lies between them. */
-  split(text: string): Piece[] {
+  *split(text: string): Work<Piece[]> {
     const pieces: Piece[] = [];
-    for (const part of this.#cut(wholePiece(text), this.#inText)) {
+    for (const part of yield* this.#cut(wholePiece(text), this.#inText)) {
       if (part.token >= 0) pieces.push(part);
-      else if (part.text !== "") pieces.push(...this.#cut(this.#normalizer?.(part) ?? part, this.#inNormalized));
+      else if (part.text !== "") {
+        const normalized = this.#normalizer ? yield* normalizeInTurns(this.#normalizer, part) : part;
+        for (const own of yield* this.#cut(normalized, this.#inNormalized)) if (own.text !== "") pieces.push(own);
+      }
+      if (pieces.length % PIECES_PER_PAUSE === 0) yield;
     }
-    return pieces.filter((piece) => piece.text !== "");
+    return pieces;
   }
 
-  #cut(piece: Piece, finder: Finder): Piece[] {
+  *#cut(piece: Piece, finder: Finder): Work<Piece[]> {
     const { text } = piece;
-    if (text === "") return [piece];
+    if (text === "" || finder.isEmpty) return [piece];
     const parts: Piece[] = [];
     let last = 0;
-    finder.each(text, (foundBegin, foundEnd, id) => {
+    const found = (foundBegin: number, foundEnd: number, id: number): void => {
       let begin = foundBegin;
       let end = foundEnd;
       const token = this.#tokens.get(id)!;
@@ -107,7 +117,9 @@ export class AddedTokens {
       if (last < begin) parts.push(slice(piece, last, begin));
       parts.push({ ...slice(piece, begin, end), token: id });
       last = end;
-    });
+    };
+    let at = 0;
+    while ((at = finder.each(text, at, found)) >= 0) yield;
     if (last !== text.length) parts.push(slice(piece, last, text.length));
     return parts;
   }
@@ -150,10 +162,15 @@ class Finder {
     }
   }
 
-  each(text: string, found: (begin: number, end: number, id: number) => void): void {
+  get isEmpty(): boolean {
+    return this.#root.next.size === 0 && this.#root.id < 0;
+  }
+
+  /** Looks at some of a text from a place on; gives the place to go on at, or -1 at the end. */
+  each(text: string, from: number, found: (begin: number, end: number, id: number) => void): number {
     const empty = this.#root.id;
-    if (this.#root.next.size === 0 && empty < 0) return;
-    for (let at = 0; at < text.length;) {
+    for (let at = from; at < text.length;) {
+      if (at - from >= UNITS_PER_PAUSE) return at;
       let end = at;
       let id = empty;
       if (this.#begins[text.charCodeAt(at)] === 1) {
@@ -168,6 +185,7 @@ class Finder {
       at = end > at ? end : at + (empty >= 0 ? widthAt(text, at) : 1);
     }
     if (empty >= 0) found(text.length, text.length, empty);
+    return -1;
   }
 }
 

@@ -160,14 +160,31 @@ function* cutWord(word: string, rules: Rules): Work<Tokens> {
   return yield* joinPairs(yield* symbolsOf(word, rules), rules.merges);
 }
 
+/** Tokens that are not joined yet: of a long word in arrays as long as they may become, which are not copied as they grow. */
+interface Symbols {
+  readonly ids: number[] | Int32Array;
+  readonly begins: number[] | Int32Array;
+  readonly ends: number[] | Int32Array;
+  readonly count: number;
+}
+
+/** A longer word has its symbols in typed arrays. */
+const LONG_WORD = 4096;
+/** Most tokens of a code unit: the bytes of its UTF-8. */
+const MOST_BYTES = 3;
+
 /** The characters of a word as tokens, before any are joined. */
-function* symbolsOf(word: string, rules: Rules): Work<Tokens> {
+function* symbolsOf(word: string, rules: Rules): Work<Symbols> {
   const { vocabulary, prefix, suffix } = rules;
-  const symbols: Tokens = { ids: [], begins: [], ends: [] };
+  const perUnit = rules.hasByteFallback ? MOST_BYTES * (1 + prefix.length) : 1;
+  const most = word.length * perUnit + MOST_BYTES * suffix.length;
+  const numbers = (): number[] | Int32Array => (word.length > LONG_WORD ? new Int32Array(most) : []);
+  const [ids, begins, ends] = [numbers(), numbers(), numbers()];
+  let count = 0;
   const add = (id: number, begin: number, end: number): void => {
-    symbols.ids.push(id);
-    symbols.begins.push(begin);
-    symbols.ends.push(end);
+    ids[count] = id;
+    begins[count] = begin;
+    ends[count++] = end;
   };
   let unknownBegin = -1;
   let unknownEnd = 0;
@@ -201,7 +218,7 @@ function* symbolsOf(word: string, rules: Rules): Work<Tokens> {
     at = next;
   }
   if (unknownBegin >= 0) addUnknown();
-  return symbols;
+  return { ids, begins, ends, count };
 }
 
 /** The tokens of a text's bytes, if the vocabulary has them all. */
@@ -219,12 +236,12 @@ export function byteTokens(text: string, vocabulary: Vocabulary): readonly numbe
 const PLACES = 2 ** 27;
 
 /** Joins pairs until none is left that may be joined. */
-function* joinPairs({ ids, begins, ends }: Tokens, merges: Merges): Work<Tokens> {
-  const count = ids.length;
-  if (count < 2) return { ids, begins, ends };
+function* joinPairs({ ids, begins, ends, count }: Symbols, merges: Merges): Work<Tokens> {
+  if (count === 0) return { ids: [], begins: [], ends: [] };
   const next = new Int32Array(count);
   const previous = new Int32Array(count);
-  const queue = new Heap();
+  // Each pair that is joined offers two in its place at most.
+  const queue = new Heap(2 * count);
   const offer = (left: number, right: number): void => {
     const slot = merges.find(ids[left]!, ids[right]!);
     if (slot >= 0) queue.push(merges.rankAt(slot) * PLACES + left, merges.madeAt(slot));
@@ -263,19 +280,28 @@ function* joinPairs({ ids, begins, ends }: Tokens, merges: Merges): Work<Tokens>
   return joined;
 }
 
+/** A heap of more numbers is made as long as it may become. */
+const LONG_HEAP = 1 << 14;
+
 /** Numbers, each with what its pair makes; the smallest comes out first. */
 class Heap {
-  readonly #keys: number[] = [];
-  readonly #mades: number[] = [];
+  readonly #keys: number[] | Float64Array;
+  readonly #mades: number[] | Int32Array;
+  #size = 0;
   /** what belongs to the number that came out last */
   made = -1;
+
+  /** For at most so many numbers: an array that grows to millions would be copied at once. */
+  constructor(most: number) {
+    const isLong = most > LONG_HEAP;
+    this.#keys = isLong ? new Float64Array(most) : [];
+    this.#mades = isLong ? new Int32Array(most) : [];
+  }
 
   push(key: number, made: number): void {
     const keys = this.#keys;
     const mades = this.#mades;
-    let at = keys.length;
-    keys.push(key);
-    mades.push(made);
+    let at = this.#size++;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       if (keys[parent]! <= key) break;
@@ -291,12 +317,12 @@ class Heap {
   pop(): number {
     const keys = this.#keys;
     const mades = this.#mades;
-    if (keys.length === 0) return -1;
+    if (this.#size === 0) return -1;
     const top = keys[0]!;
     this.made = mades[0]!;
-    const key = keys.pop()!;
-    const made = mades.pop()!;
-    const { length } = keys;
+    const length = --this.#size;
+    const key = keys[length]!;
+    const made = mades[length]!;
     if (length === 0) return top;
     let at = 0;
     for (;;) {

@@ -2,6 +2,7 @@
 
 import { asPart, booleanField, listField, textField, unknownKind, wrongField, type Part } from "./fields.ts";
 import { byteCharacters } from "./byte-level.ts";
+import { keepInTurns, local, replaceInTurns, sequenceOf } from "./normalize-in-turns.ts";
 import { allMatches, regexPattern, textPattern, type Pattern } from "./pattern.ts";
 import { filterPiece, mapPiece, prepend, replaceSpans, Rewriting, type Normalizer, type Piece } from "./pieces.ts";
 import {
@@ -12,6 +13,7 @@ import {
   normalForm,
   type NormalForm,
 } from "./unicode.ts";
+import type { Work } from "../work.ts";
 
 const WHERE = "normalizer";
 const KINDS =
@@ -24,26 +26,35 @@ export async function readNormalizer(json: unknown): Promise<Normalizer> {
     case "Sequence": {
       const steps: Normalizer[] = [];
       for (const step of listField(WHERE, part, "normalizers")) steps.push(await readNormalizer(step));
-      return (piece) => steps.reduce((done, step) => step(done), piece);
+      return sequenceOf(steps);
     }
     case "NFC":
     case "NFD":
     case "NFKC":
     case "NFKD": {
       const form = part["type"];
-      return (piece) => toNormalForm(piece, form);
+      return local((piece) => toNormalForm(piece, form));
     }
     case "Lowercase":
-      return lowercase;
+      return local(lowercase);
     case "StripAccents":
-      return (piece) => filterPiece(piece, (character) => !isCombiningMark(character));
+      return local((piece) => filterPiece(piece, (character) => !isCombiningMark(character)));
     case "Strip": {
       const left = booleanField(WHERE, part, "strip_left");
       const right = booleanField(WHERE, part, "strip_right");
-      return (piece) => strip(piece, left, right);
+      return Object.assign((piece: Piece) => strip(piece, left, right), {
+        *inTurns(piece: Piece): Work<Piece> {
+          const { text } = piece;
+          let from = 0;
+          let to = text.length;
+          if (left) while (from < to && isWhiteSpace(text[from]!)) from++;
+          if (right) while (to > from && isWhiteSpace(text[to - 1]!)) to--;
+          return from === 0 && to === text.length ? piece : yield* keepInTurns(piece, from, to);
+        },
+      });
     }
     case "Nmt":
-      return nmt;
+      return local(nmt);
     case "Prepend": {
       const added = textField(WHERE, part, "prepend");
       return (piece) => prepend(piece, added);
@@ -54,13 +65,15 @@ export async function readNormalizer(json: unknown): Promise<Normalizer> {
       const { String: wanted } = part["pattern"] as { readonly String?: string };
       // One code unit for another: no place changes.
       const isUnitForUnit = wanted?.length === 1 && content.length === 1;
-      return (piece) =>
+      const replace = (piece: Piece): Piece =>
         isUnitForUnit && piece.begins === null && piece.prefix === 0
           ? { ...piece, text: piece.text.replaceAll(wanted, () => content) }
           : replaceSpans(piece, allMatches(pattern, piece.text), content);
+      if (wanted?.length === 1) return local(replace);
+      return Object.assign(replace, { inTurns: (piece: Piece) => replaceInTurns(piece, pattern, content) });
     }
     case "ByteLevel":
-      return toBytes;
+      return local(toBytes);
     case "BertNormalizer":
       return readBert(part);
     case "Precompiled": {
@@ -146,7 +159,7 @@ function readBert(part: Part): Normalizer {
   const spacesChinese = booleanField(WHERE, part, "handle_chinese_chars");
   const lowers = booleanField(WHERE, part, "lowercase");
   const strips = booleanField(WHERE, part, "strip_accents", lowers);
-  return (whole) => {
+  return local((whole) => {
     let piece = whole;
     if (cleans) {
       piece = filterPiece(piece, (character) => character !== "\0" && !isBertControl(character));
@@ -159,5 +172,5 @@ function readBert(part: Part): Normalizer {
       piece = filterPiece(toNormalForm(piece, "NFD"), (character) => !isNonSpacingMark(character));
     }
     return lowers ? lowercase(piece) : piece;
-  };
+  });
 }

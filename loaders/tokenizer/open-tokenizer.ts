@@ -4,10 +4,25 @@ import { checkOptions } from "../options.ts";
 import { loadChatTemplates } from "../chat-template/chat-template.ts";
 import type { ModelFolder } from "../model-folder.ts";
 import { decodeAll } from "../token-decoder.ts";
-import type { EncodeOptions, Tokenizer } from "../tokenizer.ts";
+import type { EncodeOptions, PlacedTokens, Tokenizer } from "../tokenizer.ts";
 import { readTokenizerFiles } from "./folder-files.ts";
+import type { Tokens } from "./model.ts";
 import { readPipeline } from "./pipeline.ts";
-import { finish, finishInTurns } from "../work.ts";
+import { finish, finishInTurns, type Work } from "../work.ts";
+
+/** Tokens between two pauses. */
+const TOKENS_PER_PAUSE = 8192;
+
+/** Tokens with their characters. */
+function* placed(work: Work<Tokens>): Work<PlacedTokens> {
+  const { ids, begins, ends } = yield* work;
+  const offsets: { readonly begin: number; readonly end: number }[] = [];
+  for (let i = 0; i < ids.length; i++) {
+    offsets.push({ begin: begins[i] ?? 0, end: ends[i] ?? 0 });
+    if (i % TOKENS_PER_PAUSE === TOKENS_PER_PAUSE - 1) yield;
+  }
+  return { ids, offsets };
+}
 
 /** Reads a folder's tokenizer. Throws {@link FormatError} and {@link UnsupportedError}. */
 export async function openTokenizer(folder: ModelFolder, signal?: AbortSignal): Promise<Tokenizer> {
@@ -42,10 +57,8 @@ export async function openTokenizer(folder: ModelFolder, signal?: AbortSignal): 
     eosTokenId: roleId("eos_token"),
     chatTemplate: chat.text,
     encode: (text, options) => finish(work(text, options)).ids,
-    encodeWithOffsets(text, options) {
-      const { ids, begins, ends } = finish(work(text, options, true));
-      return { ids, offsets: ids.map((_, i) => ({ begin: begins[i] ?? 0, end: ends[i] ?? 0 })) };
-    },
+    encodeWithOffsets: (text, options) => finish(placed(work(text, options, true))),
+    encodeWithOffsetsInTurns: (text, options) => finishInTurns(placed(work(text, options, true)), options?.signal),
     encodeInTurns: async (text, options) => (await finishInTurns(work(text, options), options?.signal)).ids,
     decode: (ids, options) => decodeAll(tokenizer, ids, options),
     tokenToId: (token) => added.idOf(token),

@@ -7,6 +7,11 @@ export interface Cursor {
   lastEnd: number;
   /** steps of a matcher that counts them */
   steps?: number;
+  /** the text has a run that is too long for JavaScript's engine */
+  hasLongRun?: boolean;
+  /** of a walk over scripts: the last one, and whether a run of it has begun */
+  lastScript?: number;
+  isInRun?: boolean;
 }
 
 /** Something that finds matches in a text. */

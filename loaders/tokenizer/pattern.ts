@@ -40,7 +40,34 @@ export function allMatches(pattern: Pattern, text: string): number[] {
 export function regexPattern(pattern: string, where: string): Pattern {
   const node = readPattern(pattern, where);
   const described = `${where}: the pattern ${JSON.stringify(pattern.length > 80 ? `${pattern.slice(0, 80)}...` : pattern)}`;
-  return isSurelyFast(pattern, node) ? enginePattern(node, described) : countedPattern(node, described);
+  if (!isSurelyFast(pattern, node)) return countedPattern(node, described);
+  const engine = enginePattern(node, described);
+  let counted: Pattern | undefined;
+  return {
+    find(text, cursor, budget, spans) {
+      // The engine takes a long run in one call, which nothing interrupts, and fails where it is longer than its stack.
+      if (text.length > LONG_RUN) cursor.hasLongRun ??= hasLongRun(text);
+      if (!cursor.hasLongRun) return engine.find(text, cursor, budget, spans);
+      counted ??= countedPattern(node, described);
+      return counted.find(text, cursor, budget, spans);
+    },
+  };
+}
+
+/** White space, or characters without any, of so many code units in a row are a long run. */
+const LONG_RUN = 1 << 17;
+
+function hasLongRun(text: string): boolean {
+  let begin = 0;
+  let wasSpace = false;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    const isSpace = unit === 0x20 || (unit >= 9 && unit <= 13);
+    if (isSpace !== wasSpace) begin = at;
+    else if (at - begin >= LONG_RUN) return true;
+    wasSpace = isSpace;
+  }
+  return false;
 }
 
 /** A pattern that JavaScript's engine runs. `described`: what messages call it. */

@@ -4,6 +4,8 @@
 // Most pieces are the original text, unchanged: they keep no arrays (`begins` is null) and their place alone says where each
 // code unit is from. `prefix` code units put before such a text belong to its first character.
 
+import type { Work } from "../work.ts";
+
 /** Part of a text, as normalizers and pre-tokenizers change it. */
 export interface Piece {
   readonly text: string;
@@ -20,8 +22,13 @@ export interface Piece {
   readonly token: number;
 }
 
-/** Changes a piece of text. */
-export type Normalizer = (piece: Piece) => Piece;
+/** Changes a piece of text; one that is long in parts, or in turns, where it can (normalize-in-turns.ts). */
+export interface Normalizer {
+  (piece: Piece): Piece;
+  /** each character, with its marks, is changed by itself */
+  readonly isLocal?: true;
+  readonly inTurns?: (piece: Piece) => Work<Piece>;
+}
 
 /** The whole of a text. */
 export function wholePiece(text: string): Piece {
@@ -215,15 +222,17 @@ export function prepend(piece: Piece, added: string): Piece {
 export function replaceSpans(piece: Piece, spans: readonly number[], content: string): Piece {
   if (spans.length === 0) return piece;
   const { text } = piece;
-  let made = "";
+  const parts: string[] = [];
   let last = 0;
   let isOneForOne = piece.begins === null && content.length === 1;
   for (let i = 0; i < spans.length; i += 2) {
-    made += text.slice(last, spans[i]) + content;
+    parts.push(text.slice(last, spans[i]), content);
     last = spans[i + 1]!;
     if (last - spans[i]! !== 1 || last <= piece.prefix) isOneForOne = false;
   }
-  made += text.slice(last);
+  parts.push(text.slice(last));
+  // A string that grew match by match would be copied when it is read.
+  const made = parts.join("");
   if (isOneForOne) return { ...piece, text: made };
   const [oldBegins, oldEnds] = alignments(piece);
   const begins = new Int32Array(made.length);

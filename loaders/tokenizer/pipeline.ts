@@ -5,15 +5,16 @@
 import { FormatError } from "../errors.ts";
 import { LargeItems } from "../large-table.ts";
 import { AddedTokens, readAddedTokens } from "./added-tokens.ts";
-import { byteCharacters } from "./byte-level.ts";
+import { byteCharacters, manyByteCharacters } from "./byte-level.ts";
 import { readDecoder, type Decoder } from "./decoders.ts";
 import { asPart, unknownKind, type Part } from "./fields.ts";
 import type { Model, Tokens } from "./model.ts";
+import { local, normalizeInTurns } from "./normalize-in-turns.ts";
 import { readNormalizer, toBytes } from "./normalizers.ts";
 import { beginOf, endOf, isPutIn, isWhole, widthAt, type Normalizer, type Piece } from "./pieces.ts";
 import { readPostProcessor, type PostProcessor } from "./post-processors.ts";
 import { readPreTokenizer, type Cutting } from "./pre-tokenizers.ts";
-import { finishInTurns, type Work } from "../work.ts";
+import { finish, finishInTurns, type Work } from "../work.ts";
 
 /** Words whose tokens are remembered, and how long one of them may be. */
 const MAX_REMEMBERED = 50_000;
@@ -55,27 +56,57 @@ export class Pipeline {
   ): Work<Tokens> {
     // Half of a surrogate pair is no character; as bytes it would be U+FFFD.
     const whole = text.isWellFormed() ? text : text.toWellFormed();
-    let pieces: readonly Piece[] = this.added.split(whole);
-    yield;
-    for (const step of this.#cutting.steps) pieces = yield* step(pieces);
+    const pieces = yield* this.added.split(whole);
     const tokens: Tokens = { ids: [], begins: [], ends: [] };
-    let words = 0;
+    yield* this.#cut(pieces, 0, (words) => this.#addWords(words, tokens, withPlaces));
+    return this.#postProcessor(tokens, addSpecialTokens);
+  }
+
+  /** Takes pieces through the steps from one on: a few at a time, so that a long text is never all pieces at once. */
+  *#cut(pieces: readonly Piece[], step: number, add: (words: readonly Piece[]) => Work<void>): Work<void> {
+    const cut = this.#cutting.steps[step];
+    if (!cut) return yield* add(pieces);
+    for (const few of cut(pieces)) {
+      if (few) yield* this.#cut(few, step + 1, add);
+      yield;
+    }
+  }
+
+  *#addWords(words: readonly Piece[], tokens: Tokens, withPlaces: boolean): Work<void> {
+    let count = 0;
     let characters = 0;
-    for (const piece of pieces) {
-      const isLong = piece.token < 0 && piece.text.length > LONG_WORD;
-      if (withPlaces) this.#addPlaced(piece, tokens);
-      else if (isLong && this.model.tokenizeLong && (!this.#cutting.endsInBytes || isWhole(piece))) {
-        const word = this.#cutting.endsInBytes ? yield* bytesInTurns(piece.text) : piece.text;
-        for (const id of (yield* this.model.tokenizeLong(word)).ids) tokens.ids.push(id);
-      } else if (piece.token >= 0) tokens.ids.push(piece.token);
+    for (const piece of words) {
+      if (piece.token >= 0) {
+        tokens.ids.push(piece.token);
+        if (withPlaces) addPlace(tokens, piece.begin, piece.end);
+      } else if (piece.text.length > LONG_WORD && this.model.tokenizeLong)
+        yield* this.#addLong(piece, tokens, withPlaces);
+      else if (withPlaces) this.#addPlaced(piece, tokens);
       else for (const id of this.#idsOf(piece)) tokens.ids.push(id);
       characters += piece.text.length;
-      if (++words >= WORDS_PER_PAUSE || characters >= CHARACTERS_PER_PAUSE) {
-        words = characters = 0;
+      if (++count % WORDS_PER_PAUSE === 0 || characters >= CHARACTERS_PER_PAUSE) {
+        characters = 0;
         yield;
       }
     }
-    return this.#postProcessor(tokens, addSpecialTokens);
+  }
+
+  /** Adds the tokens of a word that is as long as a text. */
+  *#addLong(given: Piece, tokens: Tokens, withPlaces: boolean): Work<void> {
+    let piece = given;
+    let isBytes = this.#cutting.endsInBytes;
+    if (isBytes && !isWhole(piece)) {
+      piece = yield* normalizeInTurns(BYTES, piece);
+      isBytes = false;
+    }
+    const word = isBytes ? yield* bytesInTurns(piece.text) : piece.text;
+    const made = yield* this.model.tokenizeLong!(word);
+    const units = isBytes && withPlaces ? yield* unitsOfBytes(piece.text, word.length) : undefined;
+    for (let i = 0; i < made.ids.length; i++) {
+      tokens.ids.push(made.ids[i]!);
+      if (withPlaces) addPlaceOf(piece, made, i, units, tokens);
+      if (i % WORDS_PER_PAUSE === 0) yield;
+    }
   }
 
   #idsOf(piece: Piece): readonly number[] {
@@ -92,28 +123,35 @@ export class Pipeline {
   }
 
   #addPlaced(piece: Piece, tokens: Tokens): void {
-    if (piece.token >= 0) {
-      tokens.ids.push(piece.token);
-      tokens.begins.push(piece.begin);
-      tokens.ends.push(piece.end);
-      return;
-    }
     if (this.#cutting.endsInBytes && !isWhole(piece)) return this.#addWord(toBytes(piece), tokens, false);
     this.#addWord(piece, tokens, this.#cutting.endsInBytes);
   }
 
   #addWord(piece: Piece, tokens: Tokens, isBytes: boolean): void {
-    const { ids, begins, ends } = this.model.tokenize(isBytes ? byteCharacters(piece.text) : piece.text);
-    const units = isBytes ? unitsOfBytes(piece.text) : undefined;
-    for (const [i, id] of ids.entries()) {
-      const first = units?.[begins[i]!] ?? begins[i]!;
-      const last = units?.[ends[i]! - 1] ?? ends[i]! - 1;
+    const word = isBytes ? byteCharacters(piece.text) : piece.text;
+    const made = this.model.tokenize(word);
+    const units = isBytes ? finish(unitsOfBytes(piece.text, word.length)) : undefined;
+    for (const [i, id] of made.ids.entries()) {
       tokens.ids.push(id);
-      tokens.begins.push(beginOf(piece, first));
-      // What was only put in has no characters.
-      tokens.ends.push(last < first || isPutIn(piece, last) ? beginOf(piece, first) : endOf(piece, last));
+      addPlaceOf(piece, made, i, units, tokens);
     }
   }
+}
+
+const BYTES = local(toBytes);
+
+function addPlace(tokens: Tokens, begin: number, end: number): void {
+  tokens.begins.push(begin);
+  tokens.ends.push(end);
+}
+
+/** Adds the place of the i-th token that was made of a piece. `units`: of a piece's bytes, the code units that they come from */
+function addPlaceOf(piece: Piece, made: Tokens, i: number, units: Int32Array | undefined, tokens: Tokens): void {
+  const first = units?.[made.begins[i]!] ?? made.begins[i]!;
+  const last = units?.[made.ends[i]! - 1] ?? made.ends[i]! - 1;
+  // What was only put in has no characters.
+  const isEmpty = last < first || isPutIn(piece, last);
+  addPlace(tokens, beginOf(piece, first), isEmpty ? beginOf(piece, first) : endOf(piece, last));
 }
 
 /** Code units of a long text between two pauses. */
@@ -125,22 +163,24 @@ function* bytesInTurns(text: string): Work<string> {
   for (let begin = 0; begin < text.length;) {
     const end = Math.min(text.length, begin + UNITS_PER_PAUSE);
     const whole = end - 1 + widthAt(text, end - 1);
-    made.push(byteCharacters(text.slice(begin, whole)));
+    made.push(manyByteCharacters(text.slice(begin, whole)));
     begin = whole;
     yield;
   }
   return made.join("");
 }
 
-/** For each byte of a text's UTF-8 the code unit that its character begins with. */
-function unitsOfBytes(text: string): readonly number[] {
-  const units: number[] = [];
-  let at = 0;
-  for (const character of text) {
-    const codePoint = character.codePointAt(0)!;
+/** For each of the `count` bytes of a text's UTF-8 the code unit that its character begins with. */
+function* unitsOfBytes(text: string, count: number): Work<Int32Array> {
+  const units = new Int32Array(count);
+  let byte = 0;
+  let characters = 0;
+  for (let at = 0; at < text.length;) {
+    const codePoint = text.codePointAt(at)!;
     const bytes = codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
-    for (let i = 0; i < bytes; i++) units.push(at);
-    at += character.length;
+    for (let i = 0; i < bytes; i++) units[byte++] = at;
+    at += codePoint > 0xffff ? 2 : 1;
+    if (++characters % UNITS_PER_PAUSE === 0) yield;
   }
   return units;
 }

@@ -1,5 +1,5 @@
-// Cuts text before the model sees it: the `pre_tokenizer` of tokenizer.json. A step takes all pieces and gives all pieces; it pauses now
-// and then, so that a long text does not block the thread.
+// Cuts text before the model sees it: the `pre_tokenizer` of tokenizer.json. A step takes pieces and gives pieces; it pauses now
+// and then, so that a long text does not block the thread, and gives a few pieces at a time, so that few are in memory at once.
 
 import {
   asPart,
@@ -12,14 +12,17 @@ import {
   wrongField,
   type Part,
 } from "./fields.ts";
+import { replaceInTurns } from "./normalize-in-turns.ts";
 import { readReplaced, toBytes } from "./normalizers.ts";
 import { allMatches, classPattern, regexPattern, startOfText, textPattern, type Pattern } from "./pattern.ts";
-import { prepend, replaceSpans, slice, widthAt, type Piece } from "./pieces.ts";
+import { prepend, replaceSpans, slice, type Piece } from "./pieces.ts";
 import { NUMERIC, PUNCTUATION, WHITE_SPACE, WORD } from "./unicode.ts";
-import type { Work } from "../work.ts";
+
+/** Pieces a few at a time, and pauses. */
+export type Pieces = Generator<readonly Piece[] | undefined, void, undefined>;
 
 /** A step of cutting: pieces to finer pieces. */
-export type PreTokenizer = (pieces: readonly Piece[]) => Work<readonly Piece[]>;
+export type PreTokenizer = (pieces: readonly Piece[]) => Pieces;
 
 /** What becomes of the matches of a pattern that text is split by. */
 export type Behavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext" | "Contiguous";
@@ -28,6 +31,8 @@ const BEHAVIORS: readonly Behavior[] = ["Removed", "Isolated", "MergedWithPrevio
 /** Characters or matches between two pauses. */
 const WORK_PER_PAUSE = 20_000;
 const MATCHES_PER_PAUSE = 4096;
+/** A text of more characters is replaced in turns. */
+const LONG_TEXT = 1 << 15;
 
 const WHERE = "pre_tokenizer";
 const KINDS =
@@ -64,7 +69,7 @@ async function readSteps(json: unknown): Promise<PreTokenizer[]> {
       return [splitBy(pattern, behaviorOf(part, undefined), booleanField(WHERE, part, "invert"))];
     }
     case "Metaspace":
-      return [readMetaspace(part)];
+      return readMetaspace(part);
     case "Digits":
       return [
         splitBy(classPattern(NUMERIC), booleanField(WHERE, part, "individual_digits") ? "Isolated" : "Contiguous"),
@@ -82,11 +87,11 @@ async function readSteps(json: unknown): Promise<PreTokenizer[]> {
     case "FixedLength": {
       const length = countField(WHERE, part, "length", 5);
       if (length === 0) throw wrongField(WHERE, "length", 0, "a number of at least 1");
-      return [eachPiece((piece) => cutEvery(piece, length))];
+      return [splitBy(classPattern(`[\\s\\S]{1,${Math.min(length, 2 ** 30)}}`), "Isolated")];
     }
     case "UnicodeScripts": {
-      const { cutByScript } = await import("./unicode-scripts.ts");
-      return [eachPiece(cutByScript)];
+      const { SCRIPTS } = await import("./unicode-scripts.ts");
+      return [splitBy(SCRIPTS, "Removed", true)];
     }
     default:
       throw unknownKind(WHERE, part["type"], KINDS.split(", "));
@@ -103,7 +108,7 @@ function behaviorOf(part: Part, otherwise: Behavior | undefined): Behavior {
 function readByteLevel(part: Part): PreTokenizer[] {
   const steps: PreTokenizer[] = [];
   if (booleanField(WHERE, part, "add_prefix_space")) {
-    steps.push(eachPiece((piece) => [piece.text.startsWith(" ") ? piece : prepend(piece, " ")]));
+    steps.push(eachPiece((piece) => (piece.text.startsWith(" ") ? piece : prepend(piece, " "))));
   }
   booleanField(WHERE, part, "trim_offsets");
   if (booleanField(WHERE, part, "use_regex", true)) {
@@ -112,9 +117,9 @@ function readByteLevel(part: Part): PreTokenizer[] {
   return [...steps, writeBytes];
 }
 
-const writeBytes: PreTokenizer = eachPiece((piece) => [toBytes(piece)]);
+const writeBytes: PreTokenizer = eachPiece(toBytes);
 
-function readMetaspace(part: Part): PreTokenizer {
+function readMetaspace(part: Part): PreTokenizer[] {
   const mark = characterField(WHERE, part, "replacement");
   const scheme = textField(WHERE, { prepend_scheme: "always", ...part }, "prepend_scheme");
   if (!["always", "first", "never"].includes(scheme)) {
@@ -126,121 +131,127 @@ function readMetaspace(part: Part): PreTokenizer {
   const split = booleanField(WHERE, part, "split", true);
   const space = textPattern(" ");
   const isMarkPut = (piece: Piece): boolean => scheme === "always" || (scheme === "first" && piece.begin === 0);
-  const prepare = eachPiece((piece) => {
-    const marked = replaceSpans(piece, allMatches(space, piece.text), mark);
-    return [isMarkPut(marked) && !marked.text.startsWith(mark) ? prepend(marked, mark) : marked];
-  });
-  const cut = splitBy(textPattern(mark), "MergedWithNext");
-  return function* (pieces) {
-    const marked = yield* prepare(pieces);
-    return split ? yield* cut(marked) : marked;
+  const marked = (piece: Piece): Piece =>
+    isMarkPut(piece) && !piece.text.startsWith(mark) ? prepend(piece, mark) : piece;
+  const prepare: PreTokenizer = function* (pieces) {
+    for (const piece of pieces) {
+      if (piece.token >= 0) yield [piece];
+      else if (piece.text.length > LONG_TEXT) yield [marked(yield* replaceInTurns(piece, space, mark))];
+      else yield [marked(replaceSpans(piece, allMatches(space, piece.text), mark))];
+    }
   };
+  const cut = splitBy(textPattern(mark), "MergedWithNext");
+  return split ? [prepare, cut] : [prepare];
 }
 
-/** A step that cuts each piece by itself. */
-function eachPiece(cut: (piece: Piece) => readonly Piece[]): PreTokenizer {
+/** A step that changes each piece by itself. */
+function eachPiece(change: (piece: Piece) => Piece): PreTokenizer {
   return function* (pieces) {
-    const made: Piece[] = [];
-    let work = 0;
-    for (const piece of pieces) {
-      if (piece.token >= 0) made.push(piece);
-      else for (const part of cut(piece)) if (part.text !== "") made.push(part);
-      if ((work += piece.text.length) > WORK_PER_PAUSE) {
-        work = 0;
-        yield;
-      }
-    }
-    return made;
+    yield pieces.map((piece) => (piece.token >= 0 ? piece : change(piece))).filter((piece) => piece.text !== "");
   };
 }
 
 /** A step that splits by a pattern. `isInverted`: what lies between the matches are the matches. */
 export function splitBy(pattern: Pattern, behavior: Behavior, isInverted = false): PreTokenizer {
   return function* (pieces) {
-    const made: Piece[] = [];
+    let made: Piece[] = [];
     let work = 0;
     for (const piece of pieces) {
-      if (piece.token >= 0) {
-        made.push(piece);
-        continue;
-      }
-      const spans: number[] = [];
-      const cursor = startOfText();
-      while (!pattern.find(piece.text, cursor, MATCHES_PER_PAUSE, spans)) yield;
-      const cuts = cutsOf(piece.text.length, spans, behavior, isInverted);
-      if (cuts.length === 2 && cuts[0] === 0 && cuts[1] === piece.text.length) {
-        made.push(slice(piece, 0, cuts[1]));
-      } else {
-        for (let i = 0; i < cuts.length; i += 2) {
-          if (cuts[i]! < cuts[i + 1]!) made.push(slice(piece, cuts[i]!, cuts[i + 1]!));
-          if (++work % MATCHES_PER_PAUSE === 0) yield;
+      if (piece.token >= 0) made.push(piece);
+      else {
+        const cutter = new Cutter(piece, behavior, isInverted, made);
+        const spans: number[] = [];
+        const cursor = startOfText();
+        for (let isOver = false; !isOver;) {
+          isOver = pattern.find(piece.text, cursor, MATCHES_PER_PAUSE, spans);
+          for (let i = 0; i < spans.length; i += 2) cutter.add(spans[i]!, spans[i + 1]!);
+          if (isOver) cutter.end();
+          else if (made.length > 0) {
+            yield made;
+            cutter.made = made = [];
+          } else yield;
+          spans.length = 0;
         }
       }
-      if ((work += piece.text.length) > WORK_PER_PAUSE) {
+      if ((work += piece.text.length + 1) > WORK_PER_PAUSE) {
         work = 0;
-        yield;
+        yield made;
+        made = [];
       }
     }
-    return made;
+    yield made;
   };
 }
 
-/** Begin and end of the parts of a text that is split at `spans`. */
-function cutsOf(length: number, spans: readonly number[], behavior: Behavior, isInverted: boolean): readonly number[] {
-  // Every part in order: begin, end, and whether it is a match.
-  const parts: number[] = [];
-  let last = 0;
-  for (let i = 0; i < spans.length; i += 2) {
-    if (last !== spans[i]) parts.push(last, spans[i]!, isInverted ? 1 : 0);
-    parts.push(spans[i]!, spans[i + 1]!, isInverted ? 0 : 1);
-    last = spans[i + 1]!;
-  }
-  if (last !== length) parts.push(last, length, isInverted ? 1 : 0);
-  const cuts: number[] = [];
-  let wasMatch = 0;
-  switch (behavior) {
-    case "Isolated":
-      for (let i = 0; i < parts.length; i += 3) cuts.push(parts[i]!, parts[i + 1]!);
-      return cuts;
-    case "Removed":
-      for (let i = 0; i < parts.length; i += 3) if (parts[i + 2] === 0) cuts.push(parts[i]!, parts[i + 1]!);
-      return cuts;
-    case "Contiguous":
-    case "MergedWithPrevious":
-      for (let i = 0; i < parts.length; i += 3) {
-        const isMatch = parts[i + 2]!;
-        const isJoined = behavior === "Contiguous" ? isMatch === wasMatch : isMatch > wasMatch;
-        if (isJoined && cuts.length > 0) cuts[cuts.length - 1] = parts[i + 1]!;
-        else cuts.push(parts[i]!, parts[i + 1]!);
-        wasMatch = isMatch;
-      }
-      return cuts;
-    case "MergedWithNext":
-      // From the end on, begins and ends swapped.
-      for (let i = parts.length - 3; i >= 0; i -= 3) {
-        const isMatch = parts[i + 2]!;
-        if (isMatch > wasMatch && cuts.length > 0) cuts[cuts.length - 1] = parts[i]!;
-        else cuts.push(parts[i + 1]!, parts[i]!);
-        wasMatch = isMatch;
-      }
-      return cuts.toReversed();
-    default:
-      behavior satisfies never;
-      return cuts;
-  }
-}
+/** Puts the parts of a piece, matches and what lies between them, into `made` as a behavior says. */
+class Cutter {
+  made: Piece[];
+  readonly #piece: Piece;
+  readonly #behavior: Behavior;
+  readonly #isInverted: boolean;
+  /** where the last match ended */
+  #last = 0;
+  /** the part that may still grow; empty if there is none */
+  #begin = 0;
+  #end = 0;
+  #wasMatch: boolean | undefined;
 
-function cutEvery(piece: Piece, length: number): Piece[] {
-  const made: Piece[] = [];
-  let from = 0;
-  let count = 0;
-  for (let at = 0; at < piece.text.length;) {
-    at += widthAt(piece.text, at);
-    if (++count % length === 0) {
-      made.push(slice(piece, from, at));
-      from = at;
-    }
+  constructor(piece: Piece, behavior: Behavior, isInverted: boolean, made: Piece[]) {
+    this.#piece = piece;
+    this.#behavior = behavior;
+    this.#isInverted = isInverted;
+    this.made = made;
   }
-  if (from < piece.text.length) made.push(slice(piece, from, piece.text.length));
-  return made;
+
+  /** Adds a match. */
+  add(begin: number, end: number): void {
+    if (this.#last !== begin) this.#part(this.#last, begin, this.#isInverted);
+    this.#part(begin, end, !this.#isInverted);
+    this.#last = end;
+  }
+
+  end(): void {
+    const { length } = this.#piece.text;
+    if (this.#last !== length) this.#part(this.#last, length, this.#isInverted);
+    this.#flush();
+  }
+
+  #part(begin: number, end: number, isMatch: boolean): void {
+    const was = this.#wasMatch;
+    this.#wasMatch = isMatch;
+    let isJoined = false;
+    switch (this.#behavior) {
+      case "Removed":
+        if (!isMatch) this.#cut(begin, end);
+        return;
+      case "Isolated":
+        this.#cut(begin, end);
+        return;
+      case "Contiguous":
+        isJoined = isMatch === (was ?? isMatch);
+        break;
+      case "MergedWithPrevious":
+        isJoined = isMatch && was === false;
+        break;
+      case "MergedWithNext":
+        isJoined = !isMatch && was === true;
+        break;
+      default:
+        this.#behavior satisfies never;
+    }
+    if (!isJoined || was === undefined) {
+      this.#flush();
+      this.#begin = begin;
+    }
+    this.#end = end;
+  }
+
+  #flush(): void {
+    this.#cut(this.#begin, this.#end);
+    this.#begin = this.#end;
+  }
+
+  #cut(begin: number, end: number): void {
+    if (begin < end) this.made.push(slice(this.#piece, begin, end));
+  }
 }

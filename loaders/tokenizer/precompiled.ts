@@ -2,6 +2,7 @@
 // over UTF-8 bytes, followed by the replacements, each ended by a zero byte.
 
 import { FormatError } from "../errors.ts";
+import { local } from "./normalize-in-turns.ts";
 import { Rewriting, type Normalizer } from "./pieces.ts";
 
 /** A grapheme of fewer bytes is looked up as a whole; one of more by its characters, as in the Rust library. */
@@ -45,7 +46,7 @@ export function readPrecompiled(base64: string): Normalizer {
   };
 
   const graphemes = new Intl.Segmenter("und", { granularity: "grapheme" });
-  return (piece) => {
+  return local((piece) => {
     const rewriting = new Rewriting();
     let isChanged = false;
     for (const { segment } of graphemes.segment(piece.text)) {
@@ -66,7 +67,7 @@ export function readPrecompiled(base64: string): Normalizer {
       }
     }
     return isChanged ? rewriting.apply(piece) : piece;
-  };
+  });
 }
 
 /** The value of the shortest key that the bytes begin with, or -1. */

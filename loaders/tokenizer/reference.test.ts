@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { readDecoder } from "./decoders.ts";
+import { normalizeInTurns } from "./normalize-in-turns.ts";
 import { readNormalizer, toBytes } from "./normalizers.ts";
 import { wholePiece, type Piece } from "./pieces.ts";
 import { readPreTokenizer } from "./pre-tokenizers.ts";
@@ -23,6 +24,10 @@ describe("normalizers", () => {
   it.each(named(vectors.normalizers))("%s", async (_name, part, text, made) => {
     const normalizer = await readNormalizer(part);
     expect(normalizer(wholePiece(text)).text).toBe(made);
+    // In parts: as a whole, places included.
+    for (const length of [1, 3, 8]) {
+      expect(finish(normalizeInTurns(normalizer, wholePiece(text), length))).toEqual(normalizer(wholePiece(text)));
+    }
   });
 });
 
@@ -30,7 +35,7 @@ describe("pre-tokenizers", () => {
   it.each(named(vectors.preTokenizers))("%s", async (_name, part, text, made) => {
     const { steps, endsInBytes } = await readPreTokenizer(part);
     let pieces: readonly Piece[] = [wholePiece(text)];
-    for (const step of steps) pieces = finish(step(pieces));
+    for (const step of steps) pieces = [...step(pieces)].flatMap((few) => few ?? []);
     expect(pieces.map((piece) => (endsInBytes ? toBytes(piece) : piece).text)).toEqual(made);
   });
 });

@@ -1,7 +1,7 @@
 // The UnicodeScripts step: text is cut where the script changes. Scripts are numbered; 0 is none, a space or what the table lacks.
 // Hiragana and Katakana count as Han. The table is sentencepiece's, of Unicode 8.
 
-import { slice, type Piece } from "./pieces.ts";
+import type { Pattern } from "./pattern-cursor.ts";
 
 /** Ranges: the distance from the end of the range before, "+length - 1", ":script", all in base 36. */
 const RANGES =
@@ -35,17 +35,35 @@ function scriptOf(codePoint: number): number {
   return found && found.begin <= codePoint ? found.script : 0;
 }
 
-/** Cuts a piece where the script changes; what has none goes with what is before it. */
-export function cutByScript(piece: Piece): Piece[] {
-  const cuts: number[] = [];
-  let last = -1;
-  let at = 0;
-  for (const character of piece.text) {
-    const script = scriptOf(character.codePointAt(0)!);
-    if (script !== 0 && last !== 0 && last !== script) cuts.push(at);
-    if (script !== 0) last = script;
-    at += character.length;
-  }
-  cuts.push(piece.text.length);
-  return cuts.slice(0, -1).map((from, i) => slice(piece, from, cuts[i + 1]!));
-}
+/** Characters that are looked at at a time. */
+const CHARACTERS_AT_ONCE = 1 << 16;
+
+/**
+ * Runs of a script: a text is cut where the script changes, and what has none goes with what is before it. What has none at the very
+ * beginning is in no run.
+ */
+export const SCRIPTS: Pattern = {
+  find(text, cursor, budget, spans) {
+    const most = spans.length + 2 * budget;
+    // `steps` is how far the run that begins at the cursor has been followed.
+    let at = Math.max(cursor.at, cursor.steps ?? 0);
+    const stop = at + CHARACTERS_AT_ONCE;
+    let last = cursor.steps === undefined ? -1 : (cursor.lastScript ?? -1);
+    let isInRun = cursor.isInRun ?? false;
+    while (at < text.length && spans.length < most && at < stop) {
+      const codePoint = text.codePointAt(at)!;
+      const script = scriptOf(codePoint);
+      if (script !== 0 && last !== 0 && last !== script) {
+        if (isInRun) spans.push(cursor.at, at);
+        isInRun = true;
+        cursor.at = at;
+      }
+      if (script !== 0) last = script;
+      at += codePoint > 0xffff ? 2 : 1;
+    }
+    const isOver = at >= text.length;
+    if (isOver && isInRun) spans.push(cursor.at, text.length);
+    Object.assign(cursor, { steps: at, lastScript: last, isInRun });
+    return isOver;
+  },
+};

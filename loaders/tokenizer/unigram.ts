@@ -7,7 +7,7 @@ import { booleanField, itemsField, wrongField, type Part } from "./fields.ts";
 import { MANY } from "../large-table.ts";
 import { LargeMap } from "../large-values.ts";
 import { Column } from "../text-table.ts";
-import type { Work } from "../work.ts";
+import { finish, type Work } from "../work.ts";
 import {
   largeVocabulary,
   noUnknownToken,
@@ -20,6 +20,8 @@ import { widthAt } from "./pieces.ts";
 
 const FIRST_SLOTS = 1 << 12;
 const SLOTS_PER_PAUSE = 1 << 15;
+/** Code units of a word, or steps back over it, between two pauses. */
+const UNITS_PER_PAUSE = 1 << 13;
 
 /** How much worse an unknown character is than the worst token. */
 const UNKNOWN_PENALTY = 10;
@@ -64,19 +66,25 @@ export function* readUnigram(part: Part): Work<Model> {
   const hasByteFallback = booleanField("model", part, "byte_fallback", false);
   const unknownScore = lowest - UNKNOWN_PENALTY;
 
-  /** Begin and end of the parts of the best way. */
-  const bestWay = (word: string): number[] => {
+  /** Ends and begins of the parts of the best way, the last part first. */
+  const bestWay = function* (word: string): Work<number[]> {
     const { length } = word;
     const best = new Float64Array(length + 1);
-    const from = new Int32Array(length + 1).fill(-1);
+    /** where the best way to a place comes from, plus 1 */
+    const from = new Int32Array(length + 1);
     const id = new Int32Array(length + 1);
     const offer = (begin: number, end: number, score: number, token: number): void => {
-      if (from[end]! >= 0 && score <= best[end]!) return;
+      if (from[end]! > 0 && score <= best[end]!) return;
       best[end] = score;
-      from[end] = begin;
+      from[end] = begin + 1;
       id[end] = token;
     };
+    let pauseAt = UNITS_PER_PAUSE;
     for (let at = 0; at < length;) {
+      if (at >= pauseAt) {
+        pauseAt += UNITS_PER_PAUSE;
+        yield;
+      }
       const next = at + widthAt(word, at);
       let hasSingle = false;
       let node = 0;
@@ -89,43 +97,47 @@ export function* readUnigram(part: Part): Work<Model> {
         if (end === next) hasSingle = true;
       }
       if (!hasSingle) {
-        if (unkId === null && (from[next]! < 0 || unknownScore + best[at]! > best[next]!))
-          throw noUnknownToken(undefined);
+        if (unkId === null && (!from[next] || unknownScore + best[at]! > best[next]!)) throw noUnknownToken(undefined);
         offer(at, next, unknownScore + best[at]!, unkId ?? 0);
       }
       at = next;
     }
     const parts: number[] = [];
     let isUnknown = false;
-    for (let end = length; end > 0; end = from[end]!) {
+    for (let end = length, count = 1; end > 0; end = from[end]! - 1, count++) {
       // Unknown parts in a row are one.
-      if (isUnknown && id[end] === unkId) parts[parts.length - 1] = from[end]!;
-      else parts.push(end, from[end]!);
+      if (isUnknown && id[end] === unkId) parts[parts.length - 1] = from[end]! - 1;
+      else parts.push(end, from[end]! - 1);
       isUnknown = id[end] === unkId;
+      if (count % UNITS_PER_PAUSE === 0) yield;
     }
-    return parts.toReversed();
+    return parts;
+  };
+
+  const cutWord = function* (word: string): Work<Tokens> {
+    const made: Tokens = { ids: [], begins: [], ends: [] };
+    const parts = yield* bestWay(word);
+    for (let i = parts.length - 2; i >= 0; i -= 2) {
+      const [end, begin] = [parts[i]!, parts[i + 1]!];
+      const text = word.slice(begin, end);
+      const known = vocabulary.idOf(text);
+      const found = known === undefined && hasByteFallback ? byteTokens(text, vocabulary) : undefined;
+      if (known === undefined && found === undefined && unkId === null) throw noUnknownToken(undefined);
+      for (const token of found ?? [known ?? unkId ?? 0]) {
+        made.ids.push(token);
+        made.begins.push(begin);
+        made.ends.push(end);
+      }
+      if (i % UNITS_PER_PAUSE === 0) yield;
+    }
+    return made;
   };
 
   return {
     vocabulary,
     unkTokenId: unkId,
-    tokenize(word) {
-      const made: Tokens = { ids: [], begins: [], ends: [] };
-      const parts = bestWay(word);
-      for (let i = 0; i < parts.length; i += 2) {
-        const [begin, end] = [parts[i]!, parts[i + 1]!];
-        const text = word.slice(begin, end);
-        const known = vocabulary.idOf(text);
-        const found = known === undefined && hasByteFallback ? byteTokens(text, vocabulary) : undefined;
-        if (known === undefined && found === undefined && unkId === null) throw noUnknownToken(undefined);
-        for (const token of found ?? [known ?? unkId ?? 0]) {
-          made.ids.push(token);
-          made.begins.push(begin);
-          made.ends.push(end);
-        }
-      }
-      return made;
-    },
+    tokenize: (word) => finish(cutWord(word)),
+    tokenizeLong: cutWord,
   };
 }
 
