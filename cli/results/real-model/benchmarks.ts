@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { cutCompletion, programOf, type Check, type Program, type Task } from "../../evaluation/task.ts";
 import { parseTasks, readTasks } from "../../evaluation/tasks.ts";
-import { BENCHMARKS, type BenchmarkName, type TestsName } from "./plan.ts";
+import { BENCHMARKS, taskFor, type BenchmarkName, type TestsName, type Way } from "./plan.ts";
 
 /** A task, and its checks by kind; a task whose prompt has no examples that can be run has no such check. */
 export interface StudyTask {
@@ -48,8 +48,14 @@ function withoutPlus(path: string): Task[] {
   return parseTasks(new TextEncoder().encode(base.join("\n")), path);
 }
 
-/** The program that a text of a task makes, with this kind of check; undefined where the task has none. */
-export function studyProgram({ task, checks }: StudyTask, tests: TestsName, text: string): Program | undefined {
+/** The program that a text of a task, written in this way, makes, with this kind of check; undefined where the task has none. */
+export function studyProgram(
+  { task, checks }: StudyTask,
+  way: Way,
+  tests: TestsName,
+  text: string,
+): Program | undefined {
   const check = checks[tests];
-  return check === undefined ? undefined : programOf(task, cutCompletion(task, text), check);
+  const given = taskFor(task, way);
+  return check === undefined ? undefined : programOf(given, cutCompletion(given, text), check);
 }

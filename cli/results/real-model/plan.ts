@@ -150,22 +150,25 @@ export const PERPLEXITIES: readonly string[] = [
 const ALL: readonly BenchmarkName[] = ["humaneval-x-js", "humaneval", "mbpp-plus"];
 const WITHOUT_MBPP: readonly BenchmarkName[] = ["humaneval-x-js", "humaneval"];
 
+/** The second tries of the tasks whose plain text fails its examples: SPA, and what it has to be told from. */
+function afterFailedExamples(benchmark: BenchmarkName): Job[] {
+  return [{ strength: STRENGTH }, SECOND_TRY, RANDOM_SPANS].map((way) => ({ benchmark, way, tasks: "failing" }));
+}
+
 /** A piece of the work. */
 export type Piece = Job | Search | Measurement;
 
-/** All pieces of the work, in the order in which they are done as far as what they depend on is there. */
+/** All pieces of the work, most telling and cheapest first; in this order they are done as far as what they depend on is there. */
 export const WORK: readonly Piece[] = [
-  ...ALL.map((benchmark): Job => ({ benchmark, way: {}, tasks: "all" })),
+  ...WITHOUT_MBPP.map((benchmark): Job => ({ benchmark, way: {}, tasks: "all" })),
+  { benchmark: "humaneval-x-js", measure: "dilution" },
+  { benchmark: "humaneval-x-js", measure: "perplexity" },
+  ...afterFailedExamples("humaneval-x-js"),
+  { benchmark: "mbpp-plus", way: {}, tasks: "all" },
   ...WITHOUT_MBPP.map((benchmark): Job => ({ benchmark, way: { strength: STRENGTH }, tasks: "all" })),
   ...ALL.map((benchmark): Search => ({ benchmark, search: "strength" })),
-  ...ALL.flatMap((benchmark): Job[] => [
-    { benchmark, way: { strength: STRENGTH }, tasks: "failing" },
-    { benchmark, way: SECOND_TRY, tasks: "failing" },
-    { benchmark, way: RANDOM_SPANS, tasks: "failing" },
-  ]),
+  ...(["humaneval", "mbpp-plus"] as const).flatMap(afterFailedExamples),
   ...POLICIES.map(({ cache }): Job => ({ benchmark: "humaneval-x-js", way: { cache }, tasks: "all" })),
-  { benchmark: "humaneval-x-js", measure: "perplexity" },
-  { benchmark: "humaneval-x-js", measure: "dilution" },
   ...VARIANTS.map(({ way }): Job => ({ benchmark: "humaneval", way, tasks: "all" })),
 ];
 

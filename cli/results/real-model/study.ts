@@ -95,7 +95,7 @@ export class Study {
     const [tasks, completions] = [await this.selected(benchmark, job.tasks), await this.completions(job)];
     return Promise.all(
       tasks.map(async (task, index) => {
-        const program = studyProgram(task, tests, completions[index]!.text);
+        const program = studyProgram(task, job.way, tests, completions[index]!.text);
         if (program === undefined) return undefined;
         return (await this.#options.verdicts.judge(benchmark, tests, task.task.id, program)).passed;
       }),
