@@ -1,7 +1,8 @@
 // The study on a real code model: its completions, made once and kept; their scores; its section of the report.
 
 import { openSandbox } from "../../evaluation/sandbox.ts";
-import { readDilution, readPerplexities } from "./measurements.ts";
+import { isDilutionDone, readDilution, readPerplexities } from "./measurements.ts";
+import { measured } from "./missing.ts";
 import { dilutionPlot } from "./plot.ts";
 import { realModelSection } from "./report.ts";
 import { Study } from "./study.ts";
@@ -52,7 +53,9 @@ export async function realModel({ model, data, hours, log, signal }: RealModelOp
         log(`${hours} hours are over: the same command goes on`);
       }
     }
-    const dilution = readDilution(STORE);
+    // A part of the tasks would be another set of tasks.
+    const isWhole = await measured(() => isDilutionDone({ study, folder: STORE }));
+    const dilution = "value" in isWhole && isWhole.value ? readDilution(STORE) : [];
     const section = await realModelSection(study, { dilution, perplexities: readPerplexities(STORE) });
     return { section, plot: dilution.length === 0 ? undefined : await dilutionPlot(dilution) };
   } finally {

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { AnchoringOptions } from "kedge";
 import { DEFAULT_STRENGTH, splitTasks } from "kedge/anchoring";
-import type { Task, TextRange } from "../../evaluation/task.ts";
+import { askedTask, type Task, type TextRange } from "../../evaluation/task.ts";
 
 /** What a text is judged by: the prompt's own examples, the benchmark's tests, and the larger tests of its "+". */
 export type TestsName = "examples" | "base" | "plus";
@@ -102,6 +102,9 @@ export interface Measurement {
 /** The strength of what is not tuned: kedge's default, so that nothing was fitted to these tasks. */
 export const STRENGTH = DEFAULT_STRENGTH;
 
+/** The plain model as its makers measured it. */
+export const CHAT: Way = { form: "chat" };
+
 /** The plain model's second try: what twice the price brings without anchors. */
 export const SECOND_TRY: Way = { temperature: 0.4 };
 /** Anchoring whose only wrong is where it holds on. */
@@ -164,10 +167,12 @@ export const WORK: readonly Piece[] = [
   { benchmark: "humaneval-x-js", measure: "dilution" },
   { benchmark: "humaneval-x-js", measure: "perplexity" },
   ...afterFailedExamples("humaneval-x-js"),
+  { benchmark: "humaneval", way: CHAT, tasks: "all" },
   { benchmark: "mbpp-plus", way: {}, tasks: "all" },
   ...WITHOUT_MBPP.map((benchmark): Job => ({ benchmark, way: { strength: STRENGTH }, tasks: "all" })),
   ...ALL.map((benchmark): Search => ({ benchmark, search: "strength" })),
   ...(["humaneval", "mbpp-plus"] as const).flatMap(afterFailedExamples),
+  { benchmark: "mbpp-plus", way: CHAT, tasks: "all" },
   ...POLICIES.map(({ cache }): Job => ({ benchmark: "humaneval-x-js", way: { cache }, tasks: "all" })),
   ...VARIANTS.map(({ way }): Job => ({ benchmark: "humaneval", way, tasks: "all" })),
 ];
@@ -178,8 +183,9 @@ export function tuningSplit(tasks: number): { readonly tuning: readonly number[]
 }
 
 /** A task as a way of decoding is given it. */
-export function taskFor(task: Task, { spans }: Way): Task {
-  return spans === "random" ? shiftedAnchors(task) : task;
+export function taskFor(task: Task, { form, spans }: Way): Task {
+  const given = spans === "random" ? shiftedAnchors(task) : task;
+  return form === "chat" ? askedTask(given) : given;
 }
 
 /**

@@ -6,6 +6,7 @@ import { isBeyondChance, judgedCount, paired, pairedCells, pairedText, passedCou
 import { measured } from "./missing.ts";
 import {
   BENCHMARKS,
+  CHAT,
   RANDOM_SPANS,
   SECOND_TRY,
   STRENGTH,
@@ -48,7 +49,7 @@ const all = (benchmark: BenchmarkName, way: Way): Job => ({ benchmark, way, task
 export async function plainPasses(study: Scores): Promise<string> {
   const rows: string[][] = [];
   for (const { benchmark, tests, title } of SCORES) {
-    const forms: readonly Way[] = PUBLISHED[benchmark] === undefined ? [PLAIN] : [PLAIN, { form: "chat" }];
+    const forms: readonly Way[] = PUBLISHED[benchmark] === undefined ? [PLAIN] : [PLAIN, CHAT];
     for (const way of forms) {
       const found = await measured(() => study.passes(all(benchmark, way), tests));
       const cells = "why" in found ? [found.why, "-", "-"] : scoreCells(found.value);

@@ -28,7 +28,7 @@ export async function realModelSection(study: Scores, { dilution, perplexities }
 The papers' claims on a model that passes a good part of their own benchmarks. int8 weights, \`wasm\`, greedy unless said otherwise, at most ${MAX_TOKENS} tokens a text. Texts are made once and kept
 ([bench/results/real-model](../bench/results/real-model/README.md)), so that each is scored by as many tests as there are, and this section is made again without the model. A difference counts as one where McNemar's exact test gives less than 0.05.
 
-One command makes what is missing, in pieces: it can be ended at any time, by Ctrl-C or by \`--hours\`, and goes on where it ended. All of it takes about 10 hours on two quiet cores; the plain passes of one benchmark take 10 to 25 minutes. Without \`--model\` it
+One command makes what is missing, in pieces: it can be ended at any time, by Ctrl-C or by \`--hours\`, and goes on where it ended. All of it takes about 8 hours on two quiet cores; the plain passes of one benchmark take 6 to 15 minutes. Without \`--model\` it
 only makes this section again from the files, in about a minute. \`FOLDER\` has the benchmarks as they are published: \`humaneval/HumanEval.jsonl.gz\`, \`humaneval-plus/HumanEvalPlus-OriginFmt.jsonl.gz\`, \`humaneval-x/humaneval_js.jsonl.gz\`,
 \`mbpp/mbpp.jsonl.gz\` and \`mbpp-plus/MbppPlus-OriginFmt.jsonl.gz\`.
 
