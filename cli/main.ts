@@ -13,6 +13,7 @@ import { chat } from "./chat.ts";
 import { doctor } from "./doctor.ts";
 import { estimate } from "./estimate.ts";
 import { evaluateVerb } from "./eval.ts";
+import { inside } from "./inside.ts";
 import { inspect } from "./inspect.ts";
 import { interruptedCode } from "./interruption.ts";
 import { quantize } from "./quantize.ts";
@@ -34,6 +35,7 @@ const VERBS: readonly Verb[] = [
   quantize,
   verify,
   attention,
+  inside,
   evaluateVerb,
   tune,
   tuneKernels,

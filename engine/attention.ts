@@ -1,4 +1,5 @@
-// `kedge/attention`: what attention looks like: dilution, sparsity, and which classes of tokens draw it.
+// `kedge/attention`: what attention looks like: dilution, sparsity, which classes of tokens draw it; and what heads and layers do: the logit
+// lens, attribution of logits, scores of heads, rollout.
 
 export { attentionDilution } from "./attention/attention-share.ts";
 export { gini, topMass, sparsityOf, type Sparsity } from "./attention/sparsity.ts";
@@ -16,3 +17,19 @@ export {
   type AttentionStudyOptions,
   type LayerStudy,
 } from "./model/attention-study.ts";
+export {
+  attributeLogit,
+  type LayerAttribution,
+  type LogitAttribution,
+  type LogitAttributionOptions,
+} from "./inside/logit-attribution.ts";
+export { scoreHeads, type HeadScores, type HeadScoresOptions, type LayerHeadScores } from "./inside/head-scores.ts";
+export {
+  logitLens,
+  type LensPlace,
+  type LikelyToken,
+  type LogitLens,
+  type LogitLensOptions,
+} from "./inside/logit-lens.ts";
+export { attentionRollout, type AttentionRollout, type RolloutOptions } from "./inside/rollout.ts";
+export type { TokenText } from "./inside/token-text.ts";

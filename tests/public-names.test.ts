@@ -116,19 +116,36 @@ it("kedge/attention exports these names", () => {
     "
     TOKEN_CLASSES
     attentionDilution
+    attentionRollout
+    attributeLogit
     gini
+    logitLens
     massByClass
+    scoreHeads
     sparsityOf
     studyAttention
     tokenClass
     topMass
+    type AttentionRollout
     type AttentionStudy
     type AttentionStudyOptions
     type ClassShares
+    type HeadScores
+    type HeadScoresOptions
+    type LayerAttribution
+    type LayerHeadScores
     type LayerStudy
+    type LensPlace
+    type LikelyToken
+    type LogitAttribution
+    type LogitAttributionOptions
+    type LogitLens
+    type LogitLensOptions
+    type RolloutOptions
     type Sparsity
     type Summary
     type TokenClass
+    type TokenText
     "
   `);
 });

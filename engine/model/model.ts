@@ -282,6 +282,11 @@ export class Model implements AsyncDisposable {
     return (await import("./weight-names.ts")).readWeight(this.#steps, this.#weights, name);
   }
 
+  /** The names of the weights that this model has, in the order of the forward pass. */
+  async weightNames(): Promise<string[]> {
+    return (await import("./weight-names.ts")).weightNamesOf(this.config, this.#weights);
+  }
+
   /** The logits [rows, vocabSize] of residuals [rows, dim]: the final norm, the head and its soft cap, each of which can be left out. */
   async unembed(residual: GivenTensor, options: UnembedOptions = {}): Promise<CapturedTensor> {
     this.#steps.turns.throwIfWithin();

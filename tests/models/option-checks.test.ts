@@ -2,7 +2,16 @@
 // checked where it comes in. One row a function; on the reference device, for what is checked does not depend on the device.
 
 import { byNeglect, loadModel, policies, quantizeModel, type LoadOptions, type Model } from "kedge";
-import { attentionDilution, massByClass, sparsityOf, studyAttention } from "kedge/attention";
+import {
+  attentionDilution,
+  attentionRollout,
+  attributeLogit,
+  logitLens,
+  massByClass,
+  scoreHeads,
+  sparsityOf,
+  studyAttention,
+} from "kedge/attention";
 import { chooseDevice, openDevice, probeWebGpu, type Device } from "kedge/devices";
 import { softmax } from "kedge/kernels";
 import {
@@ -237,6 +246,16 @@ const rows: Readonly<Record<string, Row>> = {
     call: (more: object) => studyAttention(model, PROMPT, more),
     numbers: { promptLength: "count", minKeys: "index" },
   },
+  logitLens: { call: (more: object) => logitLens(model, PROMPT, more), numbers: { top: "count" } },
+  attributeLogit: {
+    call: (more: object) => attributeLogit(model, PROMPT, more),
+    numbers: { token: "index", against: "index" },
+  },
+  scoreHeads: {
+    call: (more: object) => scoreHeads(model, { period: 4, ...more }),
+    numbers: { seed: "index", period: "count" },
+  },
+  attentionRollout: { call: (more: object) => attentionRollout(model, PROMPT, more) },
   attentionDilution: {
     call: (more: object) => attentionDilution([pattern], 1, more),
     numbers: { minKeys: "index" },
