@@ -6,7 +6,16 @@ import { completing } from "../../tests/support/completing.ts";
 import { wilsonInterval } from "kedge/anchoring";
 import { DEFAULT_LIMITS, failure, notJudged, type Outcome } from "./outcome.ts";
 import { loadResults, type TaskResult } from "./results.ts";
-import { evaluate, score, type Complete, type EvaluationOptions, type EvaluationProgress } from "./run.ts";
+import {
+  evaluate,
+  evaluateWays,
+  score,
+  type Complete,
+  type EvaluationOptions,
+  type EvaluationProgress,
+  type WaysOptions,
+  type WaysProgress,
+} from "./run.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Program, Task } from "./task.ts";
 
@@ -124,6 +133,43 @@ describe("an evaluation", () => {
     const { notJudged: named } = await run({ sandbox, resultsFile });
     expect(named).toHaveLength(10);
     expect((await run({ sandbox, resultsFile, resume: true })).notJudged).toEqual(named);
+  });
+
+  it("runs several ways at once, each with its file and score, and judges once what two of them write", async () => {
+    const units: string[] = [];
+    const programs: string[] = [];
+    const progress: WaysProgress[] = [];
+    const ways = ["a", "b", "c"].map((model) => ({ settings: { model }, resultsFile: join(folder, `${model}.jsonl`) }));
+    const evaluateAll = (options: Partial<WaysOptions> = {}) =>
+      evaluateWays({
+        tasks,
+        ways,
+        sandbox: fakeSandbox(({ source }) => programs.push(source)),
+        async *complete(open) {
+          for (const { task, way } of open) {
+            await Promise.resolve();
+            units.push(`${task.id}${way}`);
+            // The first two write the same; the third solves all tasks.
+            yield { task, way, texts: way === 2 ? ["  good too\n}\n"] : solution(task) };
+          }
+        },
+        limit: 4,
+        onProgress: (now) => progress.push(now),
+        ...options,
+      });
+    const evaluations = await evaluateAll();
+    expect(evaluations.map(({ passAt }) => passAt["1"])).toEqual([0.5, 0.5, 1]);
+    expect(units.slice(0, 4)).toEqual(["t00", "t01", "t02", "t10"]); // the ways of a task follow one another
+    expect(programs).toHaveLength(2 * 4);
+    const last = { done: 12, total: 12, passed: 8, resumed: 0 };
+    expect(progress.at(-1)).toMatchObject({ ...last, ways: [2, 2, 4].map((passed) => ({ done: 4, passed })) });
+    expect(loadResults(ways[2]!.resultsFile)).toMatchObject({ settings: { model: "c" } });
+
+    units.length = 0;
+    await run({ ...ways[1], limit: 6, resume: true }); // one way alone goes on
+    expect((await evaluateAll({ limit: 6, resume: true })).map(({ tasks: count }) => count)).toEqual([6, 6, 6]);
+    expect(units).toEqual(["t40", "t42", "t50", "t52"]);
+    await expect(evaluateAll({ ways: [{ samples: 0 }] })).rejects.toThrow("samples is 0");
   });
 
   it("estimates pass@k from several samples", async () => {

@@ -132,6 +132,12 @@ describe("policies that make no sense", () => {
       { name: "own", keep: () => null, observedQueries: 4 },
       "it needs both",
     ],
+    [
+      "keepsPrompt that is no truth",
+      { name: "own", keep: () => null, keepsPrompt: 1 },
+      "keepsPrompt must be true or false",
+    ],
+    ["keepsPrompt for nobody", { name: "own", rule: {}, keepsPrompt: true }, "beside a keep"],
     ["the statistic without its queries", { name: "own", keep: () => null, statistics: ["observed"] }, "it needs both"],
     [
       "no observed query",

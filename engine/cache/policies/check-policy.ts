@@ -34,6 +34,7 @@ interface GivenPolicy {
   readonly name?: unknown;
   readonly rule?: VisibilityRule | undefined;
   readonly keep?: unknown;
+  readonly keepsPrompt?: unknown;
   readonly statistics?: readonly string[] | undefined;
   readonly observedQueries?: number | undefined;
 }
@@ -49,7 +50,7 @@ export function checkPolicy(policy: CachePolicy): void {
       `cache is ${JSON.stringify(given)}: it must be a policy, such as policies.full() or parsePolicy("full")`,
     );
   }
-  const { name, rule, keep, statistics = [], observedQueries } = given;
+  const { name, rule, keep, keepsPrompt, statistics = [], observedQueries } = given;
   const where = `the policy ${JSON.stringify(name)}`;
   if (typeof name !== "string" || name === "")
     throw new RangeError(`${where} needs a name: a text of 1 character or more`);
@@ -69,6 +70,11 @@ export function checkPolicy(policy: CachePolicy): void {
   }
   if (statistics.length > 0 && keep === undefined) {
     throw new RangeError(`${where} asks for ${statistics.length} statistics, but has no keep to read them`);
+  }
+  if (keepsPrompt !== undefined && (typeof keepsPrompt !== "boolean" || keep === undefined)) {
+    throw new RangeError(
+      `${where}: its keepsPrompt must be true or false, beside a keep; it is ${JSON.stringify(keepsPrompt)}`,
+    );
   }
   if (observedQueries !== undefined) wholeNumber(where, "observedQueries", observedQueries, 1);
   if (statistics.includes("observed") !== (observedQueries !== undefined)) {
