@@ -59,6 +59,19 @@ describe("a step", () => {
     ]);
   });
 
+  it("gives a request that must be whole all of its rows or none, and serves it once it has waited longest", () => {
+    const whole = (since: number): Waiting => ({ ...decoding(since, 160), isWhole: true });
+    expect(sharesOf([prompt(1, 4000), whole(2)])).toEqual([[1, 48]]);
+    expect(sharesOf([prompt(1, 4000), decoding(2, 160)])).toEqual([
+      [2, 144],
+      [1, 48],
+    ]);
+    expect(sharesOf([prompt(3, 4000), whole(2)])).toEqual([
+      [2, 160],
+      [3, 32],
+    ]);
+  });
+
   it("has room for a prompt whose turn it is, even if rows that decode could fill it", () => {
     expect(sharesOf([decoding(2, 192), prompt(3, 100)])).toEqual([[2, 192]]);
     expect(sharesOf([decoding(2, 192), prompt(1, 100)])).toEqual([
