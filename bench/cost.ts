@@ -24,7 +24,7 @@ import manifest from "../package.json" with { type: "json" };
 import { sentenceOf } from "./standard-output.ts";
 
 const USAGE =
-  "usage: npm run bench -- cost [MODEL_DIR … --device wasm,webgpu --rounds 5 --tokens 32 --contexts 256,1024,4096,8192 --json]";
+  "usage: npm run bench -- cost [MODEL_DIR … --device wasm,webgpu --rounds 5 --tokens 32 --contexts 256,1024,4096,8192 --clock wall|processor --json]";
 const SHIPPED = "models/kedge-js-5m";
 const DEVICES: readonly string[] = ["wasm", "webgpu", "reference"] satisfies readonly DeviceName[];
 /** Tokens of a line in the prompts, its break among them. */
@@ -39,6 +39,7 @@ interface CostOptions {
   readonly rounds: number;
   readonly tokens: number;
   readonly contexts: readonly number[];
+  readonly clock: Clock;
   readonly isJson: boolean;
 }
 
@@ -75,6 +76,18 @@ interface Cost {
 
 class UsageError extends Error {}
 
+/** What time is: that of the clock on the wall, or what the process takes of its processor with one thread, whoever else runs. */
+type Clock = "wall" | "processor";
+
+/** Milliseconds of each clock. */
+const NOW: Readonly<Record<Clock, () => number>> = {
+  wall: () => performance.now(),
+  processor: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
+};
+
 function wholeNumber(name: string, text: string, least: number): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isInteger(value) && value >= least) return value;
@@ -90,6 +103,7 @@ async function readOptions(args: readonly string[]): Promise<CostOptions | null>
       rounds: { type: "string", default: "5" },
       tokens: { type: "string", default: "32" },
       contexts: { type: "string", default: "256,1024,4096,8192" },
+      clock: { type: "string", default: "wall" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -101,6 +115,10 @@ async function readOptions(args: readonly string[]): Promise<CostOptions | null>
   const devices = values.device?.split(",");
   const unknown = devices?.find((name) => !DEVICES.includes(name));
   if (unknown !== undefined) throw new UsageError(`there is no device "${unknown}": use ${DEVICES.join(", ")}`);
+  const { clock } = values;
+  if (clock !== "wall" && clock !== "processor") {
+    throw new UsageError(`--clock is "${clock}": it must be wall or processor`);
+  }
   const rounds = wholeNumber("rounds", values.rounds, 1);
   const tokens = wholeNumber("tokens", values.tokens, 2);
   // The text that is timed is the last of a context.
@@ -114,6 +132,7 @@ async function readOptions(args: readonly string[]): Promise<CostOptions | null>
     rounds,
     tokens,
     contexts: values.contexts.split(",").map((text) => wholeNumber("contexts", text, least)),
+    clock,
     isJson: values.json,
   };
 }
@@ -132,10 +151,10 @@ function linesOfTokens(model: Model, count: number): number[] {
 }
 
 /** Milliseconds per token after the first. */
-async function decodeTime(model: Model, options: ModelGenerateOptions, tokens: number): Promise<number> {
+async function decodeTime(model: Model, options: ModelGenerateOptions, tokens: number, clock: Clock): Promise<number> {
   const times: number[] = [];
   const stopWhen = (): boolean => {
-    times.push(performance.now());
+    times.push(NOW[clock]());
     return false;
   };
   const prompt = linesOfTokens(model, PROMPT_TOKENS);
@@ -150,7 +169,7 @@ function anchored(...anchors: readonly PromptAnchor[]): ModelGenerateOptions {
 }
 
 /** Selective Prompt Anchoring beside the plain model, and beside what its rows cost without it. */
-async function anchoringCosts(model: Model, { rounds, tokens }: CostOptions): Promise<AnchoringCost[]> {
+async function anchoringCosts(model: Model, { rounds, tokens, clock }: CostOptions): Promise<AnchoringCost[]> {
   const half = { begin: 16, end: 24 };
   const rest = { begin: 24, end: 32 };
   const kinds: readonly (readonly [string, ModelGenerateOptions])[] = [
@@ -160,10 +179,11 @@ async function anchoringCosts(model: Model, { rounds, tokens }: CostOptions): Pr
     ["three plain rows", { samples: 3 }],
     ["SPA, 2 groups", anchored({ tokens: half, group: "first" }, { tokens: rest, group: "second" })],
   ];
-  for (const [, options] of kinds) await decodeTime(model, options, 4);
+  for (const [, options] of kinds) await decodeTime(model, options, 4, clock);
   const times = kinds.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
-    for (const [kind, [, options]] of kinds.entries()) times[kind]!.push(await decodeTime(model, options, tokens));
+    for (const [kind, [, options]] of kinds.entries())
+      times[kind]!.push(await decodeTime(model, options, tokens, clock));
   }
   return kinds.map(([name], kind) => ({
     name,
@@ -185,33 +205,40 @@ interface Reading {
 }
 
 /** Reads a prompt, up to its first piece of new text. */
-async function read(model: Model, policy: CachePolicy, prompt: readonly number[], most: number): Promise<Reading> {
+async function read(
+  model: Model,
+  policy: CachePolicy,
+  prompt: readonly number[],
+  { most, now }: { readonly most: number; readonly now: () => number },
+): Promise<Reading> {
   const before = model.memory().cache.live;
-  const begin = performance.now();
+  const begin = now();
   const pieces = model.generate(prompt, { cache: policy, maxTokens: most, ignoreEndTokens: true });
   await pieces.next();
-  const prefillSeconds = (performance.now() - begin) / 1000;
+  const prefillSeconds = (now() - begin) / 1000;
   const cacheBytes = model.memory().cache.live - before;
   return { policy: policy.name, pieces, prefillSeconds, cacheBytes, times: [] };
 }
 
 /** A cache that keeps everything beside one that keeps anchors, at the end of a text of `context` tokens. */
-async function contextCosts(model: Model, context: number, rounds: number): Promise<ContextCost[]> {
+async function contextCosts(model: Model, context: number, { rounds, clock }: CostOptions): Promise<ContextCost[]> {
+  const now = NOW[clock];
   const most = rounds * BLOCK_TOKENS + 1;
   const prompt = linesOfTokens(model, context - most);
   const readings: Reading[] = [];
   try {
-    for (const policy of [policies.full(), policies.anchors()]) readings.push(await read(model, policy, prompt, most));
+    for (const policy of [policies.full(), policies.anchors()])
+      readings.push(await read(model, policy, prompt, { most, now }));
     for (let round = 0; round < rounds; round++) {
       for (const { pieces, times } of readings) {
-        const begin = performance.now();
+        const begin = now();
         let tokens = 0;
         while (tokens < BLOCK_TOKENS) {
           const { value } = await pieces.next();
           if (!value) break;
           tokens += value.tokens.length;
         }
-        if (tokens > 0) times.push((performance.now() - begin) / tokens);
+        if (tokens > 0) times.push((now() - begin) / tokens);
       }
     }
   } finally {
@@ -224,7 +251,7 @@ async function contextCosts(model: Model, context: number, rounds: number): Prom
 }
 
 async function costOf(folder: string, device: DeviceName, options: CostOptions): Promise<Cost> {
-  const model = await loadModel(folder, { device });
+  const model = await loadModel(folder, { device, ...(options.clock === "processor" && { threads: 1 }) });
   try {
     return await costOfModel(model, basename(resolve(folder)), options);
   } finally {
@@ -237,7 +264,7 @@ async function costOfModel(model: Model, name: string, options: CostOptions): Pr
   const fitting = options.contexts.filter((context) => context <= contextLength);
   const anchoring = await anchoringCosts(model, options);
   const contexts: ContextCost[] = [];
-  for (const context of fitting) contexts.push(...(await contextCosts(model, context, options.rounds)));
+  for (const context of fitting) contexts.push(...(await contextCosts(model, context, options)));
   return {
     model: name,
     device: device.name,
@@ -320,7 +347,7 @@ async function measure(args: readonly string[]): Promise<void> {
   console.log(`# What anchors cost\n`);
   console.log(
     `kedge ${machine.kedge}, node ${machine.node}, ${machine.platform}; ${machine.cpu}, ${machine.cores} cores, ${gigabytes} GB. ` +
-      `${options.rounds} rounds, interleaved; medians (least–most). Prompts have a line break after each ${LINE_TOKENS} tokens.\n`,
+      `${options.rounds} rounds, interleaved${options.clock === "processor" ? ", in time of the processor" : ""}; medians (least–most). Prompts have a line break after each ${LINE_TOKENS} tokens.\n`,
   );
   for (const measured of costs) console.log(sectionOf(measured).join("\n"));
 }
