@@ -6,6 +6,7 @@ import { defineConfig } from "vitest/config";
  */
 const ONLY_IN_FULL = [
   "bench/cost.test.ts",
+  "cli/evaluation/python/hostile-programs.test.ts",
   "cli/evaluation/references.test.ts",
   "tests/cli/tune-kernels.test.ts",
   "tests/devices/memories.test.ts",

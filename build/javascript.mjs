@@ -24,6 +24,7 @@ export const entries = {
   cli: "cli/index.ts",
   bench: "bench/index.ts",
   "sandbox-worker": "cli/evaluation/sandbox-worker.ts",
+  "python-worker": "cli/evaluation/python/python-worker.ts",
   results: "cli/results/index.ts",
 };
 

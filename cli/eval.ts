@@ -9,6 +9,7 @@ import { addCacheType, addDevice, addJson, number, UsageError, whole, type Devic
 import type { Decoding } from "./evaluation/completer.ts";
 import { compared, measureAll, type Measurement } from "./evaluation/measure.ts";
 import { progressShower } from "./evaluation/progress-line.ts";
+import { requirePython } from "./evaluation/python/find-pyodide.ts";
 import { checkReferences, describeReferences } from "./evaluation/references.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import { pText } from "./evaluation/scoring.ts";
@@ -75,6 +76,7 @@ export const evaluateVerb: Verb = {
     if (given.checkReferences && given.results !== undefined)
       throw new UsageError("--check-references runs no model: it has no --results");
     const tasks = await readTasks(path!);
+    requirePython(tasks.slice(0, given.limit));
     const decodings = decodingsOf(given);
     const files = given.results === undefined ? undefined : resultsFiles(given.results, decodings);
     const locks: FileLock[] = [];

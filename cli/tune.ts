@@ -12,6 +12,7 @@ import { addDevice, addJson, number, type DeviceArguments } from "./arguments.ts
 import { decodingSettings, PLAIN, type Decoding } from "./evaluation/completer.ts";
 import { measure, passes as passesOf } from "./evaluation/measure.ts";
 import { progressShower } from "./evaluation/progress-line.ts";
+import { requirePython } from "./evaluation/python/find-pyodide.ts";
 import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import { mcNemar, pText, type PairedTest } from "./evaluation/scoring.ts";
 import { tuningVerdict, type TuningVerdict } from "./evaluation/tuning-verdict.ts";
@@ -84,6 +85,7 @@ export const tune: Verb = {
   async execute(terminal, [source, path], given: TuneArguments) {
     const all = await readTasks(path!);
     const tasks = all.slice(0, given.limit);
+    requirePython(tasks);
     noteUnanchored(tasks, terminal);
     refuseUnwritable(given.out);
     const lock = await lockFile(given.out);

@@ -12,8 +12,10 @@ export interface BundledWorker {
   remove(): void;
 }
 
-/** Bundles the worker into a folder of its own below .cache/, where its dependencies are found. */
-export async function bundleWorker(): Promise<BundledWorker> {
+/** Bundles a worker, or a part of one, into a folder of its own below .cache/, where its dependencies are found. */
+export async function bundleWorker(
+  name: "sandbox-worker" | "python/python-worker" | "python/realm" = "sandbox-worker",
+): Promise<BundledWorker> {
   const root = fileURLToPath(new URL("../..", import.meta.url));
   await mkdir(join(root, ".cache"), { recursive: true });
   const outDir = mkdtempSync(join(root, ".cache", "sandbox-worker-"));
@@ -23,7 +25,7 @@ export async function bundleWorker(): Promise<BundledWorker> {
     publicDir: false,
     logLevel: "warn",
     build: {
-      ssr: fileURLToPath(new URL("sandbox-worker.ts", import.meta.url)),
+      ssr: fileURLToPath(new URL(`${name}.ts`, import.meta.url)),
       target: "es2023",
       outDir,
       rolldownOptions: { output: { format: "es", entryFileNames: "sandbox-worker.js" } },

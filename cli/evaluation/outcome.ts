@@ -3,6 +3,9 @@
 /** Why a program failed: its answers are wrong, it threw, it does not parse, or it ran out of time or memory. */
 export type FailureKind = "assertion" | "exception" | "syntax" | "timeout" | "memory";
 
+/** 20 s of a processor and 256 MiB: Python in WebAssembly is some times slower than Python, and the tests of HumanEval+ and MBPP+ are long. */
+export const DEFAULT_PYTHON_LIMITS: Limits = { timeMs: 20_000, memoryBytes: 256 << 20 };
+
 /** A task needs what its sandbox lacks: that says nothing about the program, and is never counted as a failure. */
 export const NOT_JUDGED = "not judged";
 
@@ -15,7 +18,7 @@ export type Outcome =
 
 /** Bounds of one program, its tests included. */
 export interface Limits {
-  /** wall-clock milliseconds */
+  /** milliseconds: by the wall clock in JavaScript; of processors in Python, and four times that by the wall clock */
   readonly timeMs: number;
   /** bytes of everything that the program allocates */
   readonly memoryBytes: number;

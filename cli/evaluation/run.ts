@@ -175,7 +175,8 @@ class Run {
     this.#tasks = tasks;
     this.#batchSize = batchSize;
     const { sandbox, resume = false } = options;
-    const shared = { ...sandbox.limits, tasks: digestOf(options.tasks) };
+    const limits = sandbox.limitsOf?.(tasks[0]!.language) ?? sandbox.limits;
+    const shared = { ...limits, tasks: digestOf(options.tasks) };
     try {
       for (const { samples = 1, resultsFile, settings } of options.ways) {
         const file =

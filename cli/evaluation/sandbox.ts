@@ -1,15 +1,18 @@
-// Runs untrusted programs: a QuickJS interpreter in WebAssembly, on a worker thread, under limits.
+// Runs untrusted programs under limits. JavaScript runs in QuickJS, an interpreter in WebAssembly, on a worker thread; Python in CPython in
+// WebAssembly, in a process of its own (python/).
 //
-// There are three barriers, each for what the one before does not stop. The interpreter gives a program neither files nor network nor
+// For JavaScript there are three barriers, each for what the one before does not stop. The interpreter gives a program neither files nor network nor
 // timers, counts its memory and stack, and stops it at the deadline. WebAssembly holds the interpreter, should it err. The
 // thread is ended from outside if the interpreter hangs in a builtin, which it cannot interrupt.
 
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { UnsupportedError } from "kedge";
-import { DEFAULT_LIMITS, failure, type Limits, type Outcome } from "./outcome.ts";
-import type { Program } from "./task.ts";
+import { Cells, type Cell } from "./cells.ts";
+import { DEFAULT_LIMITS, DEFAULT_PYTHON_LIMITS, failure, type Limits, type Outcome } from "./outcome.ts";
+import { findPyodide } from "./python/find-pyodide.ts";
+import { ProcessCell } from "./python/process-cell.ts";
+import type { Language, Program } from "./task.ts";
 
 /** How long after the deadline a worker may still answer by itself, in milliseconds. */
 const GRACE_MS = 1000;
@@ -28,36 +31,65 @@ export interface SandboxOptions {
   readonly workers?: number | undefined;
   /** the bundled worker, where it is not the package's own */
   readonly workerUrl?: URL | undefined;
+  /** the bundled worker for Python, likewise */
+  readonly pythonWorkerUrl?: URL | undefined;
+  /** the folder of the package pyodide, where it is not the one that is found */
+  readonly pyodide?: string | undefined;
 }
 
 /** A place to run programs in. */
 export interface Sandbox {
+  /** of programs in JavaScript */
   readonly limits: Limits;
+  /** of programs in a language; `limits` where that is left out */
+  readonly limitsOf?: (language: Language) => Limits;
   /**
    * Runs a program and says how it fared; what the program does is never thrown.
    *
-   * @throws the signal's reason; Error if the sandbox cannot be started or was disposed
+   * @throws the signal's reason; UnsupportedError if the program is in Python and pyodide is not installed; Error if the sandbox cannot be started or was disposed
    */
   run(program: Program, signal?: AbortSignal): Promise<Outcome>;
-  /** Ends the threads; programs that still run are not answered. */
+  /** Ends the threads and processes; programs that still run are not answered. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Opens a sandbox; threads start with the first programs. */
+/** Opens a sandbox; threads and processes start with the first programs. */
 export function openSandbox(options: SandboxOptions = {}): Sandbox {
   const { workers = 1, workerUrl = new URL("../../dist/sandbox-worker.js", import.meta.url) } = options;
+  const { pythonWorkerUrl = new URL("../../dist/python-worker.js", import.meta.url) } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const pythonLimits = { ...DEFAULT_PYTHON_LIMITS, ...options.limits };
   if (!Number.isInteger(workers) || workers < 1) throw new RangeError(`workers is ${workers}, wanted 1 or more`);
-  if (!(limits.timeMs > 0 && limits.timeMs <= 3_600_000))
-    throw new RangeError(`timeMs is ${limits.timeMs}, wanted more than 0 and at most 3600000`);
-  if (!(limits.memoryBytes >= 1 << 20 && limits.memoryBytes <= 2 ** 30))
-    throw new RangeError(`memoryBytes is ${limits.memoryBytes}, wanted ${1 << 20} to ${2 ** 30}`);
-  return new ThreadSandbox(limits, workers, workerUrl);
+  for (const { timeMs, memoryBytes } of [limits, pythonLimits]) {
+    if (!(timeMs > 0 && timeMs <= 3_600_000))
+      throw new RangeError(`timeMs is ${timeMs}, wanted more than 0 and at most 3600000`);
+    if (!(memoryBytes >= 1 << 20 && memoryBytes <= 2 ** 30))
+      throw new RangeError(`memoryBytes is ${memoryBytes}, wanted ${1 << 20} to ${2 ** 30}`);
+  }
+  const cells = (make: () => Cell, own: Limits): Cells => new Cells(own, Array.from({ length: workers }, make));
+  const javascript = cells(() => new ThreadCell(workerUrl, limits), limits);
+  let python: Cells | undefined;
+  const pythonCells = (): Cells => {
+    const folder = options.pyodide ?? findPyodide();
+    return (python ??= cells(() => new ProcessCell(pythonWorkerUrl, folder, pythonLimits), pythonLimits));
+  };
+  const dispose = async (): Promise<void> => {
+    await Promise.all([javascript.dispose(), python?.dispose()]);
+  };
+  return {
+    limits,
+    limitsOf: (language) => (language === "python" ? pythonLimits : limits),
+    async run(program, signal) {
+      return (program.language === "python" ? pythonCells() : javascript).run(program, signal);
+    },
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
 /** A thread that runs one program at a time, and is started anew after it had to be ended. */
-class Cell {
+class ThreadCell implements Cell {
   readonly #workerUrl: URL;
   readonly #limits: Limits;
   #worker: Promise<Worker> | undefined;
@@ -151,54 +183,4 @@ function startWorker(url: URL): Promise<Worker> {
     const timer = setTimeout(() => settle(new Error(`not ready after ${START_MS} ms`)), START_MS);
     worker.on("message", onReady).on("error", onError).on("exit", onExit);
   });
-}
-
-class ThreadSandbox implements Sandbox {
-  readonly limits: Limits;
-  readonly #cells: readonly Cell[];
-  readonly #idle: Cell[];
-  readonly #waiting: { readonly take: (cell: Cell) => void; readonly fail: (error: Error) => void }[] = [];
-  #isDisposed = false;
-
-  constructor(limits: Limits, workers: number, workerUrl: URL) {
-    this.limits = limits;
-    this.#cells = Array.from({ length: workers }, () => new Cell(workerUrl, limits));
-    this.#idle = [...this.#cells];
-  }
-
-  async run(program: Program, signal?: AbortSignal): Promise<Outcome> {
-    if (program.language !== "javascript")
-      throw new UnsupportedError(`the tasks are in ${program.language}: this sandbox runs javascript only`);
-    const cell = await this.#take();
-    try {
-      const outcome = await cell.run(program, signal);
-      if (this.#isDisposed) throw disposed(); // its thread was ended
-      return outcome;
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#idle.push(cell);
-      else next.take(cell);
-    }
-  }
-
-  async dispose(): Promise<void> {
-    this.#isDisposed = true;
-    for (const { fail } of this.#waiting.splice(0)) fail(disposed());
-    await Promise.all(this.#cells.map((cell) => cell.dispose()));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.dispose();
-  }
-
-  #take(): Promise<Cell> {
-    if (this.#isDisposed) return Promise.reject(disposed());
-    const cell = this.#idle.pop();
-    if (cell !== undefined) return Promise.resolve(cell);
-    return new Promise((take, fail) => this.#waiting.push({ take, fail }));
-  }
-}
-
-function disposed(): Error {
-  return new Error("the sandbox was disposed");
 }
