@@ -9,6 +9,7 @@ interface Exceptions {
 const numbered = (prefix: string, numbers: string): string[] => numbers.split(" ").map((number) => prefix + number);
 
 const exceptions: readonly Exceptions[] = [
+  { why: "HumanEval+'s test unpacks the number that it returns", ids: ["HumanEval/32"] }, // HumanEval's own test passes
   { why: "its solution returns one value in place of two", ids: ["JavaScript/112"] },
   { why: "its solution finds no digit in 0", ids: ["JavaScript/155"] },
   {
