@@ -65,7 +65,8 @@ export function svgOf(map: HeatMap): { readonly svg: string; readonly note: stri
       );
     }
   }
-  const size = [left + columns.length * width + 12, top + rows.length * CELL + 12].map(Math.ceil);
+  const lines = [map.title, note ?? ""].map((line) => 16 + 7 * line.length); // so that they are not cut off
+  const size = [Math.max(left + columns.length * width + 12, ...lines), top + rows.length * CELL + 12].map(Math.ceil);
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${size[0]}" height="${size[1]}" viewBox="0 0 ${size[0]} ${size[1]}" style="${FONT}" role="img" aria-label="${escaped(map.title)}">\n${parts.join("\n")}\n</svg>\n`;
   return { svg, note };
 }
@@ -91,9 +92,12 @@ function colorOf(share: number): string {
     .join("")}`;
 }
 
-/** A token's text on one line. */
+/** A token's text on one line, with the spaces at its ends visible. */
 function shown(text: string): string {
-  return text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "·");
+  return text
+    .replaceAll("\n", "⏎")
+    .replaceAll("\t", "⇥")
+    .replaceAll(/^ +| +$/g, (spaces) => "·".repeat(spaces.length));
 }
 
 /** Text for XML, which has no control characters but tabs and line breaks. */

@@ -128,7 +128,7 @@ describe("is refused:", () => {
 });
 
 const map = (size: number): HeatMap => ({
-  title: `a <title> & "more"`,
+  title: `a <title> & "more" than the columns of the picture are wide`,
   rows: Array.from({ length: 2 }, (_, i) => `row ${i}`),
   columns: Array.from({ length: size }, (_, i) => (i === 0 ? "\n\u0007<b>" : `c${i}`)),
   values: Array.from({ length: 2 }, (_, row) =>
@@ -141,11 +141,14 @@ describe("a heat map", () => {
     const { svg, note } = svgOf(map(4));
     expect(note).toBeNull();
     expect(svg.match(/<rect x/g)).toHaveLength(6);
-    expect(svg).toContain("a &lt;title&gt; &amp; &quot;more&quot;");
+    expect(svg).toContain("a &lt;title&gt; &amp; &quot;more&quot; than");
     expect(svg).toContain("⏎\ufffd&lt;b&gt;");
     expect(svg).toContain('fill="#08306b"'); // the largest
     expect(svg).toContain('fill="#a50f15"'); // the smallest
     expect(svg).not.toContain("\u0007");
+    expect(svg).toContain(">row 1<");
+    // the title is not cut off
+    expect(Number(/ width="(\d+)"/.exec(svg)?.[1])).toBeGreaterThan(7 * map(4).title.length);
   });
 
   test("of 4,000 tokens is of the last 128, and says so", () => {
