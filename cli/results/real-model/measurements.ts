@@ -14,6 +14,8 @@ import type { Study } from "./study.ts";
 export const DILUTION_TOKENS = 80;
 /** Tokens of the text whose perplexity is measured. */
 export const PERPLEXITY_TOKENS = 1536;
+/** How many of them count as the prompt, at whose end the policies that choose by attention begin. */
+const PERPLEXITY_PROMPT = 256;
 
 /** The prompt's share of attention when each token after it was chosen: of one task, [DILUTION_TOKENS + 1]. */
 export interface Dilution {
@@ -120,7 +122,12 @@ export async function measurePerplexities(model: Model, digest: string, options:
     for (const cache of PERPLEXITIES) {
       if (done.has(cache)) continue;
       model.resetCacheStatistics();
-      const { perplexity } = await model.score(tokens, { cache: parsePolicy(cache), signal: options.signal });
+      const promptLength = Math.min(PERPLEXITY_PROMPT, tokens.length - 1);
+      const { perplexity } = await model.score(tokens, {
+        cache: parsePolicy(cache),
+        promptLength,
+        signal: options.signal,
+      });
       const { mean, denseMean } = model.cacheStatistics();
       file.append({ id: cache, perplexity, kept: Math.round(mean), dense: Math.round(denseMean) });
     }
