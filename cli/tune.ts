@@ -156,6 +156,7 @@ function search({
 }: Search): Promise<TuneResult> {
   const { share, low, high, step, seed, out, batch } = given;
   const onNote = notesOf(terminal);
+  const told = new Set<string>();
   const searching = terminal.withBar((bar) =>
     tuneStrength({
       tasks: tasks.length,
@@ -179,6 +180,11 @@ function search({
           onNote,
           onProgress: progressShower({ terminal, bar, rows: batch, label: `strength ${strength}` }),
         });
+        for (const { id, reason } of measured.evaluation.notJudged) {
+          if (told.has(id)) continue;
+          told.add(id);
+          terminal.note(`${id} is not judged, and counts as not passed at every strength: it ${reason}`);
+        }
         const isPassed = passesOf(measured);
         const passed = indices.filter((_, i) => isPassed[i]);
         passes[keyOf(strength, indices)] = passed;

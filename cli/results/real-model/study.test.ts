@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DEFAULT_LIMITS, failure, type Outcome } from "../../evaluation/outcome.ts";
+import { DEFAULT_LIMITS, failure, notJudged, type Outcome } from "../../evaluation/outcome.ts";
 import type { Sandbox } from "../../evaluation/sandbox.ts";
 import { readCompletions } from "./completions.ts";
 import type { Job, Piece } from "./plan.ts";
@@ -35,19 +35,19 @@ function writeTasks(lines: readonly string[]): void {
 const search = (study: Study) => study.search("humaneval-x-js");
 const dispose = (): Promise<void> => Promise.resolve();
 
-/** Passes every second program that it is given. */
-function fakeSandbox(): Sandbox {
+/** Passes every second program that it is given; the others come to `otherwise`. */
+function fakeSandbox(otherwise = failure("assertion", "wrong")): Sandbox {
   return {
     limits: DEFAULT_LIMITS,
     run: ({ source }): Promise<Outcome> =>
-      Promise.resolve(programs.push(source) % 2 === 0 ? { passed: true } : failure("assertion", "wrong")),
+      Promise.resolve(programs.push(source) % 2 === 0 ? { passed: true } : otherwise),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
 }
 
-function withStudy<T>(work: (study: Study) => Promise<T>): Promise<T> {
-  const verdicts = new Verdicts(folder, fakeSandbox());
+function withStudy<T>(work: (study: Study) => Promise<T>, sandbox = fakeSandbox()): Promise<T> {
+  const verdicts = new Verdicts(folder, sandbox);
   return work(new Study({ folder, data, verdicts })).finally(() => verdicts.close());
 }
 
@@ -143,6 +143,13 @@ describe("scores of the study", () => {
     expect(programs).toHaveLength(ids.length);
     expect(await withStudy((study) => study.passes(plain, "base"))).toEqual(first);
     expect(programs).toHaveLength(ids.length);
+  });
+
+  it("count no task that the sandbox cannot judge", async () => {
+    await complete([plain]);
+    const passes = await withStudy((study) => study.passes(plain, "base"), fakeSandbox(notJudged("needs numpy.zeros")));
+    expect(passes.filter((passed) => passed === undefined)).toHaveLength(ids.length / 2);
+    expect(passes).not.toContain(false);
   });
 
   it("name what is missing, and a search asks for what it has to know next", async () => {

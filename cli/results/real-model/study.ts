@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { tuneStrength, type TuneResult } from "kedge/anchoring";
 import { FormatError } from "kedge/loaders";
+import { NOT_JUDGED } from "../../evaluation/outcome.ts";
 import { readBenchmark, studyProgram, type StudyTask } from "./benchmarks.ts";
 import { completionsPath, promptDigest, readCompletions, type Completion } from "./completions.ts";
 import { taskFor, TUNING, tuningSplit, type BenchmarkName, type Job, type Selection, type TestsName } from "./plan.ts";
@@ -97,7 +98,8 @@ export class Study {
       tasks.map(async (task, index) => {
         const program = studyProgram(task, job.way, tests, completions[index]!.text);
         if (program === undefined) return undefined;
-        return (await this.#options.verdicts.judge(benchmark, tests, task.task.id, program)).passed;
+        const verdict = await this.#options.verdicts.judge(benchmark, tests, task.task.id, program);
+        return verdict.kind === NOT_JUDGED ? undefined : verdict.passed;
       }),
     );
   }
