@@ -152,5 +152,5 @@ function heading({ models, isCut }: ReportContext): string {
 The measured effects of anchors, made by \`npm run results\` on ${models.dense.device.description} (${cpu?.model.trim() ?? "unknown processor"}). Greedy decoding is deterministic on one device. Intervals are
 Wilson's (95 %), and paired comparisons are McNemar's exact test. [Performance](performance.md) has the speed.
 ${isCut ? "\n**Made with a part of the tasks only.**\n" : ""}
-The models are small (4.7 M parameters, trained for this project on synthetic tasks). If a method does not help these models, this page says so; that does not carry over to larger models.`;
+The first section is of a real code model. The models of the others are small (4.7 M parameters, trained for this project on synthetic tasks): if a method does not help these, this page says so, and that does not carry over to larger models.`;
 }
