@@ -9,16 +9,21 @@ import { addCacheType, addDevice, addJson, number, UsageError, whole, type Devic
 import type { Decoding } from "./evaluation/completer.ts";
 import { compared, measureAll, type Measurement } from "./evaluation/measure.ts";
 import { progressShower } from "./evaluation/progress-line.ts";
-import { requirePython } from "./evaluation/python/find-pyodide.ts";
 import { checkReferences, describeReferences } from "./evaluation/references.ts";
-import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
+import type { Sandbox } from "./evaluation/sandbox.ts";
 import { pText } from "./evaluation/scoring.ts";
 import type { Task } from "./evaluation/task.ts";
 import { readTasks } from "./evaluation/tasks.ts";
 import { lockFile, type FileLock } from "./file-lock.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
-import { addTaskDecoding, asGiven, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
+import {
+  addTaskDecoding,
+  asGiven,
+  noteUnanchored,
+  openTaskSandbox,
+  type TaskDecodingArguments,
+} from "./task-decoding.ts";
 import type { Bar, Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
@@ -76,11 +81,10 @@ export const evaluateVerb: Verb = {
     if (given.checkReferences && given.results !== undefined)
       throw new UsageError("--check-references runs no model: it has no --results");
     const tasks = await readTasks(path!);
-    requirePython(tasks.slice(0, given.limit));
     const decodings = decodingsOf(given);
     const files = given.results === undefined ? undefined : resultsFiles(given.results, decodings);
     const locks: FileLock[] = [];
-    const sandbox = openSandbox({ workers: 2 });
+    const sandbox = openTaskSandbox(tasks.slice(0, given.limit), given, terminal);
     try {
       for (const file of files ?? []) locks.push(await lockFile(file));
       return given.checkReferences

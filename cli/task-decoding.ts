@@ -4,6 +4,8 @@ import type { Command } from "commander";
 import { UnsupportedError, type Model } from "kedge";
 import { UsageError, whole } from "./arguments.ts";
 import { PLAIN } from "./evaluation/completer.ts";
+import { requirePython } from "./evaluation/python/find-pyodide.ts";
+import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
 import type { AnchorGrouping } from "./evaluation/task-prompt.ts";
 import { askedTask, type Task } from "./evaluation/task.ts";
 import { plural } from "./format.ts";
@@ -19,6 +21,8 @@ export interface TaskDecodingArguments {
   readonly batch: number;
   readonly limit?: number;
   readonly seed: number;
+  /** the interpreter that runs programs in Python in place of the sandbox */
+  readonly python?: string;
 }
 
 /** Adds the options; `seed` says what the seed is for. */
@@ -35,7 +39,25 @@ export function addTaskDecoding(command: Command, seed: string): Command {
     .option("-n, --max-tokens <n>", "most tokens of a completion", whole("--max-tokens", 1), PLAIN.maxTokens)
     .option("--batch <n>", "tasks decoded together", whole("--batch", 1, 512), 16)
     .option("--limit <n>", "only the first n tasks", whole("--limit", 1))
-    .option("--seed <n>", seed, whole("--seed", 0), 0);
+    .option("--seed <n>", seed, whole("--seed", 0), 0)
+    .option("--python <path>", "run programs in Python with this interpreter of yours, which is no sandbox");
+}
+
+/**
+ * Opens what runs the tasks' programs, and warns of an interpreter that contains nothing.
+ *
+ * @throws UnsupportedError if there are tasks in Python, and neither an interpreter was named nor pyodide is installed
+ */
+export function openTaskSandbox(
+  tasks: readonly Task[],
+  { python }: Pick<TaskDecodingArguments, "python">,
+  terminal: Terminal,
+): Sandbox {
+  if (python === undefined) requirePython(tasks);
+  else if (tasks.some(({ language }) => language === "python")) {
+    terminal.warn(`note: ${python} runs what the model writes, and is no sandbox: programs can do what you can`);
+  }
+  return openSandbox({ workers: 2, python });
 }
 
 /** The tasks in the form in which they are given to the model: `name` is what messages call it. */

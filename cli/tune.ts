@@ -12,8 +12,7 @@ import { addDevice, addJson, number, type DeviceArguments } from "./arguments.ts
 import { decodingSettings, PLAIN, type Decoding } from "./evaluation/completer.ts";
 import { measure, passes as passesOf } from "./evaluation/measure.ts";
 import { progressShower } from "./evaluation/progress-line.ts";
-import { requirePython } from "./evaluation/python/find-pyodide.ts";
-import { openSandbox, type Sandbox } from "./evaluation/sandbox.ts";
+import type { Sandbox } from "./evaluation/sandbox.ts";
 import { mcNemar, pText, type PairedTest } from "./evaluation/scoring.ts";
 import { tuningVerdict, type TuningVerdict } from "./evaluation/tuning-verdict.ts";
 import type { Task } from "./evaluation/task.ts";
@@ -21,7 +20,13 @@ import { readTasks } from "./evaluation/tasks.ts";
 import { lockFile } from "./file-lock.ts";
 import * as format from "./format.ts";
 import { loadOptions, withModel } from "./loading.ts";
-import { addTaskDecoding, asGiven, noteUnanchored, type TaskDecodingArguments } from "./task-decoding.ts";
+import {
+  addTaskDecoding,
+  asGiven,
+  noteUnanchored,
+  openTaskSandbox,
+  type TaskDecodingArguments,
+} from "./task-decoding.ts";
 import type { Terminal } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
@@ -85,11 +90,10 @@ export const tune: Verb = {
   async execute(terminal, [source, path], given: TuneArguments) {
     const all = await readTasks(path!);
     const tasks = all.slice(0, given.limit);
-    requirePython(tasks);
     noteUnanchored(tasks, terminal);
     refuseUnwritable(given.out);
     const lock = await lockFile(given.out);
-    const sandbox = openSandbox({ workers: 2 });
+    const sandbox = openTaskSandbox(tasks, given, terminal);
     const searched = withModel(source!, loadOptions(given), terminal, async ({ model, name }) => {
       const decoding: Decoding = {
         ...PLAIN,
@@ -104,6 +108,7 @@ export const tune: Verb = {
         ...{ model: name, device: model.device.name, ...decoded },
         ...{ share, low, high, step, seed, tasks: ids },
         ...(given.chat ? { chat: true } : {}),
+        ...(given.python === undefined ? {} : { python: given.python }),
       };
       const kept = readKept(given.out, settings);
       if (kept)

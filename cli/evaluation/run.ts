@@ -175,8 +175,10 @@ class Run {
     this.#tasks = tasks;
     this.#batchSize = batchSize;
     const { sandbox, resume = false } = options;
-    const limits = sandbox.limitsOf?.(tasks[0]!.language) ?? sandbox.limits;
-    const shared = { ...limits, tasks: digestOf(options.tasks) };
+    const { language } = tasks[0]!;
+    const limits = sandbox.limitsOf?.(language) ?? sandbox.limits;
+    const own = language === "python" && sandbox.python !== undefined ? { python: sandbox.python } : {};
+    const shared = { ...limits, ...own, tasks: digestOf(options.tasks) };
     try {
       for (const { samples = 1, resultsFile, settings } of options.ways) {
         const file =

@@ -11,6 +11,7 @@ import { Worker } from "node:worker_threads";
 import { Cells, type Cell } from "./cells.ts";
 import { DEFAULT_LIMITS, DEFAULT_PYTHON_LIMITS, failure, type Limits, type Outcome } from "./outcome.ts";
 import { findPyodide } from "./python/find-pyodide.ts";
+import { OwnInterpreterCell } from "./python/own-interpreter.ts";
 import { ProcessCell } from "./python/process-cell.ts";
 import type { Language, Program } from "./task.ts";
 
@@ -35,6 +36,8 @@ export interface SandboxOptions {
   readonly pythonWorkerUrl?: URL | undefined;
   /** the folder of the package pyodide, where it is not the one that is found */
   readonly pyodide?: string | undefined;
+  /** an interpreter of Python, run in place of the sandbox: it contains nothing */
+  readonly python?: string | undefined;
 }
 
 /** A place to run programs in. */
@@ -43,10 +46,12 @@ export interface Sandbox {
   readonly limits: Limits;
   /** of programs in a language; `limits` where that is left out */
   readonly limitsOf?: (language: Language) => Limits;
+  /** the interpreter that runs programs in Python in place of the sandbox */
+  readonly python?: string | undefined;
   /**
    * Runs a program and says how it fared; what the program does is never thrown.
    *
-   * @throws the signal's reason; UnsupportedError if the program is in Python and pyodide is not installed; Error if the sandbox cannot be started or was disposed
+   * @throws the signal's reason; UnsupportedError if the program is in Python and pyodide is not installed; Error if the sandbox or interpreter cannot be started or was disposed
    */
   run(program: Program, signal?: AbortSignal): Promise<Outcome>;
   /** Ends the threads and processes; programs that still run are not answered. */
@@ -71,6 +76,8 @@ export function openSandbox(options: SandboxOptions = {}): Sandbox {
   const javascript = cells(() => new ThreadCell(workerUrl, limits), limits);
   let python: Cells | undefined;
   const pythonCells = (): Cells => {
+    const own = options.python;
+    if (own !== undefined) return (python ??= cells(() => new OwnInterpreterCell(own, pythonLimits), pythonLimits));
     const folder = options.pyodide ?? findPyodide();
     return (python ??= cells(() => new ProcessCell(pythonWorkerUrl, folder, pythonLimits), pythonLimits));
   };
@@ -79,6 +86,7 @@ export function openSandbox(options: SandboxOptions = {}): Sandbox {
   };
   return {
     limits,
+    python: options.python,
     limitsOf: (language) => (language === "python" ? pythonLimits : limits),
     async run(program, signal) {
       return (program.language === "python" ? pythonCells() : javascript).run(program, signal);

@@ -1,4 +1,4 @@
-// The process in which programs in Python run; started by process-sandbox.ts with an empty environment and the folder of pyodide. It answers
+// The process in which programs in Python run; started by process-cell.ts with an empty environment and the folder of pyodide. It answers
 // "ready", then one outcome to each program.
 
 import { readFileSync } from "node:fs";
