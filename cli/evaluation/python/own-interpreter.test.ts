@@ -101,7 +101,9 @@ describe("an interpreter of the user's own", () => {
 
   it("is refused where it is none", async () => {
     const none = openSandbox({ python: join(folder, "absent") });
-    await expect(none.run(program("pass"))).rejects.toThrow("absent: cannot be started as an interpreter of Python");
+    await expect(none.run(program("pass"))).rejects.toThrow(
+      "absent: cannot be started as an interpreter of Python: no such program",
+    );
     await none.dispose();
   });
 });

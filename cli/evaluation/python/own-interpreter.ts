@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { UnsupportedError } from "kedge";
 import type { Cell } from "../cells.ts";
 import { failure, notJudged, type FailureKind, type Limits, type Outcome } from "../outcome.ts";
 import type { Program } from "../task.ts";
@@ -89,9 +90,11 @@ export class OwnInterpreterCell implements Cell {
         endAll(child); // what it started
       };
       signal?.addEventListener("abort", onAbort);
-      child.once("error", (cause) => {
+      child.once("error", (cause: NodeJS.ErrnoException) => {
         settle();
-        reject(new Error(`${this.#path}: cannot be started as an interpreter of Python: ${cause.message}`, { cause }));
+        const reason = cause.code === "ENOENT" ? "no such program" : cause.message;
+        const problem = `${this.#path}: cannot be started as an interpreter of Python: ${reason}`;
+        reject(new UnsupportedError(problem, { cause }));
       });
       child.once("exit", (code, signalName) => {
         // The answer may still be in the pipe; a process that the program left behind may hold it open.
