@@ -67,8 +67,12 @@ beforeAll(async () => {
   );
   writeFileSync(
     at("bad tasks.jsonl"),
-    JSON.stringify({ task_id: EVIL, prompt: EVIL, entry_point: EVIL, canonical_solution: "", tests: [] }),
+    JSON.stringify({
+      ...{ task_id: EVIL, prompt: EVIL, anchor_ranges: [], entry_point: EVIL },
+      ...{ canonical_solution: "", tests: [] },
+    }),
   );
+  writeFileSync(at("bad fields.jsonl"), JSON.stringify({ [EVIL]: EVIL }));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -108,6 +112,7 @@ const lines: readonly (readonly [string, ...string[]])[] = [
   ["eval", "names", "tasks.jsonl", "--check-references"],
   ["eval", "names", "tasks.jsonl", "--check-references", "--json"],
   ["eval", "names", "bad tasks.jsonl", "--check-references"],
+  ["eval", "names", "bad fields.jsonl", "--check-references"],
 ];
 
 test.each(lines)("kedge %s %s shows them", async (...line) => {
