@@ -90,9 +90,9 @@ const unbroken = (length: number): string =>
 const foreign = (length: number): string =>
   "\u00c4pfel \u4e00\u4e8c\u4e09 e\u0301t\u00e9 \uff21\uff22 ".repeat(Math.ceil(length / 18)).slice(0, length);
 
-function cutting(make: () => Promise<Tokenizer>, text: string): WaitCase["prepare"] {
+function cutting(make: () => Promise<Tokenizer>, makeText: () => string): WaitCase["prepare"] {
   return async () => {
-    const tokenizer = await make();
+    const [tokenizer, text] = [await make(), makeText()];
     return async () => (await tokenizer.encodeInTurns(text)).length;
   };
 }
@@ -179,11 +179,17 @@ export const WAIT_CASES: Readonly<Record<string, WaitCase>> = {
   },
   "prose-bytes": {
     what: "cut 10 MB of prose (byte-level BPE)",
-    prepare: cutting(() => smallTokenizer({ pre_tokenizer: byteLevel }), prose(10 * MB)),
+    prepare: cutting(
+      () => smallTokenizer({ pre_tokenizer: byteLevel }),
+      () => prose(10 * MB),
+    ),
   },
   "one-word": {
     what: "cut 10 MB without spaces (byte-level BPE)",
-    prepare: cutting(() => smallTokenizer({ pre_tokenizer: byteLevel }), unbroken(10 * MB)),
+    prepare: cutting(
+      () => smallTokenizer({ pre_tokenizer: byteLevel }),
+      () => unbroken(10 * MB),
+    ),
   },
   "one-piece": {
     what: "cut 1 MB as one word (Unigram, Metaspace without split)",
@@ -193,7 +199,7 @@ export const WAIT_CASES: Readonly<Record<string, WaitCase>> = {
           { pre_tokenizer: { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always", split: false } },
           "Unigram",
         ),
-      prose(MB),
+      () => prose(MB),
     ),
   },
   "one-piece-long": {
@@ -204,7 +210,7 @@ export const WAIT_CASES: Readonly<Record<string, WaitCase>> = {
           { pre_tokenizer: { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always", split: false } },
           "Unigram",
         ),
-      prose(10 * MB),
+      () => prose(10 * MB),
     ),
   },
   metaspace: {
@@ -215,7 +221,7 @@ export const WAIT_CASES: Readonly<Record<string, WaitCase>> = {
           { pre_tokenizer: { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always" } },
           "Unigram",
         ),
-      prose(10 * MB),
+      () => prose(10 * MB),
     ),
   },
   llama: {
@@ -231,14 +237,14 @@ export const WAIT_CASES: Readonly<Record<string, WaitCase>> = {
             ],
           },
         }),
-      prose(10 * MB),
+      () => prose(10 * MB),
     ),
   },
   lowercase: {
     what: "lower 10 MB of foreign text",
     prepare: cutting(
       () => smallTokenizer({ normalizer: { type: "Lowercase" }, pre_tokenizer: { type: "Whitespace" } }),
-      foreign(10 * MB),
+      () => foreign(10 * MB),
     ),
   },
   bert: {
@@ -255,28 +261,28 @@ export const WAIT_CASES: Readonly<Record<string, WaitCase>> = {
           },
           pre_tokenizer: { type: "BertPreTokenizer" },
         }),
-      foreign(10 * MB),
+      () => foreign(10 * MB),
     ),
   },
   nfkc: {
     what: "normalize 10 MB of foreign text (NFKC)",
     prepare: cutting(
       () => smallTokenizer({ normalizer: { type: "NFKC" }, pre_tokenizer: byteLevel }),
-      foreign(10 * MB),
+      () => foreign(10 * MB),
     ),
   },
   added: {
     what: "find 200 added tokens in 10 MB",
     prepare: cutting(
       () => smallTokenizer({ pre_tokenizer: byteLevel, added_tokens: added }),
-      `${prose(900)}<|mark 7|>  <|mark 8|>`.repeat(11_000),
+      () => `${prose(900)}<|mark 7|>  <|mark 8|>`.repeat(11_000),
     ),
   },
   dense: {
     what: "find 400,000 added tokens in 4 MB",
     prepare: cutting(
       () => smallTokenizer({ pre_tokenizer: byteLevel, added_tokens: added }),
-      "<|mark 7|>".repeat(400_000),
+      () => "<|mark 7|>".repeat(400_000),
     ),
   },
 };
