@@ -13,7 +13,7 @@
 // Rows are outputs, columns inputs, in every family: matrices that a family stores the other way round are turned.
 
 import { FormatError, UnsupportedError } from "./errors.ts";
-import { quote } from "./safetensors-header.ts";
+import { quote } from "./tensor-info.ts";
 import type { PlannedTensor } from "./safetensors-plan.ts";
 import type { Checkpoint, WeightInfo } from "./shards.ts";
 

@@ -1,6 +1,7 @@
 // Plans the layout of a safetensors file before it is written, so that it can be written piece by piece.
 
-import { DTYPE_BITS, parseHeader, type Dtype } from "./safetensors-header.ts";
+import { parseHeader } from "./safetensors-header.ts";
+import { DTYPE_BITS, type Dtype } from "./tensor-info.ts";
 import { finish } from "./work.ts";
 
 /** A tensor that will be written. */

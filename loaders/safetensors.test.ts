@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bufferSource } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
-import { DTYPE_BITS, type Dtype } from "./safetensors-header.ts";
+import { DTYPE_BITS, type Dtype } from "./tensor-info.ts";
 import { openSafetensors, writeSafetensors, type TensorToWrite } from "./safetensors.ts";
 
 /** A file of this header and so many bytes of data. */

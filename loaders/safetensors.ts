@@ -6,20 +6,12 @@ import { checkOptions } from "./options.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "./float16.ts";
-import {
-  DTYPE_BITS,
-  MAX_HEADER_BYTES,
-  parseHeader,
-  quote,
-  type Dtype,
-  type Entries,
-  type SafetensorsHeader,
-  type TensorInfo,
-} from "./safetensors-header.ts";
+import { MAX_HEADER_BYTES, parseHeader, type Entries, type SafetensorsHeader } from "./safetensors-header.ts";
 import { planSafetensors } from "./safetensors-plan.ts";
+import { DTYPE_BITS, quote, type Dtype, type TensorInfo } from "./tensor-info.ts";
 import { finishInTurns, type Work } from "./work.ts";
 
-export type { Dtype, TensorInfo } from "./safetensors-header.ts";
+export type { Dtype, TensorInfo } from "./tensor-info.ts";
 
 /** The arrays in which {@link SafetensorsFile.readTensor} gives values. */
 export type TensorValues =
@@ -157,7 +149,7 @@ function* readHeader(file: string, bytes: Uint8Array, byteLength: number, entrie
   } catch (cause) {
     throw new FormatError(file, "its header is not UTF-8 text", { cause });
   }
-  return yield* parseHeader(file, pieces.join(""), 8 + bytes.byteLength, byteLength, entries);
+  return yield* parseHeader(file, pieces, 8 + bytes.byteLength, byteLength, entries);
 }
 
 /** The error for something that is not a safetensors file, with what it is instead if its first bytes tell. */

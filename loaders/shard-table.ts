@@ -1,7 +1,7 @@
 // The tensors of a checkpoint of very many: it keeps which file each is in, and leaves the rest to the files.
 
 import { LargeMap } from "./large-values.ts";
-import type { TensorInfo } from "./safetensors-header.ts";
+import type { TensorInfo } from "./tensor-info.ts";
 
 interface PlacedTensor extends TensorInfo {
   readonly file: string;

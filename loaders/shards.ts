@@ -5,7 +5,7 @@ import { FormatError } from "./errors.ts";
 import { LargeObject } from "./large-object.ts";
 import { MANY, type Table } from "./large-table.ts";
 import { checkFileName, missingFile, readLargeJson, refusalOf, type ModelFolder } from "./model-folder.ts";
-import { quote } from "./safetensors-header.ts";
+import { quote } from "./tensor-info.ts";
 import { finishInTurns, type Work } from "./work.ts";
 import {
   openSafetensors,
@@ -16,7 +16,7 @@ import {
 } from "./safetensors.ts";
 
 /** Names between two pauses. */
-const NAMES_PER_PAUSE = 4096;
+const NAMES_PER_PAUSE = 512;
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
 /** The index of a model with 100,000 tensors has about 10 MB. */

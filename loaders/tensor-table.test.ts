@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { parseHeader, type Entry } from "./safetensors-header.ts";
+import { parseHeader } from "./safetensors-header.ts";
 import { ShardTable } from "./shard-table.ts";
+import type { Entry } from "./tensor-info.ts";
 import { TensorTable } from "./tensor-table.ts";
 import { finish } from "./work.ts";
 

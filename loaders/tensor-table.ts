@@ -1,6 +1,6 @@
 // The tensors of a header of very many, by name: the facts of each lie in arrays of numbers, and become an object when it is asked for.
 
-import { DTYPE_BITS, type Dtype, type Entry } from "./safetensors-header.ts";
+import { DTYPE_BITS, type Dtype, type Entry } from "./tensor-info.ts";
 import { Column, TextTable } from "./text-table.ts";
 import type { Work } from "./work.ts";
 
