@@ -6,7 +6,7 @@ import { beginOf, endOf, replaceSpans, slice, widthAt, type Normalizer, type Pie
 import type { Work } from "../work.ts";
 
 /** Code units of a part, about. */
-const PART_LENGTH = 1 << 14;
+const PART_LENGTH = 1 << 11;
 /** Matches that are looked for, or replaced, at a time. */
 const MATCHES_AT_ONCE = 4096;
 
