@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { bundledSize } from "../../bench/comparison/script-size.ts";
 
 /** Gzipped bytes, without WebAssembly, that a browser may load to generate on a device. */
-const MOST_BYTES_OF_A_PAGE = { wasm: 84_800, webgpu: 99_000, webgl: 87_250 };
+const MOST_BYTES_OF_A_PAGE = { wasm: 85_100, webgpu: 99_200, webgl: 87_600 };
 /**
  * The same of all scripts together, those for other devices and rarely used features among them: it holds what there is from growing.
  * 30,000 of them are the tokenizer's, which a page loads with a model; they took the place of a dependency that was not counted. 31,000 are
@@ -12,7 +12,7 @@ const MOST_BYTES_OF_A_PAGE = { wasm: 84_800, webgpu: 99_000, webgl: 87_250 };
  * blocking a thread; most of it comes with a file or a tokenizer that needs it. 10,000 are captures, hooks, weights and passes over some layers, which a page loads with its first forward pass. 4,000 combine the rows
  * of contrasts on a device; most of it comes with the first of them.
  */
-const MOST_BYTES = 245_900;
+const MOST_BYTES = 246_100;
 
 test("a page loads what its device needs, and no more than it may", { timeout: 60_000 }, async () => {
   const { gzipBytes, files, pages } = await bundledSize();
