@@ -4,14 +4,13 @@
 // together, so that it decides what is right; only what is longer than that is taken apart here, and what may be large, whose texts and
 // numbers never become values of JavaScript's.
 
+import { decodedPieces } from "./decoded-pieces.ts";
 import { FormatError } from "./errors.ts";
 import { LargeObject } from "./large-object.ts";
 import { MANY } from "./large-table.ts";
 import { LargeList, LargeMap } from "./large-values.ts";
 import type { Work } from "./work.ts";
 
-/** Bytes that are decoded at a time. */
-const DECODED_BYTES = 1 << 18;
 /** Characters that JSON.parse reads at a time, about. */
 const PARSED_LENGTH = 1 << 16;
 /** Members of what may be large between two pauses. */
@@ -34,11 +33,9 @@ export function parseJson(bytes: Uint8Array, file: string, mayBeLarge: (path: st
 }
 
 class Reader {
-  readonly #bytes: Uint8Array;
+  readonly #pieces: Iterator<string, void, undefined>;
   readonly #file: string;
   readonly #mayBeLarge: (path: string) => boolean;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
-  #decoded = 0;
   /** the text from the first character that is still needed on */
   #text = "";
   #at = 0;
@@ -46,7 +43,7 @@ class Reader {
   #before = 0;
 
   constructor(bytes: Uint8Array, file: string, mayBeLarge: (path: string) => boolean) {
-    this.#bytes = bytes;
+    this.#pieces = decodedPieces(bytes, file);
     this.#file = file;
     this.#mayBeLarge = mayBeLarge;
   }
@@ -63,15 +60,9 @@ class Reader {
 
   /** Decodes more; false at the end of the file. Positions stay what they are. */
   #more(): boolean {
-    if (this.#decoded >= this.#bytes.byteLength) return false;
-    const end = Math.min(this.#bytes.byteLength, this.#decoded + DECODED_BYTES);
-    try {
-      const isLast = end === this.#bytes.byteLength;
-      this.#text += this.#decoder.decode(this.#bytes.subarray(this.#decoded, end), { stream: !isLast });
-    } catch (cause) {
-      throw new FormatError(this.#file, "is not UTF-8 text", { cause });
-    }
-    this.#decoded = end;
+    const { done, value } = this.#pieces.next();
+    if (done) return false;
+    this.#text += value;
     return true;
   }
 

@@ -4,6 +4,7 @@
 
 import { checkOptions } from "./options.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { decodedPieces } from "./decoded-pieces.ts";
 import { FormatError, UnsupportedError } from "./errors.ts";
 import { decodeBf16, decodeF16, encodeBf16, encodeF16 } from "./float16.ts";
 import { MAX_HEADER_BYTES, parseHeader, type Entries, type SafetensorsHeader } from "./safetensors-header.ts";
@@ -133,21 +134,12 @@ export async function openSafetensors(source: ByteSource, signal?: AbortSignal):
 /** A longer header may have so many tensors that they are kept in a table; the least that one takes is 50 bytes. */
 const MANY_TENSORS_LENGTH = 1_000_000;
 
-/** Bytes that are decoded at a time. */
-const DECODED_BYTES = 1 << 20;
-
 /** Reads a header from its bytes, with pauses: one of a hundred megabytes takes seconds. */
 function* readHeader(file: string, bytes: Uint8Array, byteLength: number, entries: Entries): Work<SafetensorsHeader> {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   const pieces: string[] = [];
-  try {
-    for (let at = 0; at < bytes.byteLength; at += DECODED_BYTES) {
-      const isLast = at + DECODED_BYTES >= bytes.byteLength;
-      pieces.push(decoder.decode(bytes.subarray(at, at + DECODED_BYTES), { stream: !isLast }));
-      yield;
-    }
-  } catch (cause) {
-    throw new FormatError(file, "its header is not UTF-8 text", { cause });
+  for (const piece of decodedPieces(bytes, file, { what: "its header is not UTF-8 text", ignoreBOM: true })) {
+    pieces.push(piece);
+    yield;
   }
   return yield* parseHeader(file, pieces, 8 + bytes.byteLength, byteLength, entries);
 }

@@ -10,6 +10,52 @@ export interface Cell {
   dispose(): Promise<void>;
 }
 
+/** What came of a program, and whether its runner can take the next one. */
+export interface Answer {
+  readonly outcome: Outcome;
+  readonly isAlive: boolean;
+}
+
+/** A cell with a runner, such as a thread or a process, that is started with the first program and anew after it had to be ended. */
+export abstract class RunnerCell<Runner> implements Cell {
+  #runner: Promise<Runner> | undefined;
+
+  /** Starts a runner; rejects where that fails. */
+  protected abstract start(): Promise<Runner>;
+  /** Lets a runner run a program. */
+  protected abstract ask(runner: Runner, program: Program, signal: AbortSignal | undefined): Promise<Answer>;
+  /** Ends a runner. */
+  protected abstract end(runner: Runner): Promise<unknown>;
+
+  async run(program: Program, signal: AbortSignal | undefined): Promise<Outcome> {
+    signal?.throwIfAborted();
+    this.#runner ??= this.start();
+    const runner = await this.#runner.catch((error: unknown) => {
+      this.#runner = undefined; // the next program tries again
+      throw error;
+    });
+    const { outcome, isAlive } = await this.ask(runner, program, signal);
+    if (isAlive) return outcome;
+    await this.dispose();
+    signal?.throwIfAborted();
+    return outcome;
+  }
+
+  async dispose(): Promise<void> {
+    const runner = this.#runner;
+    this.#runner = undefined;
+    await runner?.then(
+      (started) => this.end(started),
+      () => {},
+    );
+  }
+}
+
+/** Calls back when a time is over. This thread may have been busy past it with the answer waiting: that is heard before. */
+export function afterDeadline(milliseconds: number, then: () => void): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(() => setImmediate(then)), milliseconds);
+}
+
 /** A number of cells, and programs that wait for one. */
 export class Cells {
   readonly limits: Limits;

@@ -1,7 +1,9 @@
 // The outcome of a program, and the bounds within which it ran.
 
 /** Why a program failed: its answers are wrong, it threw, it does not parse, or it ran out of time or memory. */
-export type FailureKind = "assertion" | "exception" | "syntax" | "timeout" | "memory";
+export const FAILURE_KINDS = ["assertion", "exception", "syntax", "timeout", "memory"] as const;
+/** One of {@link FAILURE_KINDS}. */
+export type FailureKind = (typeof FAILURE_KINDS)[number];
 
 /** 20 s of a processor and 256 MiB: Python in WebAssembly is some times slower than Python, and the tests of HumanEval+ and MBPP+ are long. */
 export const DEFAULT_PYTHON_LIMITS: Limits = { timeMs: 20_000, memoryBytes: 256 << 20 };
@@ -40,4 +42,11 @@ export function notJudged(message: string): Outcome {
 /** A failure. */
 export function failure(kind: FailureKind, message: string): Outcome {
   return { passed: false, kind, message };
+}
+
+/** The outcome that a judge in Python answers: null is a pass, and a kind that is no failure's is not judged. */
+export function outcomeOf(kind: string | null, message: string): Outcome {
+  if (kind === null) return { passed: true };
+  const known = FAILURE_KINDS.find((one) => one === kind);
+  return known === undefined ? notJudged(message) : failure(known, message);
 }

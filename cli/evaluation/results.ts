@@ -2,7 +2,7 @@
 // judged (see lines-file.ts for how it is written and gone on with).
 
 import { isRecord, openLines, readLines, type LineKind, type LinesFile, type Settings } from "./lines-file.ts";
-import { NOT_JUDGED, type Outcome, type OutcomeKind } from "./outcome.ts";
+import { FAILURE_KINDS, NOT_JUDGED, type Outcome, type OutcomeKind } from "./outcome.ts";
 
 export type { Settings } from "./lines-file.ts";
 
@@ -21,14 +21,7 @@ export interface TaskResult {
 /** An open results file. */
 export type ResultsFile = LinesFile<TaskResult>;
 
-const outcomeKinds: ReadonlySet<string> = new Set<OutcomeKind>([
-  "assertion",
-  "exception",
-  "syntax",
-  "timeout",
-  "memory",
-  NOT_JUDGED,
-]);
+const outcomeKinds: ReadonlySet<string> = new Set<OutcomeKind>([...FAILURE_KINDS, NOT_JUDGED]);
 
 const kind: LineKind<TaskResult> = {
   field: "kedgeResults",

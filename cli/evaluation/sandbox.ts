@@ -8,7 +8,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { Cells, type Cell } from "./cells.ts";
+import { afterDeadline, Cells, RunnerCell, type Answer, type Cell } from "./cells.ts";
 import { DEFAULT_LIMITS, DEFAULT_PYTHON_LIMITS, failure, type Limits, type Outcome } from "./outcome.ts";
 import { findPyodide } from "./python/find-pyodide.ts";
 import { OwnInterpreterCell } from "./python/own-interpreter.ts";
@@ -96,45 +96,26 @@ export function openSandbox(options: SandboxOptions = {}): Sandbox {
   };
 }
 
-/** A thread that runs one program at a time, and is started anew after it had to be ended. */
-class ThreadCell implements Cell {
+/** Runs programs on a thread. */
+class ThreadCell extends RunnerCell<Worker> {
   readonly #workerUrl: URL;
   readonly #limits: Limits;
-  #worker: Promise<Worker> | undefined;
 
   constructor(workerUrl: URL, limits: Limits) {
+    super();
     this.#workerUrl = workerUrl;
     this.#limits = limits;
   }
 
-  async run(program: Program, signal: AbortSignal | undefined): Promise<Outcome> {
-    signal?.throwIfAborted();
-    this.#worker ??= startWorker(this.#workerUrl);
-    const worker = await this.#worker.catch((error: unknown) => {
-      this.#worker = undefined; // the next program tries again
-      throw error;
-    });
-    const answer = await this.#ask(worker, program, signal);
-    if (answer.isAlive) return answer.outcome;
-    await this.dispose();
-    signal?.throwIfAborted();
-    return answer.outcome;
+  protected start(): Promise<Worker> {
+    return startWorker(this.#workerUrl);
   }
 
-  async dispose(): Promise<void> {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    await worker?.then(
-      (started) => started.terminate(),
-      () => {},
-    );
+  protected end(worker: Worker): Promise<unknown> {
+    return worker.terminate();
   }
 
-  #ask(
-    worker: Worker,
-    program: Program,
-    signal: AbortSignal | undefined,
-  ): Promise<{ outcome: Outcome; isAlive: boolean }> {
+  protected ask(worker: Worker, program: Program, signal: AbortSignal | undefined): Promise<Answer> {
     const { timeMs } = this.#limits;
     return new Promise((resolve) => {
       const settle = (outcome: Outcome, isAlive: boolean): void => {
@@ -154,8 +135,7 @@ class ThreadCell implements Cell {
         settle(failure("exception", `the interpreter's thread ended with code ${code}`), false);
       const onTimeout = (): void => settle(failure("timeout", `ran longer than ${timeMs} ms`), false);
       const onAbort = (): void => settle(failure("timeout", "stopped"), false);
-      // This thread may have been busy past the deadline with the answer waiting: it is heard before the clock counts.
-      const timer = setTimeout(() => setImmediate(() => setImmediate(onTimeout)), timeMs + GRACE_MS);
+      const timer = afterDeadline(timeMs + GRACE_MS, onTimeout);
       worker.on("message", onAnswer).on("error", onError).on("exit", onExit);
       signal?.addEventListener("abort", onAbort);
       worker.ref();

@@ -1,6 +1,6 @@
 // Judges one program in two fresh interpreters.
 
-import { failure, notJudged, type FailureKind, type Limits, type Outcome } from "../outcome.ts";
+import { failure, notJudged, outcomeOf, type Limits, type Outcome } from "../outcome.ts";
 import type { Program } from "../task.ts";
 import type { Interpreter } from "./interpreter.ts";
 import { Stopped } from "./system-calls.ts";
@@ -11,7 +11,6 @@ const TESTS_BYTES = 512 << 20;
 /** The most that a program may answer at once, as JSON. */
 const ANSWER_BYTES = 32 << 20;
 
-const kinds: ReadonlySet<string> = new Set<FailureKind>(["assertion", "exception", "syntax", "timeout", "memory"]);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const now = performance.now.bind(performance);
@@ -48,13 +47,9 @@ export async function judgeProgram(
     });
     const request = { program: source, tests: check.source, entry: entryPoint ?? null, reference: reference ?? null };
     const answer = judge.call("judge", encoder.encode(JSON.stringify(request)));
-    return outcomeOf(JSON.parse(decoder.decode(answer)));
+    const { kind, message = "" } = JSON.parse(decoder.decode(answer)) as { kind: string | null; message?: string };
+    return outcomeOf(kind, message);
   } catch (error) {
     return error instanceof Stopped ? error.outcome : failure("exception", `the interpreter gave up: ${String(error)}`);
   }
-}
-
-function outcomeOf({ kind, message = "" }: { readonly kind: string | null; readonly message?: string }): Outcome {
-  if (kind === null) return { passed: true };
-  return kinds.has(kind) ? failure(kind as FailureKind, message) : notJudged(message);
 }

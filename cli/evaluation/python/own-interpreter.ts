@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { UnsupportedError } from "kedge";
 import type { Cell } from "../cells.ts";
-import { failure, notJudged, type FailureKind, type Limits, type Outcome } from "../outcome.ts";
+import { failure, notJudged, outcomeOf, type Limits, type Outcome } from "../outcome.ts";
 import type { Program } from "../task.ts";
 import { OWN_INTERPRETER_SOURCE } from "./own-interpreter-source.ts";
 import { wallMs } from "./time-limit.ts";
@@ -20,8 +20,6 @@ const ANSWER_CHARACTERS = 10_000;
 const INTERPRETER_BYTES = 1 << 30;
 /** How long after its time on processors a program may run by the wall clock before the system's own limit has ended it. */
 const GRACE_MS = 2000;
-
-const kinds: ReadonlySet<string> = new Set<FailureKind>(["assertion", "exception", "syntax", "timeout", "memory"]);
 
 /** How a process ended. */
 interface Ended {
@@ -53,7 +51,7 @@ export class OwnInterpreterCell implements Cell {
     try {
       const ended = await this.#ask(JSON.stringify(request), folder, signal);
       signal?.throwIfAborted();
-      return outcomeOf(ended, nonce, timeMs);
+      return outcomeOfProcess(ended, nonce, timeMs);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -113,16 +111,12 @@ export class OwnInterpreterCell implements Cell {
   }
 }
 
-function outcomeOf({ answer, code, signalName, isLate }: Ended, nonce: string, timeMs: number): Outcome {
+function outcomeOfProcess({ answer, code, signalName, isLate }: Ended, nonce: string, timeMs: number): Outcome {
   // The system's own limit on the time of processors ends it with one of these.
   if (isLate || signalName === "SIGXCPU" || signalName === "SIGKILL")
     return failure("timeout", `ran longer than ${timeMs} ms`);
   const { kind, message } = readAnswer(answer, nonce) ?? {};
-  if (kind === null) return { passed: true };
-  if (typeof kind === "string") {
-    const text = String(message);
-    return kinds.has(kind) ? failure(kind as FailureKind, text) : notJudged(text);
-  }
+  if (kind === null || typeof kind === "string") return outcomeOf(kind, String(message));
   const end = code === null ? signalName : `code ${code}`;
   return failure("exception", `the interpreter ended with ${end} before its answer`);
 }

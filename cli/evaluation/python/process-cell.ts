@@ -5,7 +5,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Cell } from "../cells.ts";
+import { afterDeadline, RunnerCell, type Answer } from "../cells.ts";
 import { failure, type Limits, type Outcome } from "../outcome.ts";
 import type { Program } from "../task.ts";
 import { nodeFlags } from "./node-flags.ts";
@@ -21,45 +21,29 @@ interface Problem {
   readonly problem: string;
 }
 
-/** Runs programs in a process of its own, started with the first program. */
-export class ProcessCell implements Cell {
+/** Runs programs in a process of its own. */
+export class ProcessCell extends RunnerCell<ChildProcess> {
   readonly #workerUrl: URL;
   readonly #folder: string;
   readonly #limits: Limits;
-  #child: Promise<ChildProcess> | undefined;
 
   /** @param folder the package pyodide */
   constructor(workerUrl: URL, folder: string, limits: Limits) {
+    super();
     this.#workerUrl = workerUrl;
     this.#folder = folder;
     this.#limits = limits;
   }
 
-  async run(program: Program, signal: AbortSignal | undefined): Promise<Outcome> {
-    signal?.throwIfAborted();
-    this.#child ??= startProcess(this.#workerUrl, this.#folder);
-    const child = await this.#child.catch((error: unknown) => {
-      this.#child = undefined; // the next program tries again
-      throw error;
-    });
-    const { outcome, isAlive } = await this.#ask(child, program, signal);
-    if (isAlive) return outcome;
-    await this.dispose();
-    signal?.throwIfAborted();
-    return outcome;
+  protected start(): Promise<ChildProcess> {
+    return startProcess(this.#workerUrl, this.#folder);
   }
 
-  async dispose(): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    await child?.then(end, () => {});
+  protected end(child: ChildProcess): Promise<unknown> {
+    return end(child);
   }
 
-  #ask(
-    child: ChildProcess,
-    program: Program,
-    signal: AbortSignal | undefined,
-  ): Promise<{ outcome: Outcome; isAlive: boolean }> {
+  protected ask(child: ChildProcess, program: Program, signal: AbortSignal | undefined): Promise<Answer> {
     const { timeMs } = this.#limits;
     return new Promise((resolve) => {
       const settle = (outcome: Outcome, isAlive: boolean): void => {
@@ -79,8 +63,7 @@ export class ProcessCell implements Cell {
       };
       const onTimeout = (): void => settle(failure("timeout", `ran longer than ${timeMs} ms`), false);
       const onAbort = (): void => settle(failure("timeout", "stopped"), false);
-      // This thread may have been busy past the deadline with the answer waiting: it is heard before the clock counts.
-      const timer = setTimeout(() => setImmediate(() => setImmediate(onTimeout)), wallMs(timeMs) + GRACE_MS);
+      const timer = afterDeadline(wallMs(timeMs) + GRACE_MS, onTimeout);
       child.on("message", onAnswer).on("exit", onExit);
       signal?.addEventListener("abort", onAbort);
       setReferenced(child, true);
