@@ -2,6 +2,7 @@
 // taken as it came out. Sums are those before a soft cap.
 
 import { checkOptions, type OptionNames } from "../options.ts";
+import { argmax } from "../generate/ranking.ts";
 import type { CapturedTensor } from "../model/captured.ts";
 import type { Model } from "../model/model.ts";
 import type { Prompt } from "../model/prompts.ts";
@@ -72,7 +73,7 @@ export async function attributeLogit(
   if (weights.has("blocks.0.ln1_post.w")) capture.push("blocks.*.ln1_post.hook_scale");
   const ids = tokens.slice(0, position + 1).map(({ token }) => token); // later tokens do not matter
   const { captured, logits } = await model.forward(ids, { capture, logits: "last", signal });
-  const token = options.token ?? logits!.data.indexOf(logits!.data.reduce((a, b) => Math.max(a, b)));
+  const token = options.token ?? argmax(logits!.data);
 
   const unembedding = await model.weights("W_U"); // [dim, vocabSize]
   const [w, b] = [weights.get("ln_final.w")!, weights.get("ln_final.b")];
