@@ -119,6 +119,7 @@ describe("the rules", () => {
     ],
     ["the public API defines something", "engine/index.ts", `export const a = 1;`, "explicit named exports"],
     ["a file is too long", "engine/a.ts", "//\n".repeat(LINE_LIMIT + 1), `has ${LINE_LIMIT + 1} lines`],
+    ["the forward pass is too long", "engine/model/transformer.ts", "//\n".repeat(251), "has 251 lines: 250 at most"],
     ["a shader is too long", "kernels/add/a.wgsl", "//\n".repeat(LINE_LIMIT + 1), `has ${LINE_LIMIT + 1} lines`],
     ["a test is too long", "engine/a.test.ts", "//\n".repeat(LINE_LIMIT + 1), `has ${LINE_LIMIT + 1} lines`],
     ["a file has no subject", "engine/string-utils.ts", "", "no concept"],

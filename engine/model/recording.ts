@@ -4,7 +4,8 @@ import type { Program } from "../devices/program.ts";
 import { assemble, type Stage } from "./draft.ts";
 import { fuse } from "./fuse.ts";
 import type { Tap } from "./taps.ts";
-import { draftForward, type RecordOptions, type TransformerParts } from "./transformer.ts";
+import type { RecordOptions, TransformerParts } from "./record-options.ts";
+import { draftForward } from "./transformer.ts";
 
 /** A recorded forward pass. Its stages count calls: replay up to one of them to stop there. */
 export interface Recording extends Readonly<Record<Stage, number>> {

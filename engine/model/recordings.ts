@@ -6,7 +6,7 @@ import type { CacheStore } from "../cache/store.ts";
 import type { Device, Executable, PrepareOptions } from "../devices/device.ts";
 import { untilAborted } from "../../loaders/index.ts";
 import { recordForward, type Recording } from "./recording.ts";
-import type { Ending, RecordOptions, TransformerParts } from "./transformer.ts";
+import type { Ending, RecordOptions, TransformerParts } from "./record-options.ts";
 
 /** A recorded forward pass that the device has prepared. */
 export interface Prepared {

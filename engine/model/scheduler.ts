@@ -16,7 +16,7 @@ import type { Part } from "./part.ts";
 import { keyOf, Request, type Checks, type Served } from "./request.ts";
 import { AheadResults, isForeseeable } from "./run-ahead.ts";
 import { planShares, type StepSizes } from "./step-plan.ts";
-import type { Ending } from "./transformer.ts";
+import type { Ending } from "./record-options.ts";
 
 /** What the scheduler needs of a model's steps. */
 export interface StepMaker extends Checks {

@@ -35,7 +35,7 @@ import { isForeseeable, Pace, type AheadLimits } from "./run-ahead.ts";
 import { Scheduler } from "./scheduler.ts";
 import { checkFeed, planStep, type PlanningParts } from "./step-inputs.ts";
 import type { StepSizes } from "./step-plan.ts";
-import type { Ending } from "./transformer.ts";
+import type { Ending } from "./record-options.ts";
 import { Turns } from "./turns.ts";
 import type { ModelWeights } from "./weights.ts";
 

@@ -5,7 +5,7 @@ import { CacheStore } from "../../engine/cache/store.ts";
 import { ReferenceDevice } from "../../engine/devices/reference/reference-device.ts";
 import { Activations } from "../../engine/model/activations.ts";
 import { recordForward } from "../../engine/model/recording.ts";
-import type { RecordOptions } from "../../engine/model/transformer.ts";
+import type { RecordOptions } from "../../engine/model/record-options.ts";
 import { loadWeights } from "../../engine/model/weights.ts";
 import { folderOf, randomTensors } from "./random-model.ts";
 
